@@ -1,0 +1,26 @@
+"""Time, passed in: durations from a monotonic clock, timestamps from the wall clock."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a component may ask about time."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps, for durations."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch, for timestamps."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()

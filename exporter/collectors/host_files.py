@@ -1,0 +1,131 @@
+"""The texts under /proc that are about the host as values: pure parsers, nothing is read here.
+
+Source of every format: proc(5) and the kernel's Documentation/. Names are those that node_exporter builds
+its metric names from; units are the file's own unless said otherwise.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+SECTOR_BYTES = (
+    512  # the unit of /proc/diskstats whatever the disk's own is (Documentation/admin-guide/iostats.rst)
+)
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+class Mount(NamedTuple):
+    """A line of /proc/mounts."""
+
+    device: str
+    mountpoint: str
+    fstype: str
+    read_only: bool
+
+
+def parse_cpus(text: str) -> dict[str, list[int]]:
+    """The cpu lines of /proc/stat: CPU number -> ticks in the order of CPU_MODES."""
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("cpu"):
+            break
+        name, *ticks = line.split()
+        if name != "cpu":
+            found[name[3:]] = [int(value) for value in ticks[: len(CPU_MODES)]]
+    return found
+
+
+def parse_kernel_counts(text: str) -> dict[str, int]:
+    """The other lines of /proc/stat, each by its first number: ctxt, btime, processes, intr, …"""
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("cpu"):
+            name, value = line.split(None, 2)[:2]
+            found[name] = int(value)
+    return found
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """/proc/meminfo by node_exporter's names: `Active(anon)` -> `Active_anon_bytes`."""
+    found = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        value, _, unit = rest.strip().partition(" ")
+        clean = name.replace("(", "_").replace(")", "")
+        if unit == "kB":
+            found[f"{clean}_bytes"] = int(value) * 1024
+        else:
+            found[clean] = int(value)
+    return found
+
+
+def parse_load(text: str) -> tuple[float, float, float]:
+    """/proc/loadavg: over 1, 5 and 15 minutes."""
+    one, five, fifteen = text.split(None, 3)[:3]
+    return float(one), float(five), float(fifteen)
+
+
+def parse_disks(text: str) -> dict[str, list[int]]:
+    """/proc/diskstats: device -> the numbers after its name."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[2]: [int(value) for value in row[3:]] for row in rows if len(row) >= 14}
+
+
+def parse_interfaces(text: str) -> dict[str, list[int]]:
+    """/proc/net/dev: interface -> its 16 numbers, 8 received and 8 transmitted."""
+    found = {}
+    for line in text.splitlines()[2:]:
+        name, _, numbers = line.rpartition(":")
+        found[name.strip()] = [int(value) for value in numbers.split()]
+    return found
+
+
+def parse_protocols(text: str) -> dict[str, int]:
+    """/proc/net/snmp or netstat, pairs of a heading and a value line: `Tcp_RetransSegs` -> value."""
+    lines = text.splitlines()
+    found = {}
+    for heading, values in zip(lines[::2], lines[1::2], strict=False):
+        protocol, _, names = heading.partition(":")
+        for name, value in zip(names.split(), values.partition(":")[2].split(), strict=False):
+            found[f"{protocol}_{name}"] = int(value)
+    return found
+
+
+def parse_sockstat(text: str) -> dict[str, int]:
+    """/proc/net/sockstat or sockstat6: `TCP_inuse` -> count, `TCP_mem` -> pages."""
+    found = {}
+    for line in text.splitlines():
+        protocol, _, rest = line.partition(":")
+        fields = rest.split()
+        for name, value in zip(fields[::2], fields[1::2], strict=False):
+            found[f"{protocol}_{name}"] = int(value)
+    return found
+
+
+def parse_pressure(text: str) -> dict[str, float]:
+    """/proc/pressure/*: `some` and `full` -> seconds stalled since boot."""
+    found = {}
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        found[kind] = int(rest.rpartition("total=")[2]) / 1e6
+    return found
+
+
+def parse_vmstat(text: str) -> dict[str, int]:
+    """/proc/vmstat: name -> value."""
+    return {name: int(value) for name, _, value in (line.partition(" ") for line in text.splitlines())}
+
+
+def parse_mounts(text: str) -> Iterator[Mount]:
+    """/proc/mounts, blanks in names (written as octal escapes) put back."""
+    for line in text.splitlines():
+        fields = line.split(" ")
+        if len(fields) >= 4:
+            device, mountpoint, fstype, options = fields[:4]
+            yield Mount(_unescape(device), _unescape(mountpoint), fstype, "ro" in options.split(","))
+
+
+def _unescape(field: str) -> str:
+    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), field) if "\\" in field else field

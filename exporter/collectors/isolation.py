@@ -1,0 +1,151 @@
+"""Collectors side by side, each bounded in time: one that fails or hangs costs exactly its own series.
+
+exporter_collector_success{collector="router"} 1
+exporter_collector_duration_seconds{collector="router"} 0.0021
+exporter_collector_last_success_timestamp_seconds{collector="router"} 1.7954e+09
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from exporter.clock import Clock
+from exporter.collectors.collector import Collector
+
+_LOG = logging.getLogger(__name__)
+
+# Collectors run side by side, but the next is begun only when the last is done or has had this long: most
+# take a millisecond, and threads that fight over the interpreter's lock would double what a scrape costs.
+_HEAD_START_SECONDS = 0.02
+
+
+class _Call:
+    """One call of a collector: what came of it, once `done` is set."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.ended = started
+        self.families: list[Metric] | None = None
+        self.problem = "the collector's thread ended"
+        self.done = threading.Event()
+
+
+class _Worker:
+    """A collector and the one thread that it is ever called on.
+
+    The thread is a daemon, so that a hung collector keeps neither a scrape nor the interpreter's exit.
+    """
+
+    def __init__(self, collector: Collector, clock: Clock) -> None:
+        self.collector = collector
+        self.last_success: float | None = None
+        self._clock = clock
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._running: _Call | None = None
+        self._told: str | None = None
+
+    def start(self, head_start_seconds: float) -> bool:
+        """Begin a call and wait for it a moment; False where the one before still runs: none is begun then."""
+        if self._running is not None and not self._running.done.is_set():
+            return False
+        if self._thread is None or not self._thread.is_alive():
+            name = f"collector-{self.collector.name}"
+            self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._thread.start()
+        self._running = _Call(self._clock.monotonic())
+        self._calls.put(self._running)
+        self._running.done.wait(head_start_seconds)
+        return True
+
+    def finish(self, started: bool, timeout_seconds: float) -> tuple[list[Metric] | None, float]:
+        """The families, None for a failure, and how long the call took or has been running."""
+        call = self._running
+        if call is None:
+            raise RuntimeError("finish() before start()")
+        if not (started and call.done.wait(max(0.0, timeout_seconds))):
+            self._tell("no answer by the deadline" if started else "still busy with an earlier scrape")
+            return None, self._clock.monotonic() - call.started
+        if call.families is None:
+            self._tell(call.problem)
+        else:
+            self.last_success = self._clock.wall()
+            self._tell(None)
+        return call.families, call.ended - call.started
+
+    def _serve(self) -> None:
+        while True:
+            call = self._calls.get()
+            try:
+                # Drawn to the end here: half of what a failing collector gives is not shown.
+                call.families = _checked(list(self.collector.collect()))
+            except Exception as error:  # noqa: BLE001 - the one place that bounds what any error costs
+                call.problem = f"{type(error).__name__}: {error}"
+            finally:
+                call.ended = self._clock.monotonic()
+                call.done.set()
+
+    def _tell(self, problem: str | None) -> None:
+        """Log a problem when it is a new one, and its end."""
+        if problem == self._told:
+            return
+        if problem is None:
+            _LOG.info("collector %s works again", self.collector.name)
+        else:
+            _LOG.warning("collector %s failed, its series are missing: %s", self.collector.name, problem)
+        self._told = problem
+
+
+def _checked(families: list[Metric]) -> list[Metric]:
+    """The families, if they can be written out: what cannot would take the whole scrape down with it."""
+    for family in families:
+        for sample in family.samples:
+            float(sample.value)
+            "".join(sample.labels.values()).encode()
+    return families
+
+
+class IsolatedCollectors:
+    """All collectors as one, for a registry: `collect()` never raises and ends by the deadline.
+
+    A collector that has not answered within `deadline_seconds` is failed for this scrape, and for each
+    later one, at once, until its call has ended; then it is called again.
+    """
+
+    def __init__(self, collectors: Sequence[Collector], deadline_seconds: float, clock: Clock) -> None:
+        self._workers = [_Worker(collector, clock) for collector in collectors]
+        self._deadline_seconds = deadline_seconds
+        self._clock = clock
+        # Two scrapes at once are answered one after the other: to the second the first's calls, still
+        # running, would look like hung ones.
+        self._lock = threading.Lock()
+
+    def collect(self) -> list[Metric]:
+        """The families of every collector that answered, and how each of them fared."""
+        with self._lock:
+            return self._collect()
+
+    def _collect(self) -> list[Metric]:
+        success = _gauge("success", "1 where the collector answered this scrape within its deadline, else 0")
+        duration = _gauge("duration_seconds", "How long the collector took, or has been running")
+        last_success = _gauge("last_success_timestamp_seconds", "When the collector last succeeded")
+        families: list[Metric] = []
+        begun = self._clock.monotonic()
+        started = [(worker, worker.start(_HEAD_START_SECONDS)) for worker in self._workers]
+        for worker, fresh in started:
+            left = begun + self._deadline_seconds - self._clock.monotonic()
+            result, seconds = worker.finish(fresh, left)
+            labels = [worker.collector.name]
+            success.add_metric(labels, 0 if result is None else 1)
+            duration.add_metric(labels, seconds)
+            if worker.last_success is not None:
+                last_success.add_metric(labels, worker.last_success)
+            families.extend(result or ())
+        return [*families, success, duration, last_success]
+
+
+def _gauge(name: str, documentation: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"exporter_collector_{name}", documentation, labels=["collector"])

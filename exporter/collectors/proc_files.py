@@ -1,0 +1,139 @@
+"""The texts under /proc/PID and /proc/PID/net as values: pure parsers, nothing is read here.
+
+Source of every format: proc(5). Times are in clock ticks, sizes in bytes.
+"""
+
+import re
+from dataclasses import dataclass
+
+TCP_STATES = {
+    "01": "established",
+    "02": "syn_sent",
+    "03": "syn_recv",
+    "04": "fin_wait1",
+    "05": "fin_wait2",
+    "06": "time_wait",
+    "07": "close",
+    "08": "close_wait",
+    "09": "last_ack",
+    "0A": "listen",
+    "0B": "closing",
+}
+"""The kernel's state numbers as /proc/net/tcp spells them (include/net/tcp_states.h)."""
+
+# Lines look like `   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 6748 …`:
+# slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode. One pass of a compiled
+# expression, since a busy router has tens of thousands of lines.
+_TCP_LINE = re.compile(
+    r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)", re.MULTILINE
+)
+_PF_KTHREAD = 0x00200000  # include/linux/sched.h
+_MAX_OPEN_FILES = re.compile(r"^Max open files +(\d+)", re.MULTILINE)
+_STATUS_FIELD = re.compile(
+    r"^(VmSize|VmRSS|RssAnon|VmSwap|Threads|(?:non)?voluntary_ctxt_switches):\s+(\d+)( kB)?$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """/proc/PID/stat. `waited_*` are those of the children that have ended and been waited for."""
+
+    pid: int
+    comm: str
+    state: str
+    parent_pid: int
+    flags: int
+    minor_faults: int
+    waited_minor_faults: int
+    major_faults: int
+    waited_major_faults: int
+    user_ticks: int
+    system_ticks: int
+    waited_user_ticks: int
+    waited_system_ticks: int
+    start_ticks: int
+    """since boot; with the pid the identity of a process"""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """(pid, start_ticks): no two processes of one boot share it."""
+        return self.pid, self.start_ticks
+
+    @property
+    def kernel_thread(self) -> bool:
+        """Whether it is a thread of the kernel: it has no program, memory or descriptors."""
+        return bool(self.flags & _PF_KTHREAD)
+
+    @property
+    def alive(self) -> bool:
+        """False for a process that has ended and only waits to be reaped."""
+        return self.state not in "ZXx"
+
+
+def parse_stat(text: str) -> ProcessStat:
+    """/proc/PID/stat; the name may hold blanks and parentheses. ValueError where it is cut short."""
+    before, _, after = text.rpartition(")")
+    pid, _, comm = before.partition(" (")
+    fields = after.split()
+    if len(fields) < 20:
+        raise ValueError(f"/proc/PID/stat: {len(fields)} fields after the name, expected at least 20")
+    return ProcessStat(
+        pid=int(pid),
+        comm=comm,
+        state=fields[0],
+        parent_pid=int(fields[1]),
+        flags=int(fields[6]),
+        minor_faults=int(fields[7]),
+        waited_minor_faults=int(fields[8]),
+        major_faults=int(fields[9]),
+        waited_major_faults=int(fields[10]),
+        user_ticks=int(fields[11]),
+        system_ticks=int(fields[12]),
+        waited_user_ticks=int(fields[13]),
+        waited_system_ticks=int(fields[14]),
+        start_ticks=int(fields[19]),
+    )
+
+
+def parse_status(text: str) -> dict[str, int]:
+    """/proc/PID/status: VmSize, VmRSS, RssAnon, VmSwap in bytes; Threads and the context switches as counts.
+
+    A key that the kernel does not give (a zombie has no memory) is not in the result.
+    """
+    return {key: int(value) * (1024 if unit else 1) for key, value, unit in _STATUS_FIELD.findall(text)}
+
+
+def parse_io(text: str) -> dict[str, int]:
+    """/proc/PID/io as it stands: read_bytes and write_bytes are what reached the block layer."""
+    pairs = (line.partition(": ") for line in text.splitlines())
+    return {key: int(value) for key, _, value in pairs if value}
+
+
+def parse_max_open_files(text: str) -> int | None:
+    """The soft limit of open files in /proc/PID/limits, None where it is unlimited."""
+    found = _MAX_OPEN_FILES.search(text)
+    return int(found[1]) if found else None
+
+
+def parse_tcp(text: str) -> dict[str, str]:
+    """/proc/net/tcp or tcp6: socket inode -> state. Sockets of no process (inode 0) are left out."""
+    return {
+        inode: TCP_STATES[state]
+        for _, state, inode in _TCP_LINE.findall(text)
+        if inode != "0" and state in TCP_STATES
+    }
+
+
+def parse_listeners(text: str, port: int) -> set[str]:
+    """/proc/net/tcp or tcp6: the inodes of the sockets that listen on `port`."""
+    local = f"{port:04X}"
+    return {inode for of_line, state, inode in _TCP_LINE.findall(text) if of_line == local and state == "0A"}
+
+
+def parse_boot_time(text: str) -> int:
+    """`btime` of /proc/stat, seconds since the Unix epoch. ValueError where it is missing."""
+    found = re.search(r"^btime (\d+)$", text, re.MULTILINE)
+    if found is None:
+        raise ValueError("/proc/stat: no btime line")
+    return int(found[1])

@@ -1,0 +1,82 @@
+"""What the files of one process say at one moment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.collectors.proc_files import ProcessStat, parse_io, parse_status
+from exporter.collectors.procfs import GONE, ProcFs
+from exporter.collectors.tcp_tables import TcpTables
+
+# Reading a thread's switches costs as much as reading a process: beyond this many threads the series is
+# left out rather than made the most expensive one of the scrape (or wrong, as that of one thread alone).
+MAX_THREADS_READ = 256
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReading:
+    """One process; None stands for what may not be read."""
+
+    stat: ProcessStat
+    status: Mapping[str, int]
+    """as parse_status gives it"""
+    switches: Mapping[int, tuple[int, int]] | None
+    """thread id -> (voluntary, involuntary) context switches"""
+    io: Mapping[str, int] | None
+    """as parse_io gives it"""
+    open_fds: int | None
+    connections: Mapping[str, str] | None
+    """inode of a TCP socket -> state"""
+
+
+def read_process(proc: ProcFs, pid: int, tables: TcpTables) -> ProcessReading:
+    """The process as it is now; raises one of GONE where it ended meanwhile."""
+    stat = proc.stat(pid)
+    status = parse_status(proc.read(f"{pid}/status"))
+    descriptors = where_permitted(lambda: proc.names(f"{pid}/fd"))
+    connections: Mapping[str, str] | None = None
+    if descriptors is not None:
+        # A user without CAP_SYS_PTRACE may list another's descriptors and yet not see which are sockets.
+        connections = where_permitted(lambda: _read_connections(proc, pid, descriptors, tables))
+    return ProcessReading(
+        stat=stat,
+        status=status,
+        switches=_read_switches(proc, pid, status),
+        io=where_permitted(lambda: parse_io(proc.read(f"{pid}/io"))),
+        open_fds=None if descriptors is None else len(descriptors),
+        connections=connections,
+    )
+
+
+def where_permitted(read: Callable[[], Value]) -> Value | None:
+    """What `read` gives, None where that is forbidden."""
+    try:
+        return read()
+    except PermissionError:
+        return None
+
+
+def _read_connections(proc: ProcFs, pid: int, descriptors: list[str], tables: TcpTables) -> dict[str, str]:
+    sockets = proc.sockets(pid, descriptors)
+    if not sockets:
+        return {}
+    states = tables.states(pid)
+    return {inode: states[inode] for inode in sockets if inode in states}
+
+
+def _read_switches(proc: ProcFs, pid: int, status: Mapping[str, int]) -> dict[int, tuple[int, int]] | None:
+    """/proc/PID/status has the first thread's alone, so the others' are read too."""
+    threads = [pid] if status.get("Threads") == 1 else [int(name) for name in proc.names(f"{pid}/task")]
+    if len(threads) > MAX_THREADS_READ:
+        return None
+    found: dict[int, tuple[int, int]] = {}
+    for thread in threads:
+        try:
+            values = status if thread == pid else parse_status(proc.read(f"{pid}/task/{thread}/status"))
+        except GONE:
+            continue
+        if "voluntary_ctxt_switches" in values and "nonvoluntary_ctxt_switches" in values:
+            found[thread] = (values["voluntary_ctxt_switches"], values["nonvoluntary_ctxt_switches"])
+    return found

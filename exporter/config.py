@@ -1,0 +1,162 @@
+"""The exporter's configuration: strict YAML to frozen models; an unknown key is refused by name."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.errors import ConfigurationError
+
+DEFAULT_ROUTER_URL = "http://127.0.0.1:8080"
+THIS_HOST = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
+"""names in a URL that mean this machine; the last is how a container reaches the host it runs on"""
+
+
+class Role(StrEnum):
+    """What a watched process is to the test."""
+
+    ROUTER = "router"
+    NODE = "node"
+    LOAD = "load"
+
+
+class Model(BaseModel):
+    """Base of all configuration: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Match(Model):
+    """How a watched process is found: exactly one of the four."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """the TCP port it listens on"""
+    pid_file: Path | None = None
+    """a file holding its process id"""
+    name: str | None = None
+    """its exact name as in /proc/PID/comm"""
+    command_line: str | None = None
+    """a regular expression searched in its command line, arguments joined by spaces"""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [key for key in type(self).model_fields if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give exactly one of port, pid_file, name, command_line (given: {given or 'none'})"
+            )
+        return self
+
+
+class WatchedProcess(Model):
+    """A process to watch; `name` and `role` become labels."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    role: Role
+    match: Match
+
+
+class RouterApi(Model):
+    """The router's HTTP face, as far as it is probed."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] = DEFAULT_ROUTER_URL
+    api_key_env: str | None = None
+    api_key_file: Path | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=10)] = 1.5
+
+
+class ExporterConfig(Model):
+    """What the exporter watches."""
+
+    router: RouterApi | None = RouterApi()
+    processes: tuple[WatchedProcess, ...] = ()
+    host: bool = True
+    """whether the host's CPU, memory, … are collected"""
+    collector_deadline_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
+    """a collector that has not answered by then is failed for this scrape"""
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [process.name for process in self.processes]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"processes: the name {doubled[0]!r} is used twice")
+        return self
+
+
+def default_config(router_url: str | None = None) -> ExporterConfig:
+    """What is watched without a configuration file: the router (env ROUTER_URL) and this host.
+
+    The router's process is watched too where the URL says that it runs here.
+    """
+    url = router_url or os.environ.get("ROUTER_URL") or DEFAULT_ROUTER_URL
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        router = RouterApi(url=url)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"ROUTER_URL: {url!r} is not an http(s) URL; give one like {DEFAULT_ROUTER_URL}"
+        ) from error
+    processes: tuple[WatchedProcess, ...] = ()
+    if parts.hostname in THIS_HOST:
+        processes = (WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=port)),)
+    return ExporterConfig(router=router, processes=processes)
+
+
+def load_config(path: Path) -> ExporterConfig:
+    """Read a YAML configuration.
+
+    Raises ConfigurationError naming the file and the key for anything unknown, missing or of the wrong type.
+    """
+    try:
+        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check --config") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        return ExporterConfig.model_validate({} if document is None else document)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first complaint of pydantic as `key.path: what is wrong`."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its name"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
+
+
+def read_secret(env_name: str | None, file: Path | None) -> str | None:
+    """A secret from the named environment variable or file, or None where neither is asked for.
+
+    Raises ConfigurationError where it is asked for and absent or empty; the secret itself is never shown.
+    """
+    if env_name is not None and file is not None:
+        raise ConfigurationError(
+            "an API key is named twice: give the environment variable or the file, not both"
+        )
+    if env_name is not None:
+        value = os.environ.get(env_name, "").strip()
+        if not value:
+            raise ConfigurationError(
+                f"environment variable {env_name}: empty or not set; it should hold the API key"
+            )
+        return value
+    if file is not None:
+        try:
+            value = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{file}: the API key file cannot be read ({error})") from error
+        if not value:
+            raise ConfigurationError(f"{file}: the API key file is empty")
+        return value
+    return None

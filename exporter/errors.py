@@ -1,0 +1,53 @@
+"""The errors of this project, each a sentence for the user: what, where, what to do.
+
+SoakError
+├── ConfigurationError     a file, flag or environment variable is wrong (exit code 2)
+│   ├── PortTakenError     a port that must be listened on is in use
+│   └── ToolMissingError   wrk, prometheus, … is not installed or too old
+├── TargetUnreachableError nothing answers at the target (exit code 2)
+├── EngineError            the load engine cannot measure (exit code 2)
+├── QueryError             Prometheus or the exporter did not give an answer (evidence is missing)
+└── WireError              a datagram was refused; `reason` is the counter's label
+"""
+
+
+class SoakError(Exception):
+    """Base of every error that is shown to the user as one line."""
+
+
+class ConfigurationError(SoakError):
+    """A configuration file, a flag or an environment variable is wrong."""
+
+
+class PortTakenError(ConfigurationError):
+    """A port that this command must listen on is in use."""
+
+    def __init__(self, what: str, host: str, port: int, option: str) -> None:
+        super().__init__(
+            f"{what}: port {port} on {host} is already in use; stop what listens there "
+            f"(ss -ltnup 'sport = :{port}') or choose another with {option}"
+        )
+
+
+class ToolMissingError(ConfigurationError):
+    """A program that this command runs is not installed or is too old."""
+
+
+class TargetUnreachableError(SoakError):
+    """Nothing answers at the target of a run."""
+
+
+class EngineError(SoakError):
+    """The load engine ended or went on without measuring."""
+
+
+class QueryError(SoakError):
+    """Prometheus or the exporter gave no usable answer: the evidence is missing, not zero."""
+
+
+class WireError(SoakError):
+    """A live message was refused; `reason` is from the closed set that /metrics counts by."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"live message refused: {reason}")
+        self.reason = reason

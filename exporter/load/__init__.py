@@ -1,0 +1,1 @@
+"""Load engines: what sends requests and says what became of each."""

@@ -1,0 +1,86 @@
+"""What a load engine is, and what one leaves behind."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from exporter.events import WorkerCounts
+from exporter.load.workload import Workload
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """One load phase."""
+
+    run: str
+    workload: Workload
+    connections: int
+    duration_seconds: int
+    ingest_host: str
+    ingest_port: int
+    folder: Path
+    """an empty folder of the engine's own, for its files"""
+
+
+@dataclass(frozen=True)
+class EngineTotals:
+    """The engine's own account of a load phase, against which the live one is held."""
+
+    requests: int
+    """whole responses, of every status"""
+    duration_seconds: float
+    non_2xx: int
+    """responses of status 400 and above"""
+    socket_errors: dict[str, int]
+    """connect, read, write, timeout"""
+    percentiles_seconds: dict[str, float]
+    """of all responses, as the engine computes them, by percent ("99.9")"""
+    histogram: list[tuple[int, int]] = field(repr=False)
+    """(µs, count) pairs of all responses, as the engine has them"""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load phase left."""
+
+    totals: EngineTotals | None
+    """None where the engine died before it could say"""
+    messages: tuple[WorkerCounts, ...]
+    """the last report of every worker"""
+    output: str
+    """what the engine printed"""
+    exit_code: int
+
+
+class RunningLoad(Protocol):
+    """A load phase under way."""
+
+    command: tuple[str, ...]
+    """what was started, without secrets"""
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs; raises EngineError where it cannot measure."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end early; what was measured stays."""
+        ...
+
+    def result(self) -> LoadResult:
+        """What it left, once it has ended (kills it where it has not)."""
+        ...
+
+
+class LoadEngine(Protocol):
+    """A way to send load."""
+
+    name: str
+    most_connections: int
+
+    def check(self) -> str:
+        """The engine's version; raises ToolMissingError where it is missing or too old."""
+        ...
+
+    def start(self, plan: LoadPlan) -> RunningLoad:
+        """Begin a load phase."""
+        ...

@@ -1,0 +1,344 @@
+-- live.lua: makes a running wrk report every request as it happens.
+--
+-- wrk runs one connection a thread (-t N -c N), so in one thread request() and response() alternate and a
+-- pair is one request. Each thread keeps cumulative counts and sends them about once a second to the
+-- exporter's ingest as UDP datagrams (exporter/wire.py has the layout). Because the counts are cumulative,
+-- a lost datagram loses nothing and a restarted exporter misses nothing.
+--
+-- Environment (set by the wrk engine, or by a shell script):
+--   SOAK_RUN            16 characters naming the run, as registered with the exporter
+--   SOAK_INGEST_HOST    host of the ingest (default 127.0.0.1)
+--   SOAK_INGEST_PORT    UDP port of the ingest (default 9878)
+--   SOAK_THREADS        what wrk was given as -t and -c
+--   SOAK_BODY_FILE      file holding the request body, sent byte for byte
+--   SOAK_HEADERS_FILE   file of "Name: value" lines
+--   SOAK_USER_SCRIPT    a wrk script of the user's; its setup/init/request/response/delay/done all run
+--   SOAK_SUMMARY_FILE   where done() leaves wrk's own totals and histogram (JSON)
+--   SOAK_DATAGRAMS_FILE where done() leaves every thread's last datagrams, each after its length (u32)
+
+local ffi = require("ffi")
+local bit = require("bit")
+
+ffi.cdef[[
+/* Seconds and nanoseconds as 32-bit halves: reading an int64 would box it at every request. */
+typedef struct { uint32_t seconds, seconds_high, nanoseconds, nanoseconds_high; } soak_timespec;
+int clock_gettime(int clock, soak_timespec *now);
+int nanosleep(const soak_timespec *wanted, soak_timespec *left);
+void *calloc(size_t count, size_t size);
+int socket(int family, int type, int protocol);
+int connect(int fd, const void *address, unsigned int length);
+long send(int fd, const void *data, size_t length, int flags);
+
+typedef struct {
+  int flags, family, socktype, protocol;
+  unsigned int length;
+  void *address;
+  char *name;
+  void *next;
+} soak_addrinfo;
+
+/* The head of wrk 4.1's thread record, as far as its error counters. */
+typedef struct {
+  void *thread, *loop, *address;
+  uint64_t connections, complete, requests, bytes, start;
+  void *lua;
+  uint32_t connect, read, write, status, timeout;
+} soak_wrk_thread;
+
+/* One thread's counts. Doubles: exact to 2^53, never boxed, and readable from done()'s Lua state. */
+typedef struct {
+  double started, lost, in_flight, sequence, number;
+  double sum_us[5];
+  double statuses[1000];
+  double counts[5 * 3328];
+  soak_wrk_thread *record;
+} soak_state;
+
+#pragma pack(push, 1)
+typedef struct {
+  char magic[4];
+  uint8_t version, flags;
+  uint16_t part;
+  char run[16];
+  uint32_t thread, sequence;
+  double started, lost;
+  double errors[4];
+  double sum_us[5];
+  uint32_t entries, reserved;
+} soak_header;
+typedef struct { uint32_t index, count; } soak_entry;
+#pragma pack(pop)
+]]
+
+local C = ffi.C
+local CLOCK_MONOTONIC = 1
+local REPORT_EVERY_US = 1e6
+local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
+local BUCKETS = 3328           -- a status class: 1 us up to 256 us, then 128 an octave, to 2^32 us
+local LONGEST_US = 4294967295
+local ENTRIES_A_DATAGRAM = 1024
+local FLAG_FINAL, FLAG_IN_FLIGHT, FLAG_EXACT_ERRORS = 1, 2, 4
+local MSG_DONTWAIT_NOSIGNAL = 0x4040
+local SOCK_DGRAM = 2
+local BACKOFF_AFTER, BACKOFF_MOST_MS = 2, 256
+
+local function setting(name, default)
+  local value = os.getenv(name)
+  if value == nil or value == "" then return default end
+  return value
+end
+
+local function fail(message)
+  io.stderr:write("live.lua: ", message, "\n")
+  os.exit(2)
+end
+
+local function slurp(path)
+  local file, why = io.open(path, "rb")
+  if not file then fail("cannot read " .. tostring(why)) end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- What is sent: the caller's body and headers first, then the user's script, which may replace both.
+if setting("SOAK_BODY_FILE") then
+  wrk.method = "POST"
+  wrk.body = slurp(setting("SOAK_BODY_FILE"))
+  wrk.headers["Content-Type"] = "application/json"
+end
+if setting("SOAK_HEADERS_FILE") then
+  for line in slurp(setting("SOAK_HEADERS_FILE")):gmatch("[^\n]+") do
+    local name, value = line:match("^([^:]+):%s*(.*)$")
+    if name then wrk.headers[name] = value end
+  end
+end
+if setting("SOAK_USER_SCRIPT") then
+  local chunk, why = loadfile(setting("SOAK_USER_SCRIPT"))
+  if not chunk then fail("user script: " .. tostring(why)) end
+  local ok, problem = pcall(chunk)
+  if not ok then fail("user script: " .. tostring(problem)) end
+end
+local user = { setup = setup, init = init, request = request, response = response, done = done }
+
+local state, counts, sum_us                -- this thread's soak_state and its arrays
+local connections = tonumber(setting("SOAK_THREADS", "0"))
+local run = setting("SOAK_RUN", "")
+local socket_fd
+local fixed_request
+local verifying = false                    -- wrk asks its first thread for one request that it never sends
+local waiting = false                      -- a request is out
+local lost_in_a_row = 0
+local sent_at_us, last_report_us, last_latency_us = 0, 0, 0
+
+local timespec = ffi.new("soak_timespec[1]")
+local header = ffi.new("soak_header[1]")
+local HEADER_SIZE = ffi.sizeof("soak_header")
+local packet = ffi.new("uint8_t[?]", HEADER_SIZE + ENTRIES_A_DATAGRAM * ffi.sizeof("soak_entry"))
+
+local function now_us()
+  C.clock_gettime(CLOCK_MONOTONIC, timespec)
+  return timespec[0].seconds * 1e6 + timespec[0].nanoseconds / 1000
+end
+
+local function bucket_of(us)
+  local shift = 0
+  while us >= 256 do
+    us = bit.rshift(us, 1)
+    shift = shift + 1
+  end
+  return shift * 128 + us
+end
+
+-- A thread's cumulative counts, as one datagram or several; `emit(bytes, length)` takes each.
+local function report(of, flags, emit)
+  of.sequence = of.sequence + 1
+  local h = header[0]
+  ffi.copy(h.magic, "SOAK", 4)
+  h.version = 1
+  ffi.copy(h.run, run, math.min(#run, 16))
+  h.thread = of.number
+  h.sequence = of.sequence
+  h.started = of.started
+  h.lost = of.lost
+  h.flags = flags
+  if of.record ~= nil then
+    h.flags = flags + FLAG_EXACT_ERRORS
+    h.errors[0] = of.record.connect
+    h.errors[1] = of.record.read
+    h.errors[2] = of.record.write
+    h.errors[3] = of.record.timeout
+  end
+  for class = 0, 4 do h.sum_us[class] = of.sum_us[class] end
+
+  local entries = ffi.cast("soak_entry *", packet + HEADER_SIZE)
+  local part, filled = 0, 0
+  local function flush()
+    h.part = part
+    h.entries = filled
+    ffi.copy(packet, header, HEADER_SIZE)
+    emit(packet, HEADER_SIZE + filled * 8)
+    part, filled = part + 1, 0
+  end
+  local function add(index, count)
+    if filled == ENTRIES_A_DATAGRAM then flush() end
+    entries[filled].index = index
+    entries[filled].count = count
+    filled = filled + 1
+  end
+  for class = 0, 4 do
+    if of.sum_us[class] > 0 then
+      local base = class * BUCKETS
+      for i = base, base + BUCKETS - 1 do
+        if of.counts[i] > 0 then add(i, of.counts[i]) end
+      end
+    end
+  end
+  for status = 100, 599 do
+    if of.statuses[status] > 0 then add(5 * BUCKETS + status, of.statuses[status]) end
+  end
+  flush()
+end
+
+local function send_datagram(data, length)
+  C.send(socket_fd, data, length, MSG_DONTWAIT_NOSIGNAL)
+end
+
+-- Where a target refuses connections wrk asks for a request at once, again and again; the thread has one
+-- connection, so sleeping here delays nothing else and spares the machine that is being measured.
+local function back_off()
+  local ms = math.min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MOST_MS)
+  timespec[0].seconds = 0
+  timespec[0].nanoseconds = ms * 1e6
+  C.nanosleep(timespec, nil)
+end
+
+local function open_socket()
+  local address = wrk.lookup(setting("SOAK_INGEST_HOST", "127.0.0.1"), setting("SOAK_INGEST_PORT", "9878"))[1]
+  local info = ffi.cast("soak_addrinfo *", address)
+  socket_fd = C.socket(info.family, SOCK_DGRAM, 0)
+  if socket_fd < 0 or C.connect(socket_fd, info.address, info.length) ~= 0 then
+    fail("cannot open a UDP socket to the ingest")
+  end
+end
+
+function setup(thread)
+  soak_threads = soak_threads or {}
+  soak_threads[#soak_threads + 1] = thread
+  thread:set("soak_number", #soak_threads - 1)
+  -- The userdata's payload is a pointer to wrk's record of the thread.
+  thread:set("soak_record", tonumber(ffi.cast("uint64_t *", thread)[0]))
+  if user.setup then user.setup(thread) end
+end
+
+function init(arguments)
+  local allocated = C.calloc(1, ffi.sizeof("soak_state"))
+  if allocated == nil then fail("out of memory") end
+  state = ffi.cast("soak_state *", allocated)
+  counts, sum_us = state.counts, state.sum_us
+  state.number = soak_number
+  soak_state = tonumber(ffi.cast("uintptr_t", allocated))
+  local record = ffi.cast("soak_wrk_thread *", soak_record)
+  -- Only wrk 4.1's layout has the connections of the thread here; anything else is left alone.
+  if record.connections == 1 and record.complete == 0 and record.read == 0 and record.write == 0 then
+    state.record = record
+  end
+  open_socket()
+  verifying = soak_number == 0
+  -- Spread the threads over the second, so that a thousand of them never report at once.
+  last_report_us = now_us() - REPORT_EVERY_US * (soak_number / math.max(connections, 1))
+  if user.init then user.init(arguments) end
+  if not user.request then fixed_request = wrk.format() end
+end
+
+function request()
+  if verifying then
+    verifying = false
+    return fixed_request or user.request()
+  end
+  local now = now_us()
+  if waiting then
+    state.lost = state.lost + 1
+    lost_in_a_row = lost_in_a_row + 1
+    if lost_in_a_row > BACKOFF_AFTER then
+      back_off()
+      now = now_us()
+    end
+  end
+  waiting = true
+  state.started = state.started + 1
+  if now - last_report_us >= REPORT_EVERY_US or last_latency_us >= SLOW_US then
+    last_report_us = now
+    last_latency_us = 0
+    report(state, FLAG_IN_FLIGHT, send_datagram)
+    now = now_us()
+  end
+  local text = fixed_request
+  if text == nil then
+    text = user.request()
+    now = now_us()
+  end
+  sent_at_us = now
+  return text
+end
+
+function response(status, headers, body)
+  local us = now_us() - sent_at_us
+  if us > LONGEST_US then us = LONGEST_US end
+  if us < 1 then us = 1 end
+  waiting = false
+  lost_in_a_row = 0
+  last_latency_us = us
+  if status == 200 then
+    local i = BUCKETS + bucket_of(us)
+    counts[i] = counts[i] + 1
+    sum_us[1] = sum_us[1] + us
+  elseif status >= 100 and status < 600 then
+    local class = math.floor(status / 100) - 1
+    local i = class * BUCKETS + bucket_of(us)
+    counts[i] = counts[i] + 1
+    sum_us[class] = sum_us[class] + us
+    state.statuses[status] = state.statuses[status] + 1
+  end
+  if user.response then return user.response(status, headers, body) end
+end
+
+local function write_summary(path, summary, latency)
+  local file, why = io.open(path, "wb")
+  if not file then fail("cannot write " .. tostring(why)) end
+  local errors = summary.errors
+  file:write(string.format('{"requests": %d, "duration_us": %d, "bytes": %d, "errors": {"connect": %d, "read": %d, '
+    .. '"write": %d, "status": %d, "timeout": %d}, "min_us": %d, "max_us": %d, "mean_us": %.3f, "percentiles_us": {',
+    summary.requests, summary.duration, summary.bytes, errors.connect, errors.read, errors.write, errors.status,
+    errors.timeout, latency.min, latency.max, latency.mean))
+  for i, percent in ipairs({ 50, 75, 90, 95, 99, 99.9 }) do
+    file:write(string.format('%s"%s": %d', i > 1 and ", " or "", percent, latency:percentile(percent)))
+  end
+  file:write('}, "histogram": [')
+  for i = 1, #latency do
+    local us, count = latency(i)
+    file:write(string.format("%s[%d, %d]", i > 1 and ", " or "", us, count))
+  end
+  file:write("]}\n")
+  file:close()
+end
+
+function done(summary, latency, requests)
+  local path = setting("SOAK_DATAGRAMS_FILE")
+  local file = path and io.open(path, "wb")
+  open_socket()
+  local length_field = ffi.new("uint32_t[1]")
+  local function emit(data, length)
+    send_datagram(data, length)
+    if file then
+      length_field[0] = length
+      file:write(ffi.string(length_field, 4), ffi.string(data, length))
+    end
+  end
+  for _, thread in ipairs(soak_threads) do
+    report(ffi.cast("soak_state *", thread:get("soak_state")), FLAG_FINAL, emit)
+  end
+  if file then file:close() end
+  if setting("SOAK_SUMMARY_FILE") then write_summary(setting("SOAK_SUMMARY_FILE"), summary, latency) end
+  if user.done then user.done(summary, latency, requests) end
+end

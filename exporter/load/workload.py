@@ -1,0 +1,124 @@
+"""What is sent: where to, with which body and headers."""
+
+import json
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from exporter.errors import ConfigurationError, TargetUnreachableError
+from exporter.events import Route, route_of
+
+DEFAULT_MODEL = "gpt-oss:20b"
+DEFAULT_ENDPOINT = "/v1/chat/completions"
+CONNECT_TIMEOUT_SECONDS = 5.0
+_HEADER = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*)$")
+_ENDPOINT = re.compile(r"^/[\x21-\x7e]*$")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One request, sent again and again."""
+
+    target: str
+    """scheme, host and port of the router, without credentials or a trailing slash"""
+    endpoint: str
+    model: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+    """beyond what the engine sets; may hold the API key, so never shown"""
+    script: Path | None = None
+    """a wrk script of the user's"""
+
+    @property
+    def url(self) -> str:
+        """The full URL of a request."""
+        return self.target + self.endpoint
+
+    @property
+    def route(self) -> Route:
+        """Where the router sends this model."""
+        return route_of(self.model)
+
+
+def make_workload(
+    target: str,
+    endpoint: str,
+    model: str,
+    body_file: Path | None = None,
+    headers: Sequence[str] = (),
+    api_key: str | None = None,
+    script: Path | None = None,
+) -> Workload:
+    """A workload from what the user gave; raises ConfigurationError naming the option that is wrong.
+
+    Without a body file the body asks `model` to answer "ping". With one it is sent byte for byte, and its
+    own "model", if it is JSON and has one, is the model that the metrics are labelled with.
+    """
+    parts = _target_parts(target)
+    if not _ENDPOINT.match(endpoint):
+        raise ConfigurationError(f"--endpoint: {endpoint!r} must begin with / and hold no spaces")
+    if script is not None and not script.is_file():
+        raise ConfigurationError(f"--script: {script} is not a file")
+    if body_file is not None:
+        try:
+            body = body_file.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(f"--body: {body_file} cannot be read ({error.strerror})") from error
+        model = _model_of(body) or model
+    else:
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "ping"}]}).encode()
+    if not 1 <= len(model) <= 128 or not model.isprintable():
+        raise ConfigurationError(f"--model: {model[:140]!r} must be 1 to 128 printable characters")
+    sent = [_parse_header(header) for header in headers]
+    if api_key is not None:
+        if not api_key.isprintable():
+            raise ConfigurationError("the API key holds characters that no HTTP header may hold")
+        sent.append(("Authorization", f"Bearer {api_key}"))
+    host = parts.netloc.rpartition("@")[2]
+    return Workload(f"{parts.scheme}://{host}", endpoint, model, body, tuple(sent), script)
+
+
+def check_reachable(workload: Workload) -> None:
+    """Open and close a TCP connection to the target; raises TargetUnreachableError where that fails."""
+    parts = urlsplit(workload.target)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), CONNECT_TIMEOUT_SECONDS).close()
+    except OSError as error:
+        raise TargetUnreachableError(
+            f"nothing answers at {workload.target} ({error.strerror or error}); "
+            "is the router running? give its URL with --target"
+        ) from error
+
+
+def _target_parts(target: str) -> SplitResult:
+    try:
+        parts = urlsplit(target)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+    if not port_is_valid or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"--target: {target!r} is not a URL like http://localhost:8080")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigurationError(f"--target: {target!r} has a path; give that with --endpoint")
+    if len(target) > 128 or not target.isprintable() or " " in target:
+        raise ConfigurationError("--target: at most 128 printable characters")
+    return parts
+
+
+def _model_of(body: bytes) -> str | None:
+    try:
+        model = json.loads(body).get("model")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return model if isinstance(model, str) else None
+
+
+def _parse_header(header: str) -> tuple[str, str]:
+    match = _HEADER.match(header)
+    if match is None:
+        raise ConfigurationError(f"--header: {header.partition(':')[0]!r}: give it as 'Name: value'")
+    return match[1], match[2]

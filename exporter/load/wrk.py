@@ -1,0 +1,171 @@
+"""The wrk engine: the system's wrk with one thread a connection, and live.lua reporting every request."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from exporter.child import end_with_parent
+from exporter.errors import EngineError, ToolMissingError, WireError
+from exporter.events import WorkerCounts
+from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.wire import decode
+
+LIVE_SCRIPT = Path(__file__).with_name("live.lua")
+OLDEST_VERSION = (4, 1)
+TIMEOUT_SECONDS = 600
+"""wrk's --timeout: it ends nothing, it only moves slower responses from wrk's histogram to its errors"""
+STOP_SECONDS = 10.0
+
+
+class WrkEngine:
+    """Starts the system's wrk."""
+
+    name = "wrk"
+    most_connections = 1000
+
+    def __init__(self, program: str = "wrk") -> None:
+        self._program = program
+
+    def check(self) -> str:
+        found = shutil.which(self._program)
+        if found is None:
+            raise ToolMissingError("wrk: not installed; install it (Debian, Ubuntu: apt install wrk)")
+        answer = subprocess.run([found, "-v"], capture_output=True, text=True, check=False, timeout=10)
+        match = re.search(r"wrk \D*(\d+)\.(\d+)[\w.+~-]*", answer.stdout + answer.stderr)
+        if match is None or (int(match[1]), int(match[2])) < OLDEST_VERSION:
+            said = match[0] if match else "no version"
+            raise ToolMissingError(f"wrk: {found} is too old ({said}); version 4.1 or newer is needed")
+        return match[0].removeprefix("wrk ")
+
+    def start(self, plan: LoadPlan) -> "RunningWrk":
+        workload = plan.workload
+        body, headers = plan.folder / "body", plan.folder / "headers"
+        body.write_bytes(workload.body)
+        headers.touch(mode=0o600)
+        headers.write_text(
+            "".join(f"{name}: {value}\n" for name, value in workload.headers), encoding="utf-8"
+        )
+        environment = {
+            **os.environ,
+            "SOAK_RUN": plan.run,
+            "SOAK_INGEST_HOST": plan.ingest_host,
+            "SOAK_INGEST_PORT": str(plan.ingest_port),
+            "SOAK_THREADS": str(plan.connections),
+            "SOAK_BODY_FILE": str(body),
+            "SOAK_HEADERS_FILE": str(headers),
+            "SOAK_USER_SCRIPT": str(workload.script.resolve()) if workload.script else "",
+            "SOAK_SUMMARY_FILE": str(plan.folder / "summary.json"),
+            "SOAK_DATAGRAMS_FILE": str(plan.folder / "datagrams"),
+        }
+        count = str(plan.connections)
+        command: tuple[str, ...] = (
+            self._program,
+            "-t",
+            count,
+            "-c",
+            count,
+            "-d",
+            f"{plan.duration_seconds}s",
+            "--latency",
+        )
+        command += ("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url)
+        _allow_many_files()
+        return RunningWrk(command, environment, plan.folder)
+
+
+def _allow_many_files() -> None:
+    """Room for a thousand connections, inherited by wrk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class RunningWrk:
+    """A wrk process."""
+
+    def __init__(self, command: tuple[str, ...], environment: dict[str, str], folder: Path) -> None:
+        self.command = command
+        self._folder = folder
+        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+            # A session of its own: Ctrl-C in the terminal is for soak to pass on, once.
+            self._process = subprocess.Popen(
+                end_with_parent(command, signal.SIGINT),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        # wrk says what is wrong with a script and goes on without it: then nothing is measured.
+        complaint = self._read("stderr").strip()
+        code = self._process.poll()
+        if complaint and (code is None or code != 0):
+            self._kill()
+            raise EngineError(f"wrk: {complaint.splitlines()[0]}")
+        if code is not None and code != 0:
+            raise EngineError(f"wrk: ended with exit code {code} and no message")
+        return code
+
+    def stop(self) -> None:
+        """SIGINT: wrk ends its threads, prints its summary and calls done()."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def result(self) -> LoadResult:
+        try:
+            code = self._process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            code = self._process.wait()
+        return LoadResult(
+            totals=self._totals(), messages=self._messages(), output=self._read("stdout"), exit_code=code
+        )
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self, name: str) -> str:
+        return (self._folder / name).read_text(encoding="utf-8", errors="replace")
+
+    def _totals(self) -> EngineTotals | None:
+        try:
+            summary = json.loads(self._read("summary.json"))
+        except (OSError, ValueError):
+            return None
+        errors = summary["errors"]
+        return EngineTotals(
+            requests=summary["requests"],
+            duration_seconds=summary["duration_us"] / 1e6,
+            non_2xx=errors["status"],
+            socket_errors={kind: errors[kind] for kind in ("connect", "read", "write", "timeout")},
+            percentiles_seconds={p: us / 1e6 for p, us in summary["percentiles_us"].items()},
+            histogram=[(us, count) for us, count in summary["histogram"]],
+        )
+
+    def _messages(self) -> tuple[WorkerCounts, ...]:
+        try:
+            data = (self._folder / "datagrams").read_bytes()
+        except OSError:
+            return ()
+        messages = []
+        position = 0
+        while position + 4 <= len(data):
+            end = position + 4 + int.from_bytes(data[position : position + 4], "little")
+            try:
+                messages.append(decode(data[position + 4 : end]))
+            except WireError:
+                break  # wrk was killed while it wrote; what is missing shows in the totals
+            position = end
+        return tuple(messages)

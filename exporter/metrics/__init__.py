@@ -1,0 +1,1 @@
+"""Events to samples: what the exporter publishes of a run."""

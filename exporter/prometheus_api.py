@@ -1,0 +1,58 @@
+"""Asks Prometheus; raises where it gives no answer, never returns a default."""
+
+from typing import Any
+
+import requests
+
+from exporter.errors import QueryError
+from exporter.timeseries import Series
+
+TIMEOUT_SECONDS = 10.0
+
+
+class PrometheusApi:
+    """The HTTP API of one Prometheus."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def query(self, expression: str) -> list[Series]:
+        """The instant vector of `expression` now, each series with one sample; may be empty."""
+        result = self._get("query", {"query": expression})
+        return [_series(entry["metric"], [entry["value"]]) for entry in result]
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
+        """The series of `expression` from `start` to `end` (Unix s), a point each `step` seconds."""
+        parameters = {"query": expression, "start": str(start), "end": str(end), "step": str(step)}
+        return [_series(entry["metric"], entry["values"]) for entry in self._get("query_range", parameters)]
+
+    def value(self, expression: str) -> float:
+        """The one value of `expression` now; raises QueryError where there is none or more than one."""
+        series = self.query(expression)
+        if len(series) != 1:
+            raise QueryError(f"Prometheus: {expression} gives {len(series)} series, not one")
+        return series[0].values[0]
+
+    def _get(self, endpoint: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+        try:
+            answer = self._session.get(
+                f"{self.url}/api/v1/{endpoint}", params=parameters, timeout=TIMEOUT_SECONDS
+            )
+            document = answer.json()
+            if document["status"] != "success":
+                raise QueryError(f"Prometheus: {parameters['query']}: {document.get('error', 'no reason')}")
+            result: list[dict[str, Any]] = document["data"]["result"]
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            raise QueryError(f"Prometheus at {self.url} gave no usable answer ({error})") from error
+        return result
+
+
+def _series(metric: dict[str, str], samples: list[tuple[float, str]]) -> Series:
+    labels = {name: value for name, value in metric.items() if name != "__name__"}
+    series = Series(metric.get("__name__", ""), tuple(sorted(labels.items())))
+    for time, value in samples:
+        series.times.append(float(time))
+        series.values.append(float(value))
+    return series

@@ -1,0 +1,215 @@
+"""One HTTP/1.1 connection: its requests are answered one after the other, whole or otherwise."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Protocol, cast
+
+from exporter.simulator.answer import Answer
+from exporter.simulator.request import Request, RequestReader
+
+LINGER_SECONDS = 2.0
+"""how long a refused client may go on sending, so that it reads the refusal before the connection ends"""
+NO_LINGER = struct.pack("ii", 1, 0)
+"""SO_LINGER on with zero seconds: closing sends RST"""
+
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+
+
+class Handler(Protocol):
+    """Who answers the requests of connections."""
+
+    def handle(self, request: Request, connection: "Connection") -> None:
+        """Answer now or later, with exactly one of the connection's endings."""
+        ...
+
+    def opened(self, connection: "Connection") -> None:
+        """A client connected."""
+        ...
+
+    def closed(self, connection: "Connection") -> None:
+        """The connection is gone."""
+        ...
+
+
+class DateLine:
+    """The Date header, formatted once a second."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._second = -1
+        self._line = b""
+
+    def line(self) -> bytes:
+        """`Date: …` with its CRLF."""
+        second = int(self._wall())
+        if second != self._second:
+            self._second = second
+            self._line = b"Date: %s\r\n" % formatdate(second, usegmt=True).encode()
+        return self._line
+
+
+class Connection(asyncio.Protocol):
+    """Hands each request on when the one before is answered.
+
+    The handler ends each request with one of send, send_half, end_stream or drop. Until then `gone`
+    may hold what is to be called if the client leaves first.
+    """
+
+    def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop, date: DateLine) -> None:
+        self.gone: Callable[[], None] | None = None
+        self._handler = handler
+        self._loop = loop
+        self._date = date
+        self._reader = RequestReader(self._send_continue)
+        self._current: Request | None = None
+        self._advancing = False
+        self._read_paused = False
+        self._write_paused = False
+        self._linger: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: a client connected."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._handler.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone, by whomever."""
+        self._abandon()
+        if self._linger is not None:
+            self._linger.cancel()
+        self._handler.closed(self)
+
+    def eof_received(self) -> None:
+        """asyncio: the client closed its side. As the servers that routers are built on see it, it left."""
+        self._abandon()
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: the client sent something."""
+        self._reader.feed(data)
+        self._advance()
+
+    def pause_writing(self) -> None:
+        """asyncio: the client does not read as fast as it is answered."""
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        """asyncio: the client caught up."""
+        self._write_paused = False
+        self._advance()
+
+    def send(self, answer: Answer) -> None:
+        """Send a whole answer (its head alone where the method is HEAD)."""
+        request = self._request()
+        head = self._head(request, answer)
+        self._transport.write(head if request.method == b"HEAD" else head + answer.body)
+        self._finish(request.keep_alive)
+
+    def send_half(self, answer: Answer) -> None:
+        """Send the head as if all of the body came, half of the body, and close."""
+        self._transport.write(self._head(self._request(), answer) + answer.body[: len(answer.body) // 2])
+        self._finish(keep_alive=False)
+
+    def begin_stream(self) -> None:
+        """Send the head of an event stream; an HTTP/1.0 client gets it without chunks, up to the close."""
+        request = self._request()
+        if request.http10:
+            request.keep_alive = False
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\n%sContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%s%s\r\n"
+            % (
+                self._date.line(),
+                b"" if request.http10 else b"Transfer-Encoding: chunked\r\n",
+                b"" if request.keep_alive else b"Connection: close\r\n",
+            )
+        )
+
+    def send_events(self, events: list[bytes]) -> None:
+        """Send some events of the stream, a chunk each."""
+        if self._request().http10:
+            self._transport.write(b"".join(events))
+        else:
+            self._transport.write(b"".join([b"%x\r\n%s\r\n" % (len(event), event) for event in events]))
+
+    def end_stream(self) -> None:
+        """End the event stream properly."""
+        request = self._request()
+        if not request.http10:
+            self._transport.write(b"0\r\n\r\n")
+        self._finish(request.keep_alive)
+
+    def drop(self, reset: bool = False) -> None:
+        """Close the connection as it is, what was written before included; `reset`: with RST."""
+        self.gone = None
+        self._reader.waiting.clear()
+        if reset:
+            pseudo_socket: socket.socket = self._transport.get_extra_info("socket")
+            pseudo_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def _head(self, request: Request, answer: Answer) -> bytes:
+        status = answer.status
+        connection = b""
+        if not request.keep_alive:
+            connection = b"Connection: close\r\n"
+        elif request.http10:
+            connection = b"Connection: keep-alive\r\n"
+        return b"%s%sContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n" % (
+            _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status,
+            self._date.line(),
+            answer.content_type,
+            len(answer.body),
+            connection,
+            answer.headers,
+        )
+
+    def _request(self) -> Request:
+        if self._current is None:
+            raise RuntimeError("an answer without a request")
+        return self._current
+
+    def _send_continue(self) -> None:
+        # Never into another answer; a client that waits in vain sends its body after a while anyway.
+        if self._current is None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _advance(self) -> None:
+        if self._advancing:
+            return
+        waiting, transport = self._reader.waiting, self._transport
+        self._advancing = True
+        while waiting and self._current is None and not self._write_paused and not transport.is_closing():
+            self._current = waiting.popleft()
+            self._handler.handle(self._current, self)
+        self._advancing = False
+        # Who sends more before reading answers waits, so what is held stays bounded.
+        if bool(waiting) != self._read_paused and not transport.is_closing():
+            self._read_paused = bool(waiting)
+            if self._read_paused:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
+
+    def _finish(self, keep_alive: bool) -> None:
+        self.gone = None
+        if keep_alive:
+            self._current = None
+            self._advance()
+        elif self._reader.over and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._linger = self._loop.call_later(LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
+
+    def _abandon(self) -> None:
+        gone, self.gone = self.gone, None
+        self._reader.waiting.clear()
+        if gone is not None:
+            gone()

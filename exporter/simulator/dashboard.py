@@ -1,0 +1,45 @@
+"""The first-generation dashboard documents: sums over the nodes, and the overview."""
+
+from typing import Any
+
+from exporter.clock import Clock
+from exporter.simulator.cloud import Cloud
+from exporter.simulator.node import Node, NodePool, timestamp
+
+
+def stats_document(nodes: list[Node], clouds: dict[str, Cloud]) -> dict[str, Any]:
+    """`stats` of the overview: sums over all nodes; averages are null where there is nothing to average."""
+    online = [node for node in nodes if node.online]
+    successful = sum(node.counters.successful for node in nodes)
+    served_seconds = sum(node.counters.served_seconds for node in nodes)
+    measured = [node.dashboard_document() for node in online]
+    return {
+        "total_nodes": len(nodes),
+        "online_nodes": len(online),
+        "offline_nodes": len(nodes) - len(online),
+        "total_requests": sum(node.counters.total for node in nodes),
+        "successful_requests": successful,
+        "failed_requests": sum(node.counters.failed for node in nodes),
+        "total_active_requests": sum(node.counters.active for node in nodes),
+        "average_response_time_ms": 1000 * served_seconds / successful if successful else None,
+        "average_gpu_usage": _mean([node["gpu_usage"] for node in measured]),
+        "average_gpu_memory_usage": _mean([node["gpu_memory_usage"] for node in measured]),
+        **{f"{provider}_key_present": cloud.key_present for provider, cloud in clouds.items()},
+    }
+
+
+def overview_document(pool: NodePool, clouds: dict[str, Cloud], clock: Clock) -> dict[str, Any]:
+    """`/api/dashboard/overview`."""
+    started = clock.monotonic()
+    document: dict[str, Any] = {
+        "nodes": [node.dashboard_document() for node in pool.nodes],
+        "stats": stats_document(pool.nodes, clouds),
+        "history": pool.history.document(),
+        "generated_at": timestamp(clock.wall()),
+    }
+    document["generation_time_ms"] = 1000 * (clock.monotonic() - started)
+    return document
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None

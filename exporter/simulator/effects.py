@@ -1,0 +1,75 @@
+"""What faults change apart from single answers: leaks, nodes, held requests, the process."""
+
+from collections.abc import Callable
+
+from exporter.simulator.exchange import Conditions
+from exporter.simulator.faults import FaultError, Hang, LeakFds, LeakMemory, NodeOffline, Parameters, Restart
+from exporter.simulator.leak import FdLeak, MemoryLeak
+from exporter.simulator.node import NodePool
+
+TICK_SECONDS = 0.1
+"""how often leaks in time grow"""
+
+
+class RouterEffects:
+    """Begins and ends faults. `restart` is called with the downtime in seconds."""
+
+    def __init__(self, conditions: Conditions, pool: NodePool, restart: Callable[[float], None]) -> None:
+        self.memory = MemoryLeak()
+        self.fds = FdLeak()
+        self._conditions = conditions
+        self._faults = conditions.faults
+        self._pool = pool
+        self._restart = restart
+        self._last_tick = conditions.clock.monotonic()
+        conditions.loop.call_later(TICK_SECONDS, self._tick)
+
+    def begin(self, name: str, parameters: Parameters) -> None:
+        """Put a fault in force. Raises FaultError where its parameters name what is not there."""
+        if isinstance(parameters, Restart):
+            self._restart(parameters.downtime_seconds)
+            return
+        if isinstance(parameters, NodeOffline):
+            unknown = self._pool.unknown(parameters.names)
+            if unknown:
+                known = ", ".join(node.name for node in self._pool.nodes)
+                raise FaultError(f"node_offline.node: there is no {unknown[0]!r}; known are: {known}")
+            self._pool.set_offline(parameters.names)
+        if isinstance(parameters, LeakMemory | LeakFds):
+            # What the rate before has earned is leaked at the rate before.
+            self._grow()
+        self._faults.begin(name, parameters, self._conditions.clock.wall())
+
+    def end(self, name: str, release: bool) -> None:
+        """End a fault; what hangs because of it is dropped; `release` gives back what leaked."""
+        self._grow()
+        offline, hanging = self._faults.get(NodeOffline), self._faults.get(Hang)
+        self._faults.end(name)
+        if offline is not None and self._faults.get(NodeOffline) is None:
+            self._pool.set_offline(())
+        if hanging is not None and self._faults.get(Hang) is None:
+            for exchange in list(self._conditions.hanging):
+                exchange.stop_hanging()
+        if release and name == "leak_memory":
+            self.memory.release()
+        if release and name == "leak_fds":
+            self.fds.release()
+
+    def request(self) -> None:
+        """An inference request came: leaks that count requests grow."""
+        if (memory := self._faults.get(LeakMemory)) and memory.bytes_per_request is not None:
+            self.memory.owe(memory.bytes_per_request, memory.limit_bytes)
+        if (fds := self._faults.get(LeakFds)) and fds.per_request is not None:
+            self.fds.owe(fds.per_request, fds.limit)
+
+    def _grow(self) -> None:
+        now = self._conditions.clock.monotonic()
+        seconds, self._last_tick = now - self._last_tick, now
+        if (memory := self._faults.get(LeakMemory)) and memory.bytes_per_second is not None:
+            self.memory.owe(memory.bytes_per_second * seconds, memory.limit_bytes)
+        if (fds := self._faults.get(LeakFds)) and fds.per_second is not None:
+            self.fds.owe(fds.per_second * seconds, fds.limit)
+
+    def _tick(self) -> None:
+        self._grow()
+        self._conditions.loop.call_later(TICK_SECONDS, self._tick)

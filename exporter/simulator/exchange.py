@@ -1,0 +1,175 @@
+"""One request from its arrival to its ending, through latency and faults."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exporter.clock import Clock
+from exporter.simulator.answer import Answer, EventStream, error_answer
+from exporter.simulator.connection import Connection
+from exporter.simulator.faults import DropConnections, ErrorAnswer, Faults, Hang, Slow, Truncate
+from exporter.simulator.latency import LatencyModel
+from exporter.simulator.truth import Truth
+
+
+class Upstream(Protocol):
+    """Where the router sends a request: a node or a cloud."""
+
+    def begin(self) -> None:
+        """A request was sent."""
+        ...
+
+    def finish(self, status: int | None, seconds: float) -> None:
+        """It ended with this status after so long; None: without a whole answer."""
+        ...
+
+
+class NoUpstream:
+    """The router itself: it answers its own endpoints and counts nothing."""
+
+    def begin(self) -> None:
+        """Nothing to count."""
+
+    def finish(self, status: int | None, seconds: float) -> None:
+        """Nothing to count."""
+
+
+@dataclass(slots=True)
+class Conditions:
+    """What all exchanges share."""
+
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+    faults: Faults
+    truth: Truth
+    latency: LatencyModel
+    inter_token_seconds: float
+    hang_seconds: float
+    hanging: "set[Exchange]" = field(default_factory=set)
+
+
+class Exchange:
+    """A request that is being answered; its timer and its connection keep it alive."""
+
+    __slots__ = (
+        "_answer",
+        "_bursts_sent",
+        "_conditions",
+        "_connection",
+        "_first_token_at",
+        "_inference",
+        "_started",
+        "_timer",
+        "_token_seconds",
+        "_truncated",
+        "_upstream",
+    )
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        connection: Connection,
+        answer: Answer | EventStream,
+        upstream: Upstream,
+        inference: bool,
+    ) -> None:
+        self._conditions = conditions
+        self._connection = connection
+        self._answer = answer
+        self._upstream = upstream
+        self._inference = inference
+        self._started = conditions.clock.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        self._token_seconds = conditions.inter_token_seconds
+        self._truncated = False
+        self._bursts_sent = 0
+        self._first_token_at = 0.0
+
+    def start(self) -> None:
+        """Send the request upstream; the answer comes when its time has come, or what a fault makes of it."""
+        conditions, faults, inference = self._conditions, self._conditions.faults, self._inference
+        self._upstream.begin()
+        delay_seconds = conditions.latency.sample() if inference else 0.0
+        if not faults.none:
+            if drop := faults.struck(DropConnections, inference):
+                conditions.truth.dropped += 1
+                self._end(None)
+                self._connection.drop(reset=drop.mode == "rst")
+                return
+            if faults.struck(Hang, inference):
+                self._hang()
+                return
+            if error := faults.struck(ErrorAnswer, inference):
+                message = f"the simulated router was told to answer {error.status}"
+                self._send(error_answer(error.status, message, code="injected_fault"))
+                return
+            if slow := faults.struck(Slow, inference):
+                factor = 1.0 if slow.factor is None else slow.factor
+                added_seconds = 0.0 if slow.add_seconds is None else slow.add_seconds
+                delay_seconds = delay_seconds * factor + added_seconds
+                self._token_seconds *= factor
+            self._truncated = faults.struck(Truncate, inference) is not None
+        if delay_seconds > 0:
+            self._connection.gone = self._abandoned
+            self._timer = conditions.loop.call_later(delay_seconds, self._begin_answer)
+        else:
+            self._begin_answer()
+
+    def stop_hanging(self) -> None:
+        """Drop the connection of a request that hangs."""
+        self._end(None)
+        self._connection.drop()
+
+    def _hang(self) -> None:
+        conditions = self._conditions
+        conditions.truth.hung += 1
+        conditions.hanging.add(self)
+        self._connection.gone = self._abandoned
+        self._timer = conditions.loop.call_later(conditions.hang_seconds, self.stop_hanging)
+
+    def _begin_answer(self) -> None:
+        answer = self._answer
+        if isinstance(answer, EventStream):
+            self._connection.gone = self._abandoned
+            self._first_token_at = self._conditions.loop.time()
+            self._connection.begin_stream()
+            self._stream(answer.first_half() if self._truncated else answer)
+        elif self._truncated:
+            self._conditions.truth.truncated += 1
+            self._end(None)
+            self._connection.send_half(answer)
+        else:
+            self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self._conditions.truth.answered(answer.status, self._inference)
+        self._end(answer.status)
+        self._connection.send(answer)
+
+    def _stream(self, stream: EventStream) -> None:
+        while self._bursts_sent < len(stream.bursts):
+            self._connection.send_events(stream.bursts[self._bursts_sent])
+            self._bursts_sent += 1
+            if self._token_seconds > 0 and self._bursts_sent < len(stream.bursts):
+                # Counted from the first token, so a late timer delays one token and not all that follow.
+                due = self._first_token_at + self._bursts_sent * self._token_seconds
+                self._timer = self._conditions.loop.call_at(due, self._stream, stream)
+                return
+        if self._truncated:
+            self._conditions.truth.truncated += 1
+            self._end(None)
+            self._connection.drop()
+        else:
+            self._conditions.truth.answered(200, self._inference)
+            self._end(200)
+            self._connection.end_stream()
+
+    def _abandoned(self) -> None:
+        self._conditions.truth.abandoned += 1
+        self._end(None)
+
+    def _end(self, status: int | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._conditions.hanging.discard(self)
+        self._upstream.finish(status, self._conditions.clock.monotonic() - self._started)

@@ -1,0 +1,202 @@
+"""The faults that can be commanded: one table of names and parameters, and which are in force."""
+
+import random
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.errors import SoakError
+
+Ratio = Annotated[float, Field(gt=0, le=1)]
+
+
+class FaultError(SoakError):
+    """A fault was commanded that does not exist or with parameters that make no sense."""
+
+
+class Parameters(BaseModel):
+    """Base of all parameters: frozen, unknown keys refused, no conversion between types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def _exactly_one(self, *names: str) -> Self:
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            raise ValueError(f"give exactly one of {', '.join(names)}")
+        return self
+
+
+class AnswerFault(Parameters):
+    """A fault of single answers: it strikes a `ratio` of them, drawn from a seeded generator.
+
+    `scope`: only the inference endpoints, or `all` but the admin API.
+    """
+
+    ratio: Ratio = 1.0
+    scope: Literal["inference", "all"] = "inference"
+
+
+class LeakMemory(Parameters):
+    """Memory grows by so much a second, or an inference request, up to a limit; ending it keeps it."""
+
+    bytes_per_second: Annotated[int, Field(gt=0)] | None = None
+    bytes_per_request: Annotated[int, Field(gt=0)] | None = None
+    limit_bytes: Annotated[int, Field(gt=0)] = 4 * 1024**3
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        return self._exactly_one("bytes_per_second", "bytes_per_request")
+
+
+class LeakFds(Parameters):
+    """File descriptors grow by so many a second, or an inference request; ending it keeps what leaked."""
+
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    per_request: Annotated[float, Field(gt=0)] | None = None
+    limit: Annotated[int, Field(gt=0)] = 100_000
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        return self._exactly_one("per_second", "per_request")
+
+
+class DropConnections(AnswerFault):
+    """The connection is closed instead of an answer, politely (fin) or not (rst)."""
+
+    mode: Literal["fin", "rst"] = "fin"
+
+
+class ErrorAnswer(AnswerFault):
+    """The answer is an error with this status, at once."""
+
+    status: Annotated[int, Field(ge=400, le=599)] = 500
+
+
+class Slow(AnswerFault):
+    """Answers take `factor` times as long, or `add_seconds` longer (streams: to the first token)."""
+
+    factor: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    add_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        return self._exactly_one("factor", "add_seconds")
+
+
+class Hang(AnswerFault):
+    """There is no answer: the connection is dropped when the fault ends, or after `hang_seconds`."""
+
+
+class Truncate(AnswerFault):
+    """The answer's head is whole, its body or stream of events stops half way, and the connection closes."""
+
+
+class NodeOffline(Parameters):
+    """Nodes get no more requests; what is under way there finishes. Ending it brings them back."""
+
+    node: str | tuple[str, ...]
+    """a node's name, or several"""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The nodes meant."""
+        return frozenset((self.node,) if isinstance(self.node, str) else self.node)
+
+
+class Restart(Parameters):
+    """The process ends, its connections with it, and after `downtime_seconds` a new one listens."""
+
+    downtime_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+
+
+FAULTS: dict[str, type[Parameters]] = {
+    "leak_memory": LeakMemory,
+    "leak_fds": LeakFds,
+    "drop_connections": DropConnections,
+    "error": ErrorAnswer,
+    "slow": Slow,
+    "hang": Hang,
+    "truncate": Truncate,
+    "node_offline": NodeOffline,
+    "restart": Restart,
+}
+
+P = TypeVar("P", bound=Parameters)
+A = TypeVar("A", bound=AnswerFault)
+
+
+def parse_parameters(name: str, body: bytes) -> Parameters:
+    """The parameters of the fault `name` from JSON; an empty body is `{}`.
+
+    Raises FaultError in one line, naming the key.
+    """
+    try:
+        return FAULTS[name].model_validate_json(body or b"{}")
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in (name, *problem["loc"]))
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(FAULTS[name].model_fields) or "none"
+            raise FaultError(f"{key}: unknown parameter; known are: {known}") from error
+        raise FaultError(f"{key}: {problem['msg'].removeprefix('Value error, ')}") from error
+
+
+@dataclass(slots=True)
+class Active:
+    """A fault in force: since when (Unix seconds), its own random draws, and how often it struck."""
+
+    parameters: Parameters
+    since: float
+    rng: random.Random
+    strikes: int = 0
+
+
+class Faults:
+    """Which faults are in force. The same seed and the same commands draw the same strikes."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._active: dict[type[Parameters], Active] = {}
+
+    @property
+    def none(self) -> bool:
+        """Whether all is well."""
+        return not self._active
+
+    def begin(self, name: str, parameters: Parameters, now: float) -> None:
+        """Put a fault in force, in place of its earlier parameters if there are any."""
+        self._active[FAULTS[name]] = Active(parameters, now, random.Random(f"{self._seed}/{name}"))
+
+    def end(self, name: str) -> None:
+        """End a fault; ending what is not in force changes nothing."""
+        self._active.pop(FAULTS[name], None)
+
+    def get(self, kind: type[P]) -> P | None:
+        """The parameters of a fault in force, else None."""
+        active = self._active.get(kind)
+        return None if active is None else cast(P, active.parameters)
+
+    def struck(self, kind: type[A], inference: bool) -> A | None:
+        """The parameters of an answer fault if it strikes this request, else None."""
+        active = self._active.get(kind)
+        if active is None:
+            return None
+        parameters = cast(A, active.parameters)
+        if not inference and parameters.scope != "all":
+            return None
+        if parameters.ratio < 1 and active.rng.random() >= parameters.ratio:
+            return None
+        active.strikes += 1
+        return parameters
+
+    def document(self, name: str) -> dict[str, Any]:
+        """The state of one fault as JSON has it."""
+        active = self._active.get(FAULTS[name])
+        if active is None:
+            return {"active": False}
+        return {
+            "active": True,
+            "parameters": active.parameters.model_dump(mode="json", exclude_none=True),
+            "since": active.since,
+            "strikes": active.strikes,
+        }

@@ -1,0 +1,71 @@
+"""Memory and file descriptors that are really leaked, at a rate in time or per request."""
+
+import mmap
+import os
+
+BLOCK_BYTES = 64 * 1024
+"""what is owed is leaked in blocks of at least this size, as a page is the least that can leak"""
+
+
+class MemoryLeak:
+    """Anonymous private memory that is allocated, touched and kept."""
+
+    def __init__(self) -> None:
+        self.leaked_bytes = 0
+        self._blocks: list[mmap.mmap] = []
+        self._owed_bytes = 0.0
+
+    def owe(self, count: float, limit_bytes: int) -> None:
+        """Leak `count` bytes more, but never more than `limit_bytes` in all."""
+        self._owed_bytes = min(self._owed_bytes + count, limit_bytes - self.leaked_bytes)
+        if self._owed_bytes >= BLOCK_BYTES:
+            size = int(self._owed_bytes)
+            # mmap's default is shared memory, which RssAnon does not count.
+            block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            for offset in range(0, size, mmap.PAGESIZE):
+                block[offset] = 1
+            self._blocks.append(block)
+            self.leaked_bytes += size
+            self._owed_bytes -= size
+
+    def release(self) -> None:
+        """Give all of it back to the system."""
+        for block in self._blocks:
+            block.close()
+        self._blocks.clear()
+        self.leaked_bytes = 0
+        self._owed_bytes = 0.0
+
+
+class FdLeak:
+    """File descriptors on /dev/null that are opened and kept."""
+
+    def __init__(self) -> None:
+        self._fds: list[int] = []
+        self._owed = 0.0
+
+    @property
+    def leaked_fds(self) -> int:
+        """How many are open."""
+        return len(self._fds)
+
+    def owe(self, count: float, limit: int) -> None:
+        """Leak `count` descriptors more, but never more than `limit` in all.
+
+        Where the process may have no more, none is opened: then accepting fails too, as with a real leak.
+        """
+        self._owed = min(self._owed + count, limit - len(self._fds))
+        while self._owed >= 1:
+            try:
+                self._fds.append(os.open(os.devnull, os.O_RDONLY))
+            except OSError:
+                self._owed = 0.0
+                return
+            self._owed -= 1
+
+    def release(self) -> None:
+        """Close all of them."""
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+        self._owed = 0.0

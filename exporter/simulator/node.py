@@ -1,0 +1,183 @@
+"""Simulated nodes: state, counters, GPU fields, and the round robin over those online."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from exporter.clock import Clock
+
+HISTORY_MINUTES = 60
+GPU_TOTAL_MB = 24_576
+GPU_MODEL_MB = 13_312
+GPU_REQUEST_MB = 64
+"""what one request under way holds of the GPU's memory"""
+
+
+def timestamp(seconds: float) -> str:
+    """Unix seconds as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class History:
+    """Successes and errors by minute, the last hour of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._minutes: dict[int, list[int]] = {}
+
+    def record(self, success: bool) -> None:
+        """Count a request that ended now."""
+        minute = int(self._clock.wall() // 60)
+        point = self._minutes.get(minute)
+        if point is None:
+            point = self._minutes[minute] = [0, 0]
+            for old in [known for known in self._minutes if known <= minute - HISTORY_MINUTES]:
+                del self._minutes[old]
+        point[0 if success else 1] += 1
+
+    def document(self) -> list[dict[str, Any]]:
+        """`[{minute, success, error}]`, oldest first, a point a minute, minutes without requests included."""
+        last = int(self._clock.wall() // 60)
+        points: list[dict[str, Any]] = []
+        for minute in range(last - HISTORY_MINUTES + 1, last + 1):
+            success, error = self._minutes.get(minute, (0, 0))
+            points.append({"minute": timestamp(minute * 60), "success": success, "error": error})
+        return points
+
+
+@dataclass(slots=True)
+class Counters:
+    """A node's requests; total = successful + failed + active."""
+
+    total: int = 0
+    successful: int = 0
+    failed: int = 0
+    active: int = 0
+    served_seconds: float = 0.0
+    """summed over the successful"""
+
+    @property
+    def average_ms(self) -> float | None:
+        """Mean response time of the successful in milliseconds, None before the first."""
+        return 1000 * self.served_seconds / self.successful if self.successful else None
+
+
+class Node:
+    """One simulated node: an upstream that answers what the router sends it."""
+
+    def __init__(self, number: int, models: tuple[str, ...], history: History, clock: Clock) -> None:
+        self.name = f"node-{number}"
+        self.id = str(uuid.uuid5(uuid.NAMESPACE_DNS, self.name))
+        self.online = True
+        self.counters = Counters()
+        self._models = models
+        self._history = history
+        self._clock = clock
+        self._ip_address = f"10.0.{number // 250}.{number % 250 + 1}"
+        self._registered_at = clock.wall()
+        self._online_since = self._registered_at
+        self._offline_since = self._registered_at
+
+    def begin(self) -> None:
+        """A request was sent to this node."""
+        self.counters.total += 1
+        self.counters.active += 1
+
+    def finish(self, status: int | None, seconds: float) -> None:
+        """A request ended with this status after so long; None: without a whole answer."""
+        counters = self.counters
+        counters.active -= 1
+        success = status is not None and status < 400
+        if success:
+            counters.successful += 1
+            counters.served_seconds += seconds
+        else:
+            counters.failed += 1
+        self._history.record(success)
+
+    def set_online(self, online: bool) -> None:
+        """Take the node offline or bring it back."""
+        if online == self.online:
+            return
+        self.online = online
+        if online:
+            self._online_since = self._clock.wall()
+        else:
+            self._offline_since = self._clock.wall()
+
+    def api_document(self) -> dict[str, Any]:
+        """The node as `/api/nodes` has it."""
+        now = self._clock.wall()
+        return {
+            "id": self.id,
+            "machine_name": self.name,
+            "ip_address": self._ip_address,
+            "runtime_version": "0.1.0",
+            "runtime_port": 11434,
+            "status": "online" if self.online else "offline",
+            "registered_at": timestamp(self._registered_at),
+            "last_seen": timestamp(now if self.online else self._offline_since),
+            "loaded_models": list(self._models),
+            "gpu_devices": [{"model": "Simulated GPU 24GB", "count": 1, "memory": GPU_TOTAL_MB * 1024**2}],
+        }
+
+    def dashboard_document(self) -> dict[str, Any]:
+        """The node as `/api/dashboard/nodes` has it; an offline node measures nothing, so null."""
+        now = self._clock.wall()
+        busy = self.counters.active
+        used_mb = min(GPU_TOTAL_MB, GPU_MODEL_MB + GPU_REQUEST_MB * busy)
+        measured: dict[str, Any] = {
+            "cpu_usage": min(100.0, 3.0 + 2.0 * busy),
+            "memory_usage": min(100.0, 40.0 + 0.2 * busy),
+            "gpu_usage": min(100.0, 12.5 * busy),
+            "gpu_memory_usage": 100.0 * used_mb / GPU_TOTAL_MB,
+            "gpu_memory_used_mb": used_mb,
+            "gpu_temperature": min(83.0, 41.0 + 2.0 * busy),
+        }
+        if not self.online:
+            measured = dict.fromkeys(measured)
+        counters = self.counters
+        return {
+            **self.api_document(),
+            "uptime_seconds": int(now - self._online_since) if self.online else 0,
+            **measured,
+            "gpu_memory_total_mb": GPU_TOTAL_MB,
+            "gpu_model_name": "Simulated GPU 24GB",
+            "active_requests": counters.active,
+            "total_requests": counters.total,
+            "successful_requests": counters.successful,
+            "failed_requests": counters.failed,
+            "average_response_time_ms": counters.average_ms,
+            "metrics_last_updated_at": timestamp(now if self.online else self._offline_since),
+            "metrics_stale": not self.online,
+        }
+
+
+class NodePool:
+    """All nodes of the router."""
+
+    def __init__(self, count: int, models: tuple[str, ...], clock: Clock) -> None:
+        self.history = History(clock)
+        self.nodes = [Node(number, models, self.history, clock) for number in range(1, count + 1)]
+        self._turn = 0
+
+    def next_online(self) -> Node | None:
+        """The node whose turn it is among those online, None if there is none."""
+        for _ in self.nodes:
+            node = self.nodes[self._turn]
+            self._turn = (self._turn + 1) % len(self.nodes)
+            if node.online:
+                return node
+        return None
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Which of these names no node has."""
+        return sorted(set(names) - {node.name for node in self.nodes})
+
+    def set_offline(self, names: Iterable[str]) -> None:
+        """Take exactly these nodes offline; all others are online after it."""
+        offline = set(names)
+        for node in self.nodes:
+            node.set_online(node.name not in offline)

@@ -1,0 +1,65 @@
+"""What a simulated router is started with."""
+
+from dataclasses import dataclass, field
+
+from exporter.errors import ConfigurationError
+
+MAX_OUTPUT_TOKENS = 4096
+"""bounds the bytes of one answer, and so what a client that does not read can make us hold"""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """Everything that can be chosen about a simulated router; the seed decides every random draw.
+
+    Raises ConfigurationError naming the field where a value makes no sense.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    nodes: int = 2
+    """simulated nodes, named node-1, node-2, …"""
+    models: tuple[str, ...] = ("gpt-oss:20b", "gpt-oss:120b", "nomic-embed-text")
+    """what /v1/models lists; an unlisted local name is served all the same"""
+    latency_median_seconds: float = 0.020
+    """time to the answer, or to the first token of a stream; lognormal"""
+    latency_p99_seconds: float = 0.060
+    """equal to the median: every request takes exactly that long"""
+    inter_token_seconds: float = 0.005
+    """time between two tokens of a stream"""
+    output_tokens: int = 32
+    """length of an answer that `max_tokens` does not cut short"""
+    hang_seconds: float = 600.0
+    """a request held by the fault `hang` is dropped after this long at the latest"""
+    seed: int = 1
+    api_key: str | None = field(default=None, repr=False)
+    """if given, /v1/* wants `Authorization: Bearer <api_key>`"""
+    cloud_keys: bool = False
+    """treat the key of every cloud as present, whatever the environment holds"""
+
+    def __post_init__(self) -> None:
+        checks = (
+            (1 <= self.port <= 65535, "port", "must be 1–65535"),
+            (1 <= self.nodes <= 1000, "nodes", "must be 1–1000"),
+            (bool(self.models), "models", "must name at least one model"),
+            (0 <= self.latency_median_seconds <= 3600, "latency_median_seconds", "must be 0–3600"),
+            (
+                self.latency_median_seconds <= self.latency_p99_seconds <= 3600,
+                "latency_p99_seconds",
+                "must be 3600 at most and not less than latency_median_seconds",
+            ),
+            (
+                self.latency_median_seconds > 0 or self.latency_p99_seconds == 0,
+                "latency_p99_seconds",
+                "must be 0 where latency_median_seconds is 0",
+            ),
+            (0 <= self.inter_token_seconds <= 60, "inter_token_seconds", "must be 0–60"),
+            (1 <= self.output_tokens <= MAX_OUTPUT_TOKENS, "output_tokens", f"must be 1–{MAX_OUTPUT_TOKENS}"),
+            (0 < self.hang_seconds <= 86400, "hang_seconds", "must be more than 0 and 86400 at most"),
+            (self.api_key is None or self.api_key != "", "api_key", "must not be empty"),
+        )
+        for right, name, rule in checks:
+            if not right:
+                # The API key is the one value that must not be shown, and its rule says what is wrong.
+                shown = "" if name == "api_key" else f" (is {getattr(self, name)!r})"
+                raise ConfigurationError(f"simulated router: {name} {rule}{shown}")

@@ -1,0 +1,221 @@
+"""The simulated router: which request gets which answer, and where it is sent."""
+
+import asyncio
+import hmac
+import os
+import random
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+
+from exporter.clock import Clock
+from exporter.simulator.admin import PREFIX, Admin, not_allowed
+from exporter.simulator.answer import Answer, error_answer, json_answer
+from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_text
+from exporter.simulator.completion import BadRequestError, Kind, Planner
+from exporter.simulator.connection import Connection
+from exporter.simulator.dashboard import overview_document
+from exporter.simulator.effects import RouterEffects
+from exporter.simulator.exchange import Conditions, Exchange, NoUpstream, Upstream
+from exporter.simulator.faults import Faults
+from exporter.simulator.latency import LatencyModel
+from exporter.simulator.node import NodePool, timestamp
+from exporter.simulator.options import SimulatorOptions
+from exporter.simulator.request import Request
+from exporter.simulator.truth import Truth
+
+INFERENCE = {
+    b"/v1/chat/completions": Kind.CHAT,
+    b"/v1/completions": Kind.TEXT,
+    b"/v1/embeddings": Kind.EMBEDDING,
+}
+LOCAL_TAG = re.compile(r"\d|latest$")
+"""`llama3:8b` names a local model with its tag, `mistral:large` one with the prefix of a cloud"""
+
+
+class RefusedError(Exception):
+    """A request that goes nowhere, with the answer it gets."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Router:
+    """Answers every connection of the listener. `restart` is called with the downtime in seconds.
+
+    `environment` is where the keys of the clouds are looked for; only whether they are there counts.
+    """
+
+    def __init__(
+        self,
+        options: SimulatorOptions,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        environment: Mapping[str, str],
+        restart: Callable[[float], None],
+        restarts: int,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._restarts = restarts
+        self._started_at = clock.wall()
+        self._key = None if options.api_key is None else f"Bearer {options.api_key}".encode()
+        self._clouds = {
+            provider: Cloud(provider, options.cloud_keys or bool(environment.get(variable)))
+            for provider, variable in KEY_ENVIRONMENT.items()
+        }
+        self._pool = NodePool(options.nodes, options.models, clock)
+        self._planner = Planner(options.output_tokens)
+        self._number = 0
+        self._truth = Truth()
+        self._faults = Faults(options.seed)
+        self._conditions = Conditions(
+            loop=loop,
+            clock=clock,
+            faults=self._faults,
+            truth=self._truth,
+            latency=LatencyModel(
+                options.latency_median_seconds, options.latency_p99_seconds, random.Random(options.seed)
+            ),
+            inter_token_seconds=options.inter_token_seconds,
+            hang_seconds=options.hang_seconds,
+        )
+        self._effects = RouterEffects(self._conditions, self._pool, restart)
+        self._admin = Admin(self._faults, self._effects, self.truth_document)
+        self._documents: dict[str, Callable[[], Answer]] = {
+            "/v1/models": lambda: json_answer(200, self._models_document()),
+            "/api/nodes": lambda: json_answer(200, [node.api_document() for node in self._pool.nodes]),
+            "/api/dashboard/nodes": lambda: json_answer(
+                200, [node.dashboard_document() for node in self._pool.nodes]
+            ),
+            "/api/dashboard/overview": lambda: json_answer(
+                200, overview_document(self._pool, self._clouds, self._clock)
+            ),
+            "/metrics/cloud": lambda: Answer(
+                200, metrics_text(self._clouds), b"text/plain; version=0.0.4; charset=utf-8"
+            ),
+        }
+
+    def opened(self, connection: Connection) -> None:
+        """A client connected."""
+        self._truth.connections += 1
+        self._truth.open_connections += 1
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._truth.open_connections -= 1
+
+    def handle(self, request: Request, connection: Connection) -> None:
+        """Answer a request now or later."""
+        kind = INFERENCE.get(request.target)
+        if kind is not None and request.refusal is None:
+            self._infer(kind, request, connection)
+            return
+        try:
+            path, query = _split(request)
+        except RefusedError as refused:
+            self._truth.requests += 1
+            self._refuse(connection, refused.answer, inference=kind is not None)
+            return
+        if path.startswith(PREFIX):
+            connection.send(self._admin.answer(request.method.decode(), path, query, request.body))
+        elif kind := INFERENCE.get(path.encode()):
+            self._infer(kind, request, connection)
+        else:
+            self._truth.requests += 1
+            answer = self._document(request, path)
+            Exchange(self._conditions, connection, answer, NoUpstream(), inference=False).start()
+
+    def truth_document(self) -> dict[str, Any]:
+        """The ground truth as `/admin/truth` has it."""
+        now = self._clock.wall()
+        return {
+            "pid": os.getpid(),
+            "restarts": self._restarts,
+            "started_at": timestamp(self._started_at),
+            "uptime_seconds": now - self._started_at,
+            **self._truth.document(),
+            "hanging": len(self._conditions.hanging),
+            "leaked_bytes": self._effects.memory.leaked_bytes,
+            "leaked_fds": self._effects.fds.leaked_fds,
+        }
+
+    def _infer(self, kind: Kind, request: Request, connection: Connection) -> None:
+        self._truth.requests += 1
+        if not self._faults.none:
+            self._effects.request()
+        try:
+            self._authorize(request)
+            if request.method != b"POST":
+                raise RefusedError(not_allowed("POST"))
+            plan = self._planner.plan(kind, request.body)
+            upstream = self._upstream(plan.model)
+        except RefusedError as refused:
+            self._refuse(connection, refused.answer, inference=True)
+            return
+        except BadRequestError as error:
+            self._refuse(connection, error_answer(400, str(error)), inference=True)
+            return
+        self._number += 1
+        answer = plan.answer(self._number, int(self._clock.wall()))
+        Exchange(self._conditions, connection, answer, upstream, inference=True).start()
+
+    def _refuse(self, connection: Connection, answer: Answer, inference: bool) -> None:
+        self._truth.answered(answer.status, inference)
+        connection.send(answer)
+
+    def _authorize(self, request: Request) -> None:
+        if self._key is None or hmac.compare_digest(request.authorization or b"", self._key):
+            return
+        message = "a valid API key is required: Authorization: Bearer <key>"
+        raise RefusedError(error_answer(401, message, "invalid_api_key", b"WWW-Authenticate: Bearer\r\n"))
+
+    def _upstream(self, model: str) -> Upstream:
+        prefix, colon, tag = model.partition(":")
+        if cloud := self._clouds.get(prefix) if colon else None:
+            if not cloud.key_present:
+                message = f"{KEY_ENVIRONMENT[prefix]} is not set: there is no key for {prefix}"
+                raise RefusedError(error_answer(401, message, "missing_cloud_key"))
+            return cloud
+        if colon and model not in self._options.models and not LOCAL_TAG.match(tag):
+            message = f"unknown prefix {prefix!r} of the model; known are: {', '.join(self._clouds)}"
+            raise RefusedError(error_answer(400, message, "unknown_prefix"))
+        node = self._pool.next_online()
+        if node is None:
+            raise RefusedError(error_answer(503, "no node is online", "no_node_available"))
+        return node
+
+    def _document(self, request: Request, path: str) -> Answer:
+        document = self._documents.get(path)
+        if document is None:
+            return error_answer(404, f"{path}: there is no such endpoint")
+        try:
+            if path.startswith("/v1/"):
+                self._authorize(request)
+        except RefusedError as refused:
+            return refused.answer
+        return document() if request.method in (b"GET", b"HEAD") else not_allowed("GET, HEAD")
+
+    def _models_document(self) -> dict[str, Any]:
+        created = int(self._started_at)
+        models = [
+            {"id": model, "object": "model", "created": created, "owned_by": "simulator"}
+            for model in self._options.models
+        ]
+        return {"object": "list", "data": models}
+
+
+def _split(request: Request) -> tuple[str, str]:
+    """Path and query of a request's target. Raises RefusedError where there is none."""
+    if request.refusal is not None:
+        raise RefusedError(error_answer(*request.refusal))
+    try:
+        # Absolute targets, as clients send them to proxies, are read too.
+        url = httptools.parse_url(request.target)
+        return unquote((url.path or b"/").decode()), (url.query or b"").decode()
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
+        raise RefusedError(error_answer(400, "the request's target is not a valid URL")) from error

@@ -1,0 +1,184 @@
+"""Keeps one worker process listening: starts it, starts it anew when it ends, and stops it."""
+
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import NoReturn
+
+from exporter.errors import ConfigurationError, PortTakenError
+from exporter.simulator.options import SimulatorOptions
+from exporter.simulator.worker import BACKLOG, RESTART_EXIT_CODE, work
+
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
+STOP_SECONDS = 3.0
+"""a worker that has not ended this long after SIGTERM is killed"""
+REBIND_SECONDS = 5.0
+"""how long a new worker may wait for its port"""
+RETRY_SECONDS = 0.05
+QUICK_DEATH_SECONDS = 1.0
+QUICK_DEATHS = 3
+"""so many workers in a row that ended by themselves at once: something is wrong, and we end too"""
+
+_log = logging.getLogger(__name__)
+
+
+def serve(options: SimulatorOptions) -> int:
+    """Run the simulated router until SIGINT or SIGTERM; returns the exit code, 0 after either.
+
+    Called from the main thread of a process with no other threads, as it forks. Returns 1 where workers
+    keep dying. Raises PortTakenError where the port is in use, ConfigurationError where the address cannot
+    be listened on.
+    """
+    listener = _listen(options)
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        return _Supervisor(options, unblocked).run(listener)
+    finally:
+        # A second Ctrl-C that came meanwhile is not for who called us.
+        while signal.sigtimedwait(SIGNALS, 0) is not None:
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+
+
+def _listen(options: SimulatorOptions) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConfigurationError(
+            f"simulated router: {options.host}: {error.strerror}; check --host"
+        ) from error
+    # `localhost` is often both; the project's URLs say 127.0.0.1.
+    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError("simulated router", options.host, options.port, "--port") from error
+        raise ConfigurationError(
+            f"simulated router: cannot listen on {options.host}:{options.port}: {error.strerror}; "
+            "check --host and --port"
+        ) from error
+    return listener
+
+
+class _Supervisor:
+    """One worker after the other. All of SIGNALS are blocked here and are waited for instead."""
+
+    def __init__(self, options: SimulatorOptions, worker_mask: set[int | signal.Signals]) -> None:
+        self._options = options
+        self._worker_mask = worker_mask
+        self._pid = 0
+        self._control: socket.socket | None = None
+
+    def run(self, listener: socket.socket) -> int:
+        restarts, quick_deaths = 0, 0
+        while True:
+            started = time.monotonic()
+            self._start(listener, restarts)
+            exit_code = self._wait()
+            downtime_seconds = self._last_words()
+            if exit_code is None:
+                return 0
+            if exit_code != RESTART_EXIT_CODE:
+                _log.warning(
+                    "the simulated router's worker ended by itself (%d); starting it anew", exit_code
+                )
+                quick = time.monotonic() - started < QUICK_DEATH_SECONDS
+                quick_deaths = quick_deaths + 1 if quick else 0
+                if quick_deaths >= QUICK_DEATHS:
+                    return 1
+            if self._stopped_within(downtime_seconds):
+                return 0
+            again = self._listen_again()
+            if again is None:
+                return 0
+            listener = again
+            restarts += 1
+
+    def _start(self, listener: socket.socket, restarts: int) -> None:
+        self._control, workers_end = socket.socketpair()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._control.close()
+            self._become_worker(listener, workers_end, restarts)
+        workers_end.close()
+        # The worker alone holds it, so that the port is its own and free when it ends.
+        listener.close()
+
+    def _become_worker(self, listener: socket.socket, control: socket.socket, restarts: int) -> NoReturn:
+        exit_code = 1
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._worker_mask)
+            exit_code = work(self._options, listener, control, restarts)
+        finally:
+            # Nothing of the caller's, whose copy this process is, may run here.
+            error = sys.exc_info()[1]
+            if error is not None:
+                traceback.print_exception(error)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(exit_code)
+
+    def _wait(self) -> int | None:
+        """The exit code of a worker that ended by itself; None where we were told to stop, and it is gone."""
+        while True:
+            if signal.sigwaitinfo(SIGNALS).si_signo != signal.SIGCHLD:
+                self._stop()
+                return None
+            exit_code = self._reap()
+            if exit_code is not None:
+                return exit_code
+
+    def _reap(self) -> int | None:
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        return None if pid == 0 else os.waitstatus_to_exitcode(status)
+
+    def _stop(self) -> None:
+        os.kill(self._pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._reap() is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+                return
+            signal.sigtimedwait({signal.SIGCHLD}, left)
+
+    def _last_words(self) -> float:
+        """The downtime in seconds that the worker asked for."""
+        if self._control is None:
+            return 0.0
+        # A worker that is gone leaves its words or the end of the stream, so this never blocks.
+        words = self._control.recv(64)
+        self._control.close()
+        return float(words) if words else 0.0
+
+    def _stopped_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            got = signal.sigtimedwait(SIGNALS, max(0.0, deadline - time.monotonic()))
+            if got is None:
+                return False
+            if got.si_signo != signal.SIGCHLD:
+                return True
+
+    def _listen_again(self) -> socket.socket | None:
+        """The port once more, None where we are told to stop. Raises PortTakenError if another took it."""
+        deadline = time.monotonic() + REBIND_SECONDS
+        while True:
+            try:
+                return _listen(self._options)
+            except PortTakenError:
+                if time.monotonic() >= deadline:
+                    raise
+            if self._stopped_within(RETRY_SECONDS):
+                return None

@@ -1,0 +1,51 @@
+"""The simulator's own ground truth, for tests to hold what was observed against."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Truth:
+    """What really happened since this worker started; the admin API's own requests are not counted."""
+
+    requests: int = 0
+    """requests read whole, or refused while being read"""
+    responses: Counter[int] = field(default_factory=Counter)
+    """whole responses sent, by status code"""
+    inference_responses: Counter[int] = field(default_factory=Counter)
+    """of these, the ones of the three inference endpoints"""
+    dropped: int = 0
+    """requests answered by closing the connection, by the fault `drop_connections`"""
+    truncated: int = 0
+    """responses cut short by the fault `truncate`"""
+    hung: int = 0
+    """requests that the fault `hang` has held, ended or not"""
+    abandoned: int = 0
+    """requests whose client closed the connection before the answer was whole, hung ones included"""
+    connections: int = 0
+    """connections accepted"""
+    open_connections: int = 0
+    """connections open right now, that of the asking admin client included"""
+
+    def answered(self, status: int, inference: bool) -> None:
+        """Count a whole response."""
+        self.responses[status] += 1
+        if inference:
+            self.inference_responses[status] += 1
+
+    def document(self) -> dict[str, Any]:
+        """The counters as JSON has them: status codes are strings."""
+        return {
+            "requests": self.requests,
+            "responses": {str(status): count for status, count in sorted(self.responses.items())},
+            "inference_responses": {
+                str(status): count for status, count in sorted(self.inference_responses.items())
+            },
+            "dropped": self.dropped,
+            "truncated": self.truncated,
+            "hung": self.hung,
+            "abandoned": self.abandoned,
+            "connections": self.connections,
+            "open_connections": self.open_connections,
+        }

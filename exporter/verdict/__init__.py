@@ -1,0 +1,1 @@
+"""Evidence to judgement: pure functions, no clocks, no files, no network."""

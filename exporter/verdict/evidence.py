@@ -1,0 +1,50 @@
+"""What is known of a run when it is judged."""
+
+from dataclasses import dataclass, field
+
+from exporter.events import DISCONNECT_REASONS, FailureReason, StatusClass
+from exporter.timeseries import SeriesStore
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Counts, totals by source, and the scraped series of one run."""
+
+    planned_seconds: float
+    measured_seconds: float
+    """of the load phase"""
+    ended_early: str
+    """why the load ended before its time, or empty"""
+    requests: dict[StatusClass, int]
+    """whole responses by status class"""
+    statuses: dict[str, int]
+    """whole responses by HTTP status"""
+    failures: dict[FailureReason, int]
+    """requests without a whole response"""
+    stalled: int
+    """connections that were stalled when the load ended"""
+    totals: dict[str, int | None]
+    """whole responses as each source counts them (engine, live, exporter, …); None: it gave no answer"""
+    scrapes: int
+    failed_scrapes: int
+    series: SeriesStore = field(repr=False)
+
+    @property
+    def responses(self) -> int:
+        """Whole responses of every status."""
+        return sum(self.requests.values())
+
+    @property
+    def successes(self) -> int:
+        """Whole 2xx responses."""
+        return self.requests[StatusClass.SUCCESS]
+
+    @property
+    def disconnects(self) -> int:
+        """Requests whose answer was due and never came whole."""
+        return sum(self.failures[reason] for reason in DISCONNECT_REASONS)
+
+    @property
+    def refused(self) -> int:
+        """Requests that could not be sent."""
+        return self.failures[FailureReason.CONNECT] + self.failures[FailureReason.WRITE]

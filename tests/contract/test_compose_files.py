@@ -1,0 +1,283 @@
+"""The compose files: what they promise about images, ports, health and hardening; nothing is started."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "compose"
+DOCUMENT: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
+DOCKERFILE = (COMPOSE / "exporter.Dockerfile").read_text(encoding="utf-8")
+
+every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+
+# What a service is let off, each with its reason beside it in the file; nothing else may be.
+CAPABILITIES_ADDED = {"exporter": {"DAC_READ_SEARCH", "SYS_PTRACE"}}
+ROOT_ALLOWED = {"exporter", "grafana-password"}
+PUBLISHED = {
+    "exporter": {"9877", "9878/udp"},
+    "prometheus": {"9090"},
+    "alertmanager": {"9093"},
+    "grafana": {"3000"},
+}
+
+
+def runs_once(service: dict[str, Any]) -> bool:
+    """Whether the service ends by itself, so that it has no health to check."""
+    return bool(service["restart"] == "no")
+
+
+def sources(service: dict[str, Any]) -> list[str]:
+    """The left sides of its mounts: paths of the checkout, or names of volumes."""
+    return [volume.split(":")[0] for volume in service.get("volumes", [])]
+
+
+def compose_command() -> list[str] | None:
+    """The Compose v2 of this machine, if any: the plugin, or the same program under its old name."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) is None:
+            continue
+        version = subprocess.run(
+            [*command, "version", "--short"], capture_output=True, text=True, check=False
+        )
+        found = re.match(r"v?(\d+)\.", version.stdout)
+        if version.returncode == 0 and found and int(found[1]) >= 2:
+            return command
+    return None
+
+
+def test_the_root_file_only_includes_the_other() -> None:
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == 3
+    document = yaml.safe_load(text)
+    assert document == {"name": DOCUMENT["name"], "include": ["compose/compose.yaml"]}
+
+
+def test_the_stack_is_exporter_prometheus_alertmanager_and_grafana() -> None:
+    always = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert always == {"exporter", "prometheus", "alertmanager", "grafana", "grafana-password"}
+    demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
+    assert demo == {"simulator", "soak"}
+
+
+@every_service
+def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
+    image = service["image"]
+    if "build" in service:
+        assert service["pull_policy"] == "build"
+        assert (COMPOSE / service["build"]["context"]).resolve() == ROOT
+        assert (ROOT / service["build"]["dockerfile"]).is_file()
+    else:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image), image
+    assert "latest" not in image
+
+
+@every_service
+def test_a_service_that_stays_has_a_healthcheck(service: dict[str, Any]) -> None:
+    check = service["healthcheck"]
+    if runs_once(service):
+        assert check == {"disable": True}
+    else:
+        assert check["test"][0] == "CMD"
+        assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+@every_service
+def test_every_service_is_hardened(service: dict[str, Any]) -> None:
+    name = next(name for name, other in SERVICES.items() if other is service)
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["read_only"] is True
+    assert not service.get("privileged")
+    assert set(service.get("cap_add", [])) == CAPABILITIES_ADDED.get(name, set())
+    user = str(service.get("user", "image's own"))
+    assert not user.startswith(("0:", "root")) or name in ROOT_ALLOWED
+    assert service.get("network_mode") in (None, "none")
+
+
+@every_service
+def test_every_service_has_limits(service: dict[str, Any]) -> None:
+    limits = service["deploy"]["resources"]["limits"]
+    # More than one CPU would be refused on a machine that has only one.
+    assert 0 < float(limits["cpus"]) <= 1
+    assert re.fullmatch(r"\d+[MG]", limits["memory"])
+    assert limits["pids"] > 0
+    assert service["logging"]["options"]["max-size"]
+
+
+@every_service
+def test_ports_are_those_of_the_contract_and_on_loopback_unless_told_otherwise(
+    service: dict[str, Any],
+) -> None:
+    name = next(name for name, other in SERVICES.items() if other is service)
+    published = set()
+    for port in service.get("ports", []):
+        found = re.fullmatch(r"\$\{BIND_ADDRESS:-127\.0\.0\.1\}:\$\{[A-Z]+_PORT:-(\d+)\}:(\d+)(/udp)?", port)
+        assert found, port
+        assert found[1] == found[2], port
+        published.add(found[2] + (found[3] or ""))
+    assert published == PUBLISHED.get(name, set())
+
+
+@every_service
+def test_mounts_are_read_only_files_of_the_checkout_or_declared_volumes(service: dict[str, Any]) -> None:
+    for volume, source in zip(service.get("volumes", []), sources(service), strict=True):
+        if source.startswith("."):
+            assert (COMPOSE / source).exists(), f"{source}: not in the checkout"
+            assert (COMPOSE / source).resolve().is_relative_to(ROOT), source
+            assert volume.endswith(":ro"), volume
+        else:
+            assert source in DOCUMENT["volumes"], source
+
+
+def test_every_declared_volume_is_used() -> None:
+    used = {source for service in SERVICES.values() for source in sources(service)}
+    assert set(DOCUMENT["volumes"]) == {source for source in used if not source.startswith(".")}
+
+
+@every_service
+def test_a_service_waits_for_services_that_exist_until_they_are_healthy(service: dict[str, Any]) -> None:
+    for other, wait in service.get("depends_on", {}).items():
+        once = runs_once(SERVICES[other])
+        assert wait["condition"] == ("service_completed_successfully" if once else "service_healthy")
+        if "profiles" in SERVICES[other] and "profiles" not in service:
+            assert wait["required"] is False, f"{other} is there with its profile only"
+
+
+def test_targets_in_compose_are_services_and_ports_of_the_stack() -> None:
+    native = sorted(path.name for path in (ROOT / "prometheus" / "targets").glob("*.yml"))
+    assert sorted(path.name for path in (COMPOSE / "targets").glob("*.yml")) == native
+    for path in sorted((COMPOSE / "targets").glob("*.yml")):
+        for group in yaml.safe_load(path.read_text(encoding="utf-8")):
+            for target in group["targets"]:
+                host, port = target.split(":")
+                assert port in PUBLISHED[host], f"{path.name}: {target}"
+
+
+def test_prometheus_is_told_how_long_and_how_much_to_keep() -> None:
+    flags = " ".join(SERVICES["prometheus"]["command"])
+    assert "--storage.tsdb.retention.time=" in flags
+    assert "--storage.tsdb.retention.size=" in flags
+
+
+def test_grafana_has_no_default_password_and_finds_what_is_provisioned() -> None:
+    environment = SERVICES["grafana"]["environment"]
+    assert "GF_SECURITY_ADMIN_PASSWORD" not in environment
+    secret = Path(environment["GF_SECURITY_ADMIN_PASSWORD__FILE"])
+    mounts = dict(volume.split(":")[:2] for volume in SERVICES["grafana"]["volumes"])
+    assert mounts["grafana-secret"] == str(secret.parent)
+    assert environment["PROMETHEUS_URL"] == "http://prometheus:9090"
+    assert environment["GRAFANA_DASHBOARDS_PATH"] == mounts["../grafana/dashboards"]
+    home = Path(environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (ROOT / "grafana" / "dashboards" / home.name).is_file()
+    assert str(home.parent) == mounts["../grafana/dashboards"]
+
+
+def test_the_password_is_random_made_once_and_readable_by_grafana_alone(tmp_path: Path) -> None:
+    (script,) = SERVICES["grafana-password"]["command"]
+    script = script.replace("$$", "$").replace("/run/soak", str(tmp_path))
+    secret = tmp_path / "grafana-admin"
+
+    def start() -> str:
+        subprocess.run(["/bin/sh", "-ec", script], check=True)
+        return secret.read_text(encoding="utf-8")
+
+    # As an interrupted first start leaves it: read-only, and half of a password.
+    left_over = tmp_path / "grafana-admin.new"
+    left_over.write_text("half", encoding="utf-8")
+    left_over.chmod(0o440)
+    first = start()
+    assert re.fullmatch(r"[\w-]{32}", first)
+    assert secret.stat().st_mode & 0o777 == 0o440
+    assert start() == first, "a restart changed the password"
+    secret.unlink()
+    assert start() != first
+
+
+def test_the_exporter_starts_with_what_is_to_be_watched(tmp_path: Path) -> None:
+    (script,) = SERVICES["exporter"]["command"]
+    script = script.replace("$$", "$")
+    for name, body in {
+        "soak": 'echo "$*"',
+        "getent": '[ "$DEMO" = yes ] && [ "$*" = "hosts simulator" ]',
+    }.items():
+        fake = tmp_path / name
+        fake.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        fake.chmod(0o755)
+
+    def started(**settings: str) -> str:
+        environment = {
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "SOAK_CONFIG": "",
+            "DEMO": "no",
+            **settings,
+        }
+        command = [*SERVICES["exporter"]["entrypoint"], script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    plain = "exporter --web.listen-address 0.0.0.0:9877 --ingest.listen-address 0.0.0.0:9878"
+    assert started() == plain
+    assert started(DEMO="yes") == f"{plain} --config /etc/soak/demo.yaml"
+    assert started(DEMO="yes", SOAK_CONFIG="/etc/soak/mine.yaml") == f"{plain} --config /etc/soak/mine.yaml"
+
+
+def test_the_demo_configuration_is_one_that_the_exporter_takes() -> None:
+    from exporter.config import load_config
+
+    config = load_config(COMPOSE / "exporter" / "demo.yaml")
+    assert config.router is not None and config.router.url == "http://simulator:8080"
+    (router,) = config.processes
+    assert router.match.command_line is not None
+    simulator = " ".join(["/opt/soak/bin/python3", "/opt/soak/bin/soak", *SERVICES["simulator"]["command"]])
+    assert re.search(router.match.command_line, simulator)
+
+
+def test_the_image_is_small_not_root_and_says_what_it_is() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert bases == ["${BASE_IMAGE}", "${BASE_IMAGE}"], "a build stage and a stage that is shipped"
+    assert re.search(r"^ARG BASE_IMAGE=python:3\.13-slim-trixie$", DOCKERFILE, re.MULTILINE)
+    assert "latest" not in DOCKERFILE
+    assert all("--no-cache-dir" in line for line in DOCKERFILE.splitlines() if "pip install" in line)
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1] == "65532:65532"
+    assert re.search(r"install .*\bhey wrk\b", DOCKERFILE)
+    assert "org.opencontainers.image.licenses" in DOCKERFILE
+    assert re.search(r'^ENTRYPOINT \["soak"\]$', DOCKERFILE, re.MULTILINE)
+
+
+def test_what_the_image_copies_is_in_the_checkout_and_sent_to_the_build() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in ignored
+    copied = [
+        line.split()[1:-1]
+        for line in DOCKERFILE.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+    ]
+    for name in (name for names in copied for name in names):
+        assert (ROOT / name).exists(), f"{name}: not in the checkout"
+        assert f"!{name}" in ignored, f"{name}: kept out by .dockerignore"
+
+
+@pytest.mark.parametrize("profile", [[], ["--profile", "demo"]], ids=["plain", "demo"])
+def test_compose_itself_takes_the_files(profile: list[str]) -> None:
+    command = compose_command()
+    if command is None:
+        pytest.skip("no Compose v2 on this machine (`docker compose version` or `docker-compose version`)")
+    # Only what the command needs: settings of this machine's environment are not under test.
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    done = subprocess.run(
+        [*command, *profile, "config", "-q"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

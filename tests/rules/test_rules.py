@@ -1,0 +1,84 @@
+"""promtool and amtool over what is shipped: the configuration, the rules and the rules' own unit tests."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+PROMETHEUS = ROOT / "prometheus"
+RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
+RULE_TESTS = sorted(HERE.glob("*.test.yml"))
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt install prometheus)"
+)
+needs_amtool = pytest.mark.skipif(
+    shutil.which("amtool") is None,
+    reason="amtool is not installed (Debian: apt install prometheus-alertmanager)",
+)
+
+
+def run(*command: str | Path) -> str:
+    """The standard output of a command that must succeed; what it said is the message when it does not."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def named(paths: list[Path]) -> dict[str, object]:
+    """Arguments for parametrize: the paths, and their names as ids."""
+    return {"argvalues": paths, "ids": [path.name for path in paths]}
+
+
+@needs_promtool
+@pytest.mark.parametrize("targets", ["prometheus/targets", "compose/targets"])
+def test_promtool_accepts_the_configuration_with_the_targets_of(targets: str, tmp_path: Path) -> None:
+    # A copy somewhere else, as the native stack makes one: shows that all its paths are relative to itself.
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(PROMETHEUS, copy)
+    shutil.rmtree(copy / "targets")
+    shutil.copytree(ROOT / targets, copy / "targets")
+
+    said = run("promtool", "check", "config", copy / "prometheus.yml")
+
+    assert f"{len(RULES)} rule files found" in said
+
+
+@needs_promtool
+@pytest.mark.parametrize("rules", **named(RULES))
+def test_promtool_accepts_the_rules_in(rules: Path) -> None:
+    run("promtool", "check", "rules", rules)
+
+
+@needs_promtool
+@pytest.mark.parametrize("rule_tests", **named(RULE_TESTS))
+def test_the_rules_do_what_is_written_in(rule_tests: Path) -> None:
+    run("promtool", "test", "rules", rule_tests)
+
+
+@needs_amtool
+def test_amtool_accepts_the_alertmanager_configuration() -> None:
+    run("amtool", "check-config", PROMETHEUS / "alertmanager.yml")
+
+
+@needs_amtool
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (["alertname=RouterDown", "severity=critical"], "critical"),
+        (["alertname=BenchmarkErrorRateHigh", "severity=warning"], "warning"),
+        (["alertname=RouterRestarted", "severity=info"], "null"),
+        (["alertname=Watchdog", "severity=critical"], "null"),
+        (["alertname=SomethingElse"], "null"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_an_alert_is_routed_by_its_severity(labels: list[str], receiver: str) -> None:
+    said = run(
+        "amtool", "config", "routes", "test", f"--config.file={PROMETHEUS / 'alertmanager.yml'}", *labels
+    )
+
+    assert said.split() == [receiver]
