@@ -116,3 +116,5 @@ class WorkerCounts:
     """sum of durations in microseconds, by status class"""
     entries: list[int]
     """index, count, index, count, …: indices are those of histogram.py"""
+    waiting_ms: int = 0
+    """in the last report: for how long its request has been out"""

@@ -1,13 +1,8 @@
 """One run from its first check to its files: warm-up, load, drain, judgement."""
 
-import json
 import platform
 import secrets
-import socket
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +10,20 @@ from typing import Any
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import EngineError, QueryError
-from exporter.events import FailureReason, Phase, RunInfo, StatusClass, WorkerCounts
+from exporter.events import FailureReason, Phase, RunInfo, StatusClass
 from exporter.exporter_api import ExporterApi
 from exporter.interrupt import Interrupt
 from exporter.load.engine import LoadEngine, LoadPlan, LoadResult, RunningLoad
 from exporter.load.workload import Workload, check_reachable
 from exporter.load.wrk import WrkEngine
-from exporter.metrics.live import LiveRuns
-from exporter.metrics.status import run_status
 from exporter.prometheus_api import PrometheusApi
 from exporter.recorder import Recorder
 from exporter.report.results_folder import check_label, check_writable, write_results
 from exporter.report.run_result import RunResult
 from exporter.report.terminal import TerminalView
-from exporter.verdict.evidence import Evidence
+from exporter.settlement import Settlement, count_of, truth_of
+from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.judgement import judge
-from exporter.wire import encode
 
 ENGINES: dict[str, type[LoadEngine]] = {WrkEngine.name: WrkEngine}
 POLL_SECONDS = 0.2
@@ -38,11 +31,7 @@ SCRAPE_INTERVAL_SECONDS = 5.0
 PROGRESS_EVERY_SECONDS = 1.0
 ANNOUNCE_EVERY_SECONDS = 5.0
 OVERRUN_SECONDS = 30.0
-SETTLE_SECONDS = 20.0
-"""how long the exporter and Prometheus are given to have everything"""
 NOTICE_AFTER_SECONDS = 2.0
-RESEND_PAUSE_SECONDS = 0.02
-RESEND_BURST = 50
 
 
 @dataclass(frozen=True)
@@ -128,27 +117,28 @@ class _Soak:
 
     def run(self) -> RunResult:
         ingest_port = self._plan.exporter.announce(self._info, Phase.WARMUP)
+        settlement = Settlement(self._info, self._plan.exporter, ingest_port, self._clock)
         self._recorder.start()
         try:
             with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-                loaded = self._load(Path(folder), ingest_port)
+                loaded = self._load(Path(folder), settlement)
             self._announce(Phase.DRAIN)
-            truth = self._truth(loaded.result.messages)
+            truth = truth_of(self._info, loaded.result.messages, self._clock)
             if truth is not None:
-                self._settle(loaded.result.messages, ingest_port, _responses(truth))
+                settlement.deliver(loaded.result.messages, truth)
             self._drain()
         finally:
             self._recorder.stop()
-        known = truth or self._final_status()
+        known = truth or settlement.status()
         if known is None:
             raise QueryError("neither the engine nor the exporter could say what was measured")
-        result = self._result(loaded, known, truth)
+        result = self._result(loaded, known, self._totals(settlement, loaded, truth, known))
         self._announce(Phase.FINISHED)
         return result
 
     # load
 
-    def _load(self, folder: Path, ingest_port: int) -> _Loaded:
+    def _load(self, folder: Path, settlement: Settlement) -> _Loaded:
         plan = self._plan
         self._announce(Phase.LOAD)
         running = plan.engine.start(
@@ -158,7 +148,7 @@ class _Soak:
                 connections=plan.connections,
                 duration_seconds=plan.duration_seconds,
                 ingest_host=plan.exporter.host,
-                ingest_port=ingest_port,
+                ingest_port=settlement.ingest_port,
                 folder=folder,
             )
         )
@@ -167,18 +157,28 @@ class _Soak:
         try:
             ended_early = self._watch(running, started)
         except EngineError as error:
-            if self._status is None or _responses(self._status) == 0:
+            status = settlement.status()
+            if status is None or count_of(status) == Count(0, 0):
                 raise
             ended_early = str(error)
         finally:
             running.stop()
-            # Asked before the workers' last reports come: a worker that has ended is no longer stalled.
-            stalled = self._status["stalled"] if self._status else 0
             result = running.result()
         seconds = result.totals.duration_seconds if result.totals else self._clock.monotonic() - started
         if result.totals is None and not ended_early:
             ended_early = f"{plan.engine.name} died before it could give its totals"
-        return _Loaded(running.command, result, seconds, ended_early, stalled)
+        return _Loaded(running.command, result, seconds, ended_early, self._stalled(result))
+
+    def _stalled(self, result: LoadResult) -> int:
+        """Connections whose request had been out for too long at the end; as last seen where wrk died."""
+        if not result.messages:
+            return self._status["stalled"] if self._status else 0
+        out = {
+            message.worker
+            for message in result.messages
+            if message.in_flight and message.waiting_ms > self._plan.stall_after_seconds * 1000
+        }
+        return len(out)
 
     def _watch(self, running: RunningLoad, started: float) -> str:
         """Show progress until the load ends; why it ended early, or an empty string."""
@@ -211,7 +211,7 @@ class _Soak:
 
     def _notice(self, status: dict[str, Any]) -> None:
         """Say in the first seconds that nothing succeeds: it is no throughput, however fast it is."""
-        if _responses(status) > 0 and status["requests"]["2xx"] == 0:
+        if sum(status["requests"].values()) > 0 and status["requests"]["2xx"] == 0:
             statuses = ", ".join(f"{code}: {count:,}" for code, count in status["statuses"].items())
             self._view.say(f"no response is 2xx so far ({statuses}): this run is failing", "bold red")
             self._noticed = True
@@ -222,49 +222,6 @@ class _Soak:
         except QueryError:
             return
         self._announced = self._clock.monotonic()
-
-    # what arrived
-
-    def _truth(self, messages: tuple[WorkerCounts, ...]) -> dict[str, Any] | None:
-        """The run's status from the workers' last reports, joined as the exporter joins them."""
-        if not messages:
-            return None
-        runs = LiveRuns(self._clock)
-        runs.announce(self._info, Phase.LOAD)
-        for message in messages:
-            runs.apply(message)
-        return run_status(runs.runs[self._info.run], self._clock.monotonic())
-
-    def _settle(self, messages: tuple[WorkerCounts, ...], ingest_port: int, responses: int) -> None:
-        """Repeat the workers' last reports until the exporter has them all, or time is up."""
-        deadline = self._clock.monotonic() + SETTLE_SECONDS
-        while self._clock.monotonic() < deadline:
-            status = self._final_status()
-            if (
-                status is not None
-                and status["final_workers"] == self._plan.connections
-                and _responses(status) == responses
-            ):
-                return
-            self._announce(Phase.DRAIN)
-            self._resend(messages, ingest_port)
-            time.sleep(POLL_SECONDS)
-
-    def _resend(self, messages: tuple[WorkerCounts, ...], ingest_port: int) -> None:
-        with _udp_to(self._plan.exporter.host, ingest_port) as udp:
-            for number, message in enumerate(messages, 1):
-                try:
-                    udp.send(encode(message))
-                except OSError:
-                    return  # nothing listens there yet; the next round tries again
-                if number % RESEND_BURST == 0:
-                    time.sleep(RESEND_PAUSE_SECONDS)
-
-    def _final_status(self) -> dict[str, Any] | None:
-        try:
-            return self._plan.exporter.status(self._info.run)
-        except QueryError:
-            return None
 
     def _drain(self) -> None:
         """Watch the router for a while without load: some leaks show only then."""
@@ -278,18 +235,30 @@ class _Soak:
 
     # judgement
 
-    def _result(self, loaded: _Loaded, known: dict[str, Any], truth: dict[str, Any] | None) -> RunResult:
-        plan = self._plan
-        status = self._final_status()
-        engine_totals = loaded.result.totals
-        totals: dict[str, int | None] = {
-            "engine": engine_totals.requests if engine_totals else None,
-            "live": _responses(truth) if truth else None,
-            "exporter": _responses(status) if status else None,
-            "scraped": self._scraped_total(),
+    def _totals(
+        self,
+        settlement: Settlement,
+        loaded: _Loaded,
+        truth: dict[str, Any] | None,
+        known: dict[str, Any],
+    ) -> dict[str, Count | None]:
+        engine = loaded.result.totals
+        status = settlement.status()
+        totals = {
+            # wrk does not count every loss; its responses are what can be held against the others.
+            "engine": Count(engine.requests, None) if engine else None,
+            "live": count_of(truth) if truth else None,
+            "exporter": count_of(status) if status else None,
+            "scraped": settlement.scraped(self._recorder.store),
         }
-        if plan.prometheus is not None:
-            totals["prometheus"] = self._prometheus_total(plan.prometheus, _responses(known))
+        if self._plan.prometheus is not None:
+            totals["prometheus"] = settlement.in_prometheus(
+                self._plan.prometheus, self._recorder.store, count_of(known)
+            )
+        return totals
+
+    def _result(self, loaded: _Loaded, known: dict[str, Any], totals: dict[str, Count | None]) -> RunResult:
+        plan = self._plan
         evidence = Evidence(
             planned_seconds=float(plan.duration_seconds),
             measured_seconds=loaded.seconds,
@@ -304,8 +273,8 @@ class _Soak:
             series=self._recorder.store,
         )
         account = None
-        if engine_totals is not None:
-            account = asdict(engine_totals)
+        if loaded.result.totals is not None:
+            account = asdict(loaded.result.totals)
             del account["histogram"]
         return RunResult(
             info=self._info,
@@ -323,33 +292,6 @@ class _Soak:
             alerts=self._alerts(),
         )
 
-    def _selector(self) -> dict[str, str]:
-        return {"route": self._info.route.value, "model": self._info.model}
-
-    def _scraped_total(self) -> int | None:
-        series = self._recorder.store.select("benchmark_requests_total", **self._selector())
-        return round(sum(each.increase() for each in series)) if series else None
-
-    def _prometheus_total(self, prometheus: PrometheusApi, expected: int) -> int | None:
-        """What Prometheus counts since before the run; given a while to have scraped the end of it."""
-        series = self._recorder.store.select("benchmark_requests_total", **self._selector())
-        before = sum(each.values[0] for each in series)
-        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in self._selector().items())
-        deadline = self._clock.monotonic() + SETTLE_SECONDS
-        total = None
-        while self._clock.monotonic() < deadline:
-            try:
-                total = round(prometheus.value(f"sum(benchmark_requests_total{{{labels}}})") - before)
-            except QueryError:
-                total = None
-            if total == expected:
-                break
-            if self._interrupt.requested:
-                # The user waits; one more scrape interval is enough to ask of them.
-                deadline = min(deadline, self._clock.monotonic() + SCRAPE_INTERVAL_SECONDS)
-            time.sleep(POLL_SECONDS)
-        return total
-
     def _alerts(self) -> list[str] | None:
         """Names of the alerts that fired during the run, the one that always fires aside."""
         if self._plan.prometheus is None:
@@ -364,15 +306,3 @@ class _Soak:
         except QueryError:
             return None
         return sorted({each.label("alertname") or "" for each in series})
-
-
-def _responses(status: dict[str, Any]) -> int:
-    return sum(status["requests"].values())
-
-
-@contextmanager
-def _udp_to(host: str, port: int) -> Iterator[socket.socket]:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind, protocol) as udp:
-        udp.connect(address)
-        yield udp

@@ -128,6 +128,8 @@ class NativeStack:
                 f"--config.file={configuration / 'prometheus.yml'}",
                 f"--storage.tsdb.path={self.folder / 'prometheus-data'}",
                 f"--web.listen-address={HOST}:{self.ports.prometheus}",
+                # An alert from before Alertmanager was found is sent again after this, not after a minute.
+                "--rules.alert.resend-delay=10s",
                 "--log.level=warn",
             ],
         )

@@ -3,11 +3,12 @@
 A datagram, little-endian and unpadded: magic "SOAK", u8 version (1), u8 flags (1 final, 2 in flight,
 4 errors are exact), u16 part, 16 bytes run, u32 worker, u32 sequence, f64 started, f64 lost,
 4 × f64 errors (connect, read, write, timeout), 5 × f64 sum of durations by status class in µs, u32 number of
-entries, u32 reserved; then the entries, u32 index and u32 count each (histogram.py has the index space).
+entries, u32 waiting; then the entries, u32 index and u32 count each (histogram.py has the index space).
 
 All counts are cumulative since the worker began, and a message repeats all of them (up to 1,024 entries; a
-longer report is several parts). The timeout field is carried and not used: wrk counts a response that came
-later than its --timeout there, and that response is already among the whole ones.
+longer report is several parts). `waiting` is 0 but in the last report: there it is how long (ms) a request
+has been out. The timeout field is carried and not used: wrk counts a response that came later than its
+--timeout there, and that response is already among the whole ones.
 """
 
 import math
@@ -59,6 +60,7 @@ def decode(datagram: bytes) -> WorkerCounts:
         lost=int(numbers[1]),
         errors=(int(numbers[2]), int(numbers[3]), int(numbers[4])) if exact else None,
         sum_us=tuple(numbers[6:11]),
+        waiting_ms=fields[19],
         entries=entries,
     )
 
@@ -85,6 +87,6 @@ def encode(counts: WorkerCounts) -> bytes:
         0.0,
         *counts.sum_us,
         entry_count,
-        0,
+        counts.waiting_ms,
     )
     return header + struct.pack(f"<{2 * entry_count}I", *counts.entries)

@@ -49,7 +49,7 @@ class _Worker:
         self._told: str | None = None
 
     def start(self, head_start_seconds: float) -> bool:
-        """Begin a call and wait for it a moment; False where the one before still runs: none is begun then."""
+        """Begin a call and wait for it a moment; False, and none begun, where the one before still runs."""
         if self._running is not None and not self._running.done.is_set():
             return False
         if self._thread is None or not self._thread.is_alive():

@@ -37,7 +37,7 @@ class RouterCollector:
     def __init__(self, url: str, timeout_seconds: float, clock: Clock, api_key: str | None = None) -> None:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise ConfigurationError(
-                "router: the API key holds characters that no HTTP header may; check api_key_env, api_key_file"
+                "router: the API key is not printable ASCII, as headers are; check api_key_env, api_key_file"
             )
         self._probe = HttpProbe(url, clock)
         self._timeout_seconds = timeout_seconds

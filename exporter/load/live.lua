@@ -45,9 +45,12 @@ typedef struct {
   uint32_t connect, read, write, status, timeout;
 } soak_wrk_thread;
 
+/* wrk 4.1's statistics: how often each value (us) was seen. */
+typedef struct { uint64_t count, limit, min, max, data[]; } soak_wrk_stats;
+
 /* One thread's counts. Doubles: exact to 2^53, never boxed, and readable from done()'s Lua state. */
 typedef struct {
-  double started, lost, in_flight, sequence, number;
+  double started, lost, waiting, sent_at_us, sequence, number;
   double sum_us[5];
   double statuses[1000];
   double counts[5 * 3328];
@@ -64,7 +67,7 @@ typedef struct {
   double started, lost;
   double errors[4];
   double sum_us[5];
-  uint32_t entries, reserved;
+  uint32_t entries, waiting_ms;
 } soak_header;
 typedef struct { uint32_t index, count; } soak_entry;
 #pragma pack(pop)
@@ -127,9 +130,8 @@ local run = setting("SOAK_RUN", "")
 local socket_fd
 local fixed_request
 local verifying = false                    -- wrk asks its first thread for one request that it never sends
-local waiting = false                      -- a request is out
 local lost_in_a_row = 0
-local sent_at_us, last_report_us, last_latency_us = 0, 0, 0
+local last_report_us, last_latency_us = 0, 0
 
 local timespec = ffi.new("soak_timespec[1]")
 local header = ffi.new("soak_header[1]")
@@ -161,6 +163,13 @@ local function report(of, flags, emit)
   h.sequence = of.sequence
   h.started = of.started
   h.lost = of.lost
+  h.waiting_ms = 0
+  if of.waiting == 1 then
+    flags = flags + FLAG_IN_FLIGHT
+    if bit.band(flags, FLAG_FINAL) ~= 0 then
+      h.waiting_ms = math.min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
+    end
+  end
   h.flags = flags
   if of.record ~= nil then
     h.flags = flags + FLAG_EXACT_ERRORS
@@ -245,8 +254,6 @@ function init(arguments)
   end
   open_socket()
   verifying = soak_number == 0
-  -- Spread the threads over the second, so that a thousand of them never report at once.
-  last_report_us = now_us() - REPORT_EVERY_US * (soak_number / math.max(connections, 1))
   if user.init then user.init(arguments) end
   if not user.request then fixed_request = wrk.format() end
 end
@@ -257,7 +264,7 @@ function request()
     return fixed_request or user.request()
   end
   local now = now_us()
-  if waiting then
+  if state.waiting == 1 then
     state.lost = state.lost + 1
     lost_in_a_row = lost_in_a_row + 1
     if lost_in_a_row > BACKOFF_AFTER then
@@ -265,12 +272,17 @@ function request()
       now = now_us()
     end
   end
-  waiting = true
+  state.waiting = 1
   state.started = state.started + 1
   if now - last_report_us >= REPORT_EVERY_US or last_latency_us >= SLOW_US then
     last_report_us = now
+    if state.sequence == 0 then
+      -- The first report says that the thread is there, also where it never gets an answer; the later ones
+      -- are spread over the second, so that a thousand threads never report at once.
+      last_report_us = now - REPORT_EVERY_US * (state.number / math.max(connections, 1))
+    end
     last_latency_us = 0
-    report(state, FLAG_IN_FLIGHT, send_datagram)
+    report(state, 0, send_datagram)
     now = now_us()
   end
   local text = fixed_request
@@ -278,15 +290,15 @@ function request()
     text = user.request()
     now = now_us()
   end
-  sent_at_us = now
+  state.sent_at_us = now
   return text
 end
 
 function response(status, headers, body)
-  local us = now_us() - sent_at_us
+  local us = now_us() - state.sent_at_us
   if us > LONGEST_US then us = LONGEST_US end
   if us < 1 then us = 1 end
-  waiting = false
+  state.waiting = 0
   lost_in_a_row = 0
   last_latency_us = us
   if status == 200 then
@@ -315,9 +327,18 @@ local function write_summary(path, summary, latency)
     file:write(string.format('%s"%s": %d', i > 1 and ", " or "", percent, latency:percentile(percent)))
   end
   file:write('}, "histogram": [')
-  for i = 1, #latency do
-    local us, count = latency(i)
-    file:write(string.format("%s[%d, %d]", i > 1 and ", " or "", us, count))
+  -- latency(i) searches from the first value each time, minutes in all after a long run; the record itself is
+  -- walked once, if it is as expected, and left out if it is not.
+  local stats = ffi.cast("soak_wrk_stats **", latency)[0]
+  if stats.min == latency.min and stats.max == latency.max and stats.max <= stats.limit then
+    local separator = ""
+    for us = latency.min, latency.max do
+      local count = tonumber(stats.data[us])
+      if count > 0 then
+        file:write(separator, string.format("[%d, %d]", us, count))
+        separator = ", "
+      end
+    end
   end
   file:write("]}\n")
   file:close()

@@ -58,7 +58,7 @@ def make_workload(
     own "model", if it is JSON and has one, is the model that the metrics are labelled with.
     """
     parts = _target_parts(target)
-    if not _ENDPOINT.match(endpoint):
+    if not _ENDPOINT.fullmatch(endpoint):
         raise ConfigurationError(f"--endpoint: {endpoint!r} must begin with / and hold no spaces")
     if script is not None and not script.is_file():
         raise ConfigurationError(f"--script: {script} is not a file")

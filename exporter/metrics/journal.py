@@ -40,7 +40,7 @@ class Journal:
             _restore(document, runs)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, IndexError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise ConfigurationError(
                 f"{self._path}: the exporter's state file cannot be used ({type(error).__name__}: {error}); "
                 "remove it to begin with counters at zero, or name another with --ingest.state-file"

@@ -20,7 +20,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 def check_label(label: str) -> None:
     """A label becomes a file name: raises ConfigurationError for one that could be anything else."""
-    if not _NAME.match(label):
+    if not _NAME.fullmatch(label):
         raise ConfigurationError(
             f"--label: {label[:80]!r}: use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"
         )
@@ -88,7 +88,9 @@ def run_document(result: RunResult) -> dict[str, Any]:
             "failures": {name.value: count for name, count in evidence.failures.items()},
             "stalled_connections": evidence.stalled,
             "latency_seconds_2xx": result.quantiles,
-            "whole_responses_by_source": evidence.totals,
+            "counts_by_source": {
+                source: asdict(count) if count else None for source, count in evidence.totals.items()
+            },
             "scrapes": evidence.scrapes,
             "failed_scrapes": evidence.failed_scrapes,
             "engine": result.engine_totals,

@@ -132,6 +132,8 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     rps = result.requests_per_second
     latency = " / ".join(_milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
     console.print(f"\n{'–' if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
+    if result.alerts:
+        console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():
         console.print(Text(str(path)), soft_wrap=True)
     outcome = result.judgement.outcome

@@ -49,7 +49,11 @@ class LeakMemory(Parameters):
 
 
 class LeakFds(Parameters):
-    """File descriptors grow by so many a second, or an inference request; ending it keeps what leaked."""
+    """File descriptors grow by so many a second, or an inference request; ending it keeps what leaked.
+
+    With a limit above what the process may open it comes to accept nothing more, no admin client either:
+    then, as with a real leak, only killing the worker helps.
+    """
 
     per_second: Annotated[float, Field(gt=0)] | None = None
     per_request: Annotated[float, Field(gt=0)] | None = None

@@ -17,9 +17,11 @@ class MemoryLeak:
 
     def owe(self, count: float, limit_bytes: int) -> None:
         """Leak `count` bytes more, but never more than `limit_bytes` in all."""
-        self._owed_bytes = min(self._owed_bytes + count, limit_bytes - self.leaked_bytes)
-        if self._owed_bytes >= BLOCK_BYTES:
-            size = int(self._owed_bytes)
+        left_bytes = max(0, limit_bytes - self.leaked_bytes)
+        self._owed_bytes = min(self._owed_bytes + count, left_bytes)
+        size = int(self._owed_bytes)
+        # The last block before the limit is as small as it has to be.
+        if size >= BLOCK_BYTES or size == left_bytes > 0:
             # mmap's default is shared memory, which RssAnon does not count.
             block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             for offset in range(0, size, mmap.PAGESIZE):
@@ -54,7 +56,7 @@ class FdLeak:
 
         Where the process may have no more, none is opened: then accepting fails too, as with a real leak.
         """
-        self._owed = min(self._owed + count, limit - len(self._fds))
+        self._owed = min(self._owed + count, max(0, limit - len(self._fds)))
         while self._owed >= 1:
             try:
                 self._fds.append(os.open(os.devnull, os.O_RDONLY))

@@ -7,6 +7,16 @@ from exporter.timeseries import SeriesStore
 
 
 @dataclass(frozen=True)
+class Count:
+    """What one source counts of a run."""
+
+    responses: int
+    """whole responses of every status"""
+    failures: int | None
+    """requests without one; None where the source does not tell them all"""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Counts, totals by source, and the scraped series of one run."""
 
@@ -23,8 +33,8 @@ class Evidence:
     """requests without a whole response"""
     stalled: int
     """connections that were stalled when the load ended"""
-    totals: dict[str, int | None]
-    """whole responses as each source counts them (engine, live, exporter, …); None: it gave no answer"""
+    totals: dict[str, Count | None]
+    """what each source counts (engine, live, exporter, …); None: it gave no answer"""
     scrapes: int
     failed_scrapes: int
     series: SeriesStore = field(repr=False)

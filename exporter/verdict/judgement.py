@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from exporter.verdict.disconnect import judge_disconnects, judge_router
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.finding import Finding, Outcome
 from exporter.verdict.leak import judge_leaks
 from exporter.verdict.objective import judge_answers
@@ -59,13 +59,20 @@ def _judge_completeness(evidence: Evidence) -> Finding:
 
 
 def _judge_totals(evidence: Evidence) -> Finding:
-    """Every source counts the same number of whole responses."""
-    told = ", ".join(
-        f"{source} {'no answer' if total is None else format(total, ',')}"
-        for source, total in evidence.totals.items()
-    )
-    if None in evidence.totals.values():
+    """Every source counts the same number of whole responses, and of failures where it counts them."""
+    totals = evidence.totals
+    told = ", ".join(f"{source} {_told(count)}" for source, count in totals.items())
+    known = [count for count in totals.values() if count is not None]
+    if len(known) < len(totals):
         return Finding("totals", Outcome.INCONCLUSIVE, f"a source is silent: {told}")
-    if len(set(evidence.totals.values())) > 1:
+    responses = {count.responses for count in known}
+    failures = {count.failures for count in known if count.failures is not None}
+    if len(responses) > 1 or len(failures) > 1:
         return Finding("totals", Outcome.INCONCLUSIVE, f"the sources disagree: {told}")
     return Finding("totals", Outcome.PASS, f"the sources agree: {told}")
+
+
+def _told(count: Count | None) -> str:
+    if count is None:
+        return "no answer"
+    return f"{count.responses:,}" + (f" and {count.failures:,} failed" if count.failures else "")

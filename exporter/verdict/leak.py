@@ -56,7 +56,11 @@ RESOURCES = (
 
 
 def judge_leaks(evidence: Evidence) -> list[Finding]:
-    """One finding a resource, over all watched processes."""
+    """One finding a resource over all watched processes; one in all where the run is too short for any."""
+    if evidence.planned_seconds < LEAST_SECONDS:
+        minutes = LEAST_SECONDS / 60
+        text = f"it takes {minutes:.0f} minutes of load to tell a leak from a warm-up"
+        return [Finding("leaks", Outcome.NOT_JUDGED, text)]
     return [_judge(evidence, resource) for resource in RESOURCES]
 
 
@@ -65,12 +69,6 @@ def _judge(evidence: Evidence, resource: Resource) -> Finding:
     series = _summed(evidence, resource)
     if not series:
         return Finding(check, Outcome.NOT_JUDGED, "no process is watched on this host")
-    if evidence.planned_seconds < LEAST_SECONDS:
-        return Finding(
-            check,
-            Outcome.NOT_JUDGED,
-            f"a leak takes {LEAST_SECONDS / 60:.0f} minutes of load to be told from a warm-up",
-        )
     grown = []
     for process, one in series.items():
         if one.times[-1] - one.times[0] < LEAST_SECONDS:

@@ -464,17 +464,17 @@ def test_a_local_name_with_a_tag_is_no_cloud_prefix(simulator: Simulator) -> Non
 
 # the dashboard
 
-NODE_FIELDS = set(
-    "id machine_name ip_address runtime_version runtime_port status registered_at last_seen uptime_seconds "
-    "loaded_models cpu_usage memory_usage gpu_usage gpu_memory_usage gpu_memory_total_mb gpu_memory_used_mb "
-    "gpu_temperature gpu_model_name gpu_devices active_requests total_requests successful_requests "
-    "failed_requests average_response_time_ms metrics_last_updated_at metrics_stale".split()
-)
-STATS_FIELDS = set(
-    "total_nodes online_nodes offline_nodes total_requests successful_requests failed_requests "
-    "total_active_requests average_response_time_ms average_gpu_usage average_gpu_memory_usage "
-    "openai_key_present google_key_present anthropic_key_present".split()
-)
+NODE_FIELDS = """
+id machine_name ip_address runtime_version runtime_port status registered_at last_seen
+uptime_seconds loaded_models cpu_usage memory_usage gpu_usage gpu_memory_usage gpu_memory_total_mb
+gpu_memory_used_mb gpu_temperature gpu_model_name gpu_devices active_requests total_requests
+successful_requests failed_requests average_response_time_ms metrics_last_updated_at metrics_stale
+"""
+STATS_FIELDS = """
+total_nodes online_nodes offline_nodes total_requests successful_requests failed_requests
+total_active_requests average_response_time_ms average_gpu_usage average_gpu_memory_usage
+openai_key_present google_key_present anthropic_key_present
+"""
 
 
 def test_nodes_serve_in_turn_and_the_dashboard_counts_what_each_served(simulator: Simulator) -> None:
@@ -483,7 +483,7 @@ def test_nodes_serve_in_turn_and_the_dashboard_counts_what_each_served(simulator
     simulator.begin("error", status=500)
     simulator.post(CHAT)
     nodes = simulator.get("/api/dashboard/nodes").json()
-    assert [set(node) for node in nodes] == [NODE_FIELDS, NODE_FIELDS]
+    assert [set(node) for node in nodes] == [set(NODE_FIELDS.split())] * 2
     assert [node["machine_name"] for node in nodes] == ["node-1", "node-2"]
     assert [node["total_requests"] for node in nodes] == [3, 3]
     assert [node["successful_requests"] for node in nodes] == [3, 2]
@@ -492,7 +492,7 @@ def test_nodes_serve_in_turn_and_the_dashboard_counts_what_each_served(simulator
     overview = simulator.get("/api/dashboard/overview").json()
     assert set(overview) == {"nodes", "stats", "history", "generated_at", "generation_time_ms"}
     stats = overview["stats"]
-    assert set(stats) == STATS_FIELDS
+    assert set(stats) == set(STATS_FIELDS.split())
     assert (stats["total_nodes"], stats["online_nodes"], stats["offline_nodes"]) == (2, 2, 0)
     assert (stats["total_requests"], stats["successful_requests"], stats["failed_requests"]) == (6, 5, 1)
     assert len(overview["history"]) == 60
@@ -659,8 +659,13 @@ def anonymous_bytes(pid: int) -> int:
     return int(status.partition("RssAnon:")[2].split()[0]) * 1024
 
 
-def open_fds(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def null_fds(pid: int) -> int:
+    """Open descriptors on /dev/null: what leaks is there, and no connection that comes and goes."""
+    count = 0
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += str(fd.readlink()) == os.devnull
+    return count
 
 
 def test_memory_leaks_for_real_by_request_stays_and_can_be_released(simulator: Simulator) -> None:
@@ -688,18 +693,19 @@ def test_memory_leaks_by_time_up_to_its_limit(simulator: Simulator) -> None:
 
 def test_fds_leak_for_real_by_request_and_by_time(simulator: Simulator) -> None:
     pid = simulator.truth()["pid"]
-    before = open_fds(pid)
+    before = null_fds(pid)
     simulator.begin("leak_fds", per_request=2)
     for _ in range(10):
         simulator.post(CHAT)
     assert simulator.truth()["leaked_fds"] == 20
-    wait_until(lambda: open_fds(pid) == before + 20, "only what leaked is open")
+    assert null_fds(pid) == before + 20
     simulator.begin("leak_fds", per_second=200, limit=50)
     wait_until(lambda: simulator.truth()["leaked_fds"] == 50, "the limit is reached")
     simulator.end("leak_fds")
     assert simulator.truth()["leaked_fds"] == 50
+    assert null_fds(pid) == before + 50
     simulator.end("leak_fds", release=1)
-    wait_until(lambda: open_fds(pid) == before, "all are closed")
+    assert null_fds(pid) == before
 
 
 def test_a_restart_is_a_new_process_that_remembers_nothing(simulator: Simulator) -> None:
@@ -746,7 +752,7 @@ def test_a_restart_with_a_downtime_refuses_connections_for_its_length(simulator:
         ("drop_connections", '{"mode":"x"}', "drop_connections.mode: Input should be 'fin' or 'rst'"),
         ("node_offline", '{"node":"n"}', "node_offline.node: there is no 'n'; known are: node-1, node-2"),
         ("restart", '{"x":1}', "restart.x: unknown parameter; known are: downtime_seconds"),
-        ("hang", "[", "hang: Invalid JSON: EOF while parsing a list at line 1 column 1"),
+        ("hang", "[", "hang: Invalid JSON: "),
     ],
 )
 def test_a_wrong_command_is_refused_in_one_line(
@@ -755,9 +761,9 @@ def test_a_wrong_command_is_refused_in_one_line(
     shared.end()
     answer = shared.session.put(f"{shared.url}/admin/faults/{name}", data=body, timeout=10)
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == message or answer.json()["error"]["message"].startswith(
-        f"{message},"
-    )
+    shown = answer.json()["error"]["message"]
+    assert shown.startswith(message)
+    assert "\n" not in shown
     assert not any(fault["active"] for fault in shared.get("/admin/faults").json().values())
 
 
@@ -851,9 +857,7 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
 
 
 def test_only_the_worker_listens(simulator: Simulator) -> None:
-    sockets = [
-        os.readlink(f"/proc/{simulator.process.pid}/fd/{fd.name}") for fd in _fds(simulator.process.pid)
-    ]
+    sockets = {str(fd.readlink()) for fd in Path(f"/proc/{simulator.process.pid}/fd").iterdir()}
     listening = {
         f"socket:[{line.split()[9]}]"
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
@@ -861,10 +865,6 @@ def test_only_the_worker_listens(simulator: Simulator) -> None:
     }
     assert len(listening) == 1
     assert listening.isdisjoint(sockets)
-
-
-def _fds(pid: int) -> list[Path]:
-    return list(Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_a_port_in_use_is_refused_before_anything_starts() -> None:

@@ -124,7 +124,8 @@ def test_leaked_fds_are_open_until_released() -> None:
 def test_requests_are_read_whole_however_they_are_cut() -> None:
     data = (
         b"POST /one HTTP/1.1\r\nAuthorization: Bearer k\r\nContent-Length: 3\r\n\r\nabc"
-        b"POST /two HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n2\r\nde\r\n0\r\n\r\n"
+        b"POST /two HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
+        b"2\r\nde\r\n0\r\n\r\n"
         b"GET /three HTTP/1.1\r\nConnection: close\r\n\r\n"
     )
     for size in (1, 7, len(data)):

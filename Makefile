@@ -1,0 +1,63 @@
+# What a user and a developer type. `make` alone lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHON
+export DURATION KEEP
+
+.PHONY: help demo test lint format check-python bench clean
+
+help:
+	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
+	@echo "make test    set everything up, check the code and run every test that this machine can run"
+	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
+	@echo "make lint    the checks alone     make format   rewrite to the project's format"
+	@echo "make clean   remove .venv and what tools leave"
+
+demo: check-python
+	@scripts/install_packages.sh demo
+	@$(MAKE) --silent .venv/installed
+	@$(BIN)/soak demo
+
+test: check-python
+	@scripts/install_packages.sh --try demo test
+	@$(MAKE) --silent lint
+	$(BIN)/pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python grafana/source/render.py --check
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: check-python
+	@scripts/install_packages.sh demo bench
+	@$(MAKE) --silent .venv/installed
+	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON): Python 3.11 or newer is needed; name one by: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+
+.venv/pip:
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: .venv/pip pyproject.toml
+	@echo "installing the package into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@echo "installing the development tools into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

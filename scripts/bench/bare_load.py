@@ -1,0 +1,83 @@
+"""The load generators that the live engine is compared with: wrk without live reporting, and hey."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from failure import BenchError
+from service import find_program
+
+from exporter.child import end_with_parent
+from exporter.load.workload import Workload
+
+GRACE_SECONDS = 30.0
+
+
+def bare_wrk(workload: Workload, connections: int, seconds: int, folder: Path) -> float:
+    """Requests a second of wrk with the same threads, connections and POST body, and no hook at all."""
+    script = folder / "bare.lua"
+    script.write_text(bare_script(workload.body), encoding="ascii")
+    command = [find_program("wrk"), "-t", str(connections), "-c", str(connections), "-d", f"{seconds}s"]
+    command += ["-s", str(script), workload.url]
+    return parse_wrk(_run("wrk", command, seconds))
+
+
+def hey(workload: Workload, connections: int, seconds: int, folder: Path) -> float:
+    """Requests a second of hey with the same connections and POST body."""
+    body = folder / "hey.json"
+    body.write_bytes(workload.body)
+    command = [find_program("hey"), "-z", f"{seconds}s", "-c", str(connections), "-m", "POST"]
+    command += ["-T", "application/json", "-D", str(body), workload.url]
+    return parse_hey(_run("hey", command, seconds))
+
+
+def bare_script(body: bytes) -> str:
+    """A wrk script that sets method, body and header and defines no hook; any byte may be in the body."""
+    escaped = "".join(f"\\{byte:03d}" for byte in body)
+    return (
+        'wrk.method = "POST"\n'
+        f'wrk.body = "{escaped}"\n'
+        'wrk.headers["Content-Type"] = "application/json"\n'
+    )  # fmt: skip
+
+
+def parse_wrk(output: str) -> float:
+    """Requests a second of wrk's printed summary; raises BenchError where any request failed."""
+    failed = re.search(r"^\s*(Non-2xx.*|Socket errors.*)$", output, re.MULTILINE)
+    if failed:
+        raise BenchError(f"bare wrk had failures, so its throughput says nothing: {failed[1]}")
+    return _figure(r"^Requests/sec:\s+([\d.]+)", output, "wrk")
+
+
+def parse_hey(output: str) -> float:
+    """Requests a second of hey's printed summary; raises BenchError where any request failed."""
+    statuses = set(re.findall(r"^\s*\[(\d+)\]\s+\d+ responses", output, re.MULTILINE))
+    if statuses != {"200"} or "Error distribution" in output:
+        raise BenchError(f"hey had failures, so its throughput says nothing (statuses: {sorted(statuses)})")
+    return _figure(r"^\s*Requests/sec:\s+([\d.]+)", output, "hey")
+
+
+def _figure(pattern: str, output: str, name: str) -> float:
+    match = re.search(pattern, output, re.MULTILINE)
+    if match is None:
+        raise BenchError(f"{name} printed no throughput: {' '.join(output.split())[-200:]}")
+    return float(match[1])
+
+
+def _run(name: str, command: list[str], seconds: int) -> str:
+    try:
+        # subprocess.run kills its child on every exception, so on Ctrl-C too.
+        done = subprocess.run(
+            end_with_parent(command),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            timeout=seconds + GRACE_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{name} did not end by itself") from error
+    if done.returncode != 0:
+        raise BenchError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-200:]}")
+    return done.stdout

@@ -1,0 +1,177 @@
+"""`make bench`: timed figures, as ratios of things measured side by side in one run."""
+
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from accuracy import EXPLANATION, RUNS, accuracy_rows, measure_percentiles
+from failure import BenchError
+from live_run import LiveLoad
+from memory_run import memory_rows, run_memory
+from nginx_target import nginx_target
+from pairs import pair_rows, run_pairs
+from scrape_cost import both_exporters, measure_scrapes, scrape_rows
+from service import PACKAGES, Service, find_program, running, soak_command
+from table import Row, render
+
+from exporter.errors import SoakError
+from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
+from exporter.stack import HOST, Ports, free_ports
+
+PARTS = ("throughput", "accuracy", "scrape")
+STEADY_SECONDS = 14
+"""longer than the gauge's window of 10 s"""
+WARM_UP_SECONDS = 2
+SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--pairs", type=click.IntRange(1, 99), default=9, show_default=True, help="Rounds of the throughput part."
+)
+@click.option(
+    "--seconds", type=click.IntRange(2, 600), default=5, show_default=True, help="Length of each of its runs."
+)
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Connections of every load, and threads of wrk.",
+)
+@click.option(
+    "--minutes",
+    type=click.IntRange(2, 1440),
+    help="Also load for so many minutes and watch the exporter's memory [default: not done].",
+)
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Only this part; may be repeated [default: all].",
+)
+def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts: tuple[str, ...]) -> None:
+    """Measure what live reporting costs and how exact it is, against an nginx with one fixed answer.
+
+    \b
+    throughput  the live wrk engine and bare wrk (same threads, connections, body) in turns, A B, B A, …;
+                hey in every third round; the exporter's CPU; whether /metrics has every request
+    accuracy    the live p50, p95, p99 and wrk's own, of one run: at the simulated router (median 20 ms,
+                p99 60 ms) and at nginx at full speed
+    scrape      CPU and time of a scrape and those of node_exporter's, in turns
+    --minutes   the exporter's memory over minutes of full-speed load
+
+    Single figures depend on the machine and on what else runs there; the ratios much less so, since both
+    sides of each were measured in turns. It starts its own servers on free loopback ports and stops them at
+    the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
+
+    \b
+    make bench                     everything but the memory run, about four minutes
+    make bench MINUTES=10          with ten minutes of memory
+    .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
+
+    Exit code: 0 when it could measure, whatever it measured; 2 when it could not.
+    """
+    for program in PACKAGES:
+        find_program(program)
+    chosen = parts or PARTS
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        with _target_and_exporter(connections, folder) as (target, load):
+            load.run(WARM_UP_SECONDS)
+            if "throughput" in chosen:
+                _say(f"throughput: {pairs} pairs of {seconds} s at {connections} connections")
+                rows += pair_rows(run_pairs(load, target, pairs, seconds, folder))
+            if "accuracy" in chosen:
+                _say(f"accuracy: {RUNS} runs of {STEADY_SECONDS} s at each target")
+                rows += _accuracy(load, folder)
+            if "scrape" in chosen:
+                _say("scrape: 200 of each exporter, in turns")
+                with both_exporters(int(target.url.rpartition(":")[2]), folder) as exporters:
+                    rows += scrape_rows(*measure_scrapes(exporters))
+            if minutes is not None:
+                _say(f"memory: {minutes} minutes")
+                rows += memory_rows(run_memory(load, minutes))
+            else:
+                rows.append(Row("exporter's memory over time", "not run: make bench MINUTES=10", "flat"))
+    click.echo(render(rows))
+    if "accuracy" in chosen:
+        click.echo(f"\n{EXPLANATION}")
+
+
+@contextmanager
+def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
+    """nginx, the exporter that watches it as a router on this host, and the load that reports to it."""
+    ports = free_ports()
+    with (
+        nginx_target(ports.router, folder) as target,
+        _exporter(ports, target.url, folder) as exporter,
+    ):
+        workload = make_workload(target.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
+        yield target, LiveLoad(exporter, workload, connections)
+
+
+@contextmanager
+def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Service]:
+    command = soak_command(
+        "exporter",
+        *("--web.listen-address", f"{HOST}:{ports.exporter}"),
+        *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
+        *("--ingest.state-file", str(folder / f"ingest-{ports.ingest}.json")),
+    )
+    environment = {"ROUTER_URL": router_url}
+    with running("exporter", command, ports.url("exporter"), "/-/ready", folder, environment) as service:
+        yield service
+
+
+def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
+    """At a router that takes its time, under an exporter of its own, and at nginx."""
+    ports = free_ports()
+    simulate = soak_command("simulate", "--port", str(ports.router), *SIMULATOR)
+    with (
+        running("simulator", simulate, ports.url("router"), "/v1/models", folder) as router,
+        _exporter(ports, router.url, folder) as exporter,
+    ):
+        workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
+        steady = LiveLoad(exporter, workload, load.connections)
+        rows = accuracy_rows(measure_percentiles(steady, STEADY_SECONDS, "steady"), "steady router")
+    at_nginx = measure_percentiles(load, STEADY_SECONDS, "nginx")
+    return rows + accuracy_rows(at_nginx, "nginx at full speed")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point: what went wrong is one line and an exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        bench.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; everything it started has been stopped", 130)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except (BenchError, SoakError) as error:
+        _fail(str(error), 2)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"bench: {message}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

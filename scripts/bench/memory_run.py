@@ -1,0 +1,79 @@
+"""The exporter's memory over minutes of full-speed load."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from live_run import LiveLoad
+from process_stat import resident_bytes
+from table import Row
+
+MIB = 1 << 20
+WARM_UP_SECONDS = 60.0
+"""left out of the slope: the first requests fill tables that then stay"""
+FLAT_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A least-squares line's slope, and its standard error if the residuals are independent."""
+
+    value: float
+    standard_error: float
+
+
+def least_squares(points: Sequence[tuple[float, float]]) -> Slope:
+    """The slope b of y = a + b·x, with b = Sxy/Sxx and its error sqrt((SSR/(n-2))/Sxx).
+
+    Raises ValueError for fewer than three points, or where they share one x.
+    """
+    n = len(points)
+    if n < 3:
+        raise ValueError("a slope with an error needs three points")
+    mean_x, mean_y = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
+    sxx = sum((x - mean_x) ** 2 for x, _ in points)
+    if sxx == 0:
+        raise ValueError("all points share one x")
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sxx
+    residuals = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
+    return Slope(slope, math.sqrt(residuals / (n - 2) / sxx))
+
+
+def run_memory(load: LiveLoad, minutes: int) -> list[tuple[float, int]]:
+    """(seconds since the start, resident bytes of the exporter) about every 5 s of a load of `minutes`."""
+    samples: list[tuple[float, int]] = []
+    started = time.monotonic()
+
+    def sample() -> None:
+        samples.append((time.monotonic() - started, resident_bytes(load.exporter.pid)))
+        if len(samples) % 12 == 0:
+            seconds, size = samples[-1]
+            print(f"  {seconds:.0f} s: {size / MIB:.1f} MiB", file=sys.stderr, flush=True)
+
+    load.run(60 * minutes, each_scrape=sample)
+    return samples
+
+
+def memory_rows(samples: Sequence[tuple[float, int]]) -> list[Row]:
+    """The table's rows: sizes, and the slope of what came after the first minute.
+
+    Flat: over the time measured the slope comes to less than 1 % of the memory.
+    """
+    sizes = [size for _, size in samples]
+    settled = [(seconds, size) for seconds, size in samples if seconds >= WARM_UP_SECONDS]
+    slope = least_squares([(seconds / 3600, size / MIB) for seconds, size in settled])
+    growth = slope.value * MIB * (settled[-1][0] - settled[0][0]) / 3600
+    return [
+        Row(
+            "exporter's memory: first, last, greatest",
+            ", ".join(f"{size / MIB:.1f}" for size in (sizes[0], sizes[-1], max(sizes))) + " MiB",
+        ),
+        Row(
+            f"its slope after the first minute, {len(settled)} samples",
+            f"{slope.value:+.2f} ± {slope.standard_error:.2f} MiB/h ({growth / settled[0][1]:+.2%} in all)",
+            f"flat: < {FLAT_SHARE:.0%} in all",
+            growth < FLAT_SHARE * settled[0][1],
+        ),
+    ]

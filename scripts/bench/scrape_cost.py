@@ -1,0 +1,94 @@
+"""What a scrape costs: of our exporter, idle, and of node_exporter, in turns."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from exposition_text import local_session, scrape, series_count
+from process_stat import cpu_seconds
+from service import Service, find_program, running, soak_command
+from table import Row
+
+from exporter.stack import HOST, free_ports
+
+SCRAPES = 200
+
+
+@dataclass(frozen=True)
+class ScrapeCost:
+    """What the scrapes of one exporter came to."""
+
+    name: str
+    cpu_seconds: float
+    """a scrape"""
+    wall_seconds: tuple[float, ...]
+    """of every scrape"""
+    series: int
+
+    @property
+    def wall_p99(self) -> float:
+        """The 99th percentile (nearest rank) of the times."""
+        ordered = sorted(self.wall_seconds)
+        return ordered[-(-99 * len(ordered) // 100) - 1]
+
+
+@contextmanager
+def both_exporters(watched_port: int, folder: Path) -> Iterator[tuple[Service, Service]]:
+    """Our exporter, watching this host and the process that listens on a port, and node_exporter."""
+    ports = free_ports()
+    configuration = folder / "watch.yml"
+    watched = {"name": "target", "role": "router", "match": {"port": watched_port}}
+    configuration.write_text(yaml.safe_dump({"router": None, "processes": [watched]}), encoding="utf-8")
+    ours = soak_command(
+        "exporter",
+        *("--web.listen-address", f"{HOST}:{ports.exporter}"),
+        *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
+        *("--ingest.state-file", ""),
+        *("--config", str(configuration)),
+    )
+    theirs = [find_program("prometheus-node-exporter"), f"--web.listen-address={HOST}:{ports.prometheus}"]
+    with (
+        running("idle-exporter", ours, ports.url("exporter"), "/-/ready", folder) as exporter,
+        running("node-exporter", theirs, ports.url("prometheus"), "/", folder) as node_exporter,
+    ):
+        yield exporter, node_exporter
+
+
+def measure_scrapes(services: Sequence[Service], scrapes: int = SCRAPES) -> list[ScrapeCost]:
+    """Scrape the services in turns, `scrapes` times each, after a few that only warm them up."""
+    with local_session() as session:
+        for _ in range(5):
+            texts = [scrape(session, service.url) for service in services]
+        before = [cpu_seconds(service.pid) for service in services]
+        walls: list[list[float]] = [[] for _ in services]
+        for _ in range(scrapes):
+            for service, wall in zip(services, walls, strict=True):
+                started = time.monotonic()
+                scrape(session, service.url)
+                wall.append(time.monotonic() - started)
+        after = [cpu_seconds(service.pid) for service in services]
+    costs = [
+        ScrapeCost(service.name, (b - a) / scrapes, tuple(wall), series_count(text))
+        for service, a, b, wall, text in zip(services, before, after, walls, texts, strict=True)
+    ]
+    for cost in costs:
+        print(
+            f"  {cost.name}: {cost.cpu_seconds * 1e3:.2f} ms of CPU a scrape, p99 "
+            f"{cost.wall_p99 * 1e3:.1f} ms, {cost.series} series",
+            file=sys.stderr,
+            flush=True,
+        )
+    return costs
+
+
+def scrape_rows(ours: ScrapeCost, theirs: ScrapeCost) -> list[Row]:
+    """The table's rows; no bound is set for them."""
+    return [
+        Row("CPU of a scrape / node_exporter's", f"{ours.cpu_seconds / theirs.cpu_seconds:.2f}"),
+        Row("p99 time of a scrape / node_exporter's", f"{ours.wall_p99 / theirs.wall_p99:.2f}"),
+        Row("series, ours and node_exporter's", f"{ours.series} and {theirs.series}"),
+    ]

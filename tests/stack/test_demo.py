@@ -1,0 +1,125 @@
+"""`soak demo`, as `make demo` runs it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from exporter.stack import HOST, free_ports
+from tests.conftest import need, wait_for
+
+
+class Demo:
+    """A `soak demo` under way on free ports."""
+
+    def __init__(self, results: Path, *options: str, **environment: str) -> None:
+        ports = free_ports()
+        self.ports = ports
+        named = (
+            option
+            for name in ("router", "exporter", "ingest", "prometheus", "alertmanager", "grafana")
+            for option in (f"--{name}-port", str(getattr(ports, name)))
+        )
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "exporter.cli", "demo", "--results", str(results), "--drain", "1s"),
+                *named,
+                *options,
+            ],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._children: set[psutil.Process] = set()
+
+    def children(self) -> list[str]:
+        """Names of the processes it has started and that still run."""
+        if self.process.poll() is None:
+            self._children |= set(psutil.Process(self.process.pid).children(recursive=True))
+        return [child.name() for child in self._children if child.is_running()]
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, output and errors."""
+        output, errors = self.process.communicate(timeout=120)
+        return self.process.returncode, output, errors
+
+
+@pytest.fixture
+def demos() -> Iterator[list[Demo]]:
+    need("wrk", "prometheus", "prometheus-alertmanager")
+    started: list[Demo] = []
+    yield started
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.process.kill()
+            demo.process.communicate()
+
+
+def test_a_demo_ends_with_a_verdict_and_leaves_its_files_and_no_process(
+    demos: list[Demo], tmp_path: Path
+) -> None:
+    demo = Demo(tmp_path, DURATION="6s")
+    demos.append(demo)
+    wait_for("the load", lambda: "wrk" in demo.children(), 60)
+    code, output, errors = demo.end()
+    assert code == 0, output + errors
+    assert "verdict: pass" in output
+    assert f"http://{HOST}:{demo.ports.prometheus}" in output
+    assert re.search(r"the sources agree: .*prometheus", " ".join(output.split()))
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".csv", ".md"]
+    assert demo.children() == []
+
+
+@pytest.mark.parametrize("moment", ["start", "load"])
+def test_ctrl_c_stops_every_child_at_any_moment(demos: list[Demo], tmp_path: Path, moment: str) -> None:
+    demo = Demo(tmp_path, DURATION="60s")
+    demos.append(demo)
+    name = {"start": "sim-router", "load": "wrk"}[moment]
+    wait_for(name, lambda: name in demo.children(), 60)
+    demo.process.send_signal(signal.SIGINT)
+    code, output, errors = demo.end()
+    assert code == 3, output + errors
+    assert "Traceback" not in output + errors
+    assert demo.children() == []
+    assert bool(list(tmp_path.glob("*.csv"))) == (moment == "load")
+
+
+def test_with_keep_the_stack_stays_up_until_ctrl_c(demos: list[Demo], tmp_path: Path) -> None:
+    demo = Demo(tmp_path, DURATION="2s", KEEP="1")
+    demos.append(demo)
+    wait_for("the result files", lambda: list(tmp_path.glob("*/series.om.gz")), 90)
+    wait_for("wrk's end", lambda: "wrk" not in demo.children())
+    assert "prometheus" in demo.children()
+    demo.process.send_signal(signal.SIGINT)
+    code, output, errors = demo.end()
+    assert "the stack stays up; Ctrl-C stops it" in output, errors
+    assert code == 0
+    assert demo.children() == []
+
+
+@pytest.mark.parametrize("service", ["router", "exporter", "ingest", "prometheus", "alertmanager"])
+def test_a_taken_port_is_one_line_that_names_port_and_option(
+    demos: list[Demo], tmp_path: Path, service: str
+) -> None:
+    kind = socket.SOCK_DGRAM if service == "ingest" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind((HOST, 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        demo = Demo(tmp_path, f"--{service}-port", str(port))
+        demos.append(demo)
+        code, output, errors = demo.end()
+    assert (code, output) == (2, "")
+    [line] = errors.splitlines()
+    assert line.startswith(f"soak: {service}: port {port} ")
+    assert f"--{service}-port" in line
+    assert demo.children() == []

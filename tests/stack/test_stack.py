@@ -1,0 +1,166 @@
+"""The native stack with the real Prometheus and Alertmanager: a live soak, seen from the outside."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from exporter.errors import QueryError
+from exporter.prometheus_api import PrometheusApi
+from exporter.stack import NativeStack, free_ports
+from tests.conftest import CHECKOUT, need, wait_for
+from tests.integration.soak_command import SoakRun, end_faults, fault, total
+
+sys.path.insert(0, str(CHECKOUT / "grafana" / "source"))
+from dashboard_json import annotation_queries_of, queries_of
+from queries import substitute
+from render import DASHBOARDS
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[NativeStack]:
+    """Simulator, exporter, Alertmanager and Prometheus, ready."""
+    need("wrk", "prometheus", "prometheus-alertmanager")
+    with NativeStack(free_ports(), CHECKOUT) as stack:
+        stack.start_simulator()
+        stack.start_exporter()
+        stack.start_alertmanager()
+        stack.start_prometheus()
+        yield stack
+
+
+@pytest.fixture
+def prometheus(whole: NativeStack) -> PrometheusApi:
+    return PrometheusApi(whole.ports.url("prometheus"))
+
+
+@pytest.fixture
+def soak(whole: NativeStack, tmp_path: Path) -> Iterator[Callable[..., SoakRun]]:
+    """Starts soaks of the whole stack; whatever still runs afterwards is ended."""
+    started = []
+
+    def start(*options: str) -> SoakRun:
+        run = SoakRun(whole, tmp_path / "results", "--prometheus", whole.ports.url("prometheus"), *options)
+        started.append(run)
+        return run
+
+    yield start
+    for run in started:
+        run.abandon()
+    end_faults(whole)
+
+
+def values(prometheus: PrometheusApi, expression: str) -> list[float]:
+    """The finite values of an expression now; an empty list where Prometheus has none yet."""
+    try:
+        return [v for s in prometheus.query(expression) for v in s.values if math.isfinite(v)]
+    except QueryError:
+        return []
+
+
+def firing(whole: NativeStack) -> dict[str, dict[str, str]]:
+    """The labels of the alerts that have arrived at Alertmanager, by name."""
+    answer = requests.get(whole.ports.url("alertmanager") + "/api/v2/alerts", timeout=5)
+    return {alert["labels"]["alertname"]: alert["labels"] for alert in answer.json()}
+
+
+def test_prometheus_sees_the_soak_live_and_a_disconnect_reaches_alertmanager(
+    whole: NativeStack, prometheus: PrometheusApi, soak: Callable[..., SoakRun]
+) -> None:
+    run = soak("--duration", "45s", "--connections", "10")
+    rate = "sum(rate(benchmark_requests_total[30s]))"
+    wait_for("a live rate in Prometheus", lambda: any(v > 50 for v in values(prometheus, rate)), 40)
+    bucket = 'benchmark_request_duration_seconds_bucket{status_class="2xx"}'
+    p99 = f"histogram_quantile(0.99, sum by (le) (rate({bucket}[30s])))"
+    [seconds] = values(prometheus, p99)
+    assert 0.03 < seconds < 0.2
+    assert "Watchdog" in wait_for("the Watchdog in Alertmanager", lambda: firing(whole))
+    assert "BenchmarkDisconnects" not in firing(whole)
+
+    fault(whole, "drop_connections", ratio=0.05, mode="rst")
+    alerts = wait_for(
+        "BenchmarkDisconnects in Alertmanager",
+        lambda: firing(whole) if "BenchmarkDisconnects" in firing(whole) else None,
+        40,
+    )
+    assert (
+        alerts["BenchmarkDisconnects"].items()
+        >= {
+            "severity": "critical",
+            "route": "local",
+            "model": "gpt-oss:20b",
+        }.items()
+    )
+    fault(whole, "error", status=500, ratio=0.3)
+
+    waiting = {(title, substitute(query)) for title, query in every_query()}
+
+    def all_answered() -> bool:
+        for title, query in sorted(waiting):
+            if values(prometheus, query):
+                waiting.discard((title, query))
+        return not waiting
+
+    deadline = time.monotonic() + 25
+    while not all_answered() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not waiting, "these queries of the dashboards return no data"
+
+    ended = run.end()
+    evidence = ended.document["evidence"]
+    assert ended.code == 1
+    assert "BenchmarkDisconnects" in evidence["alerts"]
+    counts = evidence["counts_by_source"]
+    failed = sum(evidence["failures"].values())
+    assert failed > 0
+    everywhere = {"responses": evidence["engine"]["requests"], "failures": failed}
+    assert counts == {
+        "engine": {**everywhere, "failures": None},
+        **dict.fromkeys(("live", "exporter", "scraped", "prometheus"), everywhere),
+    }
+    [row] = ended.csv_rows
+    assert (int(row["requests"]), int(row["socket_errors"])) == (everywhere["responses"], failed)
+    assert f"- 失敗: {int(row['non2xx']) + failed} (内訳 " in ended.record
+
+
+def every_query() -> list[tuple[str, str]]:
+    """Panel title and PromQL of every dashboard, annotations included."""
+    found = []
+    for file in sorted((CHECKOUT / "grafana" / "dashboards").glob("*.json")):
+        dashboard = json.loads(file.read_text(encoding="utf-8"))
+        found += queries_of(dashboard) + annotation_queries_of(dashboard)
+    return found
+
+
+def test_an_exporter_killed_in_mid_run_costs_prometheus_nothing_but_a_gap(
+    whole: NativeStack, prometheus: PrometheusApi, soak: Callable[..., SoakRun]
+) -> None:
+    before = total(whole, "benchmark_requests_total")
+    run = soak("--duration", "25s", "--connections", "5")
+    wait_for(
+        "the run in Prometheus",
+        lambda: any(v > before for v in values(prometheus, "sum(benchmark_requests_total)")),
+        30,
+    )
+    whole.kill("exporter")
+    whole.start_exporter()
+    ended = run.end()
+    count = ended.document["evidence"]["engine"]["requests"]
+    assert ended.document["evidence"]["counts_by_source"]["prometheus"]["responses"] == count
+    assert prometheus.value("sum(benchmark_requests_total)") == before + count
+    assert prometheus.value("sum(resets(benchmark_requests_total[2m]))") == 0
+
+
+def test_every_target_of_prometheus_is_up(prometheus: PrometheusApi) -> None:
+    wait_for(
+        "three jobs up",
+        lambda: (
+            {s.label("job") for s in prometheus.query("up == 1")}
+            == {"exporter", "prometheus", "alertmanager"}
+        ),
+    )

@@ -1,0 +1,62 @@
+"""Announcements and live messages as tests need them: everything has a default, a test names what matters."""
+
+from typing import Any
+
+from exporter.events import STATUS_CLASSES, Route, RunInfo, WorkerCounts
+from exporter.histogram import BUCKETS, STATUS_BASE, bucket_of
+
+RUN = "0123456789abcdef"
+LOCAL_MODEL = (Route.LOCAL, "gpt-oss:20b")
+
+
+def run_info(**changes: Any) -> RunInfo:
+    """An announcement of a wrk run with four connections."""
+    fields: dict[str, Any] = {
+        "run": RUN,
+        "scenario": "local",
+        "engine": "wrk",
+        "route": Route.LOCAL,
+        "model": "gpt-oss:20b",
+        "target": "http://127.0.0.1:8080",
+        "connections": 4,
+        "label": "nightly",
+        "start_timestamp_seconds": 1_764_000_000.0,
+        "planned_duration_seconds": 60.0,
+        "stall_after_seconds": 30.0,
+    }
+    return RunInfo(**{**fields, **changes})
+
+
+def message(**changes: Any) -> WorkerCounts:
+    """The first report of worker 0, with nothing in it."""
+    fields: dict[str, Any] = {
+        "run": RUN,
+        "worker": 0,
+        "sequence": 1,
+        "part": 0,
+        "final": False,
+        "in_flight": False,
+        "started": 0,
+        "lost": 0,
+        "errors": (0, 0, 0),
+        "sum_us": (0.0,) * 5,
+        "entries": [],
+    }
+    return WorkerCounts(**{**fields, **changes})
+
+
+def answered(durations: dict[str, list[int]], statuses: dict[int, int] | None = None, **changes: Any) -> Any:
+    """A report of whole responses: durations (µs) by status class, and counts of statuses other than 200."""
+    counts: dict[int, int] = {}
+    sums = [0.0] * 5
+    for name, values in durations.items():
+        status_class = STATUS_CLASSES.index(name)
+        for value in values:
+            index = status_class * BUCKETS + bucket_of(value)
+            counts[index] = counts.get(index, 0) + 1
+            sums[status_class] += value
+    for status, count in (statuses or {}).items():
+        counts[STATUS_BASE + status] = count
+    entries = [number for pair in sorted(counts.items()) for number in pair]
+    started = sum(len(values) for values in durations.values())
+    return message(**{"started": started, "sum_us": tuple(sums), "entries": entries, **changes})

@@ -1,0 +1,209 @@
+"""scripts/bench: the pure functions behind the figures of `make bench`."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "bench"))
+
+from bare_load import bare_script, parse_hey, parse_wrk
+from cpu_account import cpu_split, session_of
+from exposition_text import gauge_by, series_count, sum_of
+from failure import BenchError
+from memory_run import least_squares, memory_rows
+from nginx_target import configuration_text
+from process_stat import TICKS_A_SECOND, parse_cpu_ticks, parse_resident_bytes
+from scrape_cost import ScrapeCost
+from table import Row, render
+from wrk_histogram import expected_us, percentile_us, uncorrected
+
+
+def corrected(original: dict[int, int], expected: int) -> dict[int, int]:
+    """The correction as wrk's stats_correct does it, in place and from the bottom up."""
+    data = dict(original)
+    for n in range(2 * expected, max(original) + 1):
+        count = data.get(n, 0)
+        m = n - expected
+        while count and m > expected:
+            data[m] = data.get(m, 0) + count
+            m -= expected
+    return data
+
+
+@given(
+    st.dictionaries(st.integers(1, 300), st.integers(1, 1000), min_size=1, max_size=60),
+    st.integers(1, 80),
+)
+def test_wrks_correction_is_undone_exactly(original: dict[int, int], expected: int) -> None:
+    assert uncorrected(corrected(original, expected).items(), expected) == sorted(original.items())
+
+
+def test_one_slow_request_stands_for_those_that_it_delayed() -> None:
+    assert corrected({10: 100, 55: 1}, 10) == {10: 100, 55: 1, 45: 1, 35: 1, 25: 1, 15: 1}
+    assert uncorrected([(10, 100), (15, 1), (25, 1), (35, 1), (45, 1), (55, 1)], 10) == [(10, 100), (55, 1)]
+
+
+def test_a_histogram_of_another_correction_is_refused() -> None:
+    with pytest.raises(ValueError, match="not corrected by 10"):
+        uncorrected([(15, 1), (25, 3)], 10)
+
+
+def test_without_an_interval_nothing_was_corrected() -> None:
+    assert expected_us(5_000_000, 49, 50) is None
+    assert uncorrected([(3, 1), (1, 2)], None) == [(1, 2), (3, 1)]
+
+
+def test_the_interval_is_divided_in_whole_numbers_as_in_c() -> None:
+    assert expected_us(5_000_999, 149, 50) == 2_500_499
+
+
+def test_percentiles_are_taken_at_wrks_rank() -> None:
+    hundred = [(us, 1) for us in range(1, 101)]
+    assert [percentile_us(hundred, p) for p in (50, 95, 99, 100)] == [51, 96, 100, 100]
+    assert percentile_us([(7, 1)], 50) == 7
+    with pytest.raises(ValueError, match="empty"):
+        percentile_us([], 50)
+
+
+WRK_OUTPUT = """Running 5s test @ http://127.0.0.1:1/
+  50 threads and 50 connections
+  284136 requests in 5.01s, 130.06MB read
+Requests/sec:  56713.77
+Transfer/sec:     25.96MB
+"""
+HEY_OUTPUT = """
+Summary:
+  Total:	5.0012 secs
+  Requests/sec:	34123.4567
+
+Status code distribution:
+  [200]	170653 responses
+"""
+
+
+def test_throughput_is_read_from_what_the_programs_print() -> None:
+    assert parse_wrk(WRK_OUTPUT) == 56713.77
+    assert parse_hey(HEY_OUTPUT) == 34123.4567
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["  Non-2xx or 3xx responses: 284136", "  Socket errors: connect 0, read 60, write 0, timeout 0"],
+)
+def test_a_failing_wrk_run_has_no_throughput(line: str) -> None:
+    with pytest.raises(BenchError, match=line.strip()):
+        parse_wrk(WRK_OUTPUT.replace("Requests/sec", f"{line}\nRequests/sec"))
+
+
+def test_a_failing_hey_run_has_no_throughput() -> None:
+    with pytest.raises(BenchError, match="502"):
+        parse_hey(HEY_OUTPUT.replace("[200]", "[502]"))
+    with pytest.raises(BenchError, match="hey had failures"):
+        parse_hey(HEY_OUTPUT + "\nError distribution:\n  [3]\tPost: EOF\n")
+
+
+def test_output_without_a_figure_is_an_error() -> None:
+    with pytest.raises(BenchError, match="wrk printed no throughput"):
+        parse_wrk("unable to connect")
+
+
+def test_any_byte_may_be_in_the_body_of_the_bare_script() -> None:
+    assert bare_script(b'"]]\n\x00')[: bare_script(b'"]]\n\x00').index("wrk.headers")] == (
+        'wrk.method = "POST"\nwrk.body = "\\034\\093\\093\\010\\000"\n'
+    )
+
+
+EXPOSITION = """# HELP benchmark_requests_total Requests.
+# TYPE benchmark_requests_total counter
+benchmark_requests_total{status_class="2xx"} 40.0
+benchmark_requests_total{status_class="5xx"} 2.0
+# HELP q Quantiles.
+# TYPE q gauge
+q{quantile="0.5"} 0.01
+q{quantile="0.99"} 0.25
+
+"""
+
+
+def test_sums_gauges_and_sizes_of_an_exposition() -> None:
+    assert sum_of(EXPOSITION, "benchmark_requests_total") == 42
+    assert sum_of(EXPOSITION, "benchmark_requests") == 0
+    assert gauge_by(EXPOSITION, "q", "quantile") == {"0.5": 0.01, "0.99": 0.25}
+    assert series_count(EXPOSITION) == 4
+
+
+def test_cpu_time_is_found_behind_any_command_name() -> None:
+    stat = "7 (a) b (c)) S 1 8 9 0 -1 4194560 900 0 0 0 31 11 5 6 20 0 4 0 99"
+    assert parse_cpu_ticks(stat) == 42
+    assert session_of(stat) == 9
+
+
+def test_the_cpu_time_of_the_bench_is_told_from_that_of_others(tmp_path: Path) -> None:
+    stat = "1 (x) S 1 {session} {session} 0 -1 0 0 0 0 0 {own} 0 {ended} 0 20 0 1 0 9"
+    for pid, session, own, ended in ((5, 1, 1, 300), (6, 70, 20, 3), (71, 70, 40, 0), (8, 8, 1000, 5)):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(stat.format(session=session, own=own, ended=ended))
+    ours, others = cpu_split(5, {70}, tmp_path)
+    assert ours * TICKS_A_SECOND == pytest.approx(364)
+    assert others * TICKS_A_SECOND == pytest.approx(1005)
+
+
+def test_resident_memory_is_in_kib_in_the_status_file() -> None:
+    assert parse_resident_bytes("Name:\tx\nVmRSS:\t   52 kB\nRssAnon:\t  30 kB\n") == 53248
+    with pytest.raises(BenchError, match="has ended"):
+        parse_resident_bytes("Name:\tx\nState:\tZ (zombie)\n")
+
+
+def test_a_straight_line_has_its_slope_and_no_error() -> None:
+    slope = least_squares([(x, 3 + 2 * x) for x in range(5)])
+    assert (slope.value, slope.standard_error) == (2, 0)
+
+
+def test_the_error_of_a_slope_is_that_of_the_textbook() -> None:
+    slope = least_squares([(0, 0), (1, 2), (2, 1), (3, 3)])
+    assert slope.value == pytest.approx(0.8)
+    assert slope.standard_error == pytest.approx((1.8 / 2 / 5) ** 0.5)
+
+
+@pytest.mark.parametrize("points", [[(0, 1), (1, 2)], [(1, 1), (1, 2), (1, 3)]])
+def test_too_few_points_have_no_slope(points: list[tuple[float, float]]) -> None:
+    with pytest.raises(ValueError, match="point"):
+        least_squares(points)
+
+
+def test_memory_that_grows_by_a_hundredth_is_not_flat() -> None:
+    mib = 1 << 20
+    growing = [(5.0 * i, 100 * mib + i * mib // 50) for i in range(120)]
+    steady = [(5.0 * i, 100 * mib + (i % 2) * 4096) for i in range(120)]
+    assert memory_rows(growing)[1].meets is False
+    assert memory_rows(steady)[1].meets is True
+
+
+def test_growth_in_the_first_minute_is_warming_up() -> None:
+    samples = [(5.0 * i, (90 if i < 12 else 100) << 20) for i in range(60)]
+    assert memory_rows(samples)[1].meets is True
+
+
+def test_the_p99_of_scrapes_is_by_nearest_rank() -> None:
+    assert ScrapeCost("x", 0.0, tuple(float(i) for i in range(1, 201)), 1).wall_p99 == 198
+    assert ScrapeCost("x", 0.0, (3.0,), 1).wall_p99 == 3
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    assert render([Row("a longer name", "1.0", ">= 1", True), Row("b", "2")]) == (
+        "what           measured  wanted  meets\n"
+        "-------------  --------  ------  -----\n"
+        "a longer name  1.0       >= 1    yes\n"
+        "b              2         -       -"
+    )
+
+
+def test_nginx_keeps_every_connection_and_gives_its_workers_the_folder() -> None:
+    text = configuration_text(1234, Path("/x"), "root")
+    assert text.startswith("user root;\n")
+    assert "keepalive_requests 1000000000;" in text
+    assert "listen 127.0.0.1:1234 " in text
+    assert not configuration_text(1234, Path("/x"), None).startswith("user")

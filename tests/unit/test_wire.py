@@ -1,0 +1,146 @@
+"""exporter.wire: what is encoded is decoded, and nothing else ever comes of a datagram."""
+
+import math
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from live_messages import message
+
+from exporter.errors import WireError
+from exporter.events import WorkerCounts
+from exporter.histogram import INDEX_COUNT
+from exporter.wire import ENTRIES_A_DATAGRAM, HEADER, LARGEST_DATAGRAM, decode, encode
+
+u32 = st.integers(0, 2**32 - 1)
+whole = st.integers(0, 2**53)
+counts = st.builds(
+    WorkerCounts,
+    run=st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=16, max_size=16),
+    worker=u32,
+    sequence=u32,
+    part=st.integers(0, 2**16 - 1),
+    final=st.booleans(),
+    in_flight=st.booleans(),
+    started=whole,
+    lost=whole,
+    errors=st.none() | st.tuples(whole, whole, whole),
+    sum_us=st.tuples(*[st.floats(0, 2.0**53)] * 5),
+    waiting_ms=u32,
+    entries=st.lists(st.tuples(st.integers(0, INDEX_COUNT - 1), u32), max_size=20).map(
+        lambda pairs: [number for pair in pairs for number in pair]
+    ),
+)
+DATAGRAM = encode(message(worker=3, sequence=9, sum_us=(0.0, 5.0, 0.0, 0.0, 0.0), entries=[3333, 1]))
+FIRST_NUMBER = struct.calcsize("<4sBBH16sII")
+
+
+def changed(position: int, value: bytes) -> bytes:
+    return DATAGRAM[:position] + value + DATAGRAM[position + len(value) :]
+
+
+@given(counts)
+def test_decoding_gives_back_what_was_encoded(given_counts: WorkerCounts) -> None:
+    assert decode(encode(given_counts)) == given_counts
+
+
+def test_the_largest_message_fits_a_datagram_and_comes_back() -> None:
+    full = message(entries=[number for i in range(ENTRIES_A_DATAGRAM) for number in (i, i)])
+    assert len(encode(full)) == LARGEST_DATAGRAM
+    assert decode(encode(full)) == full
+
+
+def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
+    known = message(
+        worker=7,
+        sequence=258,
+        part=2,
+        final=True,
+        in_flight=True,
+        started=10,
+        lost=1,
+        errors=(2, 3, 4),
+        sum_us=(0.0, 1.5, 0.0, 0.0, 8.0),
+        waiting_ms=513,
+        entries=[3333, 6],
+    )
+    expected = b"SOAK" + bytes([1, 1 | 2 | 4, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
+    expected += struct.pack("<2d", 10, 1) + struct.pack("<4d", 2, 3, 4, 0)
+    expected += struct.pack("<5d", 0, 1.5, 0, 0, 8) + struct.pack("<II", 1, 513) + struct.pack("<II", 3333, 6)
+    assert encode(known) == expected
+    assert decode(expected) == known
+
+
+def test_errors_without_their_flag_are_unknown_and_not_zero() -> None:
+    flags_at = 5
+    assert decode(changed(flags_at, b"\0")).errors is None
+
+
+@given(st.binary(max_size=300))
+@example(b"")
+@example(b"SOAK")
+@example(bytes(LARGEST_DATAGRAM + 1))
+def test_arbitrary_bytes_are_refused_with_a_known_reason(datagram: bytes) -> None:
+    with pytest.raises(WireError) as error:
+        decode(datagram)
+    assert error.value.reason in ("malformed", "oversized")
+
+
+@given(counts, st.data())
+def test_a_mutated_datagram_is_decoded_or_refused_and_never_anything_else(
+    given_counts: WorkerCounts, data: st.DataObject
+) -> None:
+    datagram = bytearray(encode(given_counts))
+    for _ in range(data.draw(st.integers(1, 8))):
+        datagram[data.draw(st.integers(0, len(datagram) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(datagram)) | st.just(len(datagram)))
+    try:
+        found = decode(bytes(datagram[:cut]) + data.draw(st.binary(max_size=9)))
+    except WireError as error:
+        assert error.reason in ("malformed", "oversized")
+    else:
+        assert all(0 <= index < INDEX_COUNT for index in found.entries[::2])
+        assert all(math.isfinite(number) and number >= 0 for number in found.sum_us)
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        pytest.param(b"KAOS" + DATAGRAM[4:], id="another magic"),
+        pytest.param(changed(4, b"\2"), id="another version"),
+        pytest.param(changed(8, b"A"), id="a capital in the run"),
+        pytest.param(changed(8, b"\0"), id="a zero byte in the run"),
+        pytest.param(changed(8, b"\xff"), id="no ASCII in the run"),
+        pytest.param(DATAGRAM[:-1], id="a byte short"),
+        pytest.param(DATAGRAM + b"\0", id="a byte too long"),
+        pytest.param(DATAGRAM[: HEADER.size], id="the entry is missing"),
+        pytest.param(DATAGRAM[: HEADER.size - 1], id="shorter than a header"),
+        pytest.param(DATAGRAM[:-8] + struct.pack("<II", INDEX_COUNT, 1), id="an index beyond the last"),
+        pytest.param(changed(HEADER.size - 8, struct.pack("<I", 2**32 - 1)), id="a lie about the entries"),
+        *(
+            pytest.param(
+                changed(FIRST_NUMBER + 8 * field, struct.pack("<d", value)), id=f"{value} in {field}"
+            )
+            for field in range(11)
+            for value in (math.nan, math.inf, -math.inf, -1.0, 2.0**53 + 2, 1e308)
+        ),
+    ],
+)
+def test_a_malformed_datagram_is_refused_as_malformed(datagram: bytes) -> None:
+    with pytest.raises(WireError) as error:
+        decode(datagram)
+    assert error.value.reason == "malformed"
+
+
+@pytest.mark.parametrize("prefix", [DATAGRAM, b"", b"SOAK"])
+def test_a_datagram_longer_than_the_largest_is_refused_as_oversized(prefix: bytes) -> None:
+    with pytest.raises(WireError) as error:
+        decode(prefix.ljust(LARGEST_DATAGRAM + 1, b"\0"))
+    assert error.value.reason == "oversized"
+
+
+@pytest.mark.parametrize("changes", [{"final": True}, {"in_flight": True}, {"errors": None}, {"part": 65535}])
+def test_every_flag_survives(changes: dict[str, Any]) -> None:
+    assert decode(encode(message(**changes))) == message(**changes)

@@ -1,0 +1,113 @@
+"""What the workers of a run could have reported: whole histories of live messages, drawn by hypothesis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from live_messages import message
+
+from exporter.events import FailureReason, WorkerCounts
+from exporter.histogram import BUCKETS, STATUS_BASE, bucket_of
+
+# (status class, status, µs): few, so that workers often count in the same place.
+_answers = st.tuples(
+    st.sampled_from([(1, 200), (1, 200), (1, 201), (3, 404), (4, 500)]),
+    st.sampled_from([1, 200, 300, 1000, 1001, 250_000]),
+)
+_events = st.one_of(_answers, st.sampled_from(["connect", "read", "write"]))
+
+
+@dataclass(frozen=True)
+class History:
+    """One worker's reports in order, each as the messages that it was sent in."""
+
+    reports: tuple[tuple[WorkerCounts, ...], ...]
+
+    @property
+    def last(self) -> tuple[WorkerCounts, ...]:
+        """The messages of the final report."""
+        return self.reports[-1]
+
+
+@st.composite
+def histories(draw: st.DrawFn, workers: int) -> list[History]:
+    """A history for each of so many workers."""
+    return [_history(draw, worker) for worker in range(workers)]
+
+
+def _history(draw: st.DrawFn, worker: int) -> History:
+    exact = draw(st.booleans())
+    counts: dict[int, int] = {}
+    sums = [0] * 5
+    errors = dict.fromkeys(("connect", "read", "write"), 0)
+    started = lost = 0
+    reports = []
+    spans = draw(st.lists(st.lists(_events, max_size=5), min_size=1, max_size=5))
+    for sequence, span in enumerate(spans, 1):
+        lost = max(lost, errors["read"] + errors["write"])
+        for event in span:
+            started += 1
+            if isinstance(event, str):
+                errors[event] += 1
+                continue
+            (status_class, status), duration = event
+            places = [status_class * BUCKETS + bucket_of(duration)]
+            if status != 200:
+                places.append(STATUS_BASE + status)
+            for place in places:
+                counts[place] = counts.get(place, 0) + 1
+            sums[status_class] += duration
+        final = sequence == len(spans)
+        # The engine counts an error at once; the loss is known when the next request is asked for.
+        if not exact or draw(st.booleans()):
+            lost = errors["read"] + errors["write"]
+        entries = sorted(counts.items())
+        size = draw(st.sampled_from([1, 2, 1024]))
+        pieces = [entries[i : i + size] for i in range(0, len(entries), size)] or [[]]
+        reports.append(
+            tuple(
+                message(
+                    worker=worker,
+                    sequence=sequence,
+                    part=part,
+                    final=final,
+                    in_flight=not final,
+                    started=started,
+                    lost=lost,
+                    errors=(errors["connect"], errors["read"], errors["write"]) if exact else None,
+                    sum_us=tuple(float(total) for total in sums),
+                    entries=[number for pair in piece for number in pair],
+                )
+                for part, piece in enumerate(pieces)
+            )
+        )
+    return History(tuple(reports))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the last report of every worker comes to, added up by hand."""
+
+    counts: dict[int, int]
+    sum_us: list[float]
+    failures: dict[FailureReason, int]
+
+
+def expected_of(found: Sequence[History]) -> Expected:
+    """Adds the last reports; knows nothing of how the exporter joins them."""
+    counts: dict[int, int] = {}
+    sums = [0.0] * 5
+    failures = dict.fromkeys(FailureReason, 0)
+    for history in found:
+        for each in history.last:
+            for index, count in zip(each.entries[::2], each.entries[1::2], strict=True):
+                counts[index] = counts.get(index, 0) + count
+        last = history.last[-1]
+        sums = [total + added for total, added in zip(sums, last.sum_us, strict=True)]
+        if last.errors is None:
+            failures[FailureReason.DISCONNECT] += last.lost
+        else:
+            reasons = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE)
+            for reason, count in zip(reasons, last.errors, strict=True):
+                failures[reason] += count
+    return Expected(counts, sums, failures)
