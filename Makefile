@@ -22,6 +22,7 @@ demo: check-python
 test: check-python
 	@scripts/install_packages.sh --try demo test
 	@$(MAKE) --silent lint
+	@scripts/fetch_compose.sh
 	$(BIN)/pytest
 
 lint: .venv/installed-dev

@@ -9,7 +9,7 @@ import platform
 import signal
 import socket
 from collections.abc import Iterable
-from dataclasses import asdict
+from datetime import UTC, datetime
 from types import FrameType
 
 import prometheus_client
@@ -32,7 +32,7 @@ from exporter.errors import ConfigurationError, PortTakenError
 from exporter.events import Phase, RunInfo
 from exporter.ingest import Ingest
 from exporter.metrics.journal import Journal
-from exporter.metrics.live import LiveRuns
+from exporter.metrics.live import LiveRuns, Run
 from exporter.metrics.requests import request_families
 from exporter.metrics.run import connection_families, run_families
 from exporter.metrics.status import run_status
@@ -162,16 +162,34 @@ class Exposition:
 
     async def _landing(self, _request: Request) -> Response:
         run = self._runs.current()
-        return HTMLResponse(_landing_page(self._telemetry_path, run.info if run else None))
+        return HTMLResponse(_landing_page(self._telemetry_path, _described(run) if run else None))
 
 
-def _landing_page(telemetry_path: str, info: RunInfo | None) -> str:
-    if info is None:
+def _described(run: Run) -> dict[str, str]:
+    info = run.info
+    started = datetime.fromtimestamp(info.start_timestamp_seconds, UTC)
+    return {
+        "run": info.run,
+        "label": info.label,
+        "phase": run.phase.value,
+        "scenario": info.scenario,
+        "engine": info.engine,
+        "route": info.route.value,
+        "model": info.model,
+        "target": info.target,
+        "connections": str(info.connections),
+        "started": f"{started:%Y-%m-%d %H:%M:%S} UTC",
+        "planned": f"{info.planned_duration_seconds:,.0f} s",
+    }
+
+
+def _landing_page(telemetry_path: str, run_facts: dict[str, str] | None) -> str:
+    if run_facts is None:
         run = "<p>No run is under way. Start one with <code>soak run</code>.</p>"
     else:
         rows = "".join(
-            f"<tr><th>{html.escape(key.replace('_', ' '))}</th><td>{html.escape(str(value))}</td></tr>"
-            for key, value in asdict(info).items()
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+            for name, value in run_facts.items()
         )
         run = f"<h2>Run under way</h2><table>{rows}</table>"
     return f"""<!DOCTYPE html>

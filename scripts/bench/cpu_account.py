@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from process_stat import PROC, TICKS_A_SECOND, parse_family_ticks
+from process_stat import PROC, TICKS_A_SECOND, parse_cpu_ticks, parse_family_ticks
 from service import Service
 
 
@@ -16,9 +16,9 @@ class Span:
     """The CPU seconds of a stretch of time."""
 
     ours: float = 0.0
-    """of the bench, its ended children (wrk, hey) and its servers with theirs (nginx's workers)"""
+    """of the bench's ended children (wrk, hey) and of its servers with theirs (nginx's workers)"""
     others: float = 0.0
-    """of every other process"""
+    """of every other process but the bench itself"""
     wall: float = 0.0
 
     @property
@@ -40,7 +40,9 @@ def span_of(services: Sequence[Service], proc: Path = PROC) -> Iterator[Span]:
 
 
 def cpu_split(pid: int, sessions: set[int], proc: Path) -> tuple[float, float]:
-    """CPU seconds so far of `pid` and of the processes in `sessions`, and of all other processes.
+    """CPU seconds so far of the children of `pid` and of the processes in `sessions`, and of all others.
+
+    The time of `pid` itself, which watches and reckons, is in neither.
 
     A process that ends goes on counting, in its parent's ended children. /proc/stat is not used: whether
     its system time holds what the kernel did for the packets of the load depends on the kernel.
@@ -51,7 +53,9 @@ def cpu_split(pid: int, sessions: set[int], proc: Path) -> tuple[float, float]:
             stat = file.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue  # it has ended since the folder was listed
-        if int(file.parent.name) == pid or session_of(stat) in sessions:
+        if int(file.parent.name) == pid:
+            ours += parse_family_ticks(stat) - parse_cpu_ticks(stat)
+        elif session_of(stat) in sessions:
             ours += parse_family_ticks(stat)
         else:
             others += parse_family_ticks(stat)

@@ -40,7 +40,7 @@ class Round:
 
     @property
     def cost_ratio(self) -> float:
-        """CPU a request of everything that was run (wrk, nginx, exporter, bench): live over bare."""
+        """CPU a request of everything that was run (wrk, nginx, exporter): live over bare."""
         live = self.live_cpu.ours / self.live.totals.requests
         return live / (self.wrk_cpu.ours / (self.wrk * self.live.totals.duration_seconds))
 

@@ -19,7 +19,6 @@ from tests.integration.soak_command import SoakRun, end_faults, fault, total
 sys.path.insert(0, str(CHECKOUT / "grafana" / "source"))
 from dashboard_json import annotation_queries_of, queries_of
 from queries import substitute
-from render import DASHBOARDS
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,12 @@ def test_nothing_scraped_of_this_model_is_no_answer_and_not_zero() -> None:
     assert settlement().scraped(scraped((0, 0), (9, 9), model="another")) is None
 
 
+def test_one_counter_of_the_two_is_no_answer() -> None:
+    store = SeriesStore()
+    store.add("benchmark_requests_total", {"route": "local", "model": "gpt-oss:20b"}, 0.0, 5.0)
+    assert settlement().scraped(store) is None
+
+
 def test_prometheus_is_asked_for_the_rise_since_the_first_scrape() -> None:
     values = {"benchmark_requests_total": "1503", "benchmark_request_failures_total": "11"}
 

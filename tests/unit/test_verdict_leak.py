@@ -22,6 +22,7 @@ SHAPES_WITHOUT_A_LEAK: dict[str, Shape] = {
     "flat": FLAT,
     "warming up within a minute": lambda t: 200 + 150 * (1 - math.exp(-t / 60)),
     "warming up within minutes": lambda t: 200 + 150 * (1 - math.exp(-t / 240)),
+    "warming up slowly by a twentieth": lambda t: 2000 + 114.5 * (1 - math.exp(-t / 1000)),
     "sawtooth of a minute": lambda t: 200 + 100 * (t % 60) / 60,
     "sawtooth of four minutes": lambda t: 200 + 100 * (t % 240) / 240,
     "one step early": lambda t: 200 if t < 600 else 300,
@@ -72,6 +73,14 @@ def test_a_leak_is_found_and_its_rate_is_told(name: str, seed: int) -> None:
 def test_nothing_is_told_from_less_than_25_minutes(name: str) -> None:
     shape, _ = LEAKS[name]
     assert growth_per_hour(*series_of(shape, 1, seconds=1495), LEAST_MEMORY) is None
+
+
+@pytest.mark.parametrize("name", ["60 MiB/h", "1 GiB/h", "60 MiB/h after a warm-up"])
+def test_a_leak_along_a_straight_line_is_told_from_26_minutes(name: str) -> None:
+    shape, per_hour = LEAKS[name]
+    found = growth_per_hour(*series_of(shape, 1, seconds=1560), LEAST_MEMORY)
+    assert found is not None
+    assert found / MIB == pytest.approx(per_hour, rel=0.05)
 
 
 def test_growth_below_the_least_amount_does_not_count() -> None:
