@@ -43,9 +43,13 @@ SCENARIO_MODELS = {
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="soak")
-def soak() -> None:
+@click.pass_context
+def soak(context: click.Context) -> None:
     """Soak-test an LLM router and watch it live.
 
     \b
@@ -54,6 +58,8 @@ def soak() -> None:
     soak exporter    the exporter by itself, for Prometheus to scrape
     soak simulate    the simulated router by itself, with faults on command
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @soak.command()
@@ -312,8 +318,11 @@ def run(
         # Everything that can be wrong is said before anything is started.
         make_plan = _planner(workload, scenario, duration, options, "run")
         version = check_plan(make_plan(ExporterApi("http://127.0.0.1"), None))
+        prometheus = PrometheusApi(prometheus_url) if prometheus_url else None
+        if prometheus is not None:
+            _check_prometheus(prometheus)
         api = _exporter_for(exporter_url, workload, cleanup, console)
-        plan = make_plan(api, PrometheusApi(prometheus_url) if prometheus_url else None)
+        plan = make_plan(api, prometheus)
         sys.exit(_run(plan, version, console, as_json))
 
 
@@ -455,6 +464,13 @@ def _planner(
         )
 
     return plan
+
+
+def _check_prometheus(prometheus: PrometheusApi) -> None:
+    try:
+        prometheus.value("vector(1)")
+    except QueryError as error:
+        raise ConfigurationError(f"--prometheus: {error}") from error
 
 
 def _exporter_for(url: str | None, workload: Workload, cleanup: ExitStack, console: Console) -> ExporterApi:

@@ -1,13 +1,14 @@
 """The exporter's configuration: strict YAML to frozen models; an unknown key is refused by name."""
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from exporter.errors import ConfigurationError
 
@@ -41,6 +42,15 @@ class Match(Model):
     """its exact name as in /proc/PID/comm"""
     command_line: str | None = None
     """a regular expression searched in its command line, arguments joined by spaces"""
+
+    @field_validator("command_line")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression ({error})") from error
+        return pattern
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -10,6 +10,8 @@ SoakError
 └── WireError              a datagram was refused; `reason` is the counter's label
 """
 
+import errno
+
 
 class SoakError(Exception):
     """Base of every error that is shown to the user as one line."""
@@ -27,6 +29,16 @@ class PortTakenError(ConfigurationError):
             f"{what}: port {port} on {host} is already in use; stop what listens there "
             f"(ss -ltnup 'sport = :{port}') or choose another with {option}"
         )
+
+
+def cannot_listen(what: str, host: str, port: int, option: str, error: OSError) -> ConfigurationError:
+    """Why a socket could not be bound: its port is in use, or the address is none of this machine's."""
+    if error.errno == errno.EADDRINUSE:
+        return PortTakenError(what, host, port, option)
+    return ConfigurationError(
+        f"{what}: cannot listen on {host}:{port} ({error.strerror or error}); "
+        f"choose another address with {option}"
+    )
 
 
 class ToolMissingError(ConfigurationError):

@@ -108,8 +108,8 @@ class WorkerCounts:
     in_flight: bool
     """a request is out"""
     started: int
-    lost: int
-    """requests that were followed by another request and not by a response"""
+    disconnects: int
+    """requests that got no whole response and are not among `errors`"""
     errors: tuple[int, int, int] | None
     """the engine's own count of (connect, read, write) errors, or None where it cannot be read"""
     sum_us: tuple[float, ...]

@@ -17,10 +17,14 @@ class ExporterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            host = parts.hostname if parts.scheme in ("http", "https") else None
+        except ValueError:
+            host = None
+        if not host:
             raise ConfigurationError(f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877")
-        self.host: str = parts.hostname
+        self.host: str = host
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -38,8 +42,10 @@ class ExporterApi:
         Raises QueryError where the exporter does not answer, ConfigurationError where it refuses.
         """
         body = {**asdict(info), "phase": phase.value}
-        document = self._ask("PUT", info.run, body)
-        return int(document["ingest_port"])
+        port = self._ask("PUT", info.run, body).get("ingest_port")
+        if not isinstance(port, int):
+            raise QueryError(f"exporter at {self.url} did not name its ingest port")
+        return port
 
     def status(self, run: str) -> dict[str, Any]:
         """The state of a run (metrics/status.py); raises QueryError where there is none to be had."""
@@ -51,10 +57,12 @@ class ExporterApi:
                 method, f"{self.url}/api/runs/{run}", json=body, timeout=TIMEOUT_SECONDS
             )
             document: dict[str, Any] = answer.json()
-            if answer.status_code in (400, 409, 413):
+            if not isinstance(document, dict):
+                raise QueryError(f"exporter at {self.url}: an answer that is no JSON object")
+            if answer.status_code in (400, 409, 413) and "error" in document:
                 raise ConfigurationError(f"exporter at {self.url} refused the run: {document['error']}")
             if answer.status_code != 200:
                 raise QueryError(f"exporter at {self.url}: HTTP {answer.status_code}")
-        except (requests.RequestException, ValueError, KeyError) as error:
+        except (requests.RequestException, ValueError) as error:
             raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
         return document

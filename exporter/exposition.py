@@ -28,7 +28,7 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.config import first_problem
-from exporter.errors import ConfigurationError, PortTakenError
+from exporter.errors import ConfigurationError, cannot_listen
 from exporter.events import Phase, RunInfo
 from exporter.ingest import Ingest
 from exporter.metrics.journal import Journal
@@ -123,7 +123,7 @@ class Exposition:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         body = await run_in_threadpool(encode, _Collected(families))
         headers = {"Content-Type": content_type}
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if _accepts_gzip(request.headers.get("accept-encoding", "")):
             # Level 1: a scrape is read once, on the same machine as a rule.
             body = await run_in_threadpool(gzip.compress, body, 1)
             headers["Content-Encoding"] = "gzip"
@@ -163,6 +163,14 @@ class Exposition:
     async def _landing(self, _request: Request) -> Response:
         run = self._runs.current()
         return HTMLResponse(_landing_page(self._telemetry_path, _described(run) if run else None))
+
+
+def _accepts_gzip(accept_encoding: str) -> bool:
+    for coding in accept_encoding.lower().split(","):
+        name, _, quality = coding.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return quality.strip("0.") != "" or quality == ""
+    return False
 
 
 def _described(run: Run) -> dict[str, str]:
@@ -224,7 +232,7 @@ def bind_http(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTakenError("exporter", host, port, "--web.listen-address") from error
+        raise cannot_listen("exporter", host, port, "--web.listen-address", error) from error
     listener.listen(128)
     return listener
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from exporter.errors import PortTakenError, WireError
+from exporter.errors import WireError, cannot_listen
 from exporter.events import WorkerCounts
 from exporter.wire import decode
 
@@ -56,7 +56,7 @@ def bind_ingest(host: str, port: int) -> socket.socket:
         udp.bind((host, port))
     except OSError as error:
         udp.close()
-        raise PortTakenError("ingest", host, port, "--ingest.listen-address") from error
+        raise cannot_listen("ingest", host, port, "--ingest.listen-address", error) from error
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     udp.setblocking(False)
     return udp

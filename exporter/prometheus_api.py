@@ -20,13 +20,12 @@ class PrometheusApi:
 
     def query(self, expression: str) -> list[Series]:
         """The instant vector of `expression` now, each series with one sample; may be empty."""
-        result = self._get("query", {"query": expression})
-        return [_series(entry["metric"], [entry["value"]]) for entry in result]
+        return self._ask("query", {"query": expression})
 
     def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
         """The series of `expression` from `start` to `end` (Unix s), a point each `step` seconds."""
         parameters = {"query": expression, "start": str(start), "end": str(end), "step": str(step)}
-        return [_series(entry["metric"], entry["values"]) for entry in self._get("query_range", parameters)]
+        return self._ask("query_range", parameters)
 
     def value(self, expression: str) -> float:
         """The one value of `expression` now; raises QueryError where there is none or more than one."""
@@ -35,7 +34,7 @@ class PrometheusApi:
             raise QueryError(f"Prometheus: {expression} gives {len(series)} series, not one")
         return series[0].values[0]
 
-    def _get(self, endpoint: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    def _ask(self, endpoint: str, parameters: dict[str, str]) -> list[Series]:
         try:
             answer = self._session.get(
                 f"{self.url}/api/v1/{endpoint}", params=parameters, timeout=TIMEOUT_SECONDS
@@ -43,16 +42,16 @@ class PrometheusApi:
             document = answer.json()
             if document["status"] != "success":
                 raise QueryError(f"Prometheus: {parameters['query']}: {document.get('error', 'no reason')}")
-            result: list[dict[str, Any]] = document["data"]["result"]
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            return [_series(entry) for entry in document["data"]["result"]]
+        except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
             raise QueryError(f"Prometheus at {self.url} gave no usable answer ({error})") from error
-        return result
 
 
-def _series(metric: dict[str, str], samples: list[tuple[float, str]]) -> Series:
+def _series(entry: dict[str, Any]) -> Series:
+    metric = entry["metric"]
     labels = {name: value for name, value in metric.items() if name != "__name__"}
     series = Series(metric.get("__name__", ""), tuple(sorted(labels.items())))
-    for time, value in samples:
+    for time, value in entry["values"] if "values" in entry else [entry["value"]]:
         series.times.append(float(time))
         series.values.append(float(value))
     return series

@@ -1,7 +1,7 @@
 """The live message on the wire: what live.lua sends and the ingest reads.
 
 A datagram, little-endian and unpadded: magic "SOAK", u8 version (1), u8 flags (1 final, 2 in flight,
-4 errors are exact), u16 part, 16 bytes run, u32 worker, u32 sequence, f64 started, f64 lost,
+4 errors are exact), u16 part, 16 bytes run, u32 worker, u32 sequence, f64 started, f64 disconnects,
 4 × f64 errors (connect, read, write, timeout), 5 × f64 sum of durations by status class in µs, u32 number of
 entries, u32 waiting; then the entries, u32 index and u32 count each (histogram.py has the index space).
 
@@ -46,7 +46,8 @@ def decode(datagram: bytes) -> WorkerCounts:
     if not all(math.isfinite(number) and 0 <= number <= LARGEST_COUNT for number in numbers):
         raise WireError("malformed")
     entries = list(struct.unpack_from(f"<{2 * entry_count}I", datagram, HEADER.size))
-    if entries and max(entries[::2]) >= INDEX_COUNT:
+    indices = entries[::2]
+    if indices and (max(indices) >= INDEX_COUNT or len(set(indices)) < len(indices)):
         raise WireError("malformed")
     exact = bool(flags & FLAG_EXACT_ERRORS)
     return WorkerCounts(
@@ -57,7 +58,7 @@ def decode(datagram: bytes) -> WorkerCounts:
         final=bool(flags & FLAG_FINAL),
         in_flight=bool(flags & FLAG_IN_FLIGHT),
         started=int(numbers[0]),
-        lost=int(numbers[1]),
+        disconnects=int(numbers[1]),
         errors=(int(numbers[2]), int(numbers[3]), int(numbers[4])) if exact else None,
         sum_us=tuple(numbers[6:11]),
         waiting_ms=fields[19],
@@ -82,7 +83,7 @@ def encode(counts: WorkerCounts) -> bytes:
         counts.worker,
         counts.sequence,
         counts.started,
-        counts.lost,
+        counts.disconnects,
         *(counts.errors or (0, 0, 0)),
         0.0,
         *counts.sum_us,

@@ -10,7 +10,6 @@ from exporter.collectors.process_table import ProcessTable
 from exporter.collectors.procfs import UNREADABLE, ProcFs
 from exporter.collectors.tcp_tables import TcpTables
 from exporter.config import WatchedProcess
-from exporter.errors import ConfigurationError
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,12 +41,7 @@ class ProcessFinder:
         self._told: str | None = None
         self._pattern: re.Pattern[str] | None = None
         if watched.match.command_line is not None:
-            try:
-                self._pattern = re.compile(watched.match.command_line)
-            except re.error as error:
-                raise ConfigurationError(
-                    f"processes: {watched.name}: match.command_line: not a regular expression ({error})"
-                ) from error
+            self._pattern = re.compile(watched.match.command_line)
 
     def find(self, tables: TcpTables) -> ProcessStat | None:
         """The process as it is now, or None where there is none. A zombie is none.

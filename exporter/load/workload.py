@@ -97,13 +97,17 @@ def check_reachable(workload: Workload) -> None:
 def _target_parts(target: str) -> SplitResult:
     try:
         parts = urlsplit(target)
-        port_is_valid = parts.port is None or parts.port > 0
+        # A host that cannot be looked up at all: an empty label, or one that is too long.
+        (parts.hostname or "").encode("idna")
+        is_valid = (parts.port is None or parts.port > 0) and parts.scheme in ("http", "https")
     except ValueError:
-        port_is_valid = False
-    if not port_is_valid or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"--target: {target!r} is not a URL like http://localhost:8080")
+        is_valid = False
+    # What stands before an @ may be a password.
+    shown = target.rpartition("@")[2]
+    if not is_valid or not parts.hostname:
+        raise ConfigurationError(f"--target: {shown!r} is not a URL like http://localhost:8080")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ConfigurationError(f"--target: {target!r} has a path; give that with --endpoint")
+        raise ConfigurationError(f"--target: {shown!r} has a path; give that with --endpoint")
     if len(target) > 128 or not target.isprintable() or " " in target:
         raise ConfigurationError("--target: at most 128 printable characters")
     return parts

@@ -36,7 +36,10 @@ class WrkEngine:
         found = shutil.which(self._program)
         if found is None:
             raise ToolMissingError("wrk: not installed; install it (Debian, Ubuntu: apt install wrk)")
-        answer = subprocess.run([found, "-v"], capture_output=True, text=True, check=False, timeout=10)
+        try:
+            answer = subprocess.run([found, "-v"], capture_output=True, text=True, check=False, timeout=10)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ToolMissingError(f"wrk: {found} cannot be run ({error}); is it wrk?") from error
         match = re.search(r"wrk \D*(\d+)\.(\d+)[\w.+~-]*", answer.stdout + answer.stderr)
         if match is None or (int(match[1]), int(match[2])) < OLDEST_VERSION:
             said = match[0] if match else "no version"

@@ -81,6 +81,7 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
                 for run in runs.runs.values()
                 if run.phase != Phase.FINISHED
             ],
+            "ended": list(runs.ended),
         }
 
 
@@ -97,6 +98,7 @@ def _restore(document: Any, runs: LiveRuns) -> None:
         raise ValueError(f"version {document['version']} is not {VERSION}")
     for entry in document["models"]:
         runs.restore((Route(entry["route"]), str(entry["model"])), _read_totals(entry["totals"]))
+    runs.ended.extend(str(run) for run in document["ended"])
     for entry in document["runs"]:
         fields = dict(entry["info"])
         info = RunInfo(**{**fields, "route": Route(fields["route"])})

@@ -18,6 +18,7 @@ from exporter.histogram import BUCKETS, INDEX_COUNT
 
 MOST_RUNS = 16
 MOST_MODELS = 64
+MOST_ENDED = 1024
 WINDOW_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 """a run that neither its command nor its workers have spoken of for so long is no longer active"""
@@ -77,7 +78,9 @@ class ModelTotals(Totals):
 
 @dataclass(slots=True)
 class _Worker:
-    position: tuple[int, int] = (-1, -1)
+    sequence: int = -1
+    parts: set[int] = field(default_factory=set)
+    """parts of that report that have come"""
     pages: dict[int, "array[int]"] = field(default_factory=dict)
     sum_us: list[float] = field(default_factory=lambda: [0.0] * 5)
     failures: dict[FailureReason, int] = field(default_factory=dict)
@@ -103,11 +106,14 @@ class Run:
         if message.worker >= self.info.connections:
             raise WireError("inconsistent")
         worker = self.workers.get(message.worker) or _Worker()
-        position = (message.sequence, message.part)
-        if position <= worker.position:
+        newer = message.sequence > worker.sequence
+        if not newer and (message.sequence < worker.sequence or message.part in worker.parts):
             raise WireError("replayed")
         changes = self._changes(worker, message)
         if any(new < old for new, old in zip(message.sum_us, worker.sum_us, strict=True)):
+            raise WireError("inconsistent")
+        failures = _failures(message)
+        if any(failures.get(reason, 0) < count for reason, count in worker.failures.items()):
             raise WireError("inconsistent")
         self.workers[message.worker] = worker
         for index, count, added in changes:
@@ -116,13 +122,13 @@ class Run:
             self._add_count(index, added)
         for status_class, total in enumerate(message.sum_us):
             self._add_sum(status_class, total - worker.sum_us[status_class])
-        for reason, count in _failures(message).items():
-            # A read error at the very end is counted before its request is known to be lost.
-            added = count - worker.failures.get(reason, 0)
-            if added > 0:
-                worker.failures[reason] = count
-                self._add_failures(reason, added)
-        worker.position = position
+        for reason, count in failures.items():
+            self._add_failures(reason, count - worker.failures.get(reason, 0))
+            worker.failures[reason] = count
+        if newer:
+            worker.parts.clear()
+        worker.sequence = message.sequence
+        worker.parts.add(message.part)
         worker.sum_us = list(message.sum_us)
         worker.in_flight = message.in_flight
         worker.final = message.final
@@ -190,14 +196,12 @@ class Run:
 
 def _failures(message: WorkerCounts) -> dict[FailureReason, int]:
     """Failures by reason: the engine's own errors, and the losses that it does not count."""
-    if message.errors is None:
-        return {FailureReason.DISCONNECT: message.lost}
-    connect, read, write = message.errors
+    connect, read, write = message.errors or (0, 0, 0)
     return {
         FailureReason.CONNECT: connect,
         FailureReason.READ: read,
         FailureReason.WRITE: write,
-        FailureReason.DISCONNECT: max(message.lost - read - write, 0),
+        FailureReason.DISCONNECT: message.disconnects,
     }
 
 
@@ -209,15 +213,19 @@ class LiveRuns:
         self.lock = threading.RLock()
         self.models: dict[Key, ModelTotals] = {}
         self.runs: dict[str, Run] = {}
+        self.ended: deque[str] = deque(maxlen=MOST_ENDED)
+        """runs that are over: announced again, they would be counted again"""
 
     def announce(self, info: RunInfo, phase: Phase) -> None:
         """A run begins, or goes on in `phase`; repeated by its command as a sign of life.
 
-        Raises ConfigurationError where the same run was announced otherwise, or where this exporter already
-        holds MOST_RUNS active runs or MOST_MODELS pairs of route and model.
+        Raises ConfigurationError where the same run was announced otherwise or is over, or where this
+        exporter already holds MOST_RUNS active runs or MOST_MODELS pairs of route and model.
         """
         with self.lock:
             now = self._clock.monotonic()
+            if info.run in self.ended and phase != Phase.FINISHED:
+                raise ConfigurationError(f"run {info.run}: is over")
             run = self.runs.get(info.run)
             if run is None:
                 self._make_room(now)
@@ -226,7 +234,7 @@ class LiveRuns:
                 raise ConfigurationError(f"run {info.run}: already announced with other parameters")
             run.heard = now
             if phase == Phase.FINISHED:
-                run.finish()
+                self._end(run)
             else:
                 run.phase = phase
 
@@ -236,7 +244,12 @@ class LiveRuns:
         idle = [run_id for run_id, run in self.runs.items() if not run.active(now)]
         if not idle:
             raise ConfigurationError(f"{MOST_RUNS} runs are active at this exporter; wait for one to end")
-        del self.runs[idle[0]]
+        self._end(self.runs.pop(idle[0]))
+
+    def _end(self, run: Run) -> None:
+        run.finish()
+        if run.info.run not in self.ended:
+            self.ended.append(run.info.run)
 
     def _totals(self, key: Key) -> ModelTotals:
         totals = self.models.get(key)

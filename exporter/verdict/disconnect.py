@@ -6,6 +6,8 @@ from exporter.events import FailureReason
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
 
+MOST_UNANSWERED_RATIO = 0.2
+
 
 def judge_disconnects(evidence: Evidence) -> Finding:
     """Any request whose answer was due and never came whole, or is still out at the end, is a failure."""
@@ -31,8 +33,8 @@ def judge_disconnects(evidence: Evidence) -> Finding:
 def judge_router(evidence: Evidence) -> Finding:
     """The router answered its probes, and its process was not replaced.
 
-    One unanswered probe is told and forgiven (a machine at its limit may be slow to answer one); two in a row
-    are an outage.
+    An unanswered probe is told and forgiven (a machine at its limit may be slow to answer one); two in a row,
+    or more than a fifth of all, are an outage.
     """
     probes = evidence.series.select("router_up")
     processes = evidence.series.select("observed_process_restarts_total", role="router")
@@ -41,7 +43,8 @@ def judge_router(evidence: Evidence) -> Finding:
     unanswered = sum(series.values.count(0) for series in probes)
     told = f"{unanswered} of {sum(len(series.values) for series in probes)} probes got no answer"
     parts = []
-    if any(before == after == 0 for series in probes for before, after in pairwise(series.values)):
+    twice = any(before == after == 0 for series in probes for before, after in pairwise(series.values))
+    if twice or unanswered > max(1, MOST_UNANSWERED_RATIO * sum(len(series.values) for series in probes)):
         parts.append(f"it was down: {told}")
     restarts = sum(series.increase() for series in processes)
     if restarts:

@@ -5,7 +5,8 @@ sawtooth does not matter. Grown is a floor
 - that rose by more than 0.8 % of itself, and by a least amount, in each of three consecutive spans of
   8 minutes, the last rise not less than half the first: warm-up saturates, a leak does not; or
 - that rose along a straight line for 15 minutes by more than 10 % an hour, and by the least amount: straight
-  is slope × window / √12 > 0.95 × its standard deviation.
+  is slope × window / √12 > 0.95 × its standard deviation, and the second half rose at least half as much as
+  the first.
 Nothing is judged from less than 25 minutes. DESIGN.md has where this comes from.
 """
 
@@ -69,15 +70,19 @@ def _judge(evidence: Evidence, resource: Resource) -> Finding:
     series = _summed(evidence, resource)
     if not series:
         return Finding(check, Outcome.NOT_JUDGED, "no process is watched on this host")
-    grown = []
+    grown, unknown = [], []
     for process, one in series.items():
         if one.times[-1] - one.times[0] < LEAST_SECONDS:
-            return Finding(check, Outcome.INCONCLUSIVE, f"{process}: observed for less than 25 minutes")
+            unknown.append(process)
+            continue
         per_hour = growth_per_hour(one.times, one.values, resource.least_growth)
         if per_hour is not None:
             grown.append(f"{process} grew steadily by {per_hour / resource.divisor:,.1f} {resource.unit}/h")
     if grown:
         return Finding(check, Outcome.FAIL, "; ".join(grown))
+    if unknown:
+        text = f"{', '.join(unknown)}: observed for less than {LEAST_SECONDS / 60:.0f} minutes"
+        return Finding(check, Outcome.INCONCLUSIVE, text)
     return Finding(check, Outcome.PASS, f"no steady growth in {', '.join(series)}")
 
 
@@ -172,7 +177,9 @@ def _by_line(
     if deviation == 0:
         return None
     slope = linear_regression(xs, ys).slope
-    straight = slope * LINE_SECONDS / sqrt(12) / deviation > STRAIGHTNESS
+    middle = ys[len(ys) // 2]
+    lasting = ys[-1] - middle >= (middle - ys[0]) / 2
+    straight = lasting and slope * LINE_SECONDS / sqrt(12) / deviation > STRAIGHTNESS
     per_hour = slope * 3600
     if straight and per_hour > LINE_GROWTH_RATIO_PER_HOUR * ys[0] and slope * LINE_SECONDS > least_growth:
         return per_hour

@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,11 @@ EXPLANATION = (
     'wrk\'s "uncorrected" figure (its correction undone, which is exact); "as printed" is what wrk shows.'
 )
 RUNS = 3
+STEADY_SECONDS = 14
+"""longer than the gauge's window of 10 to 11 s: where latency is steady, which seconds it holds is no matter"""
+FULL_SPEED_SECONDS = 9
+GAP_SECONDS = 2.5
+"""at full speed latency drifts: so short a run after such a gap is in the window whole and alone"""
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,10 @@ class Percentile:
 
 
 def measure_percentiles(load: LiveLoad, seconds: int, where: str) -> list[list[Percentile]]:
-    """The percentiles of each of three steady runs."""
+    """The percentiles of each of three runs."""
     runs = []
     for number in range(RUNS):
+        time.sleep(GAP_SECONDS)
         runs.append(percentiles_of(load.run(seconds)))
         for each in runs[-1]:
             print(f"  {where} {number + 1}/{RUNS}, {_line(each)}", file=sys.stderr, flush=True)
@@ -83,8 +90,8 @@ def percentiles_of(run: LiveRun) -> list[Percentile]:
 def accuracy_rows(runs: Sequence[Sequence[Percentile]], where: str) -> list[Row]:
     """The table's rows: the median over the runs of live over wrk, uncorrected and as printed.
 
-    The gauge covers the last 10 s of a run and wrk's figure all of it; the whole-run ratio tells what that
-    difference makes from what measuring in the hooks makes.
+    The whole-run ratio is of the very same requests, so it tells what measuring in the hooks makes from what
+    the gauge's window makes.
     """
     rows = []
     for same in zip(*runs, strict=True):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from accuracy import EXPLANATION, RUNS, accuracy_rows, measure_percentiles
+from accuracy import EXPLANATION, FULL_SPEED_SECONDS, RUNS, STEADY_SECONDS, accuracy_rows, measure_percentiles
 from failure import BenchError
 from live_run import LiveLoad
 from memory_run import memory_rows, run_memory
@@ -22,9 +22,8 @@ from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack import HOST, Ports, free_ports
 
-PARTS = ("throughput", "accuracy", "scrape")
-STEADY_SECONDS = 14
-"""longer than the gauge's window of 10 s"""
+PARTS = ("throughput", "accuracy", "scrape", "memory")
+DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
 
@@ -46,14 +45,14 @@ SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
 @click.option(
     "--minutes",
     type=click.IntRange(2, 1440),
-    help="Also load for so many minutes and watch the exporter's memory [default: not done].",
+    help="Length of the memory part [default: 10 where it is asked for by --part, else it is left out].",
 )
 @click.option(
     "--part",
     "parts",
     type=click.Choice(PARTS),
     multiple=True,
-    help="Only this part; may be repeated [default: all].",
+    help="Only this part; may be repeated [default: all but memory].",
 )
 def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts: tuple[str, ...]) -> None:
     """Measure what live reporting costs and how exact it is, against an nginx with one fixed answer.
@@ -61,10 +60,10 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     \b
     throughput  the live wrk engine and bare wrk (same threads, connections, body) in turns, A B, B A, …;
                 hey in every third round; the exporter's CPU; whether /metrics has every request
-    accuracy    the live p50, p95, p99 and wrk's own, of one run: at the simulated router (median 20 ms,
+    accuracy    the live p50, p95, p99 and wrk's own, of the same runs: at the simulated router (median 20 ms,
                 p99 60 ms) and at nginx at full speed
     scrape      CPU and time of a scrape and those of node_exporter's, in turns
-    --minutes   the exporter's memory over minutes of full-speed load
+    memory      the exporter's memory over minutes of full-speed load
 
     Single figures depend on the machine and on what else runs there; the ratios much less so, since both
     sides of each were measured in turns. It starts its own servers on free loopback ports and stops them at
@@ -79,7 +78,9 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     """
     for program in PACKAGES:
         find_program(program)
-    chosen = parts or PARTS
+    chosen = set(parts or PARTS[:-1])
+    if minutes is not None:
+        chosen.add("memory")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -89,16 +90,17 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 _say(f"throughput: {pairs} pairs of {seconds} s at {connections} connections")
                 rows += pair_rows(run_pairs(load, target, pairs, seconds, folder))
             if "accuracy" in chosen:
-                _say(f"accuracy: {RUNS} runs of {STEADY_SECONDS} s at each target")
+                _say(f"accuracy: {RUNS} runs at each target")
                 rows += _accuracy(load, folder)
             if "scrape" in chosen:
                 _say("scrape: 200 of each exporter, in turns")
                 with both_exporters(int(target.url.rpartition(":")[2]), folder) as exporters:
                     rows += scrape_rows(*measure_scrapes(exporters))
-            if minutes is not None:
+            if "memory" in chosen:
+                minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")
                 rows += memory_rows(run_memory(load, minutes))
-            else:
+            elif not parts:
                 rows.append(Row("exporter's memory over time", "not run: make bench MINUTES=10", "flat"))
     click.echo(render(rows))
     if "accuracy" in chosen:
@@ -141,7 +143,7 @@ def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
         workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
         steady = LiveLoad(exporter, workload, load.connections)
         rows = accuracy_rows(measure_percentiles(steady, STEADY_SECONDS, "steady"), "steady router")
-    at_nginx = measure_percentiles(load, STEADY_SECONDS, "nginx")
+    at_nginx = measure_percentiles(load, FULL_SPEED_SECONDS, "nginx")
     return rows + accuracy_rows(at_nginx, "nginx at full speed")
 
 

@@ -37,7 +37,7 @@ def message(**changes: Any) -> WorkerCounts:
         "final": False,
         "in_flight": False,
         "started": 0,
-        "lost": 0,
+        "disconnects": 0,
         "errors": (0, 0, 0),
         "sum_us": (0.0,) * 5,
         "entries": [],

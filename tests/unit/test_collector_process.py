@@ -9,7 +9,6 @@ import pytest
 from exporter.collectors.process import ProcessCollector
 from exporter.collectors.procfs import ProcFs
 from exporter.config import Match, Role, WatchedProcess
-from exporter.errors import ConfigurationError
 
 TICKS = 100
 TCP_HEAD = (
@@ -477,13 +476,6 @@ def test_a_child_that_is_handed_to_another_parent_leaves_the_tree(proc: FakeProc
     proc.end(11)
     proc.process(12, parent=1, comm="daemon")
     assert scrape(collector)["threads"] == 1
-
-
-def test_a_pattern_that_is_none_is_refused_by_its_key(proc: FakeProc) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"^processes: it: match.command_line: not a regular expression"
-    ):
-        watch(proc, command_line="(")
 
 
 def test_several_processes_each_have_their_series(proc: FakeProc) -> None:

@@ -239,3 +239,11 @@ def test_a_key_file_that_is_missing_empty_or_no_text_is_refused_by_its_name(tmp_
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match=f"{file}: the API key file cannot be read"):
         read_secret(None, file)
+
+
+def test_a_pattern_that_is_none_is_refused_by_file_and_key(tmp_path: Path) -> None:
+    file = tmp_path / "c.yml"
+    file.write_text("processes: [{name: it, role: node, match: {command_line: '('}}]")
+    with pytest.raises(ConfigurationError) as refused:
+        load_config(file)
+    assert str(refused.value).startswith(f"{file}: processes.0.match.command_line: '(' is not a regular")

@@ -56,7 +56,9 @@ def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: in
         ((500, {}), "HTTP 500"),
         ((500, "Internal Server Error"), "gave no usable answer"),
         ((200, "<html>"), "gave no usable answer"),
-        ((400, {}), "gave no usable answer"),
+        ((400, {}), "HTTP 400"),
+        ((200, []), "no JSON object"),
+        ((400, ["x"]), "no JSON object"),
     ],
 )
 def test_any_other_answer_is_missing_evidence(answer: Answer, said: str) -> None:
@@ -99,3 +101,14 @@ def test_a_url_that_is_none_is_refused_by_its_option(url: str) -> None:
 def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
     assert ExporterApi(url).host == host
     assert ExporterApi(url).url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("answer", [{}, {"ingest_port": "x"}])
+def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: object) -> None:
+    with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
+        ExporterApi(server.url).announce(run_info(), Phase.LOAD)
+
+
+def test_a_url_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^--exporter: 'http://\[::1' is not a URL"):
+        ExporterApi("http://[::1")

@@ -141,9 +141,7 @@ def test_metrics_hold_the_exporters_own_series(served: Served) -> None:
 
 def test_known_messages_give_known_series(served: Served) -> None:
     served.put(announcement())
-    served.runs.apply(
-        answered({"2xx": [100, 200], "5xx": [900]}, {503: 1}, errors=(0, 1, 0), lost=1, in_flight=True)
-    )
+    served.runs.apply(answered({"2xx": [100, 200], "5xx": [900]}, {503: 1}, errors=(0, 1, 0), in_flight=True))
     expected: dict[str, float] = {
         "benchmark_run_active": 1,
         "benchmark_run_start_timestamp_seconds": 1_764_000_000.0,
@@ -315,7 +313,7 @@ def test_the_landing_page_escapes_what_an_announcement_says(served: Served) -> N
 def test_a_hostile_model_comes_back_whole_from_metrics(served: Served) -> None:
     model = 'a"b\\n{x="y"}  #  # TYPE evil counter ジ'
     served.put(announcement(model=model))
-    served.runs.apply(message(lost=1, errors=(0, 1, 0)))
+    served.runs.apply(message(errors=(0, 1, 0)))
     assert (
         served.metrics()[
             series("benchmark_request_failures_total", route="local", model=model, reason="read")

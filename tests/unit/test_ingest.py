@@ -19,7 +19,7 @@ from exporter.metrics.live import LiveRuns
 from exporter.wire import LARGEST_DATAGRAM, encode
 
 SENDER = ("127.0.0.1", 40000)
-GOOD = encode(answered({"2xx": [100]}, sequence=5, errors=(0, 1, 0), lost=1))
+GOOD = encode(answered({"2xx": [100]}, sequence=5, errors=(0, 1, 0)))
 NOTHING = {"malformed": 0, "oversized": 0, "unknown_run": 0, "replayed": 0, "inconsistent": 0}
 
 

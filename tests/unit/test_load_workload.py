@@ -128,7 +128,7 @@ def test_a_target_with_a_path_is_refused(target: str) -> None:
     assert refusal(target=target) == f"--target: {target!r} has a path; give that with --endpoint"
 
 
-@pytest.mark.parametrize("target", ["http://" + "x" * 122, "http://x y", "http://x\x07"])
+@pytest.mark.parametrize("target", ["http://" + ".".join(["x" * 60] * 3), "http://x y", "http://x\x07"])
 def test_a_target_that_is_too_long_or_not_printable_is_refused(target: str) -> None:
     assert refusal(target=target) == "--target: at most 128 printable characters"
 
@@ -182,3 +182,13 @@ def test_a_target_where_nothing_listens_is_named_with_what_to_do() -> None:
     assert str(error.value) == (
         f"nothing answers at {target} (Connection refused); is the router running? give its URL with --target"
     )
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_a_host_that_no_lookup_takes_is_refused(host: str) -> None:
+    said = refusal(target=f"http://{host}")
+    assert said == f"--target: 'http://{host}' is not a URL like http://localhost:8080"
+
+
+def test_a_password_in_a_bad_target_is_not_shown() -> None:
+    assert "secret" not in refusal(target="http://user:secret@h/path")

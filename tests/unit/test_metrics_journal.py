@@ -30,7 +30,7 @@ def runs(clock: FakeClock) -> LiveRuns:
     found.apply(answered({"2xx": [7]}, run=OTHER))
     found.announce(run_info(run=OTHER, route=Route.GOOGLE, model="google:ジェミニ"), Phase.FINISHED)
     found.announce(run_info(), Phase.DRAIN)
-    found.apply(answered({"2xx": [100, 3_000_000], "5xx": [9]}, {503: 1}, errors=(1, 2, 3), lost=5))
+    found.apply(answered({"2xx": [100, 3_000_000], "5xx": [9]}, {503: 1}, errors=(1, 2, 3)))
     return found
 
 

@@ -176,18 +176,17 @@ def test_models_are_counted_apart(runs: LiveRuns) -> None:
 
 
 @pytest.mark.parametrize(
-    ("errors", "lost", "failures"),
+    ("errors", "disconnects", "failures"),
     [
         (None, 3, {"disconnect": 3}),
-        ((1, 2, 3), 5, {"connect": 1, "read": 2, "write": 3}),
-        ((0, 2, 0), 1, {"read": 2}),
-        ((0, 1, 1), 6, {"read": 1, "write": 1, "disconnect": 4}),
+        ((1, 2, 3), 0, {"connect": 1, "read": 2, "write": 3}),
+        ((0, 1, 1), 4, {"read": 1, "write": 1, "disconnect": 4}),
     ],
 )
 def test_losses_that_the_engine_does_not_count_are_disconnects(
-    runs: LiveRuns, errors: tuple[int, int, int] | None, lost: int, failures: dict[str, int]
+    runs: LiveRuns, errors: tuple[int, int, int] | None, disconnects: int, failures: dict[str, int]
 ) -> None:
-    runs.apply(message(errors=errors, lost=lost))
+    runs.apply(message(errors=errors, disconnects=disconnects))
     found = {reason.value: count for reason, count in runs.models[LOCAL_MODEL].failures.items() if count}
     assert found == failures
 
@@ -209,10 +208,17 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     runs: LiveRuns, hostile: dict[str, Any], reason: str
 ) -> None:
     sums = (0.0, 200.0, 0.0, 0.0, 0.0)
-    runs.apply(message(entries=[INDEX, 2], sum_us=sums, lost=1))
+    runs.apply(message(entries=[INDEX, 2], sum_us=sums, disconnects=1))
     before = holds(runs.models[LOCAL_MODEL])
     workers = runs.runs[RUN].connections(0.0)
-    bad = {"sequence": 2, "entries": [INDEX, 50], "sum_us": sums, "lost": 9, "in_flight": True, **hostile}
+    bad = {
+        "sequence": 2,
+        "entries": [INDEX, 50],
+        "sum_us": sums,
+        "disconnects": 9,
+        "in_flight": True,
+        **hostile,
+    }
     with pytest.raises(WireError) as error:
         runs.apply(message(**bad))
     assert error.value.reason == reason
@@ -221,7 +227,7 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     assert list(runs.models) == [LOCAL_MODEL]
     assert list(runs.runs) == [RUN]
     # The worker itself goes on unharmed.
-    runs.apply(message(sequence=2, entries=[INDEX, 3], sum_us=(0.0, 300.0, 0.0, 0.0, 0.0), lost=1))
+    runs.apply(message(sequence=2, entries=[INDEX, 3], sum_us=(0.0, 300.0, 0.0, 0.0, 0.0), disconnects=1))
     assert runs.models[LOCAL_MODEL].requests()[1] == 3
 
 
@@ -341,3 +347,22 @@ def test_the_window_holds_the_2xx_of_the_trailing_ten_seconds(runs: LiveRuns, cl
     assert seen[3:10] == [3] * 7
     assert seen[int(WINDOW_SECONDS) :] == [2, 1] + [0] * 12
     assert totals.recent()[bucket_of(100)] == 0
+
+
+def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRuns) -> None:
+    parts = [message(part=part, final=True, entries=[INDEX + part, 1]) for part in (0, 1)]
+    runs.apply(parts[1])
+    runs.apply(parts[0])
+    assert runs.models[LOCAL_MODEL].requests()[1] == 2
+    for part in parts:
+        with pytest.raises(WireError, match="replayed"):
+            runs.apply(part)
+
+
+def test_a_run_that_is_over_is_not_begun_again(runs: LiveRuns) -> None:
+    runs.apply(message(entries=[INDEX, 1], final=True))
+    runs.announce(run_info(), Phase.FINISHED)
+    with pytest.raises(ConfigurationError, match="is over"):
+        runs.announce(run_info(), Phase.DRAIN)
+    runs.announce(run_info(), Phase.FINISHED)
+    assert runs.models[LOCAL_MODEL].requests()[1] == 1

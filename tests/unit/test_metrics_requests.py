@@ -71,7 +71,7 @@ def test_every_label_of_the_contract_is_there_with_zero_once_a_run_is_announced(
 
 
 def test_counters_and_sums_are_those_of_the_messages(runs: LiveRuns) -> None:
-    runs.apply(answered({"2xx": [1000, 3000], "4xx": [500]}, {404: 1}, errors=(3, 1, 2), lost=7))
+    runs.apply(answered({"2xx": [1000, 3000], "4xx": [500]}, {404: 1}, errors=(3, 1, 2), disconnects=4))
     runs.apply(answered({"2xx": [2_000_000], "5xx": [10, 20]}, {503: 2}, worker=1))
     assert label_sets(runs, "benchmark_requests_total", "status_class") == {
         "1xx": 0,

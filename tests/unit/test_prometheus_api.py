@@ -101,3 +101,10 @@ def test_a_prometheus_that_is_away_is_an_error() -> None:
         url = server.url
     with pytest.raises(QueryError, match=f"Prometheus at {url} gave no usable answer"):
         PrometheusApi(url).query("up")
+
+
+@pytest.mark.parametrize("result", [[1.0, "2"], None, [{"metric": {}}], [{"metric": {}, "value": [0, "x"]}]])
+def test_a_result_of_another_shape_is_missing_evidence(result: object) -> None:
+    answer = {"status": "success", "data": {"result": result}}
+    with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError):
+        PrometheusApi(server.url).value("1")

@@ -48,7 +48,9 @@ def test_an_exporter_that_gives_no_answer_is_said_and_nothing_else() -> None:
 
 def test_what_is_known_is_shown_with_its_unit() -> None:
     status = status_after(
-        answered({"2xx": [200] * 98 + [5_000_000] * 2, "4xx": [5]}, {404: 1}, errors=(0, 1500, 0), lost=1502),
+        answered(
+            {"2xx": [200] * 98 + [5_000_000] * 2, "4xx": [5]}, {404: 1}, errors=(0, 1500, 0), disconnects=2
+        ),
         message(worker=1, in_flight=True),
         message(worker=2),
         seconds=31,

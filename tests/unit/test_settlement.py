@@ -40,7 +40,7 @@ def test_the_truth_is_what_the_last_reports_come_to() -> None:
         run_info(),
         [
             answered({"2xx": [100] * 3}, final=True, sequence=9),
-            answered({"2xx": [200], "5xx": [7]}, {503: 1}, worker=1, errors=(0, 2, 0), lost=2, final=True),
+            answered({"2xx": [200], "5xx": [7]}, {503: 1}, worker=1, errors=(0, 2, 0), final=True),
         ],
         FakeClock(),
     )

@@ -22,6 +22,7 @@ SHAPES_WITHOUT_A_LEAK: dict[str, Shape] = {
     "flat": FLAT,
     "warming up within a minute": lambda t: 200 + 150 * (1 - math.exp(-t / 60)),
     "warming up within minutes": lambda t: 200 + 150 * (1 - math.exp(-t / 240)),
+    "warming up within a quarter of an hour": lambda t: 200 + 60 * (1 - math.exp(-t / 390)),
     "warming up slowly by a twentieth": lambda t: 2000 + 114.5 * (1 - math.exp(-t / 1000)),
     "sawtooth of a minute": lambda t: 200 + 100 * (t % 60) / 60,
     "sawtooth of four minutes": lambda t: 200 + 100 * (t % 240) / 240,
@@ -194,3 +195,16 @@ def test_a_long_run_that_was_observed_too_briefly_is_inconclusive() -> None:
     findings = leaks(hour(seconds=1200))
     assert {finding.outcome for finding in findings} == {Outcome.INCONCLUSIVE}
     assert findings[0].text == "router: observed for less than 25 minutes"
+
+
+def test_a_process_that_came_late_does_not_hide_anothers_leak() -> None:
+    store = SeriesStore()
+    for i in range(721):
+        time = START + 5.0 * i
+        store.add("observed_process_threads", {"process": "router"}, time, 50 + 60 * 5 * i / 3600)
+        if i > 600:
+            store.add("observed_process_threads", {"process": "node-9"}, time, 50)
+    [finding] = [
+        f for f in judge_leaks(evidence(series=store, planned_seconds=3600.0)) if "threads" in f.check
+    ]
+    assert finding.outcome == Outcome.FAIL

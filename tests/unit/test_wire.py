@@ -25,12 +25,12 @@ counts = st.builds(
     final=st.booleans(),
     in_flight=st.booleans(),
     started=whole,
-    lost=whole,
+    disconnects=whole,
     errors=st.none() | st.tuples(whole, whole, whole),
     sum_us=st.tuples(*[st.floats(0, 2.0**53)] * 5),
     waiting_ms=u32,
-    entries=st.lists(st.tuples(st.integers(0, INDEX_COUNT - 1), u32), max_size=20).map(
-        lambda pairs: [number for pair in pairs for number in pair]
+    entries=st.dictionaries(st.integers(0, INDEX_COUNT - 1), u32, max_size=20).map(
+        lambda counts: [number for pair in counts.items() for number in pair]
     ),
 )
 DATAGRAM = encode(message(worker=3, sequence=9, sum_us=(0.0, 5.0, 0.0, 0.0, 0.0), entries=[3333, 1]))
@@ -60,7 +60,7 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         final=True,
         in_flight=True,
         started=10,
-        lost=1,
+        disconnects=1,
         errors=(2, 3, 4),
         sum_us=(0.0, 1.5, 0.0, 0.0, 8.0),
         waiting_ms=513,
