@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -35,3 +37,23 @@ class Interrupt:
     def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until the user asks to end; whether they did."""
         return self._event.wait(seconds)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back for the time of a few lines, then let them in.
+
+    Between a child's start and the note of it a KeyboardInterrupt would leave a child that nobody stops.
+    """
+    held: list[int] = []
+    before = {
+        number: signal.signal(number, lambda caught_number, _frame: held.append(caught_number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for caught in held:
+            signal.raise_signal(caught)

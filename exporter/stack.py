@@ -22,6 +22,7 @@ import yaml
 
 from exporter.child import end_with_parent
 from exporter.errors import ConfigurationError, PortTakenError, SoakError, ToolMissingError
+from exporter.interrupt import uninterrupted
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
@@ -191,7 +192,7 @@ class NativeStack:
         self._start(name, [sys.executable, "-m", "exporter.cli", *arguments], environment)
 
     def _start(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with (self.folder / f"{name}.log").open("ab") as log, uninterrupted():
             # A session of its own: Ctrl-C is for this command, which stops its children when it is done.
             child = subprocess.Popen(
                 end_with_parent(command),
@@ -201,7 +202,7 @@ class NativeStack:
                 stderr=log,
                 start_new_session=True,
             )
-        self._children.append((name, child))
+            self._children.append((name, child))
 
     def _wait(self, name: str, url: str) -> None:
         """Poll until a service answers 200; raises SoakError with the end of its log where it does not."""

@@ -23,7 +23,7 @@ EXPLANATION = (
 )
 RUNS = 3
 STEADY_SECONDS = 14
-"""longer than the gauge's window of 10 to 11 s: where latency is steady, which seconds it holds is no matter"""
+"""longer than the gauge's window of 10 to 11 s: steady latency is the same in each of them"""
 FULL_SPEED_SECONDS = 9
 GAP_SECONDS = 2.5
 """at full speed latency drifts: so short a run after such a gap is in the window whole and alone"""

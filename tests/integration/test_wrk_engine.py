@@ -1,0 +1,57 @@
+"""The wrk engine by itself: what it measures live against what wrk says at its end."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.events import Phase, RunInfo
+from exporter.exporter_api import ExporterApi
+from exporter.load.engine import LoadPlan
+from exporter.load.workload import make_workload
+from exporter.load.wrk import WrkEngine
+from exporter.settlement import truth_of
+from exporter.stack import NativeStack
+from tests.conftest import CHECKOUT, need, wait_for
+
+sys.path.insert(0, str(CHECKOUT / "scripts" / "bench"))
+from wrk_histogram import expected_us, percentile_us, uncorrected
+
+CONNECTIONS = 10
+
+
+def test_the_live_histogram_is_wrks_own_before_its_correction(stack: NativeStack, tmp_path: Path) -> None:
+    need("wrk")
+    stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
+    stack.start_exporter()
+    api = ExporterApi(stack.ports.url("exporter"))
+    workload = make_workload(stack.ports.url("router"), "/v1/chat/completions", "gpt-oss:20b")
+    info = RunInfo(
+        run="0123456789abcdef",
+        scenario="local",
+        engine="wrk",
+        route=workload.route,
+        model=workload.model,
+        target=workload.target,
+        connections=CONNECTIONS,
+        label="engine",
+        start_timestamp_seconds=time.time(),
+        planned_duration_seconds=5,
+        stall_after_seconds=30,
+    )
+    port = api.announce(info, Phase.LOAD)
+    running = WrkEngine().start(LoadPlan(info.run, workload, CONNECTIONS, 5, "127.0.0.1", port, tmp_path))
+    wait_for("wrk's end", lambda: running.poll() is not None)
+    result = running.result()
+    totals = result.totals
+    assert totals is not None
+    truth = truth_of(info, result.messages, SystemClock())
+    assert truth is not None
+    duration_us = round(totals.duration_seconds * 1e6)
+    raw = uncorrected(totals.histogram, expected_us(duration_us, totals.requests, CONNECTIONS))
+    assert sum(count for _, count in raw) == totals.requests == truth["requests"]["2xx"]
+    for quantile, seconds in truth["quantiles"].items():
+        assert seconds * 1e6 == pytest.approx(percentile_us(raw, 100 * float(quantile)), rel=0.02), quantile
+    assert truth["duration_seconds"] * 1e6 == pytest.approx(sum(us * count for us, count in raw), rel=0.02)
