@@ -118,6 +118,12 @@ class _Soak:
     def run(self) -> RunResult:
         ingest_port = self._plan.exporter.announce(self._info, Phase.WARMUP)
         settlement = Settlement(self._info, self._plan.exporter, ingest_port, self._clock)
+        try:
+            return self._measure(settlement)
+        finally:
+            self._announce(Phase.FINISHED)
+
+    def _measure(self, settlement: Settlement) -> RunResult:
         self._recorder.start()
         try:
             with tempfile.TemporaryDirectory(prefix="soak-") as folder:
@@ -132,9 +138,7 @@ class _Soak:
         known = truth or settlement.status()
         if known is None:
             raise QueryError("neither the engine nor the exporter could say what was measured")
-        result = self._result(loaded, known, self._totals(settlement, loaded, truth, known))
-        self._announce(Phase.FINISHED)
-        return result
+        return self._result(loaded, known, self._totals(settlement, loaded, truth, known))
 
     # load
 

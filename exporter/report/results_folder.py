@@ -11,9 +11,10 @@ from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.recorder import write_openmetrics
-from exporter.report.csv_row import csv_text
+from exporter.report.csv_row import result_row
 from exporter.report.record import record_text
 from exporter.report.run_result import RunResult
+from exporter.results_csv import rows_text
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
@@ -45,7 +46,7 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
     """
     name, details = _claim(folder, result)
     csv_file, record_file = folder / f"{name}.csv", folder / f"{name}.md"
-    csv_file.write_text(csv_text(result), encoding="utf-8")
+    csv_file.write_text(rows_text([result_row(result)]), encoding="utf-8")
     record_file.write_text(record_text(result, name), encoding="utf-8")
     run_file = details / "run.json"
     run_file.write_text(json.dumps(run_document(result), indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -7,10 +7,16 @@ from typing import Any
 import pytest
 from run_results import evidence, failures_by_reason, requests_by_class, run_result
 
-from exporter.report.csv_row import csv_text
+from exporter.report.csv_row import result_row
+from exporter.report.run_result import RunResult
+from exporter.results_csv import rows_text
 
 HEADER = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"
 QUANTILES = ("0.5", "0.75", "0.9", "0.95", "0.99", "0.999")
+
+
+def csv_text(result: RunResult) -> str:
+    return rows_text([result_row(result)])
 
 
 def row(**changes: Any) -> dict[str, str]:
