@@ -9,9 +9,10 @@ import pytest
 from run_results import evidence, requests_by_class, run_result
 
 from exporter.errors import ConfigurationError
-from exporter.report.csv_row import csv_text
+from exporter.report.csv_row import result_row
 from exporter.report.record import record_text
 from exporter.report.results_folder import check_label, check_writable, run_document, write_results
+from exporter.results_csv import rows_text
 from exporter.verdict.evidence import Count
 
 DAY = "20251125"  # in Tokyo; in UTC it is still the day before
@@ -86,7 +87,7 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
         "run": tmp_path / name / "run.json",
         "series": tmp_path / name / "series.om.gz",
     }
-    assert files["csv"].read_text() == csv_text(result)
+    assert files["csv"].read_text() == rows_text([result_row(result)])
     assert files["record"].read_text() == record_text(result, name)
     assert json.loads(files["run"].read_text()) == run_document(result)
     assert gzip.decompress(files["series"].read_bytes()).endswith(b"# EOF\n")
