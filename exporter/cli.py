@@ -4,13 +4,11 @@ Exit codes: 0 pass, 1 fail, 2 bad usage or configuration, 3 inconclusive.
 """
 
 import logging
-import os
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -18,29 +16,30 @@ from rich.console import Console
 from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.config import default_config, load_config, read_secret
-from exporter.durations import parse_duration
 from exporter.errors import ConfigurationError, QueryError, SoakError
-from exporter.events import Route, route_of
 from exporter.exporter_api import ExporterApi
 from exporter.interrupt import Interrupt
-from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
 from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
 from exporter.prometheus_api import PrometheusApi
+from exporter.report.scale_report import saturation, scale_table
 from exporter.report.terminal import TerminalView, print_verdict
+from exporter.run_options import (
+    CHECKOUT,
+    default_target,
+    exporter_for,
+    load_options,
+    planner_of,
+    prometheus_at,
+    target_options,
+    workload_of,
+)
+from exporter.scale import run_scale
 from exporter.serve import listen_address, serve_exporter
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
-from exporter.soak import ENGINES, RunPlan, check_plan, run_soak
-from exporter.stack import NativeStack, Ports, own_exporter_ports
-
-CHECKOUT = Path(__file__).resolve().parent.parent
-SCENARIO_MODELS = {
-    Route.LOCAL: DEFAULT_MODEL,
-    Route.OPENAI: "openai:gpt-4o",
-    Route.GOOGLE: "google:gemini-1.5-pro",
-    Route.ANTHROPIC: "anthropic:claude-3-opus",
-}
-F = TypeVar("F", bound=Callable[..., Any])
+from exporter.soak import RunPlan, check_plan, run_soak
+from exporter.stack import NativeStack, Ports
+from exporter.verdict.judgement import EXIT_CODES
 
 
 @click.group(
@@ -55,6 +54,7 @@ def soak(context: click.Context) -> None:
     \b
     soak demo        the whole stack against a simulated router, in two minutes
     soak run         a benchmark or soak against a real router
+    soak scale       the same load at 5, 20, 50 and 100 connections
     soak exporter    the exporter by itself, for Prometheus to scrape
     soak simulate    the simulated router by itself, with faults on command
     """
@@ -174,120 +174,9 @@ def simulate(
     sys.exit(serve_simulator(options))
 
 
-def load_options(command: F) -> F:
-    """The options that every command with a load has."""
-    for option in reversed(
-        (
-            click.option("--engine", type=click.Choice(sorted(ENGINES)), default="wrk", show_default=True),
-            click.option(
-                "--model",
-                envvar="WRK_MODEL",
-                metavar="NAME",
-                help="Model to ask; a prefix openai:, google:, anthropic: sets the route "
-                f"[env WRK_MODEL; default: the scenario's, {DEFAULT_MODEL} for local].",
-            ),
-            click.option(
-                "--endpoint",
-                envvar="WRK_ENDPOINT",
-                default=DEFAULT_ENDPOINT,
-                show_default=True,
-                help="Path of the requests [env WRK_ENDPOINT].",
-            ),
-            click.option(
-                "--body",
-                "body_file",
-                type=click.Path(path_type=Path),
-                metavar="FILE",
-                help="Send this file as the body, byte for byte.",
-            ),
-            click.option(
-                "--script",
-                type=click.Path(path_type=Path),
-                metavar="FILE",
-                help="A wrk Lua script of your own; its hooks all run.",
-            ),
-            click.option(
-                "--header",
-                "headers",
-                multiple=True,
-                metavar="'NAME: VALUE'",
-                help="Another header; may be repeated. Keep secrets out: use --api-key-*.",
-            ),
-            click.option(
-                "--connections",
-                type=click.IntRange(1, 1000),
-                default=20,
-                show_default=True,
-                help="Connections, each with one request out at a time.",
-            ),
-            click.option("--label", help="Names the run and its files [default: the scenario]."),
-            click.option(
-                "--results",
-                type=click.Path(path_type=Path),
-                default=Path("benchmarks/results"),
-                show_default=True,
-                help="Folder for the result files.",
-            ),
-            click.option(
-                "--drain",
-                default="10s",
-                show_default=True,
-                metavar="TIME",
-                help="How long the router is watched after the load.",
-            ),
-            click.option(
-                "--stall-after",
-                default="30s",
-                show_default=True,
-                metavar="TIME",
-                help="A request without an answer for so long counts as stalled.",
-            ),
-            click.option(
-                "--max-error-ratio",
-                type=click.FloatRange(0, 1),
-                default=0.01,
-                show_default=True,
-                help="Share of non-2xx responses that still passes.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
 @soak.command()
-@click.option(
-    "--target",
-    envvar="WRK_TARGET",
-    metavar="URL",
-    help="The router [env WRK_TARGET; default: http://localhost: and env ROUTER_PORT or 8080].",
-)
-@click.option(
-    "--scenario",
-    type=click.Choice([route.value for route in Route]),
-    help="Route under test; chooses the model where none is given [default: the model's route].",
-)
-@click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the router's API key.")
-@click.option(
-    "--api-key-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="File that holds the router's API key.",
-)
+@target_options
 @click.option("--duration", default="30s", show_default=True, metavar="TIME", help="30s, 45m, 1h, …")
-@click.option(
-    "--exporter",
-    "exporter_url",
-    metavar="URL",
-    help="The exporter to report to [default: the one on 127.0.0.1:9877; one is started for the "
-    "run where there is none].",
-)
-@click.option(
-    "--prometheus",
-    "prometheus_url",
-    metavar="URL",
-    help="A Prometheus that scrapes the exporter: its totals must agree, its alerts are recorded.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else.")
 @load_options
 def run(
@@ -311,19 +200,84 @@ def run(
     Leaves a CSV row, a Markdown record and run.json under --results. Ctrl-C ends it early and keeps what
     was measured. Exit code: 0 pass, 1 fail, 2 bad usage, 3 inconclusive.
     """
-    target = target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}"
-    workload = _workload(target, scenario, options, read_secret(api_key_env, api_key_file))
+    target = target or default_target()
+    workload = workload_of(target, scenario, options, read_secret(api_key_env, api_key_file))
     console = Console(stderr=as_json, highlight=False)
     with ExitStack() as cleanup:
         # Everything that can be wrong is said before anything is started.
-        make_plan = _planner(workload, scenario, duration, options, "run")
+        make_plan = planner_of(workload, scenario, duration, options, "run")
         version = check_plan(make_plan(ExporterApi("http://127.0.0.1"), None))
-        prometheus = PrometheusApi(prometheus_url) if prometheus_url else None
-        if prometheus is not None:
-            _check_prometheus(prometheus)
-        api = _exporter_for(exporter_url, workload, cleanup, console)
+        prometheus = prometheus_at(prometheus_url)
+        api = exporter_for(exporter_url, workload, cleanup, console)
         plan = make_plan(api, prometheus)
         sys.exit(_run(plan, version, console, as_json))
+
+
+@soak.command()
+@target_options
+@click.option(
+    "--duration", default="30s", show_default=True, metavar="TIME", help="How long each step lasts."
+)
+@click.option(
+    "--steps", default="5,20,50,100", show_default=True, metavar="N,N,…", help="Connections of each."
+)
+@load_options
+def scale(
+    target: str | None,
+    scenario: str | None,
+    api_key_env: str | None,
+    api_key_file: Path | None,
+    duration: str,
+    exporter_url: str | None,
+    prometheus_url: str | None,
+    steps: str,
+    **options: Any,
+) -> None:
+    """Run the same load at 5, 20, 50 and 100 connections and compare.
+
+    Leaves each step's own files, and one table, one CSV and one plot of throughput, p95 and p99 against the
+    connections; says where it saturates. The exit code is that of the worst step.
+    """
+    wanted = _steps(steps)
+    workload = workload_of(
+        target or default_target(), scenario, options, read_secret(api_key_env, api_key_file)
+    )
+    console = Console(highlight=False)
+    label = options["label"] or f"{scenario or workload.route.value}-scale"
+    planners = [
+        planner_of(
+            workload, scenario, duration, {**options, "connections": n, "label": f"{label}-c{n}"}, "scale"
+        )
+        for n in wanted
+    ]
+    with ExitStack() as cleanup:
+        version = check_plan(planners[-1](ExporterApi("http://127.0.0.1"), None))
+        prometheus = prometheus_at(prometheus_url)
+        api = exporter_for(exporter_url, workload, cleanup, console)
+        plans = [make(api, prometheus) for make in planners]
+
+        def view_of(plan: RunPlan) -> TerminalView:
+            console.print(f"{plan.connections} connections")
+            return TerminalView(console, _title(plan, version))
+
+        with Interrupt() as interrupt:
+            result = run_scale(plans, version, view_of, interrupt, SystemClock(), label)
+        console.print(scale_table(result.points), markup=False)
+        console.print(f"saturation: {saturation(result.points)}")
+        for path in result.files.values():
+            console.print(str(path), soft_wrap=True)
+        console.print(f"\nverdict: {result.outcome.value}")
+        sys.exit(EXIT_CODES[result.outcome])
+
+
+def _steps(text: str) -> list[int]:
+    try:
+        steps = [int(step) for step in text.split(",")]
+    except ValueError:
+        steps = []
+    if not steps or sorted(set(steps)) != steps or not 1 <= steps[0] <= steps[-1] <= 1000:
+        raise ConfigurationError(f"--steps: {text!r}: give rising numbers from 1 to 1000, like 5,20,50,100")
+    return steps
 
 
 @soak.command()
@@ -357,8 +311,8 @@ def demo(duration: str, keep: bool, **options: Any) -> None:
     )
     console = Console(highlight=False)
     options["label"] = options["label"] or "demo"
-    workload = _workload(ports.url("router"), None, options, None)
-    make_plan = _planner(workload, None, duration, options, "demo")
+    workload = workload_of(ports.url("router"), None, options, None)
+    make_plan = planner_of(workload, None, duration, options, "demo")
     with NativeStack(ports, CHECKOUT) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):
@@ -406,103 +360,22 @@ def _keep(console: Console) -> None:
             pass
 
 
-def _workload(target: str, scenario: str | None, options: dict[str, Any], key: str | None) -> Workload:
-    model = options["model"] or SCENARIO_MODELS[Route(scenario or "local")]
-    workload = make_workload(
-        target=target,
-        endpoint=options["endpoint"],
-        model=model,
-        body_file=options["body_file"],
-        headers=options["headers"],
-        api_key=key,
-        script=options["script"],
-    )
-    if scenario and route_of(workload.model) != scenario:
-        raise ConfigurationError(
-            f"--scenario: {scenario} does not fit the model {workload.model!r}, which goes to "
-            f"{workload.route.value}; give one or the other"
-        )
-    return workload
-
-
-def _planner(
-    workload: Workload, scenario: str | None, duration: str, options: dict[str, Any], command: str
-) -> Callable[[ExporterApi, PrometheusApi | None], RunPlan]:
-    scenario = scenario or workload.route.value
-    seconds = parse_duration(duration, "--duration")
-    inputs = {
-        "command": command,
-        "scenario": scenario,
-        "target": workload.target,
-        "endpoint": workload.endpoint,
-        "model": workload.model,
-        "body_bytes": len(workload.body),
-        "body_file": str(options["body_file"]) if options["body_file"] else None,
-        "script": str(workload.script) if workload.script else None,
-        # Names alone: a value may be a secret.
-        "headers": [name for name, _ in workload.headers],
-        "connections": options["connections"],
-        "duration_seconds": seconds,
-        "max_error_ratio": options["max_error_ratio"],
-    }
-
-    def plan(exporter_api: ExporterApi, prometheus: PrometheusApi | None) -> RunPlan:
-        return RunPlan(
-            workload=workload,
-            engine=ENGINES[options["engine"]](),
-            scenario=scenario,
-            label=options["label"] or scenario,
-            connections=options["connections"],
-            duration_seconds=seconds,
-            drain_seconds=float(parse_duration(options["drain"], "--drain")),
-            stall_after_seconds=float(parse_duration(options["stall_after"], "--stall-after")),
-            most_error_ratio=options["max_error_ratio"],
-            results=options["results"],
-            exporter=exporter_api,
-            prometheus=prometheus,
-            inputs=inputs,
-        )
-
-    return plan
-
-
-def _check_prometheus(prometheus: PrometheusApi) -> None:
-    try:
-        prometheus.value("vector(1)")
-    except QueryError as error:
-        raise ConfigurationError(f"--prometheus: {error}") from error
-
-
-def _exporter_for(url: str | None, workload: Workload, cleanup: ExitStack, console: Console) -> ExporterApi:
-    """The exporter that was named, else the local one, else one of this run's own."""
-    if url is not None:
-        api = ExporterApi(url)
-        if not api.healthy():
-            raise ConfigurationError(f"--exporter: no exporter answers at {url}; start one: soak exporter")
-        return api
-    local = ExporterApi(Ports().url("exporter"))
-    if local.healthy():
-        return local
-    stack = cleanup.enter_context(NativeStack(own_exporter_ports(Ports()), CHECKOUT))
-    stack.start_exporter(router_url=workload.target)
-    own = ExporterApi(stack.ports.url("exporter"))
-    console.print(f"exporter for this run: {own.url}/metrics")
-    return own
-
-
 def _run(plan: RunPlan, version: str, console: Console, as_json: bool) -> int:
-    title = (
-        f"{plan.workload.model} at {plan.workload.url}, {plan.connections} connections, "
-        f"{plan.engine.name} {version}"
-    )
     with Interrupt() as interrupt:
-        with TerminalView(console, title) as view:
+        with TerminalView(console, _title(plan, version)) as view:
             result, files = run_soak(plan, version, view, interrupt, SystemClock())
         if as_json:
             click.echo(files["run"].read_text(encoding="utf-8"), nl=False)
         else:
             print_verdict(console, result, files)
     return result.judgement.exit_code
+
+
+def _title(plan: RunPlan, version: str) -> str:
+    return (
+        f"{plan.workload.model} at {plan.workload.url}, {plan.connections} connections, "
+        f"{plan.engine.name} {version}"
+    )
 
 
 def _terminated(_number: int, _frame: object) -> None:

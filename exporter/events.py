@@ -105,8 +105,10 @@ class WorkerCounts:
     """a report too long for one message is several, numbered from 0"""
     final: bool
     """the worker has ended; no later report follows"""
-    in_flight: bool
-    """a request is out"""
+    connections: int
+    """connections of this worker"""
+    in_flight: int
+    """requests that are out"""
     started: int
     disconnects: int
     """requests that got no whole response and are not among `errors`"""

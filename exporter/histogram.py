@@ -5,7 +5,8 @@ octave has 128 buckets, so a bucket is at most 1/128 of its value wide and its m
 value in it. Durations of 2^32 µs (71 minutes) and more share the last bucket.
 
 Index of (status class c, bucket b): c · BUCKETS + b. Behind the five classes, STATUS_BASE + s counts the
-responses with HTTP status s (status 200 is left out: it is what remains of 2xx).
+responses with HTTP status s (status 200 is left out: it is what remains of 2xx), and UNTIMED_BASE + c the
+responses of a class whose duration is not known.
 """
 
 import math
@@ -14,7 +15,8 @@ from itertools import accumulate
 
 BUCKETS = 3328
 STATUS_BASE = 5 * BUCKETS
-INDEX_COUNT = STATUS_BASE + 600
+UNTIMED_BASE = STATUS_BASE + 600
+INDEX_COUNT = UNTIMED_BASE + 5
 LONGEST_US = 2**32 - 1
 
 

@@ -17,6 +17,7 @@ from exporter.clock import Clock
 from exporter.timeseries import Series, SeriesStore
 
 TIMEOUT_SECONDS = 4.0
+EDGE_TRIES = 3
 MOST_SAMPLES = 20_000_000
 """about 320 MB; an hour of a thousand series at 5 s is 720,000"""
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begin; the first scrape is made at once, in the caller's thread, so that a run has a beginning."""
-        self.scrape()
+        self._scrape_surely()
         self._thread.start()
 
     def stop(self) -> None:
@@ -50,7 +51,13 @@ class Recorder:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self.scrape()
+        self._scrape_surely()
+
+    def _scrape_surely(self) -> None:
+        """The first and the last scrape hold a run's totals: one that fails is tried again."""
+        for _ in range(EDGE_TRIES):
+            if self.scrape():
+                return
 
     def _run(self) -> None:
         next_scrape = self._clock.monotonic() + self._interval
@@ -58,8 +65,8 @@ class Recorder:
             self.scrape()
             next_scrape += self._interval
 
-    def scrape(self) -> None:
-        """One scrape; a failed one is counted and leaves a gap, as in Prometheus."""
+    def scrape(self) -> bool:
+        """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
         with self._scraping:
             time = self._clock.wall()
             try:
@@ -70,7 +77,7 @@ class Recorder:
                 _log.info("scrape of %s failed: %s", self._url, error)
                 with self._lock:
                     self.failed_scrapes += 1
-                return
+                return False
             with self._lock:
                 self.scrapes += 1
                 for family in families:
@@ -78,6 +85,7 @@ class Recorder:
                         if self._samples < MOST_SAMPLES:
                             self.store.add(sample.name, sample.labels, time, float(sample.value))
                             self._samples += 1
+            return True
 
     def latest(self, name: str, **labels: str) -> float | None:
         """The newest value of one series, or None where it is unknown or older than two intervals."""

@@ -7,7 +7,8 @@ use it where nothing is installed.
 import csv
 import io
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -31,10 +32,21 @@ class ResultRow:
     """whole responses, of every status"""
     duration_s: float | None = None
 
+    @property
+    def failure_ratio(self) -> float | None:
+        """Requests without a 2xx response, of all that were sent (0–1); None where it is not known."""
+        if self.non2xx is None or self.socket_errors is None or self.requests is None:
+            return None
+        sent = self.requests + self.socket_errors
+        return (self.non2xx + self.socket_errors) / sent if sent else None
+
 
 COLUMNS = tuple(field.name for field in fields(ResultRow))
 _COUNTS = ("non2xx", "socket_errors", "requests")
 _DIGITS = {"rps": 2, "duration_s": 2}
+_MOST_LINES = 20
+"""of one record: a quote that is never closed costs its own line, not the rest of the file"""
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,16 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+        file = one_line(str(self.file))
+        return f"{file}:{self.line}: {self.text}" if self.line else f"{file}: {self.text}"
+
+
+def one_line(text: str) -> str:
+    """`text` without what would break a line, a terminal or an encoder: spaces and U+FFFD stand in for it.
+
+    Gone are control characters, line separators, changes of writing direction and lone surrogates.
+    """
+    return _UNPRINTABLE.sub(lambda found: " " if found[0].isspace() else "\ufffd", text)
 
 
 def rows_text(rows: Iterable[ResultRow]) -> str:
@@ -56,11 +77,12 @@ def rows_text(rows: Iterable[ResultRow]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_field(name, getattr(row, name)) for name in COLUMNS])
+        writer.writerow([field_text(name, getattr(row, name)) for name in COLUMNS])
     return text.getvalue()
 
 
-def _field(name: str, value: str | float | None) -> str:
+def field_text(name: str, value: str | float | None) -> str:
+    """A value as it stands in its column: ms to the µs, rates and seconds to a hundredth, unknown empty."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -72,34 +94,52 @@ def read_rows(file: Path) -> tuple[list[ResultRow], list[Problem]]:
     """The rows of a results file, and what in it is no row. Raises nothing for any content.
 
     A header with other columns beside ours is fine; one that lacks some leaves these unknown; a file without
-    a label column is not a results file.
+    a label column is not a results file. The header again (files put together) is skipped.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            lines = stream.readlines()
     except (OSError, UnicodeDecodeError) as error:
         return [], [Problem(file, 0, f"cannot be read ({getattr(error, 'strerror', None) or error})")]
     rows: list[ResultRow] = []
     problems: list[Problem] = []
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
-    try:
-        for record in reader:
-            if not record:
-                continue
+    for line, record in _records(lines):
+        if isinstance(record, csv.Error):
+            problems.append(Problem(file, line, f"not CSV ({record})"))
             if header is None:
-                header = [name.strip() for name in record]
-                if "label" not in header:
-                    return [], [Problem(file, reader.line_num, "no column `label`: not a results file")]
-                continue
+                return [], problems
+        elif header is None:
+            header = [name.strip() for name in record]
+            if "label" not in header:
+                return [], [Problem(file, line, "no column `label`: not a results file")]
+        elif [name.strip() for name in record] != header:
             try:
                 rows.append(_row(header, record))
             except ValueError as error:
-                problems.append(Problem(file, reader.line_num, str(error)))
-    except csv.Error as error:
-        problems.append(Problem(file, reader.line_num, f"not CSV ({error})"))
+                problems.append(Problem(file, line, str(error)))
     if header is None:
         problems.append(Problem(file, 0, "empty"))
     return rows, problems
+
+
+def _records(lines: list[str]) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Each record, or why it is none, with the number of its first line; blank lines are none.
+
+    A record that cannot be read costs its first line alone: reading goes on with the second.
+    """
+    at = 0
+    while at < len(lines):
+        reader = csv.reader(lines[at : at + _MOST_LINES], strict=True)
+        try:
+            record = next(reader)
+        except csv.Error as error:
+            yield at + 1, error
+            at += 1
+            continue
+        if len(record) > 1 or "".join(record).strip():
+            yield at + 1, record
+        at += reader.line_num
 
 
 def _row(header: list[str], record: list[str]) -> ResultRow:

@@ -1,10 +1,8 @@
 """The end of a run's counting: every source is brought to the same totals, or says that it is not there."""
 
 import json
-import socket
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +10,16 @@ from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.events import Phase, RunInfo, WorkerCounts
 from exporter.exporter_api import ExporterApi
+from exporter.load.delivery import send
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.status import run_status
 from exporter.prometheus_api import PrometheusApi
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
-from exporter.wire import encode
 
 SETTLE_SECONDS = 20.0
 """how long the exporter, and then Prometheus, are given to have everything"""
 POLL_SECONDS = 0.2
-BURST = 50
-BURST_PAUSE_SECONDS = 0.02
 COUNTERS = ("benchmark_requests_total", "benchmark_request_failures_total")
 
 
@@ -60,7 +56,7 @@ class Settlement:
         while not self._has_arrived(truth) and self.clock.monotonic() < deadline:
             try:
                 self.exporter.announce(self.info, Phase.DRAIN)
-                self._send(messages)
+                send(messages, self.exporter.host, self.ingest_port)
             except (QueryError, OSError):
                 pass  # the exporter is away; the next round tries again
             time.sleep(POLL_SECONDS)
@@ -70,13 +66,6 @@ class Settlement:
         return status is not None and all(
             status[part] == truth[part] for part in ("requests", "failures", "final_workers")
         )
-
-    def _send(self, messages: tuple[WorkerCounts, ...]) -> None:
-        with _udp_to(self.exporter.host, self.ingest_port) as udp:
-            for number, message in enumerate(messages, 1):
-                udp.send(encode(message))
-                if number % BURST == 0:
-                    time.sleep(BURST_PAUSE_SECONDS)
 
     def status(self) -> dict[str, Any] | None:
         """What the exporter knows of the run, or None where it gives no answer."""
@@ -112,11 +101,3 @@ class Settlement:
 
     def _labels(self) -> dict[str, str]:
         return {"route": self.info.route.value, "model": self.info.model}
-
-
-@contextmanager
-def _udp_to(host: str, port: int) -> Iterator[socket.socket]:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind, protocol) as udp:
-        udp.connect(address)
-        yield udp

@@ -14,6 +14,7 @@ from exporter.events import FailureReason, Phase, RunInfo, StatusClass
 from exporter.exporter_api import ExporterApi
 from exporter.interrupt import Interrupt
 from exporter.load.engine import LoadEngine, LoadPlan, LoadResult, RunningLoad
+from exporter.load.hey import HeyEngine
 from exporter.load.workload import Workload, check_reachable
 from exporter.load.wrk import WrkEngine
 from exporter.prometheus_api import PrometheusApi
@@ -25,7 +26,7 @@ from exporter.settlement import Settlement, count_of, truth_of
 from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.judgement import judge
 
-ENGINES: dict[str, type[LoadEngine]] = {WrkEngine.name: WrkEngine}
+ENGINES: dict[str, type[LoadEngine]] = {WrkEngine.name: WrkEngine, HeyEngine.name: HeyEngine}
 POLL_SECONDS = 0.2
 SCRAPE_INTERVAL_SECONDS = 5.0
 PROGRESS_EVERY_SECONDS = 1.0
@@ -275,6 +276,7 @@ class _Soak:
             scrapes=self._recorder.scrapes,
             failed_scrapes=self._recorder.failed_scrapes,
             series=self._recorder.store,
+            route=self._info.route,
         )
         account = None
         if loaded.result.totals is not None:

@@ -1,15 +1,19 @@
 -- live.lua: makes a running wrk report every request as it happens.
 --
--- wrk runs one connection a thread (-t N -c N), so in one thread request() and response() alternate and a
--- pair is one request. Each thread keeps cumulative counts and sends them about once a second to the
--- exporter's ingest as UDP datagrams (exporter/wire.py has the layout). Because the counts are cumulative,
--- a lost datagram loses nothing and a restarted exporter misses nothing.
+-- The wrk engine runs one connection a thread (-t N -c N), so in one thread request() and response()
+-- alternate and a pair is one request. Each thread keeps cumulative counts and sends them about once a second
+-- to the exporter's ingest as UDP datagrams (exporter/wire.py has the layout). Because the counts are
+-- cumulative, a lost datagram loses nothing and a restarted exporter misses nothing.
+--
+-- With several connections a thread (a wrk started by hand) nothing tells which of its requests a response
+-- answers: responses are then counted by status and not timed, and what is lost is what wrk itself counts.
 --
 -- Environment (set by the wrk engine, or by a shell script):
 --   SOAK_RUN            16 characters naming the run, as registered with the exporter
 --   SOAK_INGEST_HOST    host of the ingest (default 127.0.0.1)
 --   SOAK_INGEST_PORT    UDP port of the ingest (default 9878)
---   SOAK_THREADS        what wrk was given as -t and -c
+--   SOAK_THREADS        what wrk was given as -t
+--   SOAK_CONNECTIONS    what wrk was given as -c (default: as many as threads)
 --   SOAK_BODY_FILE      file holding the request body, sent byte for byte
 --   SOAK_HEADERS_FILE   file of "Name: value" lines
 --   SOAK_USER_SCRIPT    a wrk script of the user's; its setup/init/request/response/delay/done all run
@@ -50,10 +54,11 @@ typedef struct { uint64_t count, limit, min, max, data[]; } soak_wrk_stats;
 
 /* One thread's counts. Doubles: exact to 2^53, never boxed, and readable from done()'s Lua state. */
 typedef struct {
-  double started, lost, disconnects, waiting, sent_at_us, sequence, number;
+  double started, lost, disconnects, waiting, settled, sent_at_us, sequence, number;
   double sum_us[5];
   double statuses[1000];
   double counts[5 * 3328];
+  double untimed[5];
   soak_wrk_thread *record;
 } soak_state;
 
@@ -67,7 +72,7 @@ typedef struct {
   double started, disconnects;
   double errors[4];
   double sum_us[5];
-  uint32_t entries, waiting_ms;
+  uint32_t connections, in_flight, entries, waiting_ms;
 } soak_header;
 typedef struct { uint32_t index, count; } soak_entry;
 #pragma pack(pop)
@@ -80,7 +85,7 @@ local SLOW_US = 5e5            -- a request slower than this is reported as soon
 local BUCKETS = 3328           -- a status class: 1 us up to 256 us, then 128 an octave, to 2^32 us
 local LONGEST_US = 4294967295
 local ENTRIES_A_DATAGRAM = 1024
-local FLAG_FINAL, FLAG_IN_FLIGHT, FLAG_EXACT_ERRORS = 1, 2, 4
+local FLAG_FINAL, FLAG_EXACT_ERRORS = 1, 4
 local MSG_DONTWAIT_NOSIGNAL = 0x4040
 local SOCK_DGRAM = 2
 local BACKOFF_AFTER, BACKOFF_MOST_MS = 2, 256
@@ -125,7 +130,11 @@ end
 local user = { setup = setup, init = init, request = request, response = response, done = done }
 
 local state, counts, sum_us                -- this thread's soak_state and its arrays
-local connections = tonumber(setting("SOAK_THREADS", "0"))
+local threads = tonumber(setting("SOAK_THREADS", "1"))
+-- As wrk divides them.
+local connections = math.floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads))) / threads)
+local timed = connections == 1
+local UNTIMED_BASE = 5 * BUCKETS + 600
 local run = setting("SOAK_RUN", "")
 local socket_fd
 local fixed_request
@@ -162,12 +171,10 @@ local function report(of, flags, emit)
   h.thread = of.number
   h.sequence = of.sequence
   h.started = of.started
+  h.connections = connections
   h.waiting_ms = 0
-  if of.waiting == 1 then
-    flags = flags + FLAG_IN_FLIGHT
-    if bit.band(flags, FLAG_FINAL) ~= 0 then
-      h.waiting_ms = math.min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
-    end
+  if timed and of.waiting > 0 and bit.band(flags, FLAG_FINAL) ~= 0 then
+    h.waiting_ms = math.min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
   end
   h.flags = flags
   if of.record ~= nil then
@@ -179,10 +186,13 @@ local function report(of, flags, emit)
     -- What wrk does not count. At the very end it may have counted an error whose request is not known to be
     -- lost yet; the most that was seen is what stands.
     of.disconnects = math.max(of.disconnects, of.lost - of.record.read - of.record.write)
+    if not timed then of.waiting = math.max(of.waiting - (of.record.read + of.record.write - of.settled), 0) end
+    of.settled = of.record.read + of.record.write
   else
     of.disconnects = of.lost
   end
   h.disconnects = of.disconnects
+  h.in_flight = of.waiting
   for class = 0, 4 do h.sum_us[class] = of.sum_us[class] end
 
   local entries = ffi.cast("soak_entry *", packet + HEADER_SIZE)
@@ -207,6 +217,9 @@ local function report(of, flags, emit)
         if of.counts[i] > 0 then add(i, of.counts[i]) end
       end
     end
+  end
+  for class = 0, 4 do
+    if of.untimed[class] > 0 then add(UNTIMED_BASE + class, of.untimed[class]) end
   end
   for status = 100, 599 do
     if of.statuses[status] > 0 then add(5 * BUCKETS + status, of.statuses[status]) end
@@ -254,7 +267,7 @@ function init(arguments)
   soak_state = tonumber(ffi.cast("uintptr_t", allocated))
   local record = ffi.cast("soak_wrk_thread *", soak_record)
   -- Only wrk 4.1's layout has the connections of the thread here; anything else is left alone.
-  if record.connections == 1 and record.complete == 0 and record.read == 0 and record.write == 0 then
+  if record.connections == connections and record.complete == 0 and record.read == 0 and record.write == 0 then
     state.record = record
   end
   open_socket()
@@ -269,7 +282,8 @@ function request()
     return fixed_request or user.request()
   end
   local now = now_us()
-  if state.waiting == 1 then
+  if timed and state.waiting == 1 then
+    state.waiting = 0
     state.lost = state.lost + 1
     lost_in_a_row = lost_in_a_row + 1
     if lost_in_a_row > BACKOFF_AFTER then
@@ -277,14 +291,14 @@ function request()
       now = now_us()
     end
   end
-  state.waiting = 1
+  state.waiting = state.waiting + 1
   state.started = state.started + 1
   if now - last_report_us >= REPORT_EVERY_US or last_latency_us >= SLOW_US then
     last_report_us = now
     if state.sequence == 0 then
       -- The first report says that the thread is there, also where it never gets an answer; the later ones
       -- are spread over the second, so that a thousand threads never report at once.
-      last_report_us = now - REPORT_EVERY_US * (state.number / math.max(connections, 1))
+      last_report_us = now - REPORT_EVERY_US * (state.number / threads)
     end
     last_latency_us = 0
     report(state, 0, send_datagram)
@@ -303,8 +317,18 @@ function response(status, headers, body)
   local us = now_us() - state.sent_at_us
   if us > LONGEST_US then us = LONGEST_US end
   if us < 1 then us = 1 end
-  state.waiting = 0
+  state.waiting = math.max(state.waiting - 1, 0)
   lost_in_a_row = 0
+  if not timed then
+    -- Counted by status alone; sent_at_us is of the request that was sent last, which need not be this one's.
+    local class = math.floor(status / 100) - 1
+    if class >= 0 and class < 5 then state.untimed[class] = state.untimed[class] + 1 end
+    if status ~= 200 and status >= 100 and status < 600 then
+      state.statuses[status] = state.statuses[status] + 1
+    end
+    if user.response then return user.response(status, headers, body) end
+    return
+  end
   last_latency_us = us
   if status == 200 then
     local i = BUCKETS + bucket_of(us)

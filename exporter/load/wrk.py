@@ -60,6 +60,7 @@ class WrkEngine:
             "SOAK_INGEST_HOST": plan.ingest_host,
             "SOAK_INGEST_PORT": str(plan.ingest_port),
             "SOAK_THREADS": str(plan.connections),
+            "SOAK_CONNECTIONS": str(plan.connections),
             "SOAK_BODY_FILE": str(body),
             "SOAK_HEADERS_FILE": str(headers),
             "SOAK_USER_SCRIPT": str(workload.script.resolve()) if workload.script else "",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, WireError
 from exporter.events import SUCCESS_CLASS, FailureReason, Phase, Route, RunInfo, WorkerCounts
-from exporter.histogram import BUCKETS, INDEX_COUNT
+from exporter.histogram import BUCKETS, INDEX_COUNT, UNTIMED_BASE
 
 MOST_RUNS = 16
 MOST_MODELS = 64
@@ -47,7 +47,8 @@ class Totals:
 
     def requests(self) -> list[int]:
         """Whole responses by status class."""
-        return [sum(self.of_class(status_class)) for status_class in range(5)]
+        untimed = self.counts[UNTIMED_BASE : UNTIMED_BASE + 5]
+        return [sum(self.of_class(status_class)) + untimed[status_class] for status_class in range(5)]
 
 
 class ModelTotals(Totals):
@@ -84,7 +85,8 @@ class _Worker:
     pages: dict[int, "array[int]"] = field(default_factory=dict)
     sum_us: list[float] = field(default_factory=lambda: [0.0] * 5)
     failures: dict[FailureReason, int] = field(default_factory=dict)
-    in_flight: bool = False
+    connections: int = 0
+    in_flight: int = 0
     final: bool = False
     heard: float = 0.0
 
@@ -130,6 +132,7 @@ class Run:
         worker.sequence = message.sequence
         worker.parts.add(message.part)
         worker.sum_us = list(message.sum_us)
+        worker.connections = message.connections
         worker.in_flight = message.in_flight
         worker.final = message.final
         worker.heard = self.heard = now
@@ -176,9 +179,12 @@ class Run:
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
         live = [worker for worker in self.workers.values() if not worker.final]
-        in_flight = [worker for worker in live if worker.in_flight]
-        stalled = [w for w in in_flight if now - w.heard > self.info.stall_after_seconds]
-        return len(live), len(stalled), len(in_flight)
+        silent = (w for w in live if now - w.heard > self.info.stall_after_seconds)
+        return (
+            sum(worker.connections for worker in live),
+            sum(worker.in_flight for worker in silent),
+            sum(worker.in_flight for worker in live),
+        )
 
     def final_workers(self) -> int:
         """How many workers have sent their last report."""

@@ -17,7 +17,7 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
 
     benchmark_requests_total{route,model,status_class}            whole HTTP responses
     benchmark_request_failures_total{route,model,reason}          requests that got none
-    benchmark_request_duration_seconds{route,model,status_class}  histogram, seconds
+    benchmark_request_duration_seconds{route,model,status_class}  histogram of those that were timed, s
     benchmark_request_duration_quantile_seconds{route,model,quantile}  2xx of the trailing 10 s; absent
                                                                   where there were none
     """
@@ -42,11 +42,12 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
         labels=["route", "model", "quantile"],
     )
     for (route, model), totals in models.items():
+        answered = totals.requests()
         for position, status_class in enumerate(STATUS_CLASSES):
             counts = totals.of_class(position)
             total = sum(counts)
             labels = [route.value, model, status_class.value]
-            requests.add_metric(labels, total)
+            requests.add_metric(labels, answered[position])
             bounds = classic_buckets(counts) if total else [0] * len(_LE_TEXT)
             durations.add_metric(
                 labels,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exporter.events import STATUS_CLASSES, SUCCESS_CLASS
-from exporter.histogram import STATUS_BASE, quantile_seconds
+from exporter.histogram import STATUS_BASE, UNTIMED_BASE, quantile_seconds
 from exporter.metrics.live import Run
 from exporter.metrics.requests import QUANTILES
 
@@ -17,7 +17,9 @@ def run_status(run: Run, now: float) -> dict[str, Any]:
     """
     totals = run.published
     requests = totals.requests()
-    statuses = {str(code): count for code, count in enumerate(totals.counts[STATUS_BASE:]) if count}
+    statuses = {
+        str(code): count for code, count in enumerate(totals.counts[STATUS_BASE:UNTIMED_BASE]) if count
+    }
     success = requests[SUCCESS_CLASS]
     plain = success - sum(count for code, count in statuses.items() if code.startswith("2"))
     if plain > 0:

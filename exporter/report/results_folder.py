@@ -44,7 +44,9 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
 
     A name that is taken gets -2, -3, …: no earlier run's file is ever written to.
     """
-    name, details = _claim(folder, result)
+    day = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
+    name = claim_name(folder, f"{day:%Y%m%d}-{result.info.label}")
+    details = folder / name
     csv_file, record_file = folder / f"{name}.csv", folder / f"{name}.md"
     csv_file.write_text(rows_text([result_row(result)]), encoding="utf-8")
     record_file.write_text(record_text(result, name), encoding="utf-8")
@@ -55,9 +57,8 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
     return {"csv": csv_file, "record": record_file, "run": run_file, "series": series_file}
 
 
-def _claim(folder: Path, result: RunResult) -> tuple[str, Path]:
-    day = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
-    base = f"{day:%Y%m%d}-{result.info.label}"
+def claim_name(folder: Path, base: str) -> str:
+    """The first of `base`, `base`-2, … under which nothing lies yet; makes the folder of that name."""
     number = 1
     while True:
         name = base if number == 1 else f"{base}-{number}"
@@ -68,7 +69,7 @@ def _claim(folder: Path, result: RunResult) -> tuple[str, Path]:
             (folder / name).mkdir()
         except FileExistsError:
             continue
-        return name, folder / name
+        return name
 
 
 def run_document(result: RunResult) -> dict[str, Any]:

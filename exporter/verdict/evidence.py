@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from exporter.events import DISCONNECT_REASONS, FailureReason, StatusClass
+from exporter.events import DISCONNECT_REASONS, FailureReason, Route, StatusClass
 from exporter.timeseries import SeriesStore
 
 
@@ -38,6 +38,7 @@ class Evidence:
     scrapes: int
     failed_scrapes: int
     series: SeriesStore = field(repr=False)
+    route: Route = Route.LOCAL
 
     @property
     def responses(self) -> int:

@@ -1,5 +1,6 @@
 """Did the router answer, and how much of it was in error?"""
 
+from exporter.events import Route
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
 
@@ -24,6 +25,24 @@ def judge_answers(evidence: Evidence, most_error_ratio: float) -> Finding:
 
 
 def status_text(evidence: Evidence) -> str:
-    """The statuses that were not 2xx, as `401: 12, 500: 3`."""
+    """The statuses that were not 2xx with what they mean, as `401: 12 (no valid API key), 500: 3`."""
     bad = {status: count for status, count in evidence.statuses.items() if not status.startswith("2")}
-    return ", ".join(f"{status}: {count:,}" for status, count in sorted(bad.items()))
+    return ", ".join(
+        f"{status}: {count:,}" + (f" ({meaning})" if (meaning := _meaning(status, evidence.route)) else "")
+        for status, count in sorted(bad.items())
+    )
+
+
+def _meaning(status: str, route: Route) -> str:
+    """What a router means by a status that a benchmark often meets, or an empty string."""
+    if status == "401" and route != Route.LOCAL:
+        return f"no valid API key: the router's own, or {route.value.upper()}_API_KEY in its environment"
+    by = "" if route == Route.LOCAL else f" by {route.value}"
+    return {
+        "400": "the router does not take the request: an unknown prefix or model, or a bad body",
+        "401": "no valid API key: give the router's by --api-key-env or --api-key-file",
+        "403": f"forbidden{by}: the key may not use this model",
+        "404": "no such endpoint or model",
+        "429": "too many requests: a rate limit, the router's or the cloud's",
+        "503": "no node is online, or all are busy",
+    }.get(status, "")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,9 @@ class SoakRun:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.communicate()
+
+
+Soak = Callable[..., SoakRun]
 
 
 def metrics(stack: NativeStack) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

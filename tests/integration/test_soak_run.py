@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,39 +14,14 @@ import requests
 
 from exporter.stack import NativeStack
 from tests.conftest import need, wait_for
-from tests.integration.soak_command import SoakRun, end_faults, fault, metrics, total, truth
+from tests.integration.soak_command import Soak, SoakRun, end_faults, fault, metrics, total, truth
 
 MODEL = "gpt-oss:20b"
-Soak = Callable[..., SoakRun]
 
 
-@pytest.fixture
-def live(stack: NativeStack) -> NativeStack:
-    """Simulator and exporter, ready."""
+@pytest.fixture(autouse=True)
+def _wrk() -> None:
     need("wrk")
-    stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
-    stack.start_exporter()
-    return stack
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """Where the runs' files go."""
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def soak(live: NativeStack, results: Path) -> Iterator[Soak]:
-    """Starts `soak run`s with the options given; whatever still runs afterwards is ended."""
-    started = []
-
-    def start(*options: str, **environment: str) -> SoakRun:
-        started.append(SoakRun(live, results, *options, **environment))
-        return started[-1]
-
-    yield start
-    for run in started:
-        run.abandon()
 
 
 def running(live: NativeStack, least: int = 200) -> None:

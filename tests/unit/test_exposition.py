@@ -141,7 +141,7 @@ def test_metrics_hold_the_exporters_own_series(served: Served) -> None:
 
 def test_known_messages_give_known_series(served: Served) -> None:
     served.put(announcement())
-    served.runs.apply(answered({"2xx": [100, 200], "5xx": [900]}, {503: 1}, errors=(0, 1, 0), in_flight=True))
+    served.runs.apply(answered({"2xx": [100, 200], "5xx": [900]}, {503: 1}, errors=(0, 1, 0), in_flight=1))
     expected: dict[str, float] = {
         "benchmark_run_active": 1,
         "benchmark_run_start_timestamp_seconds": 1_764_000_000.0,

@@ -216,7 +216,7 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
         "entries": [INDEX, 50],
         "sum_us": sums,
         "disconnects": 9,
-        "in_flight": True,
+        "in_flight": 1,
         **hostile,
     }
     with pytest.raises(WireError) as error:
@@ -318,11 +318,11 @@ def test_a_run_that_nobody_speaks_of_is_over_until_it_is_heard_again(
 
 
 def test_connections_are_open_in_flight_or_stalled_as_last_reported(runs: LiveRuns, clock: FakeClock) -> None:
-    runs.apply(message(worker=0, in_flight=True))
-    runs.apply(message(worker=1, in_flight=False))
-    runs.apply(message(worker=2, in_flight=True))
+    runs.apply(message(worker=0, in_flight=1))
+    runs.apply(message(worker=1, in_flight=0))
+    runs.apply(message(worker=2, in_flight=1))
     clock.advance(30.0)
-    runs.apply(message(worker=3, in_flight=True))
+    runs.apply(message(worker=3, in_flight=1))
     run = runs.runs[RUN]
     assert run.connections(clock.monotonic()) == (4, 0, 3)
     clock.advance(0.5)

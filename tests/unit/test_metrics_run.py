@@ -78,7 +78,7 @@ def test_exactly_the_phase_of_the_run_is_one(runs: LiveRuns, clock: FakeClock, p
 def test_a_run_that_is_over_is_no_longer_active_and_its_connections_are_zero(
     runs: LiveRuns, clock: FakeClock, ends: str
 ) -> None:
-    runs.apply(message(in_flight=True))
+    runs.apply(message(in_flight=1))
     if ends == "finished":
         runs.announce(run_info(), Phase.FINISHED)
     else:
@@ -95,10 +95,10 @@ def test_connections_of_all_active_runs_of_a_model_are_added(runs: LiveRuns, clo
     other, cloud = "e" * 16, "f" * 16
     runs.announce(run_info(run=other, stall_after_seconds=2.0), Phase.LOAD)
     runs.announce(run_info(run=cloud, route=Route.OPENAI, model="openai:gpt-4o"), Phase.LOAD)
-    runs.apply(message(in_flight=True))
-    runs.apply(message(run=other, in_flight=True))
+    runs.apply(message(in_flight=1))
+    runs.apply(message(run=other, in_flight=1))
     runs.apply(message(run=other, worker=1))
-    runs.apply(message(run=cloud, in_flight=True))
+    runs.apply(message(run=cloud, in_flight=1))
     clock.advance(3)
     found = {name: v for name, v in values(runs, clock).items() if "connections/" in name or "flight" in name}
     assert found == {

@@ -44,7 +44,7 @@ def test_statuses_are_counted_by_their_code_and_200_is_what_remains_of_2xx(
     runs: LiveRuns, clock: FakeClock
 ) -> None:
     durations = {"2xx": [100] * 10, "4xx": [50, 60], "5xx": [70]}
-    runs.apply(answered(durations, {201: 3, 204: 1, 404: 1, 429: 1, 503: 1}, in_flight=True))
+    runs.apply(answered(durations, {201: 3, 204: 1, 404: 1, 429: 1, 503: 1}, in_flight=1))
     runs.apply(message(worker=1, final=True, errors=(0, 2, 0)))
     status = run_status(runs.runs[RUN], clock.monotonic())
     assert status["statuses"] == {"200": 6, "201": 3, "204": 1, "404": 1, "429": 1, "503": 1}

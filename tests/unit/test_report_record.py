@@ -44,7 +44,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         series.add("node_cpu_seconds_total", {"cpu": "0", "mode": "user"}, time, busy)
     known = evidence(
         requests=requests_by_class(_2xx=900, _3xx=2, _4xx=40, _5xx=58),
-        statuses={"200": 900, "302": 2, "404": 40, "503": 58},
+        statuses={"200": 900, "302": 2, "404": 40, "500": 58},
         failures=failures_by_reason(read=3, disconnect=1),
         totals={"live": Count(1000, 4), "exporter": None},
         series=series,
@@ -60,7 +60,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 104 (内訳 4xx: 40 / 5xx: 58 / timeout: 0 / read: 3 / disconnect: 1 / 3xx: 2)\n"
         "- 備考: 判定 不合格、"
-        "answers: 900 of 1,000 responses were 2xx; 10.00% were not (302: 2, 404: 40, 503: 58), "
+        "answers: 900 of 1,000 responses were 2xx; 10.00% were not (302: 2, 404: 40 (no such endpoint or model), 500: 58), "
         "allowed 1.00%、"
         "disconnects: 4 requests were cut off without a whole answer (read: 3, disconnect: 1)、"
         "totals: a source is silent: live 1,000 and 4 failed, exporter no answer、"

@@ -51,7 +51,7 @@ def test_what_is_known_is_shown_with_its_unit() -> None:
         answered(
             {"2xx": [200] * 98 + [5_000_000] * 2, "4xx": [5]}, {404: 1}, errors=(0, 1500, 0), disconnects=2
         ),
-        message(worker=1, in_flight=True),
+        message(worker=1, in_flight=1),
         message(worker=2),
         seconds=31,
     )

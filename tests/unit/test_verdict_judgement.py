@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from run_results import evidence, failures_by_reason, requests_by_class, watched_router
 
-from exporter.events import FailureReason
+from exporter.events import FailureReason, Route
 from exporter.timeseries import SeriesStore
 from exporter.verdict.disconnect import judge_disconnects, judge_router
 from exporter.verdict.evidence import Count
@@ -44,14 +44,14 @@ def test_evidence_adds_up_responses_successes_disconnects_and_refusals() -> None
     ("bad", "outcome", "text"),
     [
         (0, Outcome.PASS, "10,000 of 10,000 responses were 2xx"),
-        (100, Outcome.PASS, "9,900 of 10,000 responses were 2xx; 1.00% were not (503: 100), allowed 1.00%"),
-        (101, Outcome.FAIL, "9,899 of 10,000 responses were 2xx; 1.01% were not (503: 101), allowed 1.00%"),
+        (100, Outcome.PASS, "9,900 of 10,000 responses were 2xx; 1.00% were not (500: 100), allowed 1.00%"),
+        (101, Outcome.FAIL, "9,899 of 10,000 responses were 2xx; 1.01% were not (500: 101), allowed 1.00%"),
     ],
 )
 def test_the_share_of_non_2xx_is_held_against_what_is_allowed(bad: int, outcome: Outcome, text: str) -> None:
     known = evidence(
         requests=requests_by_class(_2xx=10_000 - bad, _5xx=bad),
-        statuses={"200": 10_000 - bad, "503": bad} if bad else {"200": 10_000},
+        statuses={"200": 10_000 - bad, "500": bad} if bad else {"200": 10_000},
     )
     assert judge_answers(known, ALLOWED) == Finding("answers", outcome, text)
 
@@ -65,12 +65,30 @@ def test_a_run_without_one_2xx_fails_by_its_statuses_whatever_is_allowed(allowed
     assert judge_answers(known, allowed) == Finding(
         "answers",
         Outcome.FAIL,
-        "not one of 1,216 responses was 2xx: 302: 1, 401: 1,200, 404: 12, 500: 3",
+        "not one of 1,216 responses was 2xx: 302: 1, "
+        "401: 1,200 (no valid API key: give the router's by --api-key-env or --api-key-file), "
+        "404: 12 (no such endpoint or model), 500: 3",
     )
 
 
+@pytest.mark.parametrize(
+    ("route", "status", "meaning"),
+    [
+        (Route.LOCAL, "401", "give the router's by --api-key-env"),
+        (Route.OPENAI, "401", "OPENAI_API_KEY in its environment"),
+        (Route.GOOGLE, "403", "forbidden by google"),
+        (Route.ANTHROPIC, "400", "an unknown prefix or model"),
+        (Route.LOCAL, "429", "a rate limit"),
+    ],
+)
+def test_a_status_that_benchmarks_often_meet_is_named_for_what_it_is(
+    route: Route, status: str, meaning: str
+) -> None:
+    assert meaning in status_text(evidence(statuses={status: 1}, route=route))
+
+
 def test_statuses_that_were_2xx_are_not_among_the_bad_ones() -> None:
-    assert status_text(evidence(statuses={"200": 5, "204": 1, "503": 2, "429": 1})) == "429: 1, 503: 2"
+    assert status_text(evidence(statuses={"200": 5, "204": 1, "500": 2, "418": 1})) == "418: 1, 500: 2"
 
 
 def test_no_request_at_all_is_inconclusive() -> None:

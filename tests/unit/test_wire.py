@@ -23,7 +23,8 @@ counts = st.builds(
     sequence=u32,
     part=st.integers(0, 2**16 - 1),
     final=st.booleans(),
-    in_flight=st.booleans(),
+    connections=u32,
+    in_flight=u32,
     started=whole,
     disconnects=whole,
     errors=st.none() | st.tuples(whole, whole, whole),
@@ -58,7 +59,7 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         sequence=258,
         part=2,
         final=True,
-        in_flight=True,
+        in_flight=1,
         started=10,
         disconnects=1,
         errors=(2, 3, 4),
@@ -66,9 +67,11 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         waiting_ms=513,
         entries=[3333, 6],
     )
-    expected = b"SOAK" + bytes([1, 1 | 2 | 4, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
+    expected = b"SOAK" + bytes([1, 1 | 4, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
     expected += struct.pack("<2d", 10, 1) + struct.pack("<4d", 2, 3, 4, 0)
-    expected += struct.pack("<5d", 0, 1.5, 0, 0, 8) + struct.pack("<II", 1, 513) + struct.pack("<II", 3333, 6)
+    expected += (
+        struct.pack("<5d", 0, 1.5, 0, 0, 8) + struct.pack("<IIII", 1, 1, 1, 513) + struct.pack("<II", 3333, 6)
+    )
     assert encode(known) == expected
     assert decode(expected) == known
 
@@ -141,6 +144,6 @@ def test_a_datagram_longer_than_the_largest_is_refused_as_oversized(prefix: byte
     assert error.value.reason == "oversized"
 
 
-@pytest.mark.parametrize("changes", [{"final": True}, {"in_flight": True}, {"errors": None}, {"part": 65535}])
+@pytest.mark.parametrize("changes", [{"final": True}, {"in_flight": 1}, {"errors": None}, {"part": 65535}])
 def test_every_flag_survives(changes: dict[str, Any]) -> None:
     assert decode(encode(message(**changes))) == message(**changes)

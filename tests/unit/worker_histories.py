@@ -67,7 +67,7 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                     sequence=sequence,
                     part=part,
                     final=final,
-                    in_flight=not final,
+                    in_flight=int(not final),
                     started=started,
                     # An engine that cannot tell its errors apart calls every loss a disconnect.
                     disconnects=0 if exact else errors["read"] + errors["write"],

@@ -1,0 +1,250 @@
+"""The hey engine: hey in windows of a few seconds, each window's requests reported when it has ended.
+
+hey says what happened only at its end, so a run is a row of short heys. `-o csv` gives every response but
+only those; a window has a fixed number of requests (-n), so what is missing in its CSV is what failed. hey
+does not say why: a failure is `connect` where the target refuses connections after the window, `timeout`
+where the window lasted for hey's own timeout, `disconnect` otherwise. Each window opens its own connections.
+"""
+
+import contextlib
+import csv
+import io
+import math
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from array import array
+from urllib.parse import urlsplit
+
+from exporter.child import end_with_parent
+from exporter.errors import ConfigurationError, EngineError, ToolMissingError
+from exporter.events import SUCCESS_CLASS, FailureReason, WorkerCounts
+from exporter.histogram import BUCKETS, INDEX_COUNT, STATUS_BASE, bucket_of
+from exporter.load.delivery import parts_of, send
+from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+
+WINDOW_SECONDS = 3.0
+MOST_REQUESTS_A_WINDOW = 500_000
+"""hey keeps every response in memory and prints no more than a million"""
+TIMEOUT_SECONDS = 600
+STOP_SECONDS = 10.0
+PROBE_SECONDS = 1.0
+OUTAGE_PAUSE_SECONDS = 0.25
+"""between windows in which nothing was answered, so that a router that is down is not hammered"""
+
+
+class HeyEngine:
+    """Starts the system's hey."""
+
+    name = "hey"
+    most_connections = 1000
+
+    def __init__(self, program: str = "hey") -> None:
+        self._program = program
+
+    def check(self) -> str:
+        if shutil.which(self._program) is None:
+            raise ToolMissingError("hey: not installed; install it (Debian, Ubuntu: apt install hey)")
+        return "unknown"  # hey has no option that tells its version
+
+    def start(self, plan: LoadPlan) -> "RunningHey":
+        workload = plan.workload
+        if workload.script is not None:
+            raise ConfigurationError("--script: a wrk script needs --engine wrk")
+        if any(name == "Authorization" for name, _ in workload.headers):
+            raise ConfigurationError(
+                "--api-key-*: hey takes headers on its command line alone, where everybody on this machine "
+                "can read them; use --engine wrk"
+            )
+        (plan.folder / "body").write_bytes(workload.body)
+        return RunningHey(plan, self._program)
+
+
+class Tally:
+    """Cumulative counts of a run's responses and failures, as a live message holds them."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._sequence = 0
+        self.counts = array("Q", bytes(8 * INDEX_COUNT))
+        self.sum_us = [0.0] * 5
+        self.failures = dict.fromkeys((FailureReason.CONNECT, FailureReason.DISCONNECT), 0)
+        self.failures[FailureReason.TIMEOUT] = 0
+
+    def response(self, seconds: float, status: int) -> None:
+        """A whole response, after so many seconds."""
+        status_class = status // 100 - 1
+        microseconds = max(round(seconds * 1e6), 1)
+        self.counts[status_class * BUCKETS + bucket_of(microseconds)] += 1
+        self.sum_us[status_class] += microseconds
+        if status != 200:
+            self.counts[STATUS_BASE + status] += 1
+
+    @property
+    def responses(self) -> int:
+        """Whole responses so far."""
+        return sum(self.counts[:STATUS_BASE])
+
+    def report(self, connections: int, final: bool) -> tuple[WorkerCounts, ...]:
+        """All counts so far, as live messages of worker 0."""
+        self._sequence += 1
+        entries = [number for i, count in enumerate(self.counts) if count for number in (i, count)]
+        failed = sum(self.failures.values())
+        report = WorkerCounts(
+            run=self._run,
+            worker=0,
+            sequence=self._sequence,
+            part=0,
+            final=final,
+            connections=connections,
+            in_flight=0 if final else connections,
+            started=self.responses + failed,
+            disconnects=self.failures[FailureReason.DISCONNECT],
+            errors=(self.failures[FailureReason.CONNECT], 0, 0),
+            sum_us=tuple(self.sum_us),
+            entries=entries,
+        )
+        return parts_of(report)
+
+
+class RunningHey:
+    """A row of heys, one after the other, in a thread."""
+
+    def __init__(self, plan: LoadPlan, program: str) -> None:
+        self._plan = plan
+        self._program = program
+        self._tally = Tally(plan.run)
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._problem: EngineError | None = None
+        self._seconds = 0.0
+        self.command = self._command(plan.connections)
+        self._thread = threading.Thread(target=self._run, name="hey", daemon=True)
+        self._thread.start()
+
+    def _command(self, requests: int) -> tuple[str, ...]:
+        plan = self._plan
+        headers = [part for name, value in plan.workload.headers for part in ("-H", f"{name}: {value}")]
+        return (
+            *(self._program, "-n", str(requests), "-c", str(plan.connections), "-m", "POST"),
+            *("-T", "application/json", "-D", str(plan.folder / "body"), "-t", str(TIMEOUT_SECONDS)),
+            *headers,
+            *("-o", "csv", plan.workload.url),
+        )
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        rate = 0.0
+        try:
+            while not self._stopping.is_set():
+                left = self._plan.duration_seconds - (time.monotonic() - started)
+                if left <= 0:
+                    break
+                rate = self._window(self._size(rate, min(left, WINDOW_SECONDS)))
+                self._seconds = time.monotonic() - started
+                self._send(final=False)
+        except EngineError as error:
+            self._problem = error
+
+    def _size(self, rate: float, seconds: float) -> int:
+        """Requests for about so many seconds: a whole number for each connection, since hey rounds down."""
+        connections = self._plan.connections
+        wanted = min(max(rate * seconds, 1), MOST_REQUESTS_A_WINDOW)
+        return max(math.ceil(wanted / connections), 1) * connections
+
+    def _window(self, requests: int) -> float:
+        """One hey; the responses a second that it had."""
+        started = time.monotonic()
+        with self._lock:
+            if self._stopping.is_set():
+                return 0.0
+            self._process = process = subprocess.Popen(
+                end_with_parent(self._command(requests), signal.SIGINT),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        output, complaint = process.communicate()
+        seconds = time.monotonic() - started
+        if process.returncode not in (0, -signal.SIGINT, -signal.SIGKILL):
+            text = complaint.decode(errors="replace").strip().splitlines()
+            raise EngineError(f"hey: {text[0] if text else f'exit code {process.returncode}'}")
+        answered = self._count(output.decode(errors="replace"))
+        # A hey that was asked to end has not sent the rest of its requests.
+        if not self._stopping.is_set() and requests > answered:
+            self._tally.failures[self._reason(seconds)] += requests - answered
+            if answered == 0:
+                self._stopping.wait(OUTAGE_PAUSE_SECONDS)
+        return answered / seconds
+
+    def _count(self, text: str) -> int:
+        answered = 0
+        for row in csv.DictReader(io.StringIO(text)):
+            try:
+                seconds, status = float(row["response-time"]), int(row["status-code"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise EngineError(f"hey: its CSV has a line that is none of its own ({row})") from error
+            if not 100 <= status <= 599:
+                raise EngineError(f"hey: status {status} is no HTTP status")
+            self._tally.response(seconds, status)
+            answered += 1
+        return answered
+
+    def _reason(self, seconds: float) -> FailureReason:
+        if seconds >= TIMEOUT_SECONDS:
+            return FailureReason.TIMEOUT
+        parts = urlsplit(self._plan.workload.target)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname or "", port), PROBE_SECONDS).close()
+        except OSError:
+            return FailureReason.CONNECT
+        return FailureReason.DISCONNECT
+
+    def _send(self, final: bool) -> tuple[WorkerCounts, ...]:
+        messages = self._tally.report(self._plan.connections, final)
+        # Where the exporter is away, the next report has all of this too.
+        with contextlib.suppress(OSError):
+            send(messages, self._plan.ingest_host, self._plan.ingest_port)
+        return messages
+
+    def poll(self) -> int | None:
+        if self._thread.is_alive():
+            return None
+        if self._problem is not None:
+            raise self._problem
+        return 0
+
+    def stop(self) -> None:
+        """Ask the hey under way to end; it prints what it has."""
+        self._stopping.set()
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                self._process.send_signal(signal.SIGINT)
+
+    def result(self) -> LoadResult:
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive() and self._process is not None:
+            self._process.kill()
+            self._thread.join()
+        success = self._tally.counts[SUCCESS_CLASS * BUCKETS : (SUCCESS_CLASS + 1) * BUCKETS]
+        responses = self._tally.responses
+        totals = EngineTotals(
+            requests=responses,
+            duration_seconds=self._seconds,
+            non_2xx=responses - sum(success),
+            socket_errors={reason.value: count for reason, count in self._tally.failures.items()},
+            percentiles_seconds={},
+            histogram=[],
+        )
+        return LoadResult(
+            totals=totals,
+            messages=self._send(final=True),
+            output="",
+            exit_code=0 if self._problem is None else 1,
+        )

@@ -1,0 +1,91 @@
+"""Results files of the past, written into Prometheus with the times at which they were measured.
+
+What the exporter shows of results is of now: a Prometheus that was not there last month knows nothing of last
+month's runs. `backfill` writes them as OpenMetrics with timestamps and has promtool make blocks of it.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from exporter.clock import Clock
+from exporter.errors import ConfigurationError, ToolMissingError
+from exporter.metrics.results import FIGURES, NamedRow, named_rows, row_samples, started_at
+from exporter.results_csv import Problem, ResultRow, read_rows
+
+JOB = "backfill"
+SAMPLE_SECONDS = 240.0
+"""Prometheus looks back five minutes for a value: samples nearer than that make a line without gaps"""
+LEAST_SHOWN_SECONDS = 3600.0
+"""A graph over a month asks for a point each 40 minutes or so, and would step over a run of five."""
+MOST_SHOWN_SECONDS = 86400.0
+RECENT_SECONDS = 3 * 3600.0
+"""Prometheus's manual: not safe to backfill, for Prometheus is still writing that time itself"""
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """What came of a backfill."""
+
+    rows: int
+    """that are now in the output folder"""
+    oldest: float
+    newest: float
+    """Unix s: when the first and the last of these runs began"""
+    recent: int
+    """rows left out, for their runs began less than three hours ago"""
+    problems: list[Problem]
+    """rows and files left out, for they cannot be read"""
+
+
+def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> Backfilled:
+    """Write every row of the results files in `folder` as blocks into `output_folder`.
+
+    That is the folder of a Prometheus (--storage.tsdb.path), running or not; one that runs takes the blocks
+    up within minutes. It deletes what is older than its --storage.tsdb.retention.time (15 d if not given).
+    A second backfill writes the same samples again, which changes no answer.
+
+    Raises ConfigurationError where there is nothing to write or promtool fails, ToolMissingError where it is
+    not there.
+    """
+    until = clock.wall() - RECENT_SECONDS
+    named, problems = _read_folder(folder, clock.wall())
+    rows = [each for each in named if each.start <= until]
+    recent = len(named) - len(rows)
+    if not rows:
+        young = f"; {recent} runs of the last three hours are too young" if recent else ""
+        bad = f"; {problems[0]}" if problems else ""
+        raise ConfigurationError(f"{folder}: no results to backfill{young}{bad}")
+    with tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary:
+        file = Path(temporary) / "results.om"
+        file.write_text(openmetrics_of(rows, until), encoding="utf-8")
+        _create_blocks(promtool, file, output_folder)
+    starts = [each.start for each in rows]
+    return Backfilled(len(rows), min(starts), max(starts), recent, problems)
+
+
+def openmetrics_of(rows: Sequence[NamedRow], until: float) -> str:
+    """The benchmark_result_* samples of these rows as OpenMetrics text, with job="backfill".
+
+    A run has the same values every SAMPLE_SECONDS from its start to its end, for at least
+    LEAST_SHOWN_SECONDS and at most MOST_SHOWN_SECONDS, none of them later than `until` (Unix s). A lone
+    sample would be seen for the five minutes that Prometheus looks back, in which a graph over a month has no
+    point.
+    """
+    families = {}
+    for name, text in FIGURES.items():
+        quantile = ["quantile"] if name == "benchmark_result_latency_seconds" else []
+        families[name] = GaugeMetricFamily(name, text, labels=["label", "source", *quantile, "job"])
+    for each in rows:
+        times = _times(each, until)
+        for name, more, value in row_samples(each.row, each.start):
+            for time in times:
+                labels = [each.label, each.source, *more, JOB]
+                families[name].add_metric(labels, value, timestamp=time)
+    return generate_latest(_Families(list(families.values()))).decode()

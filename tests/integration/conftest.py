@@ -1,0 +1,37 @@
+"""Fixtures of the tests with real load engines."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.stack import NativeStack
+from tests.integration.soak_command import Soak, SoakRun
+
+
+@pytest.fixture
+def live(stack: NativeStack) -> NativeStack:
+    """Simulator and exporter, ready."""
+    stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
+    stack.start_exporter()
+    return stack
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Where the runs' files go."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def soak(live: NativeStack, results: Path) -> Iterator[Soak]:
+    """Starts `soak run`s with the options given; whatever still runs afterwards is ended."""
+    started = []
+
+    def start(*options: str, **environment: str) -> SoakRun:
+        started.append(SoakRun(live, results, *options, **environment))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.abandon()
