@@ -51,7 +51,7 @@ check-python:
 
 .venv/installed: .venv/pip pyproject.toml
 	@echo "installing the package into .venv"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[report]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -23,6 +23,7 @@ from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
 from exporter.prometheus_api import PrometheusApi
 from exporter.report.scale_report import saturation, scale_table
 from exporter.report.terminal import TerminalView, print_verdict
+from exporter.results_commands import backfill_command, compare, report
 from exporter.run_options import (
     CHECKOUT,
     default_target,
@@ -55,6 +56,9 @@ def soak(context: click.Context) -> None:
     soak demo        the whole stack against a simulated router, in two minutes
     soak run         a benchmark or soak against a real router
     soak scale       the same load at 5, 20, 50 and 100 connections
+    soak report      redo the report of runs
+    soak compare     hold a run against a baseline
+    soak backfill    load past results into Prometheus
     soak exporter    the exporter by itself, for Prometheus to scrape
     soak simulate    the simulated router by itself, with faults on command
     """
@@ -100,6 +104,14 @@ def soak(context: click.Context) -> None:
     metavar="FILE",
     help="YAML of what to watch [default: the router at ROUTER_URL or http://127.0.0.1:8080, and this host].",
 )
+@click.option(
+    "--results.folder",
+    "results",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks/results"),
+    show_default=True,
+    help="Folder whose results files become benchmark_result_*; it need not exist yet.",
+)
 @click.option("--log.level", "level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
 @click.option(
     "--log.format", "log_format", type=click.Choice(LOG_FORMATS), default="logfmt", show_default=True
@@ -110,6 +122,7 @@ def exporter(
     ingest: str,
     state_file: str | None,
     config_file: Path | None,
+    results: Path,
     level: str,
     log_format: str,
 ) -> None:
@@ -122,6 +135,7 @@ def exporter(
         web=listen_address(web, "--web.listen-address"),
         ingest_address=listen_address(ingest, "--ingest.listen-address"),
         state_file=state_file,
+        results=results,
         telemetry_path=telemetry_path,
     )
 
@@ -320,7 +334,7 @@ def demo(duration: str, keep: bool, **options: Any) -> None:
         plan = make_plan(ExporterApi(ports.url("exporter")), PrometheusApi(ports.url("prometheus")))
         version = check_plan(plan)
         with console.status("starting exporter, Alertmanager and Prometheus"):
-            stack.start_exporter()
+            stack.start_exporter("--results.folder", str(options["results"].resolve()))
             stack.start_alertmanager()
             stack.start_prometheus()
         urls = _urls(stack, console)
@@ -369,6 +383,10 @@ def _run(plan: RunPlan, version: str, console: Console, as_json: bool) -> int:
         else:
             print_verdict(console, result, files)
     return result.judgement.exit_code
+
+
+for command in (report, compare, backfill_command):
+    soak.add_command(command)
 
 
 def _title(plan: RunPlan, version: str) -> str:

@@ -72,12 +72,13 @@ def one_line(text: str) -> str:
 
 
 def rows_text(rows: Iterable[ResultRow]) -> str:
-    """Header and rows."""
+    """Header and rows, a line each: a label is written on one line whatever is in it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([field_text(name, getattr(row, name)) for name in COLUMNS])
+        values = (field_text(name, getattr(row, name)) for name in COLUMNS[1:])
+        writer.writerow([one_line(row.label), *values])
     return text.getvalue()
 
 

@@ -15,6 +15,7 @@ from exporter.exposition import Exposition, bind_http, ignore_repeated_signals, 
 from exporter.ingest import Ingest, bind_ingest
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import LiveRuns
+from exporter.metrics.results import ResultsCollector
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def serve_exporter(
     web: tuple[str, int],
     ingest_address: tuple[str, int],
     state_file: str | None,
+    results: Path,
     telemetry_path: str,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot begin."""
@@ -44,7 +46,11 @@ def serve_exporter(
     if journal is not None:
         journal.load(runs)
     ingest = Ingest(runs.apply)
-    collectors = IsolatedCollectors(build_collectors(config, clock), config.collector_deadline_seconds, clock)
+    collectors = IsolatedCollectors(
+        [*build_collectors(config, clock), ResultsCollector(results, clock)],
+        config.collector_deadline_seconds,
+        clock,
+    )
     exposition = Exposition(runs, ingest, collectors, journal, clock, ingest_port, telemetry_path)
     _log.info(
         "serving http://%s:%d%s, ingest on UDP %s:%d",

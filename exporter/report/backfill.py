@@ -6,12 +6,12 @@ month's runs. `backfill` writes them as OpenMetrics with timestamps and has prom
 
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from exporter.clock import Clock
@@ -25,6 +25,8 @@ SAMPLE_SECONDS = 240.0
 LEAST_SHOWN_SECONDS = 3600.0
 """A graph over a month asks for a point each 40 minutes or so, and would step over a run of five."""
 MOST_SHOWN_SECONDS = 86400.0
+BATCH_ROWS = 200
+"""promtool reads its whole file once for each two hours that it holds: rows of one time go together"""
 RECENT_SECONDS = 3 * 3600.0
 """Prometheus's manual: not safe to backfill, for Prometheus is still writing that time itself"""
 
@@ -59,13 +61,14 @@ def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> 
     rows = [each for each in named if each.start <= until]
     recent = len(named) - len(rows)
     if not rows:
-        young = f"; {recent} runs of the last three hours are too young" if recent else ""
+        young = f"; rows of the last three hours are too young: {recent}" if recent else ""
         bad = f"; {problems[0]}" if problems else ""
         raise ConfigurationError(f"{folder}: no results to backfill{young}{bad}")
     with tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary:
         file = Path(temporary) / "results.om"
-        file.write_text(openmetrics_of(rows, until), encoding="utf-8")
-        _create_blocks(promtool, file, output_folder)
+        for batch in (rows[at : at + BATCH_ROWS] for at in range(0, len(rows), BATCH_ROWS)):
+            file.write_text(openmetrics_of(batch, until), encoding="utf-8")
+            _create_blocks(promtool, file, output_folder)
     starts = [each.start for each in rows]
     return Backfilled(len(rows), min(starts), max(starts), recent, problems)
 
@@ -88,4 +91,56 @@ def openmetrics_of(rows: Sequence[NamedRow], until: float) -> str:
             for time in times:
                 labels = [each.label, each.source, *more, JOB]
                 families[name].add_metric(labels, value, timestamp=time)
-    return generate_latest(_Families(list(families.values()))).decode()
+    encode, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
+    return encode(_Families(list(families.values()))).decode("utf-8")
+
+
+class _Families(Collector):
+    def __init__(self, families: list[GaugeMetricFamily]) -> None:
+        self._families = families
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        return self._families
+
+
+def _times(each: NamedRow, until: float) -> list[float]:
+    start = round(each.start, 3)
+    shown = min(max(each.row.duration_s or 0.0, LEAST_SHOWN_SECONDS), MOST_SHOWN_SECONDS)
+    end = min(start + shown, until)
+    count = int((end - start) // SAMPLE_SECONDS)
+    return [start + i * SAMPLE_SECONDS for i in range(count + 1)] if end >= start else []
+
+
+def _read_folder(folder: Path, now: float) -> tuple[list[NamedRow], list[Problem]]:
+    """Every row of every results file (links are none), oldest run first."""
+    rows: list[tuple[ResultRow, str, float]] = []
+    problems: list[Problem] = []
+    try:
+        files = sorted(each for each in folder.iterdir() if each.suffix == ".csv")
+        for file in files:
+            if file.is_file() and not file.is_symlink():
+                start = started_at(file, now)
+                found, wrong = read_rows(file)
+                rows += [(row, file.name, start) for row in found]
+                problems += wrong
+    except OSError as error:
+        raise ConfigurationError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    return sorted(named_rows(rows), key=lambda each: each.start), problems
+
+
+def _create_blocks(promtool: str, file: Path, output_folder: Path) -> None:
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", str(file), str(output_folder)]
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise ToolMissingError(
+            f"{promtool}: cannot be started ({error.strerror}); "
+            "it comes with Prometheus (Debian, Ubuntu: apt install prometheus)"
+        ) from error
+    if made.returncode != 0:
+        said = (
+            " | ".join((made.stderr.strip() or made.stdout.strip()).splitlines()[-2:]) or "it printed nothing"
+        )
+        raise ConfigurationError(
+            f"promtool could not write blocks into {output_folder} (exit code {made.returncode}): {said}"
+        )

@@ -144,7 +144,7 @@ def _latency_bars(i: int, row: ResultRow) -> list[_Bar]:
 
 def _rate_bar(i: int, row: ResultRow) -> _Bar:
     share = row.failure_ratio
-    return _Bar(i, "RPS", row.rps, _RPS, f"{100 * share:.3g} % failed" if share else "")
+    return _Bar(i, "RPS", row.rps, _RPS, f"{_percent(share)} % failed" if share else "")
 
 
 def _bars(axes: "Axes", runs: int, bars: Sequence[_Bar]) -> None:
@@ -268,6 +268,12 @@ def _number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 0.001 or value == 0 else f"{value:.1e}"
+
+
+def _percent(share: float) -> str:
+    """Four digits; only what is all of it is 100."""
+    text = f"{100 * share:.4g}"
+    return ">99.99" if text == "100" and share < 1 else text
 
 
 def _font_families() -> list[str]:

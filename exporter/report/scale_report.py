@@ -88,7 +88,7 @@ def plot_scale(points: Sequence[ScalePoint], title: str, path: Path) -> None:
     figure = Figure(figsize=(8, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True)
-    steps = range(len(points))
+    steps = [point.connections for point in points]
     above.plot(steps, [_or_gap(p.rps) for p in points], "o-", color="#0072b2", label="2xx per second")
     for name, marker, color in (
         ("p50_ms", "s", "#56b4e9"),
@@ -100,11 +100,12 @@ def plot_scale(points: Sequence[ScalePoint], title: str, path: Path) -> None:
     above.set_ylabel("successes per second")
     below.set_ylabel("latency of 2xx (ms)")
     below.set_xlabel("connections")
-    below.set_xticks(steps, [str(point.connections) for point in points])
+    below.set_xticks(steps)
+    below.set_xlim(left=0)
     for axes in (above, below):
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-    below.legend(loc="upper left", frameon=False)
+    below.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0.1)
     # A label is the user's own text: a $ in it begins no formula.
     above.set_title(title.replace("$", r"\$"), loc="left", fontsize=11)
     figure.savefig(path, dpi=130)

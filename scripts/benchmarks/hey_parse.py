@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""hey's output on standard input, as results CSV on standard output. Python alone; nothing need be installed."""
+"""hey's output on stdin, as results CSV on stdout. Python alone; nothing need be installed."""
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -48,12 +49,18 @@ def main() -> int:
         parser.error("--label is empty")
     if sys.stdin.isatty():
         parser.error("pipe hey's output in; --help has an example")
+    # Ctrl-C is for the program at the other end of the pipe; what it then says is still a result.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
     runs = parse_hey(text)
     whole = [run for run in runs if not run.is_empty]
     if not whole:
         first = next((line.strip() for line in text.splitlines() if line.strip()), None)
-        said = f"no output of hey's; the input begins: {one_line(first)[:120]}" if first else "the input is empty"
+        said = (
+            f"no output of hey's; the input begins: {one_line(first)[:120]}"
+            if first
+            else "the input is empty"
+        )
         print(f"hey_parse.py: nothing to parse: {said}", file=sys.stderr)
         return 2
     failures = []

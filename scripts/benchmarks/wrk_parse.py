@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""wrk's output on standard input, as results CSV on standard output. Python alone; nothing need be installed."""
+"""wrk's output on stdin, as results CSV on stdout. Python alone; nothing need be installed."""
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -44,12 +45,18 @@ def main() -> int:
         parser.error("--label is empty")
     if sys.stdin.isatty():
         parser.error("pipe wrk's output in; --help has examples")
+    # Ctrl-C is for the program at the other end of the pipe; what it then says is still a result.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
     runs = parse_wrk(text)
     whole = [run for run in runs if not run.is_empty]
     if not whole:
         first = next((line.strip() for line in text.splitlines() if line.strip()), None)
-        said = f"no summary of wrk's; the input begins: {one_line(first)[:120]}" if first else "the input is empty"
+        said = (
+            f"no summary of wrk's; the input begins: {one_line(first)[:120]}"
+            if first
+            else "the input is empty"
+        )
         print(f"wrk_parse.py: nothing to parse: {said}", file=sys.stderr)
         return 2
     failures = wrk_complaints(text)

@@ -1,5 +1,8 @@
 """The wrk engine by itself: what it measures live against what wrk says at its end."""
 
+import os
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -7,19 +10,37 @@ from pathlib import Path
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.events import Phase, RunInfo
+from exporter.events import Phase, Route, RunInfo
 from exporter.exporter_api import ExporterApi
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
-from exporter.load.wrk import WrkEngine
+from exporter.load.wrk import LIVE_SCRIPT, WrkEngine
 from exporter.settlement import truth_of
 from exporter.stack import NativeStack
 from tests.conftest import CHECKOUT, need, wait_for
+from tests.integration.soak_command import total
 
 sys.path.insert(0, str(CHECKOUT / "scripts" / "bench"))
 from wrk_histogram import expected_us, percentile_us, uncorrected
 
 CONNECTIONS = 10
+
+
+def run_info(stack: NativeStack, connections: int) -> RunInfo:
+    """A run against the stack's router."""
+    return RunInfo(
+        run="0123456789abcdef",
+        scenario="local",
+        engine="wrk",
+        route=Route.LOCAL,
+        model="gpt-oss:20b",
+        target=stack.ports.url("router"),
+        connections=connections,
+        label="engine",
+        start_timestamp_seconds=time.time(),
+        planned_duration_seconds=5,
+        stall_after_seconds=30,
+    )
 
 
 def test_the_live_histogram_is_wrks_own_before_its_correction(stack: NativeStack, tmp_path: Path) -> None:
@@ -28,19 +49,7 @@ def test_the_live_histogram_is_wrks_own_before_its_correction(stack: NativeStack
     stack.start_exporter()
     api = ExporterApi(stack.ports.url("exporter"))
     workload = make_workload(stack.ports.url("router"), "/v1/chat/completions", "gpt-oss:20b")
-    info = RunInfo(
-        run="0123456789abcdef",
-        scenario="local",
-        engine="wrk",
-        route=workload.route,
-        model=workload.model,
-        target=workload.target,
-        connections=CONNECTIONS,
-        label="engine",
-        start_timestamp_seconds=time.time(),
-        planned_duration_seconds=5,
-        stall_after_seconds=30,
-    )
+    info = run_info(stack, CONNECTIONS)
     port = api.announce(info, Phase.LOAD)
     running = WrkEngine().start(LoadPlan(info.run, workload, CONNECTIONS, 5, "127.0.0.1", port, tmp_path))
     wait_for("wrk's end", lambda: running.poll() is not None)
@@ -55,3 +64,32 @@ def test_the_live_histogram_is_wrks_own_before_its_correction(stack: NativeStack
     for quantile, seconds in truth["quantiles"].items():
         assert seconds * 1e6 == pytest.approx(percentile_us(raw, 100 * float(quantile)), rel=0.02), quantile
     assert truth["duration_seconds"] * 1e6 == pytest.approx(sum(us * count for us, count in raw), rel=0.02)
+
+
+def test_several_connections_a_thread_are_counted_and_not_timed(stack: NativeStack, tmp_path: Path) -> None:
+    need("wrk")
+    stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
+    stack.start_exporter()
+    api = ExporterApi(stack.ports.url("exporter"))
+    info = run_info(stack, 10)
+    port = api.announce(info, Phase.LOAD)
+    body = tmp_path / "body"
+    body.write_text('{"model": "gpt-oss:20b", "messages": [{"role": "user", "content": "ping"}]}')
+    ended = subprocess.run(
+        ["wrk", "-t2", "-c10", "-d3s", "-s", str(LIVE_SCRIPT), info.target + "/v1/chat/completions"],
+        env={
+            **os.environ,
+            "SOAK_RUN": info.run,
+            "SOAK_THREADS": "2",
+            "SOAK_CONNECTIONS": "10",
+            "SOAK_INGEST_PORT": str(port),
+            "SOAK_BODY_FILE": str(body),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [count] = re.findall(r"(\d+) requests in", ended.stdout)
+    assert total(stack, "benchmark_requests_total", status_class="2xx") == int(count) > 100
+    assert total(stack, "benchmark_request_duration_seconds_count") == 0
+    assert api.status(info.run)["statuses"] == {"200": int(count)}
