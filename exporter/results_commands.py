@@ -13,7 +13,6 @@ from exporter.report.backfill import backfill
 from exporter.report.compare import TOLERANCE, compare_rows, comparison_table, judgement_of, read_row
 from exporter.report.plot import plot_rows
 from exporter.report.summary import read_files, summary_table
-from exporter.stack import find_program
 
 RESULTS = Path("benchmarks/results")
 
@@ -108,7 +107,7 @@ def backfill_command(results: Path, output: Path) -> None:
 
     Prometheus deletes what is older than its --storage.tsdb.retention.time (15 days if not given).
     """
-    done = backfill(results, output, find_program("promtool", "promtool"), SystemClock())
+    done = backfill(results, output, "promtool", SystemClock())
     for problem in done.problems:
         click.echo(f"soak: {problem}", err=True)
     if done.recent:

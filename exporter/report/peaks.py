@@ -11,6 +11,11 @@ def peak_bytes(series: SeriesStore, role: str) -> float | None:
     return max((max(each.values) for each in found), default=None)
 
 
+def peak_ratio(series: SeriesStore, name: str) -> float | None:
+    """The greatest value of a gauge over all of its series, or None where it was not seen."""
+    return max((max(each.values) for each in series.select(name)), default=None)
+
+
 def peak_host_cpu_ratio(series: SeriesStore) -> float | None:
     """The busiest interval of the whole host (0–1), or None where it was not seen."""
     idle: dict[float, float] = {}

@@ -4,7 +4,7 @@ import shlex
 from datetime import datetime
 
 from exporter.events import FailureReason, Route, StatusClass
-from exporter.report.peaks import peak_bytes, peak_host_cpu_ratio
+from exporter.report.peaks import peak_bytes, peak_host_cpu_ratio, peak_ratio
 from exporter.report.run_result import RunResult
 from exporter.verdict.finding import Outcome
 
@@ -73,6 +73,12 @@ def _remarks(result: RunResult) -> list[str]:
     cpu = peak_host_cpu_ratio(result.evidence.series)
     if cpu is not None:
         remarks.append(f"ホストCPU使用率最大 {cpu:.0%}")
+    gpu = peak_ratio(result.evidence.series, "gpu_utilization_ratio")
+    if gpu is not None:
+        remarks.append(f"GPU使用率最大 {gpu:.0%}")
+    nodes = peak_bytes(result.evidence.series, "node")
+    if nodes is not None:
+        remarks.append(f"ノードRSS最大 {nodes / 2**20:.1f} MiB")
     if result.alerts:
         remarks.append(f"アラート {', '.join(result.alerts)}")
     return remarks

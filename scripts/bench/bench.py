@@ -14,6 +14,7 @@ from live_run import LiveLoad
 from memory_run import memory_rows, run_memory
 from nginx_target import nginx_target
 from pairs import pair_rows, run_pairs
+from parser_cost import parser_rows
 from scrape_cost import both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, Service, find_program, running, soak_command
 from table import Row, render
@@ -22,7 +23,7 @@ from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack import HOST, Ports, free_ports
 
-PARTS = ("throughput", "accuracy", "scrape", "memory")
+PARTS = ("throughput", "accuracy", "scrape", "parsers", "memory")
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
@@ -33,7 +34,11 @@ SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
     "--pairs", type=click.IntRange(1, 99), default=9, show_default=True, help="Rounds of the throughput part."
 )
 @click.option(
-    "--seconds", type=click.IntRange(2, 600), default=5, show_default=True, help="Length of each of its runs."
+    "--seconds",
+    type=click.IntRange(2, 600),
+    default=10,
+    show_default=True,
+    help="Length of each of its runs.",
 )
 @click.option(
     "--connections",
@@ -63,6 +68,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     accuracy    the live p50, p95, p99 and wrk's own, of the same runs: at the simulated router (median 20 ms,
                 p99 60 ms) and at nginx at full speed
     scrape      CPU and time of a scrape and those of node_exporter's, in turns
+    parsers     CPU of the hand tools on 10,000 rows
     memory      the exporter's memory over minutes of full-speed load
 
     Single figures depend on the machine and on what else runs there; the ratios much less so, since both
@@ -70,7 +76,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory run, about four minutes
+    make bench                     everything but the memory run, about six minutes
     make bench MINUTES=10          with ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
@@ -96,6 +102,8 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 _say("scrape: 200 of each exporter, in turns")
                 with both_exporters(int(target.url.rpartition(":")[2]), folder) as exporters:
                     rows += scrape_rows(*measure_scrapes(exporters))
+            if "parsers" in chosen:
+                rows += parser_rows(folder)
             if "memory" in chosen:
                 minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")

@@ -120,6 +120,20 @@ def test_a_run_without_a_single_2xx_is_a_failure_and_says_so_at_once(live: Nativ
     assert not any(name == "benchmark_request_duration_quantile_seconds" for name, _ in metrics(live))
 
 
+@pytest.mark.parametrize("route", ["openai", "google", "anthropic"])
+def test_a_cloud_scenario_without_a_key_is_named_for_what_it_is(
+    live: NativeStack, soak: Soak, route: str
+) -> None:
+    ended = soak("--scenario", route, "--duration", "2s", "--connections", "2").end()
+    assert ended.code == 1
+    assert ended.document["run"]["route"] == route
+    assert ended.document["run"]["model"].startswith(f"{route}:")
+    [answers] = [f for f in ended.document["verdict"]["findings"] if f["check"] == "answers"]
+    assert f"{route.upper()}_API_KEY in its environment" in answers["text"]
+    assert f"- 対象: {route}" in ended.record
+    assert total(live, "benchmark_requests_total", route=route, status_class="4xx") > 0
+
+
 @pytest.mark.parametrize("mode", ["fin", "rst"])
 def test_dropped_connections_are_counted_as_disconnects(live: NativeStack, soak: Soak, mode: str) -> None:
     fault(live, "drop_connections", ratio=0.02, mode=mode)
