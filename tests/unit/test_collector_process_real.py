@@ -79,7 +79,7 @@ def test_a_real_tree_has_the_figures_that_psutil_has() -> None:
         assert found["cpu_seconds_total system"] == pytest.approx(
             sum(times.system + times.children_system for times in cpu), abs=0.02
         )
-        assert found["cpu_seconds_total user"] > 0.05
+        assert found["cpu_seconds_total user"] >= 0.05
         assert found["resident_memory_bytes"] == pytest.approx(sum(info.rss for info in memory), rel=0.02)
         assert found["virtual_memory_bytes"] == sum(info.vms for info in memory)
         assert 0 < found["anonymous_memory_bytes"] < found["resident_memory_bytes"]

@@ -157,7 +157,8 @@ def test_prometheus_loads_what_was_written(tmp_path: Path) -> None:
     loaded = subprocess.run(load, capture_output=True, text=True, timeout=60, check=False)
     assert loaded.returncode == 0, loaded.stderr
     dump = [promtool, "tsdb", "dump", str(blocks)]
-    dumped = subprocess.run(dump, capture_output=True, text=True, timeout=60, check=False)
+    (tmp_path / "data").mkdir()  # the default of newer ones for a place to work in
+    dumped = subprocess.run(dump, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert dumped.returncode == 0, dumped.stderr
     assert sorted(dumped.stdout.splitlines()) == sorted(
         [
