@@ -13,7 +13,7 @@ from failure import BenchError
 from live_run import LiveLoad
 from memory_run import memory_rows, run_memory
 from nginx_target import nginx_target
-from pairs import pair_rows, run_pairs
+from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
 from scrape_cost import both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, Service, find_program, running, soak_command
@@ -26,6 +26,7 @@ from exporter.stack import HOST, Ports, free_ports
 PARTS = ("throughput", "accuracy", "scrape", "parsers", "memory")
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
+STEADY_PAIRS = 3
 SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
 
 
@@ -95,6 +96,8 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
             if "throughput" in chosen:
                 _say(f"throughput: {pairs} pairs of {seconds} s at {connections} connections")
                 rows += pair_rows(run_pairs(load, target, pairs, seconds, folder))
+                with _steady_router(load.connections, folder) as (router, steady):
+                    rows.append(unsaturated_row(run_pairs(steady, router, STEADY_PAIRS, seconds, folder)))
             if "accuracy" in chosen:
                 _say(f"accuracy: {RUNS} runs at each target")
                 rows += _accuracy(load, folder)
@@ -140,8 +143,9 @@ def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Service]:
         yield service
 
 
-def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
-    """At a router that takes its time, under an exporter of its own, and at nginx."""
+@contextmanager
+def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
+    """A simulated router that takes its time, under an exporter of its own."""
     ports = free_ports()
     simulate = soak_command("simulate", "--port", str(ports.router), *SIMULATOR)
     with (
@@ -149,7 +153,12 @@ def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
         _exporter(ports, router.url, folder) as exporter,
     ):
         workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
-        steady = LiveLoad(exporter, workload, load.connections)
+        yield router, LiveLoad(exporter, workload, connections)
+
+
+def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
+    """At a router that takes its time, under an exporter of its own, and at nginx."""
+    with _steady_router(load.connections, folder) as (_, steady):
         rows = accuracy_rows(measure_percentiles(steady, STEADY_SECONDS, "steady"), "steady router")
     at_nginx = measure_percentiles(load, FULL_SPEED_SECONDS, "nginx")
     return rows + accuracy_rows(at_nginx, "nginx at full speed")

@@ -99,6 +99,12 @@ def spread(ratios: Sequence[float]) -> str:
     return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
 
 
+def unsaturated_row(rounds: Sequence[Round]) -> Row:
+    """The table's row of rounds at a target that takes its time, so that no CPU is at its limit."""
+    ratios = [each.ratio for each in rounds]
+    return Row(f"  at a router that takes its time, {len(ratios)} pairs", spread(ratios))
+
+
 def pair_rows(rounds: Sequence[Round]) -> list[Row]:
     """The table's rows of these rounds."""
     connections = rounds[0].live.connections
