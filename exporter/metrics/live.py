@@ -118,10 +118,7 @@ class Run:
         if any(failures.get(reason, 0) < count for reason, count in worker.failures.items()):
             raise WireError("inconsistent")
         self.workers[message.worker] = worker
-        for index, count, added in changes:
-            page, offset = divmod(index, BUCKETS)
-            worker.pages[page][offset] = count
-            self._add_count(index, added)
+        self._add_counts(worker, changes)
         for status_class, total in enumerate(message.sum_us):
             self._add_sum(status_class, total - worker.sum_us[status_class])
         for reason, count in failures.items():
@@ -138,27 +135,36 @@ class Run:
         worker.heard = self.heard = now
 
     def _changes(self, worker: _Worker, message: WorkerCounts) -> list[tuple[int, int, int]]:
+        """(index, count, rise) of what the message counts higher than the worker's last."""
         changes = []
         entries = iter(message.entries)
+        first, after = 0, 0
+        known = array("I")
         for index, count in zip(entries, entries, strict=True):
-            page, offset = divmod(index, BUCKETS)
-            known = worker.pages.get(page)
-            if known is None:
-                known = worker.pages[page] = array("I", bytes(4 * BUCKETS))
-            before = known[offset]
-            if count < before:
-                raise WireError("inconsistent")
+            # The entries of one class come together: its page is looked up once.
+            if not first <= index < after:
+                page = index // BUCKETS
+                first, after = page * BUCKETS, (page + 1) * BUCKETS
+                if page not in worker.pages:
+                    worker.pages[page] = array("I", bytes(4 * BUCKETS))
+                known = worker.pages[page]
+            before = known[index - first]
             if count > before:
                 changes.append((index, count, count - before))
+            elif count < before:
+                raise WireError("inconsistent")
         return changes
 
-    def _add_count(self, index: int, added: int) -> None:
+    def _add_counts(self, worker: _Worker, changes: list[tuple[int, int, int]]) -> None:
         received, published = self._received.counts, self.published.counts
-        received[index] += added
-        rise = received[index] - published[index]
-        if rise > 0:
-            published[index] += rise
-            self.model_totals.counts[index] += rise
+        totals, pages = self.model_totals.counts, worker.pages
+        for index, count, added in changes:
+            pages[index // BUCKETS][index % BUCKETS] = count
+            received[index] = now = received[index] + added
+            rise = now - published[index]
+            if rise > 0:
+                published[index] = now
+                totals[index] += rise
 
     def _add_sum(self, status_class: int, added: float) -> None:
         received, published = self._received.sum_us, self.published.sum_us

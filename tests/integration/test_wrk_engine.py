@@ -43,8 +43,12 @@ def run_info(stack: NativeStack, connections: int) -> RunInfo:
     )
 
 
-def test_the_live_histogram_is_wrks_own_before_its_correction(stack: NativeStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole_responses", ["", "1"])
+def test_the_live_histogram_is_wrks_own_before_its_correction(
+    stack: NativeStack, tmp_path: Path, whole_responses: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     need("wrk")
+    monkeypatch.setenv("SOAK_WHOLE_RESPONSES", whole_responses)
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
     stack.start_exporter()
     api = ExporterApi(stack.ports.url("exporter"))
