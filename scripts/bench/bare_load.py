@@ -2,23 +2,35 @@
 
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from failure import BenchError
 from service import find_program
 
 from exporter.child import end_with_parent
+from exporter.load import wrk_text
 from exporter.load.workload import Workload
 
 GRACE_SECONDS = 30.0
 
 
-def bare_wrk(workload: Workload, connections: int, seconds: int, folder: Path) -> float:
-    """Requests a second of wrk with the same threads, connections and POST body, and no hook at all."""
+@dataclass(frozen=True)
+class BareRun:
+    """What wrk prints of a run without hooks."""
+
+    throughput: float
+    """requests a second"""
+    p99_seconds: float
+    """corrected by wrk for coordinated omission"""
+
+
+def bare_wrk(workload: Workload, connections: int, seconds: int, folder: Path) -> BareRun:
+    """A run of wrk with the same threads, connections and POST body, and no hook at all."""
     script = folder / "bare.lua"
     script.write_text(bare_script(workload.body), encoding="ascii")
     command = [find_program("wrk"), "-t", str(connections), "-c", str(connections), "-d", f"{seconds}s"]
-    command += ["-s", str(script), workload.url]
+    command += ["--latency", "-s", str(script), workload.url]
     return parse_wrk(_run("wrk", command, seconds))
 
 
@@ -41,12 +53,15 @@ def bare_script(body: bytes) -> str:
     )  # fmt: skip
 
 
-def parse_wrk(output: str) -> float:
-    """Requests a second of wrk's printed summary; raises BenchError where any request failed."""
+def parse_wrk(output: str) -> BareRun:
+    """What wrk printed with --latency; raises BenchError where any request failed or a figure is missing."""
     failed = re.search(r"^\s*(Non-2xx.*|Socket errors.*)$", output, re.MULTILINE)
     if failed:
         raise BenchError(f"bare wrk had failures, so its throughput says nothing: {failed[1]}")
-    return _figure(r"^Requests/sec:\s+([\d.]+)", output, "wrk")
+    for run in wrk_text.parse_wrk(output):
+        if run.requests_per_second is not None and "99" in run.percentiles_ms:
+            return BareRun(run.requests_per_second, run.percentiles_ms["99"] / 1e3)
+    raise BenchError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
 
 
 def parse_hey(output: str) -> float:

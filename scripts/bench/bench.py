@@ -4,6 +4,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import click
 from accuracy import EXPLANATION, FULL_SPEED_SECONDS, RUNS, STEADY_SECONDS, accuracy_rows, measure_percentiles
 from failure import BenchError
 from live_run import LiveLoad
-from memory_run import memory_rows, run_memory
+from memory_run import memory_rows, run_memory, run_scraped
 from nginx_target import nginx_target
+from observer import observer_rows, run_observed
 from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
 from scrape_cost import both_exporters, measure_scrapes, scrape_rows
@@ -23,11 +25,14 @@ from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack import HOST, Ports, free_ports
 
-PARTS = ("throughput", "accuracy", "scrape", "parsers", "memory")
+PARTS = ("throughput", "accuracy", "scrape", "observer", "parsers", "memory")
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 STEADY_PAIRS = 3
 SIMULATOR = ("--latency-median", "0.020", "--latency-p99", "0.060")
+OBSERVED_CONNECTIONS = 20
+OBSERVED_ROUNDS = 5
+OBSERVED_SECONDS = 10
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -68,9 +73,10 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 hey in every third round; the exporter's CPU; whether /metrics has every request
     accuracy    the live p50, p95, p99 and wrk's own, of the same runs: at the simulated router (median 20 ms,
                 p99 60 ms) and at nginx at full speed
-    scrape      CPU and time of a scrape and those of node_exporter's, in turns
+    scrape      CPU and time of a scrape (host, four processes, router) and those of node_exporter's, in turns
+    observer    throughput and p99 of the simulated router, scraped every second and not, in turns
     parsers     CPU of the hand tools on 10,000 rows
-    memory      the exporter's memory over minutes of full-speed load
+    memory      the exporter's memory over minutes: under full-speed load, and scraped every second
 
     Single figures depend on the machine and on what else runs there; the ratios much less so, since both
     sides of each were measured in turns. It starts its own servers on free loopback ports and stops them at
@@ -103,14 +109,17 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 rows += _accuracy(load, folder)
             if "scrape" in chosen:
                 _say("scrape: 200 of each exporter, in turns")
-                with both_exporters(int(target.url.rpartition(":")[2]), folder) as exporters:
-                    rows += scrape_rows(*measure_scrapes(exporters))
+                with _idle_exporters(load, target, folder) as (exporters, _):
+                    rows += scrape_rows(*measure_scrapes(exporters), "host, 4 processes, router")
+            if "observer" in chosen:
+                _say(f"observer: {OBSERVED_ROUNDS} rounds of three runs of {OBSERVED_SECONDS} s")
+                rows += _observer(load, target, folder)
             if "parsers" in chosen:
                 rows += parser_rows(folder)
             if "memory" in chosen:
                 minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")
-                rows += memory_rows(run_memory(load, minutes))
+                rows += _memory(load, target, minutes, folder)
             elif not parts:
                 rows.append(Row("exporter's memory over time", "not run: make bench MINUTES=10", "flat"))
     click.echo(render(rows))
@@ -154,6 +163,37 @@ def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Service, Li
     ):
         workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
         yield router, LiveLoad(exporter, workload, connections)
+
+
+@contextmanager
+def _idle_exporters(
+    load: LiveLoad, target: Service, folder: Path
+) -> Iterator[tuple[tuple[Service, Service], Service]]:
+    """Exporters that nothing reports to, ours and node_exporter, and the simulated router that is watched."""
+    port = free_ports().router
+    simulate = soak_command("simulate", "--port", str(port), *SIMULATOR)
+    with (
+        running("simulator", simulate, f"http://{HOST}:{port}", "/v1/models", folder) as router,
+        both_exporters(router, (target, load.exporter), folder) as exporters,
+    ):
+        yield exporters, router
+
+
+def _observer(load: LiveLoad, target: Service, folder: Path) -> list[Row]:
+    """At the simulated router when it takes its time, bound by latency and not by CPU."""
+    with _idle_exporters(load, target, folder) as ((exporter, _), router):
+        workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
+        length = (OBSERVED_CONNECTIONS, OBSERVED_SECONDS)
+        rounds = run_observed(exporter, workload, length, OBSERVED_ROUNDS, folder)
+    return observer_rows(rounds, "the simulated router")
+
+
+def _memory(load: LiveLoad, target: Service, minutes: int, folder: Path) -> list[Row]:
+    """Both exporters at the same time: for memory it does not matter that they share the machine."""
+    with _idle_exporters(load, target, folder) as ((exporter, _), _router), ThreadPoolExecutor(1) as pool:
+        scraped = pool.submit(run_scraped, exporter, minutes)
+        loaded = run_memory(load, minutes)
+        return memory_rows(loaded, "at full speed") + memory_rows(scraped.result(), "scraped every second")
 
 
 def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:

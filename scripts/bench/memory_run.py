@@ -1,4 +1,4 @@
-"""The exporter's memory over minutes of full-speed load."""
+"""The exporter's memory over minutes: of full-speed load, and of nothing but scrapes every second."""
 
 import math
 import sys
@@ -6,14 +6,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from exposition_text import local_session, scrape
 from live_run import LiveLoad
 from process_stat import resident_bytes
+from service import Service
 from table import Row
 
 MIB = 1 << 20
 WARM_UP_SECONDS = 60.0
 """left out of the slope: the first requests fill tables that then stay"""
 FLAT_SHARE = 0.01
+MOST_BYTES = 70 * 10**6
+SCRAPE_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,19 @@ def run_memory(load: LiveLoad, minutes: int) -> list[tuple[float, int]]:
     return samples
 
 
-def memory_rows(samples: Sequence[tuple[float, int]]) -> list[Row]:
+def run_scraped(exporter: Service, minutes: int) -> list[tuple[float, int]]:
+    """(seconds since the start, resident bytes) after each scrape, one a second for `minutes`."""
+    samples = []
+    started = time.monotonic()
+    with local_session() as session:
+        for number in range(1, 60 * minutes + 1):
+            time.sleep(max(0.0, started + number * SCRAPE_EVERY_SECONDS - time.monotonic()))
+            scrape(session, exporter.url)
+            samples.append((time.monotonic() - started, resident_bytes(exporter.pid)))
+    return samples
+
+
+def memory_rows(samples: Sequence[tuple[float, int]], of: str) -> list[Row]:
     """The table's rows: sizes, and the slope of what came after the first minute.
 
     Flat: over the time measured the slope comes to less than 1 % of the memory.
@@ -67,8 +83,10 @@ def memory_rows(samples: Sequence[tuple[float, int]]) -> list[Row]:
     growth = slope.value * MIB * (settled[-1][0] - settled[0][0]) / 3600
     return [
         Row(
-            "exporter's memory: first, last, greatest",
+            f"exporter's memory, {of}: first, last, greatest",
             ", ".join(f"{size / MIB:.1f}" for size in (sizes[0], sizes[-1], max(sizes))) + " MiB",
+            f"<= {MOST_BYTES / MIB:.1f} MiB",
+            max(sizes) <= MOST_BYTES,
         ),
         Row(
             f"its slope after the first minute, {len(settled)} samples",

@@ -56,7 +56,7 @@ def run_pairs(load: LiveLoad, target: Service, pairs: int, seconds: int, folder:
 
     def bare() -> tuple[float, Span]:
         with span_of(services) as span:
-            throughput = bare_wrk(load.workload, load.connections, seconds, folder)
+            throughput = bare_wrk(load.workload, load.connections, seconds, folder).throughput
         return throughput, span
 
     rounds = []

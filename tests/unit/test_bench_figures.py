@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "bench"))
 
-from bare_load import bare_script, parse_hey, parse_wrk
+from bare_load import BareRun, bare_script, parse_hey, parse_wrk
 from cpu_account import cpu_split, session_of
 from exposition_text import gauge_by, series_count, sum_of
 from failure import BenchError
 from memory_run import least_squares, memory_rows
 from nginx_target import configuration_text
+from observer import ObservedRound, observer_rows
 from process_stat import TICKS_A_SECOND, parse_cpu_ticks, parse_resident_bytes
 from scrape_cost import ScrapeCost
 from table import Row, render
@@ -70,6 +71,14 @@ def test_percentiles_are_taken_at_wrks_rank() -> None:
 
 WRK_OUTPUT = """Running 5s test @ http://127.0.0.1:1/
   50 threads and 50 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     0.88ms  120.00us  10.01ms   91.10%
+    Req/Sec     1.14k    55.00     1.30k    71.00%
+  Latency Distribution
+     50%  850.00us
+     75%    0.91ms
+     90%    1.02ms
+     99%    1.25ms
   284136 requests in 5.01s, 130.06MB read
 Requests/sec:  56713.77
 Transfer/sec:     25.96MB
@@ -85,7 +94,7 @@ Status code distribution:
 
 
 def test_throughput_is_read_from_what_the_programs_print() -> None:
-    assert parse_wrk(WRK_OUTPUT) == 56713.77
+    assert parse_wrk(WRK_OUTPUT) == BareRun(56713.77, pytest.approx(0.00125))
     assert parse_hey(HEY_OUTPUT) == 34123.4567
 
 
@@ -106,8 +115,9 @@ def test_a_failing_hey_run_has_no_throughput() -> None:
 
 
 def test_output_without_a_figure_is_an_error() -> None:
-    with pytest.raises(BenchError, match="wrk printed no throughput"):
-        parse_wrk("unable to connect")
+    for output in ("unable to connect", WRK_OUTPUT.replace("99%", "98%")):
+        with pytest.raises(BenchError, match="wrk printed no throughput or no p99"):
+            parse_wrk(output)
 
 
 def test_any_byte_may_be_in_the_body_of_the_bare_script() -> None:
@@ -178,18 +188,30 @@ def test_memory_that_grows_by_a_hundredth_is_not_flat() -> None:
     mib = 1 << 20
     growing = [(5.0 * i, 100 * mib + i * mib // 50) for i in range(120)]
     steady = [(5.0 * i, 100 * mib + (i % 2) * 4096) for i in range(120)]
-    assert memory_rows(growing)[1].meets is False
-    assert memory_rows(steady)[1].meets is True
+    assert memory_rows(growing, "idle")[1].meets is False
+    assert memory_rows(steady, "idle")[1].meets is True
 
 
 def test_growth_in_the_first_minute_is_warming_up() -> None:
     samples = [(5.0 * i, (90 if i < 12 else 100) << 20) for i in range(60)]
-    assert memory_rows(samples)[1].meets is True
+    assert memory_rows(samples, "idle")[1].meets is True
 
 
 def test_the_p99_of_scrapes_is_by_nearest_rank() -> None:
     assert ScrapeCost("x", 0.0, tuple(float(i) for i in range(1, 201)), 1).wall_p99 == 198
     assert ScrapeCost("x", 0.0, (3.0,), 1).wall_p99 == 3
+
+
+def observed(scraped: float, unscraped: float, again: float) -> ObservedRound:
+    return ObservedRound(BareRun(scraped, 0.01), BareRun(unscraped, 0.01), BareRun(again, 0.01))
+
+
+def test_the_effect_of_scrapes_is_held_against_what_equal_runs_differ_by() -> None:
+    throughput, p99 = observer_rows([observed(970, 1000, 1000)] * 3, "it")
+    assert (throughput.measured, throughput.meets) == ("0.970 (two runs not scraped: 0.0% apart)", False)
+    assert (p99.measured, p99.meets) == ("1.000 (two runs not scraped: 0.0% apart)", True)
+    noisy, _ = observer_rows([observed(970, 1020, 980)] * 3, "it")
+    assert (noisy.measured, noisy.meets) == ("0.970 (two runs not scraped: 4.1% apart)", True)
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

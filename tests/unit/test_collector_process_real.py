@@ -114,14 +114,23 @@ def test_a_real_restart_is_seen_and_the_end_too() -> None:
         assert scrape(watching) == {"up": 0, "restarts_total": restarts}
 
 
-def test_netlink_and_proc_net_know_the_same_sockets() -> None:
+@pytest.mark.parametrize(
+    ("family", "address", "file"),
+    [(socket.AF_INET, "127.0.0.1", "tcp"), (socket.AF_INET6, "::1", "tcp6")],
+    ids=["IPv4", "IPv6"],
+)
+def test_netlink_and_proc_net_know_the_same_sockets(
+    family: socket.AddressFamily, address: str, file: str
+) -> None:
+    if not Path(f"/proc/net/{file}").exists():
+        pytest.skip("this kernel has no IPv6")
     with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname()) as client,
+        socket.create_server((address, 0), family=family) as server,
+        socket.create_connection(server.getsockname()[:2]) as client,
     ):
         mine = {str(os.fstat(end.fileno()).st_ino) for end in (server, client)}
         asked = {str(found.inode): found for found in dump_tcp(socket_diag.ALL_STATES)}
-        table = parse_tcp(Path("/proc/net/tcp").read_text(encoding="ascii"))
+        table = parse_tcp(Path(f"/proc/net/{file}").read_text(encoding="ascii"))
         listening = dump_tcp(1 << socket_diag.LISTEN)
         port = server.getsockname()[1]
     assert {table[inode] for inode in mine} == {"listen", "established"}
