@@ -38,8 +38,8 @@ format: .venv/installed-dev
 
 bench: check-python
 	@scripts/install_packages.sh demo bench
-	@$(MAKE) --silent .venv/installed
-	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+	@$(MAKE) --silent .venv/installed-dev
+	@PYTHONPATH=. $(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
 
 check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -36,11 +36,14 @@ from exporter.run_options import (
 )
 from exporter.scale import run_scale
 from exporter.serve import listen_address, serve_exporter
-from exporter.simulator.options import SimulatorOptions
+from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
 from exporter.soak import RunPlan, check_plan, run_soak
 from exporter.stack import NativeStack, Ports
 from exporter.verdict.judgement import EXIT_CODES
+
+# Whether it can be read is seen on reading: access(2), which click would ask, does not know of capabilities.
+_CONFIGURATION = click.Path(path_type=Path, readable=False)
 
 
 @click.group(
@@ -83,12 +86,19 @@ def soak(context: click.Context) -> None:
     help="Path of the metrics.",
 )
 @click.option(
+    "--web.config.file",
+    "web_config",
+    type=_CONFIGURATION,
+    metavar="FILE",
+    help="TLS, client certificates and passwords, in the Prometheus exporter-toolkit's format.",
+)
+@click.option(
     "--ingest.listen-address",
     "ingest",
     default="127.0.0.1:9878",
     show_default=True,
     metavar="HOST:PORT",
-    help="UDP address that load engines report to.",
+    help="UDP address that load engines report to; empty: none, no runs are taken (an agent).",
 )
 @click.option(
     "--ingest.state-file",
@@ -100,7 +110,7 @@ def soak(context: click.Context) -> None:
 @click.option(
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=_CONFIGURATION,
     metavar="FILE",
     help="YAML of what to watch [default: the router at ROUTER_URL or http://127.0.0.1:8080, and this host].",
 )
@@ -119,6 +129,7 @@ def soak(context: click.Context) -> None:
 def exporter(
     web: str,
     telemetry_path: str,
+    web_config: Path | None,
     ingest: str,
     state_file: str | None,
     config_file: Path | None,
@@ -133,10 +144,11 @@ def exporter(
     serve_exporter(
         config=load_config(config_file) if config_file else default_config(),
         web=listen_address(web, "--web.listen-address"),
-        ingest_address=listen_address(ingest, "--ingest.listen-address"),
+        ingest_address=listen_address(ingest, "--ingest.listen-address") if ingest else None,
         state_file=state_file,
         results=results,
         telemetry_path=telemetry_path,
+        web_config_file=web_config,
     )
 
 
@@ -144,6 +156,13 @@ def exporter(
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
 @click.option("--nodes", type=click.IntRange(1, 1000), default=2, show_default=True, help="Simulated nodes.")
+@click.option(
+    "--generation",
+    type=click.Choice([generation.value for generation in Generation]),
+    default=Generation.FIRST.value,
+    show_default=True,
+    help="Of the router's API: the open dashboard, or endpoints for the API key.",
+)
 @click.option("--latency-median", type=float, default=0.020, show_default=True, metavar="SECONDS")
 @click.option(
     "--latency-p99",
@@ -162,6 +181,7 @@ def simulate(
     host: str,
     port: int,
     nodes: int,
+    generation: str,
     latency_median: float,
     latency_p99: float,
     seed: int,
@@ -179,6 +199,7 @@ def simulate(
         host=host,
         port=port,
         nodes=nodes,
+        generation=Generation(generation),
         latency_median_seconds=latency_median,
         latency_p99_seconds=latency_p99,
         seed=seed,
@@ -200,6 +221,7 @@ def run(
     api_key_file: Path | None,
     duration: str,
     exporter_url: str | None,
+    exporter_config: Path | None,
     prometheus_url: str | None,
     as_json: bool,
     **options: Any,
@@ -222,7 +244,7 @@ def run(
         make_plan = planner_of(workload, scenario, duration, options, "run")
         version = check_plan(make_plan(ExporterApi("http://127.0.0.1"), None))
         prometheus = prometheus_at(prometheus_url)
-        api = exporter_for(exporter_url, workload, cleanup, console)
+        api = exporter_for(exporter_url, exporter_config, workload, cleanup, console)
         plan = make_plan(api, prometheus)
         sys.exit(_run(plan, version, console, as_json))
 
@@ -243,6 +265,7 @@ def scale(
     api_key_file: Path | None,
     duration: str,
     exporter_url: str | None,
+    exporter_config: Path | None,
     prometheus_url: str | None,
     steps: str,
     **options: Any,
@@ -267,7 +290,7 @@ def scale(
     with ExitStack() as cleanup:
         version = check_plan(planners[-1](ExporterApi("http://127.0.0.1"), None))
         prometheus = prometheus_at(prometheus_url)
-        api = exporter_for(exporter_url, workload, cleanup, console)
+        api = exporter_for(exporter_url, exporter_config, workload, cleanup, console)
         plans = [make(api, prometheus) for make in planners]
 
         def view_of(plan: RunPlan) -> TerminalView:

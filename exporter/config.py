@@ -25,6 +25,16 @@ class Role(StrEnum):
     LOAD = "load"
 
 
+class GpuMode(StrEnum):
+    """What becomes of the GPUs."""
+
+    AUTO = "auto"
+    """watched where there are any"""
+    REQUIRED = "required"
+    """watched; none is a failure of the collector"""
+    OFF = "off"
+
+
 class Model(BaseModel):
     """Base of all configuration: frozen, unknown keys refused."""
 
@@ -86,8 +96,35 @@ class ExporterConfig(Model):
     processes: tuple[WatchedProcess, ...] = ()
     host: bool = True
     """whether the host's CPU, memory, … are collected"""
+    proc_root: Path = Path("/proc")
+    """the host's /proc as it is seen from here: elsewhere in a container with process ids of its own"""
+    host_root: Path = Path("/")
+    """the host's root directory as it is seen from here, for its file systems: /proc/1/root in a container
+    with the host's process ids, and in a service with a view of its own (ProtectSystem and the like)"""
+    gpu: GpuMode = GpuMode.AUTO
+    gpu_max_age_seconds: Annotated[float, Field(ge=2, le=60)] = 5.0
+    """GPUs are sampled about once a second; a sample older than this is none (a call of NVML hangs)"""
+    gpu_retry_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    """how long after NVML was missing or failed, or a GPU was lost, it is opened anew"""
     collector_deadline_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
     """a collector that has not answered by then is failed for this scrape"""
+
+    @field_validator("proc_root", "host_root")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError(f"{str(path)!r} is not an absolute path")
+        return path
+
+    @field_validator("gpu", mode="before")
+    @classmethod
+    def _switch(cls, mode: Any) -> Any:
+        """YAML reads off and no as false, and on and yes as true, of which it does not say which is meant."""
+        if mode is False:
+            return GpuMode.OFF
+        if mode is True:
+            raise ValueError("give auto, required or off; on could be either of the first two")
+        return mode
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

@@ -8,6 +8,7 @@ import requests
 
 from exporter.errors import ConfigurationError, QueryError
 from exporter.events import Phase, RunInfo
+from exporter.http_client import NO_LOGIN, HttpClient
 
 TIMEOUT_SECONDS = 3.0
 
@@ -15,7 +16,7 @@ TIMEOUT_SECONDS = 3.0
 class ExporterApi:
     """The HTTP API of one exporter."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, client: HttpClient = NO_LOGIN) -> None:
         self.url = url.rstrip("/")
         try:
             parts = urlsplit(self.url)
@@ -25,16 +26,27 @@ class ExporterApi:
         if not host:
             raise ConfigurationError(f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877")
         self.host: str = host
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._client = client
+        self._session = client.session()
 
-    def healthy(self) -> bool:
-        """Whether an exporter answers there."""
+    def session(self) -> requests.Session:
+        """Another session, for another thread, that is logged in at this exporter."""
+        return self._client.session()
+
+    def problem(self) -> str | None:
+        """Why no exporter can be used there; None where one answers."""
         try:
             answer = self._session.get(f"{self.url}/-/healthy", timeout=TIMEOUT_SECONDS)
-        except requests.RequestException:
-            return False
-        return answer.status_code == 200
+        except requests.exceptions.SSLError as error:
+            return f"no TLS with {self.url} ({_cause(error)}); check tls_config in --exporter.config"
+        except (requests.RequestException, OSError):
+            # An OSError is a file of the TLS configuration that cannot be used.
+            return f"no exporter answers at {self.url}; start one: soak exporter"
+        if answer.status_code == 401:
+            return f"{self.url} asks for another user and password; give basic_auth in --exporter.config"
+        if answer.status_code != 200:
+            return f"{self.url} is no healthy exporter (HTTP {answer.status_code})"
+        return None
 
     def announce(self, info: RunInfo, phase: Phase) -> int:
         """Announce a run, or its phase; returns the UDP port of the ingest.
@@ -56,13 +68,24 @@ class ExporterApi:
             answer = self._session.request(
                 method, f"{self.url}/api/runs/{run}", json=body, timeout=TIMEOUT_SECONDS
             )
+            if answer.status_code == 401:
+                raise QueryError(f"exporter at {self.url} does not take this user and password any more")
+            if answer.status_code == 413:
+                raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
             document: dict[str, Any] = answer.json()
             if not isinstance(document, dict):
                 raise QueryError(f"exporter at {self.url}: an answer that is no JSON object")
-            if answer.status_code in (400, 409, 413) and "error" in document:
+            if answer.status_code in (400, 409) and "error" in document:
                 raise ConfigurationError(f"exporter at {self.url} refused the run: {document['error']}")
             if answer.status_code != 200:
                 raise QueryError(f"exporter at {self.url}: HTTP {answer.status_code}")
         except (requests.RequestException, ValueError) as error:
             raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
         return document
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of an error of requests, which wraps it several times."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error)

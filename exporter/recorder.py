@@ -24,9 +24,14 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Scrapes `url` every `interval_seconds` in a thread of its own, from `start` to `stop`."""
+    """Scrapes `url` every `interval_seconds` in a thread of its own, from `start` to `stop`.
 
-    def __init__(self, url: str, interval_seconds: float, clock: Clock) -> None:
+    `session` is for this thread alone; without one the exporter is asked without any login.
+    """
+
+    def __init__(
+        self, url: str, interval_seconds: float, clock: Clock, session: requests.Session | None = None
+    ) -> None:
         self._url = url
         self._interval = interval_seconds
         self._clock = clock
@@ -34,7 +39,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._scraping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._session = requests.Session()
+        self._session = session or requests.Session()
         self._session.trust_env = False
         self._samples = 0
         self.store = SeriesStore()

@@ -13,6 +13,7 @@ from exporter.durations import parse_duration
 from exporter.errors import ConfigurationError, QueryError
 from exporter.events import Route, route_of
 from exporter.exporter_api import ExporterApi
+from exporter.http_client import NO_LOGIN, load_http_client
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
 from exporter.prometheus_api import PrometheusApi
 from exporter.soak import ENGINES, RunPlan
@@ -59,6 +60,14 @@ def target_options(command: F) -> F:
                 metavar="URL",
                 help="The exporter to report to [default: the one on 127.0.0.1:9877; one is started for the "
                 "run where there is none].",
+            ),
+            click.option(
+                "--exporter.config",
+                "exporter_config",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="How to log in at --exporter: basic_auth and tls_config, in the format of promtool's "
+                "--http.config.file.",
             ),
             click.option(
                 "--prometheus",
@@ -232,15 +241,20 @@ def prometheus_at(url: str | None) -> PrometheusApi | None:
     return prometheus
 
 
-def exporter_for(url: str | None, workload: Workload, cleanup: ExitStack, console: Console) -> ExporterApi:
+def exporter_for(
+    url: str | None, config: Path | None, workload: Workload, cleanup: ExitStack, console: Console
+) -> ExporterApi:
     """The exporter that was named, else the local one, else one of this run's own."""
     if url is not None:
-        api = ExporterApi(url)
-        if not api.healthy():
-            raise ConfigurationError(f"--exporter: no exporter answers at {url}; start one: soak exporter")
+        api = ExporterApi(url, load_http_client(config) if config else NO_LOGIN)
+        problem = api.problem()
+        if problem is not None:
+            raise ConfigurationError(f"--exporter: {problem}")
         return api
+    if config is not None:
+        raise ConfigurationError("--exporter.config: it says how to log in at --exporter; give that too")
     local = ExporterApi(Ports().url("exporter"))
-    if local.healthy():
+    if local.problem() is None:
         return local
     stack = cleanup.enter_context(NativeStack(own_exporter_ports(Ports()), CHECKOUT))
     stack.start_exporter(router_url=workload.target)

@@ -1,7 +1,10 @@
 """Composition root of the exporter: configuration to running server."""
 
+import asyncio
+import ipaddress
 import logging
 import os
+import socket
 from pathlib import Path
 
 import uvloop
@@ -11,11 +14,14 @@ from exporter.collectors import build_collectors
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.config import ExporterConfig
 from exporter.errors import ConfigurationError
-from exporter.exposition import Exposition, bind_http, ignore_repeated_signals, serve
+from exporter.exposition import Exposition
 from exporter.ingest import Ingest, bind_ingest
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.results import ResultsCollector
+from exporter.web_file import WebFile
+from exporter.web_guard import WebGuard
+from exporter.web_server import WebServer, bind_http, ignore_repeated_signals
 
 _log = logging.getLogger(__name__)
 
@@ -31,37 +37,73 @@ def listen_address(text: str, option: str) -> tuple[str, int]:
 def serve_exporter(
     config: ExporterConfig,
     web: tuple[str, int],
-    ingest_address: tuple[str, int],
+    ingest_address: tuple[str, int] | None,
     state_file: str | None,
     results: Path,
     telemetry_path: str,
+    web_config_file: Path | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot begin."""
+    """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot begin.
+
+    Without an `ingest_address` no runs are taken.
+    """
     clock = SystemClock()
+    web_file = WebFile(web_config_file)
     http = bind_http(*web)
-    udp = bind_ingest(*ingest_address)
-    ingest_port = udp.getsockname()[1]
     runs = LiveRuns(clock)
-    journal = _journal(state_file, ingest_port)
+    udp, ingest, ingest_port, journal = None, None, None, None
+    if ingest_address is not None:
+        udp, ingest = bind_ingest(*ingest_address), Ingest(runs.apply)
+        ingest_port = udp.getsockname()[1]
+        journal = _journal(state_file, ingest_port)
     if journal is not None:
         journal.load(runs)
-    ingest = Ingest(runs.apply)
     collectors = IsolatedCollectors(
         [*build_collectors(config, clock), ResultsCollector(results, clock)],
         config.collector_deadline_seconds,
         clock,
     )
     exposition = Exposition(runs, ingest, collectors, journal, clock, ingest_port, telemetry_path)
-    _log.info(
-        "serving http://%s:%d%s, ingest on UDP %s:%d",
-        *http.getsockname()[:2],
-        telemetry_path,
-        *udp.getsockname()[:2],
-    )
+    guard = WebGuard(exposition.app, web_file, clock)
+    _announce_address(http, udp, telemetry_path, web_file)
     ignore_repeated_signals()
-    uvloop.run(serve(exposition, ingest, runs, http, udp))
+    uvloop.run(_serve(WebServer(guard, web_file, http), runs, ingest, udp))
+    guard.close()
     if journal is not None:
         journal.save(runs)
+
+
+async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None, udp: socket.socket | None) -> None:
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(1)
+            runs.tick()
+
+    ticking = asyncio.create_task(tick())
+    transport = None
+    if ingest is not None and udp is not None:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ingest, sock=udp)
+    try:
+        await server.serve()
+    finally:
+        ticking.cancel()
+        if transport is not None:
+            transport.close()
+
+
+def _announce_address(
+    http: socket.socket, udp: socket.socket | None, telemetry_path: str, web_file: WebFile
+) -> None:
+    scheme = "https" if web_file.last_good.tls else "http"
+    host, port = http.getsockname()[:2]
+    ingest = "no ingest" if udp is None else "ingest on UDP {}:{}".format(*udp.getsockname()[:2])
+    _log.info("serving %s://%s:%d%s, %s", scheme, host, port, telemetry_path, ingest)
+    if not ipaddress.ip_address(host).is_loopback and not web_file.last_good.authenticates:
+        _log.warning(
+            "%s is no loopback address: whoever reaches it can read the metrics and announce runs; "
+            "--web.config.file asks for a password or a certificate",
+            host,
+        )
 
 
 def _journal(state_file: str | None, ingest_port: int) -> Journal | None:

@@ -114,7 +114,9 @@ class _Soak:
         self._status: dict[str, Any] | None = None
         self._announced = 0.0
         self._noticed = False
-        self._recorder = Recorder(plan.exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock)
+        self._recorder = Recorder(
+            plan.exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, plan.exporter.session()
+        )
 
     def run(self) -> RunResult:
         ingest_port = self._plan.exporter.announce(self._info, Phase.WARMUP)

@@ -120,7 +120,7 @@ class NativeStack:
         if not source.is_dir():
             raise ConfigurationError(f"{source}: not found; run this from a checkout of the project")
         shutil.copytree(source, configuration)
-        for service in ("exporter", "prometheus", "alertmanager"):
+        for service in ("exporter", "router", "prometheus", "alertmanager"):
             self._retarget(configuration / "targets" / f"{service}.yml", getattr(self.ports, service))
         self._start(
             "prometheus",

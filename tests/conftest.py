@@ -9,9 +9,15 @@ from typing import TypeVar
 import pytest
 
 from exporter.stack import NativeStack, free_ports
+from tests.nvml_stub import build_stub
 
 T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that writes the files under tests/golden anew."""
+    parser.addoption("--update-golden", action="store_true", help="Rewrite tests/golden, and fail.")
 
 
 def wait_for(what: str, probe: Callable[[], T], seconds: float = 30.0) -> T:
@@ -31,6 +37,12 @@ def need(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The NVML stub, built."""
+    return build_stub(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture

@@ -1,24 +1,36 @@
 """State of the world at scrape time, one file a source."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Collector
+from exporter.collectors.gpu import GpuCollector
+from exporter.collectors.gpu_sampler import GpuSampler
 from exporter.collectors.node import NodeCollector
 from exporter.collectors.process import ProcessCollector
 from exporter.collectors.router import RouterCollector
-from exporter.config import ExporterConfig, read_secret
+from exporter.collectors.watched_pids import WatchedPids
+from exporter.collectors.xid_events import XidEvents
+from exporter.config import ExporterConfig, GpuMode, read_secret
+from exporter.errors import ConfigurationError
 
 
-def _process(config: ExporterConfig, clock: Clock) -> Collector | None:
-    return ProcessCollector(config.processes) if config.processes else None
+def _process(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+    if not config.processes:
+        return None
+    return ProcessCollector(config.processes, config.proc_root, _own_pid(config.proc_root), pids)
 
 
-def _node(config: ExporterConfig, clock: Clock) -> Collector | None:
-    return NodeCollector(clock) if config.host else None
+def _node(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+    if not config.host:
+        return None
+    _check_readable("proc_root", config.proc_root / "stat")
+    _check_readable("host_root", config.host_root / ".")
+    return NodeCollector(clock, config.proc_root, config.host_root)
 
 
-def _router(config: ExporterConfig, clock: Clock) -> Collector | None:
+def _router(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
     router = config.router
     if router is None:
         return None
@@ -26,15 +38,48 @@ def _router(config: ExporterConfig, clock: Clock) -> Collector | None:
     return RouterCollector(router.url, router.timeout_seconds, clock, api_key)
 
 
-COLLECTORS: Mapping[str, Callable[[ExporterConfig, Clock], Collector | None]] = {
+def _gpu(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+    if config.gpu is GpuMode.OFF:
+        return None
+    required = config.gpu is GpuMode.REQUIRED
+    xids = XidEvents(clock, config.gpu_max_age_seconds)
+    sampler = GpuSampler(xids, clock, required, config.gpu_max_age_seconds, config.gpu_retry_seconds)
+    sampler.start()
+    return GpuCollector(sampler, xids, pids)
+
+
+def _own_pid(proc_root: Path) -> int:
+    """The exporter's process id as that /proc counts: another than os.getpid() in another pid namespace."""
+    try:
+        return int((proc_root / "self").readlink().name)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"proc_root: {proc_root} is no /proc that shows this process ({error}); name the host's as it is "
+            "seen from here"
+        ) from error
+
+
+def _check_readable(key: str, path: Path) -> None:
+    try:
+        path.stat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{key}: {path} cannot be read ({error.strerror}); name the host's as it is seen from here "
+            "(/proc/1/root takes CAP_SYS_PTRACE)"
+        ) from error
+
+
+COLLECTORS: Mapping[str, Callable[[ExporterConfig, Clock, WatchedPids], Collector | None]] = {
     "process": _process,
     "node": _node,
     "router": _router,
+    "gpu": _gpu,
 }
 """The collectors there are: what builds each from the configuration, None where that does not ask for it."""
 
 
 def build_collectors(config: ExporterConfig, clock: Clock) -> list[Collector]:
     """The collectors that the configuration asks for; ConfigurationError where one cannot be built."""
-    built = (build(config, clock) for build in COLLECTORS.values())
+    pids = WatchedPids()
+    built = (build(config, clock, pids) for build in COLLECTORS.values())
     return [collector for collector in built if collector is not None]

@@ -1,4 +1,4 @@
-"""The router's own account of its nodes, as its dashboard API gives it: parsing, nothing is asked here.
+"""The router's own account of itself and its nodes, as its API gives it: parsing, nothing is asked here.
 
 Fields may be missing, null or of another type: what cannot be used is left out, never taken for zero.
 """
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_NODES = 200
 MAX_NODE_NAME = 64
-NODE_STATUSES = ("online", "offline", "other")
+NODE_STATUSES = ("online", "offline", "pending", "registering", "error", "other")
+"""those of both generations, and one for what a later one may add"""
 
 
 @dataclass(slots=True)
@@ -29,27 +29,46 @@ class Overview:
     """What the router says of itself; None for what it does not say."""
 
     statuses: Mapping[str, int] | None = None
-    """count of nodes by NODE_STATUSES"""
+    """count of all nodes by NODE_STATUSES"""
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
+    """by label, as many as there are"""
+    unnamed: int = 0
+    """nodes without a name that could be a label"""
     active_requests: float | None = None
+    queued_requests: float | None = None
     successes: float | None = None
     failures: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
 
 
 def parse_overview(document: Any) -> Overview | None:
-    """`{nodes | endpoints: [...], stats: {...}}`; None where it is nothing of the kind."""
+    """`{nodes | endpoints: [...], stats: {...}}` or a list of nodes; None where it is nothing of the kind.
+
+    Totals are the router's own (`stats`) and never the sum of its nodes': that would fall when a node is
+    taken away, and lacks what no node got.
+    """
+    if isinstance(document, list):
+        document = {"nodes": document}
     if not isinstance(document, dict):
         return None
     stats = document.get("stats")
+    lists = [found for key in ("nodes", "endpoints") if isinstance(found := document.get(key), list)]
+    if not lists and not isinstance(stats, dict):
+        return None
     stats = stats if isinstance(stats, dict) else {}
-    entries = document.get("nodes", document.get("endpoints"))
-    nodes = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else None
+    nodes = [entry for entry in lists[0] if isinstance(entry, dict)] if lists else None
+    labelled = [(node_label(entry), entry) for entry in nodes or ()]
     return Overview(
         statuses=None if nodes is None else _count_statuses(nodes),
-        nodes={} if nodes is None else _merge_nodes(nodes),
+        nodes=_merge_nodes(labelled),
+        unnamed=sum(label is None for label, _ in labelled),
         active_requests=usable_count(stats.get("total_active_requests")),
+        queued_requests=usable_count(stats.get("queued_requests")),
         successes=usable_count(stats.get("successful_requests")),
         failures=usable_count(stats.get("failed_requests")),
+        input_tokens=usable_count(stats.get("total_input_tokens")),
+        output_tokens=usable_count(stats.get("total_output_tokens")),
     )
 
 
@@ -74,27 +93,28 @@ def node_label(entry: Mapping[str, Any]) -> str | None:
     name = entry.get("machine_name", entry.get("name"))
     if not isinstance(name, str):
         return None
-    # Half a surrogate pair is not printable either, and could not be written as UTF-8.
-    printable = "".join(character for character in name if character.isprintable())
-    return printable.strip()[:MAX_NODE_NAME] or None
+    # Half a surrogate pair is not printable either, and could not be written as UTF-8; nor is a mark that
+    # turns the direction of what follows. Cut first too: a name of a megabyte is not worth going through.
+    name = name[: 4 * MAX_NODE_NAME]
+    if not name.isprintable():
+        name = "".join(character for character in name if character.isprintable())
+    return name.strip()[:MAX_NODE_NAME] or None
 
 
 def _count_statuses(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     said = (entry.get("status") for entry in nodes)
-    counts = Counter(status if isinstance(status, str) else None for status in said)
-    online, offline = counts["online"], counts["offline"]
-    return {"online": online, "offline": offline, "other": counts.total() - online - offline}
+    known = Counter(status if status in NODE_STATUSES else "other" for status in said)
+    return {status: known[status] for status in NODE_STATUSES}
 
 
-def _merge_nodes(entries: Iterable[Mapping[str, Any]]) -> dict[str, NodeState]:
-    """By name, the first MAX_NODES in order of it.
+def _merge_nodes(labelled: Iterable[tuple[str | None, Mapping[str, Any]]]) -> dict[str, NodeState]:
+    """By label.
 
     Several entries may share a name (a node that registered again, two on one machine): their counts are
     added and it is up where any of them is.
     """
     merged: dict[str, NodeState] = {}
-    for entry in entries:
-        name = node_label(entry)
+    for name, entry in labelled:
         if name is None:
             continue
         node = merged.setdefault(name, NodeState())
@@ -103,7 +123,7 @@ def _merge_nodes(entries: Iterable[Mapping[str, Any]]) -> dict[str, NodeState]:
         node.active_requests = _add(node.active_requests, entry.get("active_requests"))
         node.successes = _add(node.successes, entry.get("successful_requests"))
         node.failures = _add(node.failures, entry.get("failed_requests"))
-    return {name: merged[name] for name in sorted(merged)[:MAX_NODES]}
+    return merged
 
 
 def _add(total: float | None, value: Any) -> float | None:

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exporter.collectors.host_files import Mount, parse_mounts
 from exporter.collectors.procfs import ProcFs
+from exporter.collectors.shown_devices import ShownDevices
 
 # The defaults of node_exporter's --collector.filesystem.*-exclude (filesystem_linux.go).
 _NOT_MOUNTED_AT = re.compile(
@@ -24,7 +25,7 @@ _NOT_OF_TYPE = re.compile(
 _LABELS = ["device", "mountpoint", "fstype"]
 
 
-def collect_filesystems(proc: ProcFs, host_root: Path) -> Iterable[Metric]:
+def collect_filesystems(proc: ProcFs, host_root: Path, shown: ShownDevices) -> Iterable[Metric]:
     """One series a file system and family; one that cannot be asked has no sizes and a device_error of 1.
 
     `host_root` is where the host's file systems are seen from here: `/`, or the mount of it in a container.
@@ -43,7 +44,7 @@ def collect_filesystems(proc: ProcFs, host_root: Path) -> Iterable[Metric]:
             ("device_error", "1 where it could not be asked"),
         )
     }
-    for mount in _wanted(proc.read("mounts" if at_home else "1/mounts")):
+    for mount in shown.first("filesystem", _wanted(proc.read("mounts" if at_home else "1/mounts"))):
         labels = [mount.device, mount.mountpoint, mount.fstype]
         families["readonly"].add_metric(labels, int(mount.read_only))
         try:

@@ -5,7 +5,7 @@ its metric names from; units are the file's own unless said otherwise.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -82,14 +82,16 @@ def parse_interfaces(text: str) -> dict[str, list[int]]:
     return found
 
 
-def parse_protocols(text: str) -> dict[str, int]:
+def parse_protocols(text: str, wanted: Callable[[str], bool]) -> dict[str, int]:
     """/proc/net/snmp or netstat, pairs of a heading and a value line: `Tcp_RetransSegs` -> value."""
     lines = text.splitlines()
     found = {}
     for heading, values in zip(lines[::2], lines[1::2], strict=False):
         protocol, _, names = heading.partition(":")
-        for name, value in zip(names.split(), values.partition(":")[2].split(), strict=False):
-            found[f"{protocol}_{name}"] = int(value)
+        for field, value in zip(names.split(), values.partition(":")[2].split(), strict=False):
+            name = f"{protocol}_{field}"
+            if wanted(name):
+                found[name] = int(value)
     return found
 
 
@@ -113,9 +115,10 @@ def parse_pressure(text: str) -> dict[str, float]:
     return found
 
 
-def parse_vmstat(text: str) -> dict[str, int]:
+def parse_vmstat(text: str, wanted: Callable[[str], bool]) -> dict[str, int]:
     """/proc/vmstat: name -> value."""
-    return {name: int(value) for name, _, value in (line.partition(" ") for line in text.splitlines())}
+    pairs = (line.partition(" ") for line in text.splitlines())
+    return {name: int(value) for name, _, value in pairs if wanted(name)}
 
 
 def parse_mounts(text: str) -> Iterator[Mount]:

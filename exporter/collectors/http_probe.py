@@ -1,17 +1,27 @@
 """One bounded GET: in time, in size, and without following anything anywhere."""
 
 import json
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
-import requests
-import urllib3
+import httptools
 
+from exporter import __version__
 from exporter.clock import Clock
+from exporter.errors import ConfigurationError
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""on the wire, head and framing included"""
+MAX_JSON_VALUES = 250_000
+"""what real routers would send in MAX_ANSWER_BYTES has fewer; `[[],[],[],…` of that size would take twenty
+times its bytes in memory"""
 _CHUNK_BYTES = 65536
+_SWITCHING_PROTOCOLS = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +32,11 @@ class Answer:
     body: bytes | None
 
     def json(self) -> Any:
-        """The body as JSON, None where it is not."""
+        """The body as JSON, None where it is not, or holds more than MAX_JSON_VALUES values."""
         if self.body is None:
+            return None
+        # Counted before anything is built: each value but the first follows one of these three.
+        if sum(map(self.body.count, (b",", b"[", b"{"))) >= MAX_JSON_VALUES:
             return None
         try:
             return json.loads(self.body)
@@ -31,47 +44,163 @@ class Answer:
             return None
 
 
+class _Reading:
+    """What has been read of an answer; its methods are the parser's callbacks."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        """of the final answer: the interim ones (1xx) before it are passed over"""
+        self.whole = False
+        self.body = bytearray()
+        self._framed = False
+        self._parser = httptools.HttpResponseParser(self)
+
+    def feed(self, data: bytes) -> bool:
+        """Take in more; False where nothing after it matters. HttpParserError where it is not HTTP."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return False
+        except httptools.HttpParserError:
+            # What follows a whole answer is not asked for.
+            if not self.whole:
+                raise
+        return not self.whole
+
+    def ended(self) -> None:
+        """The server closed the connection: the end of a body that says no length of its own."""
+        self.whole = self.whole or (self.status is not None and not self._framed)
+
+    def answer(self) -> Answer | None:
+        """The answer as far as it can be used."""
+        # The parser and its callbacks hold each other: without this the body would wait for the collector
+        # of cycles.
+        del self._parser
+        if self.status is None:
+            return None
+        return Answer(self.status, bytes(self.body) if self.whole else None)
+
+    def on_header(self, name: bytes, _value: bytes) -> None:
+        self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self.status is None and (status >= 200 or status == _SWITCHING_PROTOCOLS):
+            self.status = status
+
+    def on_body(self, piece: bytes) -> None:
+        if self.status is not None and not self.whole:
+            self.body += piece
+
+    def on_message_complete(self) -> None:
+        self.whole = self.status is not None
+        if not self.whole:
+            self._framed = False
+
+
 class HttpProbe:
     """GET requests to one server, each on a connection of its own.
 
     A kept connection would be one more in the counts that are watched, and the first request after a
     restart of the server would fail on it: that is not the server being down.
+
+    httptools in place of an HTTP client: no client known bounds a whole answer in time, only each of its
+    pieces, and a server that drips a byte a second would hold a scrape for ever. Neither a proxy nor
+    ~/.netrc of the environment is used. Only looking up a host name is not bounded here.
+
+    Raises ConfigurationError where the URL cannot be asked.
     """
 
     def __init__(self, base_url: str, clock: Clock) -> None:
-        self._base_url = base_url.rstrip("/")
+        parts = _checked(base_url)
         self._clock = clock
-        self._session = requests.Session()
-        self._session.trust_env = False  # neither a proxy nor ~/.netrc
-        self._session.headers.update({"Accept-Encoding": "identity", "Connection": "close"})
+        self._host = parts.hostname or ""
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._port = parts.port or (443 if self._tls else 80)
+        self._prefix = parts.path.rstrip("/")
+        self._headers = {
+            "Host": parts.netloc,
+            "User-Agent": f"llm-router-soak/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
 
     def get(
         self, path: str, timeout_seconds: float, headers: Mapping[str, str] | None = None
     ) -> Answer | None:
         """The answer, None where none began in time; what the server does never raises."""
-        begun = self._clock.monotonic()
+        deadline = self._clock.monotonic() + timeout_seconds
+        lines = [f"{name}: {value}" for name, value in {**self._headers, **(headers or {})}.items()]
+        request = "\r\n".join([f"GET {self._prefix}{path} HTTP/1.1", *lines, "", ""]).encode("ascii")
+        reading = _Reading()
         try:
-            response = self._session.get(
-                self._base_url + path,
-                headers=headers,
-                timeout=timeout_seconds,
-                allow_redirects=False,
-                stream=True,
-            )
-        except (requests.RequestException, OSError):
-            return None
-        with response:
-            return Answer(response.status_code, self._body(response, begun + timeout_seconds))
+            with self._connect(deadline) as connection:
+                connection.settimeout(self._left(deadline))
+                connection.sendall(request)
+                self._receive(connection, reading, deadline)
+        except (OSError, httptools.HttpParserError):
+            pass  # what has been read by then counts
+        return reading.answer()
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes | None:
-        pieces: list[bytes] = []
-        size = 0
-        try:
-            for piece in response.raw.stream(_CHUNK_BYTES, decode_content=False):
-                pieces.append(piece)
-                size += len(piece)
-                if size > MAX_BODY_BYTES or self._clock.monotonic() > deadline:
-                    return None
-        except (urllib3.exceptions.HTTPError, OSError):
-            return None
-        return b"".join(pieces)
+    def _connect(self, deadline: float) -> socket.socket:
+        """A connection to the first address that takes one, each given an equal share of the time."""
+        addresses = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        for position, (family, kind, protocol, _, address) in enumerate(addresses):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self._left(deadline) / (len(addresses) - position))
+                connection.connect(address)
+                return self._secured(connection, deadline)
+            except OSError:
+                connection.close()
+                if position == len(addresses) - 1:
+                    raise
+        raise OSError(f"{self._host} has no address")
+
+    def _secured(self, connection: socket.socket, deadline: float) -> socket.socket:
+        if self._tls is None:
+            return connection
+        connection.settimeout(self._left(deadline))
+        return self._tls.wrap_socket(connection, server_hostname=self._host)
+
+    def _receive(self, connection: socket.socket, reading: _Reading, deadline: float) -> None:
+        received = 0
+        while True:
+            connection.settimeout(self._left(deadline))
+            data = connection.recv(_CHUNK_BYTES)
+            if not data:
+                reading.ended()
+                return
+            received += len(data)
+            if received > (MAX_HEAD_BYTES if reading.status is None else MAX_ANSWER_BYTES):
+                return
+            if not reading.feed(data):
+                return
+
+    def _left(self, deadline: float) -> float:
+        """Seconds until then; TimeoutError where there are none."""
+        left = deadline - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for this answer is over")
+        return left
+
+
+def _checked(url: str) -> SplitResult:
+    """The parts of a URL that can be asked; ConfigurationError, which never shows the URL, for any other."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+        usable = parts.hostname is not None and bool(parts.hostname.encode("idna"))
+    except ValueError:
+        usable = False
+    if not usable or not (url.isascii() and url.isprintable()) or " " in url or "?" in url or "#" in url:
+        raise ConfigurationError(
+            "router.url: not the URL of a server; give one like http://127.0.0.1:8080, in ASCII (a host name "
+            "in other letters as xn--…) and without a query"
+        )
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            "router.url: no user and password are taken from it; use api_key_env or api_key_file"
+        )
+    return parts

@@ -6,6 +6,7 @@ exporter_collector_last_success_timestamp_seconds{collector="router"} 1.7954e+09
 """
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Sequence
@@ -48,10 +49,11 @@ class _Worker:
         self._running: _Call | None = None
         self._told: str | None = None
 
-    def start(self, head_start_seconds: float) -> bool:
-        """Begin a call and wait for it a moment; False, and none begun, where the one before still runs."""
-        if self._running is not None and not self._running.done.is_set():
-            return False
+    def start(self, head_start_seconds: float, overdue_seconds: float) -> tuple[_Call, bool]:
+        """Begin a call and wait for it a moment, or join one under way; False where that one is overdue."""
+        running = self._running
+        if running is not None and not running.done.is_set():
+            return running, self._clock.monotonic() - running.started < overdue_seconds
         if self._thread is None or not self._thread.is_alive():
             name = f"collector-{self.collector.name}"
             self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
@@ -59,15 +61,13 @@ class _Worker:
         self._running = _Call(self._clock.monotonic())
         self._calls.put(self._running)
         self._running.done.wait(head_start_seconds)
-        return True
+        return self._running, True
 
-    def finish(self, started: bool, timeout_seconds: float) -> tuple[list[Metric] | None, float]:
+    def finish(self, call: _Call, in_time: bool, until: float) -> tuple[list[Metric] | None, float]:
         """The families, None for a failure, and how long the call took or has been running."""
-        call = self._running
-        if call is None:
-            raise RuntimeError("finish() before start()")
-        if not (started and call.done.wait(max(0.0, timeout_seconds))):
-            self._tell("no answer by the deadline" if started else "still busy with an earlier scrape")
+        now = self._clock.monotonic()
+        if not (in_time and call.done.wait(max(0.0, until - now))):
+            self._tell("no answer by the deadline" if in_time else "still busy with an earlier scrape")
             return None, self._clock.monotonic() - call.started
         if call.families is None:
             self._tell(call.problem)
@@ -108,6 +108,41 @@ def _checked(families: list[Metric]) -> list[Metric]:
     return families
 
 
+class Collection:
+    """One call of each collector, under way; scrapes may share it, each waiting for as long as it can."""
+
+    def __init__(self, calls: Sequence[tuple[_Worker, _Call, bool]], deadline: float, clock: Clock) -> None:
+        self._calls = calls
+        self._deadline = deadline
+        self._clock = clock
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a call that may still answer in time."""
+        if self._clock.monotonic() >= self._deadline:
+            return False
+        return any(in_time and not call.done.is_set() for _, call, in_time in self._calls)
+
+    def families(self, until: float = math.inf) -> list[Metric]:
+        """The families of every collector that answered, and how each of them fared.
+
+        Waits no longer than until the collection's deadline, or `until` (monotonic s) where that is sooner.
+        """
+        success = _gauge("success", "1 where the collector answered this scrape within its deadline, else 0")
+        duration = _gauge("duration_seconds", "How long the collector took, or has been running")
+        last_success = _gauge("last_success_timestamp_seconds", "When the collector last succeeded")
+        families: list[Metric] = []
+        for worker, call, in_time in self._calls:
+            result, seconds = worker.finish(call, in_time, min(until, self._deadline))
+            labels = [worker.collector.name]
+            success.add_metric(labels, 0 if result is None else 1)
+            duration.add_metric(labels, seconds)
+            if worker.last_success is not None:
+                last_success.add_metric(labels, worker.last_success)
+            families.extend(result or ())
+        return [*families, success, duration, last_success]
+
+
 class IsolatedCollectors:
     """All collectors as one, for a registry: `collect()` never raises and ends by the deadline.
 
@@ -119,32 +154,21 @@ class IsolatedCollectors:
         self._workers = [_Worker(collector, clock) for collector in collectors]
         self._deadline_seconds = deadline_seconds
         self._clock = clock
-        # Two scrapes at once are answered one after the other: to the second the first's calls, still
-        # running, would look like hung ones.
         self._lock = threading.Lock()
 
-    def collect(self) -> list[Metric]:
-        """The families of every collector that answered, and how each of them fared."""
+    def begin(self) -> Collection:
+        """Call every collector that is not still being called."""
         with self._lock:
-            return self._collect()
+            deadline = self._clock.monotonic() + self._deadline_seconds
+            calls = [
+                (worker, *worker.start(_HEAD_START_SECONDS, self._deadline_seconds))
+                for worker in self._workers
+            ]
+        return Collection(calls, deadline, self._clock)
 
-    def _collect(self) -> list[Metric]:
-        success = _gauge("success", "1 where the collector answered this scrape within its deadline, else 0")
-        duration = _gauge("duration_seconds", "How long the collector took, or has been running")
-        last_success = _gauge("last_success_timestamp_seconds", "When the collector last succeeded")
-        families: list[Metric] = []
-        begun = self._clock.monotonic()
-        started = [(worker, worker.start(_HEAD_START_SECONDS)) for worker in self._workers]
-        for worker, fresh in started:
-            left = begun + self._deadline_seconds - self._clock.monotonic()
-            result, seconds = worker.finish(fresh, left)
-            labels = [worker.collector.name]
-            success.add_metric(labels, 0 if result is None else 1)
-            duration.add_metric(labels, seconds)
-            if worker.last_success is not None:
-                last_success.add_metric(labels, worker.last_success)
-            families.extend(result or ())
-        return [*families, success, duration, last_success]
+    def collect(self) -> list[Metric]:
+        """The families of a collection of its own."""
+        return self.begin().families()
 
 
 def _gauge(name: str, documentation: str) -> GaugeMetricFamily:

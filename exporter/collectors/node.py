@@ -10,8 +10,9 @@ What a kernel does not give (pressure stall information, IPv6, …) is absent.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
@@ -21,6 +22,7 @@ from exporter.collectors import host_files
 from exporter.collectors.cpu_times import CpuTimes
 from exporter.collectors.filesystems import collect_filesystems
 from exporter.collectors.procfs import ProcFs
+from exporter.collectors.shown_devices import ShownDevices
 
 # Defaults of node_exporter: --collector.diskstats.device-exclude, netstat.fields and vmstat.fields.
 _NOT_A_DISK = re.compile(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$")
@@ -31,6 +33,18 @@ _NETSTAT = re.compile(
     r"|Udp_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
 )
 _VMSTAT = re.compile(r"^(oom_kill|pgpg|pswp|pg.*fault).*")
+
+
+# Hundreds of names a scrape, always the same ones: of one kernel, so that this is bounded.
+@cache
+def _netstat_wanted(name: str) -> bool:
+    return _NETSTAT.match(name) is not None
+
+
+@cache
+def _vmstat_wanted(name: str) -> bool:
+    return _VMSTAT.match(name) is not None
+
 
 # Where a number stands among those of a line, and what one of it is in the metric's unit.
 _DISK_COUNTERS = (
@@ -75,21 +89,24 @@ class NodeCollector:
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError where CPU, memory or load cannot be read."""
+        shown = ShownDevices()
         yield _gauge("node_time_seconds", "System time since the Unix epoch", self._clock.wall())
         yield from self._kernel()
         yield from self._memory()
         yield from self._load()
-        for optional in (
+        optional: tuple[Callable[[], Iterable[Metric]], ...] = (
             self._virtual_memory,
-            self._disks,
+            lambda: self._disks(shown),
             self._descriptors,
             self._names,
-            self._filesystems,
-        ):
+            lambda: collect_filesystems(self._proc, self._host_root, shown),
+        )
+        for families in optional:
             with suppress(FileNotFoundError):
-                yield from optional()
-        yield from self._network()
+                yield from families()
+        yield from self._network(shown)
         yield from self._pressure()
+        yield shown.family()
 
     def _kernel(self) -> Iterator[Metric]:
         text = self._proc.read("stat")
@@ -119,13 +136,13 @@ class NodeCollector:
             yield _gauge(f"node_load{minutes}", f"Load average over {minutes} min", value)
 
     def _virtual_memory(self) -> Iterator[Metric]:
-        for name, value in host_files.parse_vmstat(self._proc.read("vmstat")).items():
-            if _VMSTAT.match(name):
-                yield UnknownMetricFamily(f"node_vmstat_{name}", "From /proc/vmstat", value)
+        for name, value in host_files.parse_vmstat(self._proc.read("vmstat"), _vmstat_wanted).items():
+            yield UnknownMetricFamily(f"node_vmstat_{name}", "From /proc/vmstat", value)
 
-    def _disks(self) -> Iterator[Metric]:
+    def _disks(self, shown: ShownDevices) -> Iterator[Metric]:
         disks = host_files.parse_disks(self._proc.read("diskstats"))
-        disks = {device: numbers for device, numbers in disks.items() if not _NOT_A_DISK.match(device)}
+        wanted = [(device, numbers) for device, numbers in disks.items() if not _NOT_A_DISK.match(device)]
+        disks = dict(shown.first("disk", wanted))
         for name, place, unit, documentation in _DISK_COUNTERS:
             family = CounterMetricFamily(f"node_disk_{name}", documentation, labels=["device"])
             for device, numbers in disks.items():
@@ -157,20 +174,18 @@ class NodeCollector:
         family.add_metric(list(labels.values()), 1)
         yield family
 
-    def _filesystems(self) -> Iterable[Metric]:
-        return collect_filesystems(self._proc, self._host_root)
-
-    def _network(self) -> Iterator[Metric]:
-        interfaces = host_files.parse_interfaces(self._read_net("dev"))
+    def _network(self, shown: ShownDevices) -> Iterator[Metric]:
+        interfaces = dict(
+            shown.first("interface", host_files.parse_interfaces(self._read_net("dev")).items())
+        )
         for name, place in _NETWORK_COUNTERS:
             family = CounterMetricFamily(f"node_network_{name}", "From /proc/net/dev", labels=["device"])
             for device, numbers in interfaces.items():
                 family.add_metric([device], numbers[place])
             yield family
         for file in ("snmp", "netstat"):
-            for name, value in host_files.parse_protocols(self._read_net(file)).items():
-                if _NETSTAT.match(name):
-                    yield UnknownMetricFamily(f"node_netstat_{name}", f"From /proc/net/{file}", value)
+            for name, value in host_files.parse_protocols(self._read_net(file), _netstat_wanted).items():
+                yield UnknownMetricFamily(f"node_netstat_{name}", f"From /proc/net/{file}", value)
         for file in ("sockstat", "sockstat6"):
             with suppress(FileNotFoundError):
                 for name, value in host_files.parse_sockstat(self._read_net(file)).items():

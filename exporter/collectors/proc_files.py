@@ -30,8 +30,11 @@ _TCP_LINE = re.compile(
 _PF_KTHREAD = 0x00200000  # include/linux/sched.h
 _MAX_OPEN_FILES = re.compile(r"^Max open files +(\d+)", re.MULTILINE)
 _STATUS_FIELD = re.compile(
-    r"^(VmSize|VmRSS|RssAnon|VmSwap|Threads|(?:non)?voluntary_ctxt_switches):\s+(\d+)( kB)?$",
+    r"^(VmSize|VmRSS|RssAnon|VmSwap|Threads):\s+(\d+)( kB)?$",
     re.MULTILINE,
+)
+_SWITCHES = re.compile(
+    r"\nvoluntary_ctxt_switches:\s+(\d+)\nnonvoluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE
 )
 
 
@@ -97,11 +100,18 @@ def parse_stat(text: str) -> ProcessStat:
 
 
 def parse_status(text: str) -> dict[str, int]:
-    """/proc/PID/status: VmSize, VmRSS, RssAnon, VmSwap in bytes; Threads and the context switches as counts.
+    """/proc/PID/status: VmSize, VmRSS, RssAnon, VmSwap in bytes; Threads as a count.
 
     A key that the kernel does not give (a zombie has no memory) is not in the result.
     """
     return {key: int(value) * (1024 if unit else 1) for key, value, unit in _STATUS_FIELD.findall(text)}
+
+
+def parse_switches(text: str) -> tuple[int, int] | None:
+    """A status file's voluntary and involuntary context switches of one thread, None where it has none."""
+    # A scrape reads many threads: str.find gets to the two lines, near the end, faster than the expression.
+    found = _SWITCHES.search(text, max(0, text.find("\nvoluntary_ctxt_switches")))
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def parse_io(text: str) -> dict[str, int]:

@@ -24,6 +24,7 @@ from exporter.collectors.process_table import ProcessTable
 from exporter.collectors.procfs import GONE, ProcFs
 from exporter.collectors.socket_diag import dump_tcp
 from exporter.collectors.tcp_tables import TcpTables
+from exporter.collectors.watched_pids import WatchedPids
 from exporter.config import WatchedProcess
 
 
@@ -111,13 +112,18 @@ class ProcessCollector:
     """All `observed_process_*` series of the given processes.
 
     `observed_process_up` and `observed_process_restarts_total` are always there; every other series is
-    absent while the process is, and so is one that the exporter may not read.
+    absent while the process is, and so is one that the exporter may not read. `watched_pids` is told at each
+    scrape which process ids it found.
     """
 
     name = "process"
 
     def __init__(
-        self, processes: Sequence[WatchedProcess], proc_root: Path = Path("/proc"), own_pid: int | None = None
+        self,
+        processes: Sequence[WatchedProcess],
+        proc_root: Path = Path("/proc"),
+        own_pid: int | None = None,
+        watched_pids: WatchedPids | None = None,
     ) -> None:
         self._proc = ProcFs(proc_root)
         self._table = ProcessTable(self._proc)
@@ -127,19 +133,24 @@ class ProcessCollector:
         self._watches = [_Watch(watched, self._proc, self._table, own) for watched in processes]
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         self._boot_time: int | None = None
+        self._watched_pids = watched_pids
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError only where /proc itself cannot be read."""
         families = _Families()
         self._table.refresh()
         tables = TcpTables(self._proc, self._dump_tcp)
+        pids: dict[str, frozenset[int]] = {}
         for watch in self._watches:
             read = watch.read(tables)
             families.up.add_metric(watch.labels, 0 if read is None else 1)
             families.restarts.add_metric(watch.labels, watch.restarts)
             if read is not None:
+                pids[watch.labels[0]] = frozenset(reading.stat.pid for reading in read[0])
                 self._add_levels(families, watch.labels, read[0])
                 self._add_counters(families, watch.labels, read[1])
+        if self._watched_pids is not None:
+            self._watched_pids.update(pids)
         return families.all()
 
     def _add_levels(self, families: _Families, labels: list[str], readings: list[ProcessReading]) -> None:

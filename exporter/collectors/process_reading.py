@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from exporter.collectors.proc_files import ProcessStat, parse_io, parse_status
+from exporter.collectors.proc_files import ProcessStat, parse_io, parse_status, parse_switches
 from exporter.collectors.procfs import GONE, ProcFs
 from exporter.collectors.tcp_tables import TcpTables
 
@@ -34,7 +34,8 @@ class ProcessReading:
 def read_process(proc: ProcFs, pid: int, tables: TcpTables) -> ProcessReading:
     """The process as it is now; raises one of GONE where it ended meanwhile."""
     stat = proc.stat(pid)
-    status = parse_status(proc.read(f"{pid}/status"))
+    text = proc.read(f"{pid}/status")
+    status = parse_status(text)
     descriptors = where_permitted(lambda: proc.names(f"{pid}/fd"))
     connections: Mapping[str, str] | None = None
     if descriptors is not None:
@@ -43,7 +44,7 @@ def read_process(proc: ProcFs, pid: int, tables: TcpTables) -> ProcessReading:
     return ProcessReading(
         stat=stat,
         status=status,
-        switches=_read_switches(proc, pid, status),
+        switches=_read_switches(proc, pid, status.get("Threads"), text),
         io=where_permitted(lambda: parse_io(proc.read(f"{pid}/io"))),
         open_fds=None if descriptors is None else len(descriptors),
         connections=connections,
@@ -66,17 +67,19 @@ def _read_connections(proc: ProcFs, pid: int, descriptors: list[str], tables: Tc
     return {inode: states[inode] for inode in sockets if inode in states}
 
 
-def _read_switches(proc: ProcFs, pid: int, status: Mapping[str, int]) -> dict[int, tuple[int, int]] | None:
-    """/proc/PID/status has the first thread's alone, so the others' are read too."""
-    threads = [pid] if status.get("Threads") == 1 else [int(name) for name in proc.names(f"{pid}/task")]
+def _read_switches(
+    proc: ProcFs, pid: int, thread_count: int | None, of_first: str
+) -> dict[int, tuple[int, int]] | None:
+    """/proc/PID/status (`of_first`) has the first thread's alone, so the others' are read too."""
+    threads = [pid] if thread_count == 1 else [int(name) for name in proc.names(f"{pid}/task")]
     if len(threads) > MAX_THREADS_READ:
         return None
     found: dict[int, tuple[int, int]] = {}
     for thread in threads:
         try:
-            values = status if thread == pid else parse_status(proc.read(f"{pid}/task/{thread}/status"))
+            counts = parse_switches(of_first if thread == pid else proc.read(f"{pid}/task/{thread}/status"))
         except GONE:
             continue
-        if "voluntary_ctxt_switches" in values and "nonvoluntary_ctxt_switches" in values:
-            found[thread] = (values["voluntary_ctxt_switches"], values["nonvoluntary_ctxt_switches"])
+        if counts is not None:
+            found[thread] = counts
     return found

@@ -1,4 +1,4 @@
-"""The first-generation dashboard documents: sums over the nodes, and the overview."""
+"""What the router says of its nodes: the first generation's overview, the current one's endpoints."""
 
 from typing import Any
 
@@ -39,6 +39,11 @@ def overview_document(pool: NodePool, clouds: dict[str, Cloud], clock: Clock) ->
     }
     document["generation_time_ms"] = 1000 * (clock.monotonic() - started)
     return document
+
+
+def endpoints_document(pool: NodePool) -> dict[str, Any]:
+    """`/api/endpoints`."""
+    return {"endpoints": [node.endpoint_document() for node in pool.nodes], "total": len(pool.nodes)}
 
 
 def _mean(values: list[float]) -> float | None:

@@ -123,6 +123,25 @@ class Node:
             "gpu_devices": [{"model": "Simulated GPU 24GB", "count": 1, "memory": GPU_TOTAL_MB * 1024**2}],
         }
 
+    def endpoint_document(self) -> dict[str, Any]:
+        """The node as `/api/endpoints` of the current generation has it."""
+        counters = self.counters
+        return {
+            "id": self.id,
+            "name": self.name,
+            "base_url": f"http://{self._ip_address}:11434",
+            "status": "online" if self.online else "offline",
+            "endpoint_type": "ollama",
+            "latency_ms": 1.0 if self.online else None,
+            "last_seen": timestamp(self._clock.wall() if self.online else self._offline_since),
+            "last_error": None if self.online else "connection refused",
+            "error_count": 0 if self.online else 1,
+            "total_requests": counters.total,
+            "successful_requests": counters.successful,
+            "failed_requests": counters.failed,
+            "model_count": len(self._models),
+        }
+
     def dashboard_document(self) -> dict[str, Any]:
         """The node as `/api/dashboard/nodes` has it; an offline node measures nothing, so null."""
         now = self._clock.wall()

@@ -1,11 +1,21 @@
 """What a simulated router is started with."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from exporter.errors import ConfigurationError
 
 MAX_OUTPUT_TOKENS = 4096
 """bounds the bytes of one answer, and so what a client that does not read can make us hold"""
+
+
+class Generation(StrEnum):
+    """Which generation of the router's API is served."""
+
+    FIRST = "first"
+    """late 2025: /api/nodes, /api/dashboard/*, /metrics/cloud, all open"""
+    CURRENT = "current"
+    """2026: /api/endpoints and /api/metrics/cloud for the API key, the overview for a JWT alone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,7 @@ class SimulatorOptions:
     port: int = 8080
     nodes: int = 2
     """simulated nodes, named node-1, node-2, …"""
+    generation: Generation = Generation.FIRST
     models: tuple[str, ...] = ("gpt-oss:20b", "gpt-oss:120b", "nomic-embed-text")
     """what /v1/models lists; an unlisted local name is served all the same"""
     latency_median_seconds: float = 0.020
@@ -33,7 +44,7 @@ class SimulatorOptions:
     """a request held by the fault `hang` is dropped after this long at the latest"""
     seed: int = 1
     api_key: str | None = field(default=None, repr=False)
-    """if given, /v1/* wants `Authorization: Bearer <api_key>`"""
+    """if given, /v1/* wants `Authorization: Bearer <api_key>`, as do the current generation's endpoints"""
     cloud_keys: bool = False
     """treat the key of every cloud as present, whatever the environment holds"""
 

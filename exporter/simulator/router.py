@@ -6,7 +6,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -17,13 +17,13 @@ from exporter.simulator.answer import Answer, error_answer, json_answer
 from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_text
 from exporter.simulator.completion import BadRequestError, Kind, Planner
 from exporter.simulator.connection import Connection
-from exporter.simulator.dashboard import overview_document
+from exporter.simulator.dashboard import endpoints_document, overview_document
 from exporter.simulator.effects import RouterEffects
 from exporter.simulator.exchange import Conditions, Exchange, NoUpstream, Upstream
 from exporter.simulator.faults import Faults
 from exporter.simulator.latency import LatencyModel
 from exporter.simulator.node import NodePool, timestamp
-from exporter.simulator.options import SimulatorOptions
+from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.request import Request
 from exporter.simulator.truth import Truth
 
@@ -32,6 +32,8 @@ INFERENCE = {
     b"/v1/completions": Kind.TEXT,
     b"/v1/embeddings": Kind.EMBEDDING,
 }
+GUARDED = ("/v1/", "/api/endpoints", "/api/metrics/")
+"""the paths that want the API key, where there is one, begin so"""
 LOCAL_TAG = re.compile(r"\d|latest$")
 """`llama3:8b` names a local model with its tag, `mistral:large` one with the prefix of a cloud"""
 
@@ -88,16 +90,7 @@ class Router:
         self._admin = Admin(self._faults, self._effects, self.truth_document)
         self._documents: dict[str, Callable[[], Answer]] = {
             "/v1/models": lambda: json_answer(200, self._models_document()),
-            "/api/nodes": lambda: json_answer(200, [node.api_document() for node in self._pool.nodes]),
-            "/api/dashboard/nodes": lambda: json_answer(
-                200, [node.dashboard_document() for node in self._pool.nodes]
-            ),
-            "/api/dashboard/overview": lambda: json_answer(
-                200, overview_document(self._pool, self._clouds, self._clock)
-            ),
-            "/metrics/cloud": lambda: Answer(
-                200, metrics_text(self._clouds), b"text/plain; version=0.0.4; charset=utf-8"
-            ),
+            **(self._first() if options.generation == Generation.FIRST else self._current()),
         }
 
     def opened(self, connection: Connection) -> None:
@@ -143,6 +136,30 @@ class Router:
             "leaked_bytes": self._effects.memory.leaked_bytes,
             "leaked_fds": self._effects.fds.leaked_fds,
         }
+
+    def _first(self) -> dict[str, Callable[[], Answer]]:
+        nodes = self._pool.nodes
+        return {
+            "/api/nodes": lambda: json_answer(200, [node.api_document() for node in nodes]),
+            "/api/dashboard/nodes": lambda: json_answer(200, [node.dashboard_document() for node in nodes]),
+            "/api/dashboard/overview": lambda: json_answer(
+                200, overview_document(self._pool, self._clouds, self._clock)
+            ),
+            "/metrics/cloud": self._cloud_metrics,
+        }
+
+    def _current(self) -> dict[str, Callable[[], Answer]]:
+        def overview() -> NoReturn:
+            raise RefusedError(error_answer(401, "the overview is for a session of the dashboard (JWT)"))
+
+        return {
+            "/api/endpoints": lambda: json_answer(200, endpoints_document(self._pool)),
+            "/api/dashboard/overview": overview,
+            "/api/metrics/cloud": self._cloud_metrics,
+        }
+
+    def _cloud_metrics(self) -> Answer:
+        return Answer(200, metrics_text(self._clouds), b"text/plain; version=0.0.4; charset=utf-8")
 
     def _infer(self, kind: Kind, request: Request, connection: Connection) -> None:
         self._truth.requests += 1
@@ -194,11 +211,11 @@ class Router:
         if document is None:
             return error_answer(404, f"{path}: there is no such endpoint")
         try:
-            if path.startswith("/v1/"):
+            if path.startswith(GUARDED):
                 self._authorize(request)
+            return document() if request.method in (b"GET", b"HEAD") else not_allowed("GET, HEAD")
         except RefusedError as refused:
             return refused.answer
-        return document() if request.method in (b"GET", b"HEAD") else not_allowed("GET, HEAD")
 
     def _models_document(self) -> dict[str, Any]:
         created = int(self._started_at)

@@ -108,7 +108,8 @@ HOST_TCP_LISTEN_DROPS = "rate(node_netstat_TcpExt_ListenDrops[$__rate_interval])
 # --- alerts and the measurement itself
 # ALERTS_FOR_STATE is the time since which an alert's condition holds, in seconds; Grafana's dates are in ms.
 FIRING_ALERTS_SINCE = 'ALERTS_FOR_STATE * 1000 and ignoring (alertstate) ALERTS{alertstate="firing"}'
-TARGET_UP = "up"
+# Many routers have no metrics of their own, so that target may be down for ever; router_up says how it is.
+TARGET_UP = 'up{job!="router"}'
 COLLECTOR_SUCCESS = "min by (collector) (exporter_collector_success)"
 SCRAPE_DURATION = "scrape_duration_seconds"
 COLLECTOR_DURATION = "max by (collector) (exporter_collector_duration_seconds)"

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from accuracy import EXPLANATION, FULL_SPEED_SECONDS, RUNS, STEADY_SECONDS, accuracy_rows, measure_percentiles
 from failure import BenchError
+from gpu_cost import gpu_rows, measure_gpu_scrapes
 from live_run import LiveLoad
 from memory_run import memory_rows, run_memory, run_scraped
 from nginx_target import nginx_target
@@ -25,7 +26,7 @@ from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack import HOST, Ports, free_ports
 
-PARTS = ("throughput", "accuracy", "scrape", "observer", "parsers", "memory")
+PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "memory")
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 STEADY_PAIRS = 3
@@ -74,6 +75,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     accuracy    the live p50, p95, p99 and wrk's own, of the same runs: at the simulated router (median 20 ms,
                 p99 60 ms) and at nginx at full speed
     scrape      CPU and time of a scrape (host, four processes, router) and those of node_exporter's, in turns
+    gpu         time of a scrape with eight GPUs (the NVML stub) and sixteen processes on them
     observer    throughput and p99 of the simulated router, scraped every second and not, in turns
     parsers     CPU of the hand tools on 10,000 rows
     memory      the exporter's memory over minutes: under full-speed load, and scraped every second
@@ -111,6 +113,9 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 _say("scrape: 200 of each exporter, in turns")
                 with _idle_exporters(load, target, folder) as (exporters, _):
                     rows += scrape_rows(*measure_scrapes(exporters), "host, 4 processes, router")
+            if "gpu" in chosen:
+                _say("gpu: 200 scrapes")
+                rows += gpu_rows(measure_gpu_scrapes(folder))
             if "observer" in chosen:
                 _say(f"observer: {OBSERVED_ROUNDS} rounds of three runs of {OBSERVED_SECONDS} s")
                 rows += _observer(load, target, folder)

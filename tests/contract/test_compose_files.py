@@ -14,15 +14,19 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "compose"
 DOCUMENT: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
+# A node's agent has a file of its own, and the same promises.
+AGENT: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.agent.yaml").read_text(encoding="utf-8"))
+EVERY_SERVICE: dict[str, dict[str, Any]] = {**SERVICES, **AGENT["services"]}
 DOCKERFILE = (COMPOSE / "exporter.Dockerfile").read_text(encoding="utf-8")
 
-every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+every_service = pytest.mark.parametrize("service", EVERY_SERVICE.values(), ids=EVERY_SERVICE)
 
 # What a service is let off, each with its reason beside it in the file; nothing else may be.
-CAPABILITIES_ADDED = {"exporter": {"DAC_READ_SEARCH", "SYS_PTRACE"}}
-ROOT_ALLOWED = {"exporter", "grafana-password"}
+CAPABILITIES_ADDED = {name: {"DAC_READ_SEARCH", "SYS_PTRACE"} for name in ("exporter", "agent")}
+ROOT_ALLOWED = {"exporter", "agent", "grafana-password"}
 PUBLISHED = {
     "exporter": {"9877", "9878/udp"},
+    "agent": {"9877"},
     "prometheus": {"9090"},
     "alertmanager": {"9093"},
     "grafana": {"3000"},
@@ -35,8 +39,9 @@ def runs_once(service: dict[str, Any]) -> bool:
 
 
 def sources(service: dict[str, Any]) -> list[str]:
-    """The left sides of its mounts: paths of the checkout, or names of volumes."""
-    return [volume.split(":")[0] for volume in service.get("volumes", [])]
+    """The left sides of its mounts: paths of the checkout, or names of volumes; of a setting its default."""
+    defaults = [re.sub(r"\$\{[A-Z_]+:-([^}]+)\}", r"\1", volume) for volume in service.get("volumes", [])]
+    return [volume.split(":")[0] for volume in defaults]
 
 
 def compose_command() -> list[str] | None:
@@ -93,7 +98,7 @@ def test_a_service_that_stays_has_a_healthcheck(service: dict[str, Any]) -> None
 
 @every_service
 def test_every_service_is_hardened(service: dict[str, Any]) -> None:
-    name = next(name for name, other in SERVICES.items() if other is service)
+    name = next(name for name, other in EVERY_SERVICE.items() if other is service)
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
     assert service["read_only"] is True
@@ -118,7 +123,7 @@ def test_every_service_has_limits(service: dict[str, Any]) -> None:
 def test_ports_are_those_of_the_contract_and_on_loopback_unless_told_otherwise(
     service: dict[str, Any],
 ) -> None:
-    name = next(name for name, other in SERVICES.items() if other is service)
+    name = next(name for name, other in EVERY_SERVICE.items() if other is service)
     published = set()
     for port in service.get("ports", []):
         found = re.fullmatch(r"\$\{BIND_ADDRESS:-127\.0\.0\.1\}:\$\{[A-Z]+_PORT:-(\d+)\}:(\d+)(/udp)?", port)
@@ -159,8 +164,23 @@ def test_targets_in_compose_are_services_and_ports_of_the_stack() -> None:
     for path in sorted((COMPOSE / "targets").glob("*.yml")):
         for group in yaml.safe_load(path.read_text(encoding="utf-8")):
             for target in group["targets"]:
+                if path.stem == "router":
+                    continue
                 host, port = target.split(":")
                 assert port in PUBLISHED[host], f"{path.name}: {target}"
+
+
+def test_the_router_of_this_host_and_the_simulated_one_can_be_reached_for_their_own_metrics() -> None:
+    (group,) = yaml.safe_load((COMPOSE / "targets" / "router.yml").read_text(encoding="utf-8"))
+    assert group == {"targets": ["host.docker.internal:8080", "simulator:8080"]}
+    assert SERVICES["prometheus"]["extra_hosts"] == ["host.docker.internal:host-gateway"]
+    assert SERVICES["simulator"]["command"][-2:] == ["--port", "8080"]
+
+
+def test_prometheus_finds_every_secret_that_its_configuration_names() -> None:
+    mounts = dict(zip(sources(SERVICES["prometheus"]), SERVICES["prometheus"]["volumes"], strict=True))
+    assert mounts["../prometheus/secrets"].endswith(":/etc/prometheus/secrets:ro")
+    assert mounts["../prometheus/prometheus.yml"].endswith(":/etc/prometheus/prometheus.yml:ro")
 
 
 def test_prometheus_is_told_how_long_and_how_much_to_keep() -> None:
@@ -231,6 +251,29 @@ def test_the_exporter_starts_with_what_is_to_be_watched(tmp_path: Path) -> None:
     assert started(DEMO="yes", SOAK_CONFIG="/etc/soak/mine.yaml") == f"{plain} --config /etc/soak/mine.yaml"
 
 
+def test_an_agent_takes_no_runs_and_asks_for_a_password_where_it_is_given_one(tmp_path: Path) -> None:
+    agent = AGENT["services"]["agent"]
+    (script,) = agent["command"]
+    fake = tmp_path / "soak"
+    fake.write_text('#!/bin/sh\nprintf "%s|" "$@"\n', encoding="utf-8")
+    fake.chmod(0o755)
+
+    def started() -> list[str]:
+        command = [*agent["entrypoint"], script.replace("$$", "$").replace("/etc/soak/web.yml", str(web))]
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split("|")[:-1]
+
+    web = tmp_path / "web.yml"
+    plain = ["exporter", "--config", "/etc/soak/agent.yaml", "--web.listen-address", "0.0.0.0:9877"]
+    plain += ["--ingest.listen-address", ""]
+    assert started() == plain
+    web.touch()
+    assert started() == [*plain, "--web.config.file", str(web)]
+    assert sources(agent) == ["../scripts/agent"]
+    assert agent["pid"] == "host"
+
+
 def test_the_demo_configuration_is_one_that_the_exporter_takes() -> None:
     from exporter.config import load_config
 
@@ -267,15 +310,19 @@ def test_what_the_image_copies_is_in_the_checkout_and_sent_to_the_build() -> Non
         assert f"!{name}" in ignored, f"{name}: kept out by .dockerignore"
 
 
-@pytest.mark.parametrize("profile", [[], ["--profile", "demo"]], ids=["plain", "demo"])
-def test_compose_itself_takes_the_files(profile: list[str]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--profile", "demo"], ["-f", "compose/compose.agent.yaml"]],
+    ids=["plain", "demo", "agent"],
+)
+def test_compose_itself_takes_the_files(options: list[str]) -> None:
     command = compose_command()
     if command is None:
         pytest.skip("no Compose v2 on this machine (`docker compose version` or `docker-compose version`)")
     # Only what the command needs: settings of this machine's environment are not under test.
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     done = subprocess.run(
-        [*command, *profile, "config", "-q"],
+        [*command, *options, "config", "-q"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -157,9 +158,18 @@ def test_an_exporter_killed_in_mid_run_costs_prometheus_nothing_but_a_gap(
 
 def test_every_target_of_prometheus_is_up(prometheus: PrometheusApi) -> None:
     wait_for(
-        "three jobs up",
+        "four jobs up",
         lambda: (
             {s.label("job") for s in prometheus.query("up == 1")}
-            == {"exporter", "prometheus", "alertmanager"}
+            == {"exporter", "router", "prometheus", "alertmanager"}
         ),
     )
+
+
+def test_the_routers_own_metrics_are_in_prometheus(whole: NativeStack, prometheus: PrometheusApi) -> None:
+    text = requests.get(whole.ports.url("router") + "/metrics/cloud", timeout=5).text
+    providers = set(re.findall(r'^cloud_requests_total\{provider="(\w+)"', text, re.MULTILINE))
+    assert providers == {"openai", "google", "anthropic"}
+    found = wait_for("cloud_requests_total", lambda: prometheus.query("cloud_requests_total"))
+    assert {s.label("provider") for s in found} == providers
+    assert {s.label("job") for s in found} == {"router"}

@@ -16,47 +16,20 @@ from exporter.clock import SystemClock
 from exporter.collectors import host_files
 from exporter.collectors.cpu_times import CpuTimes
 from exporter.collectors.node import NodeCollector
+from exporter.collectors.shown_devices import MOST_DEVICES
 
 NODE_EXPORTER = shutil.which("prometheus-node-exporter")
 
 SINCE_1_6 = {"node_netstat_TcpExt_TCPOFOQueue", "node_netstat_TcpExt_TCPRcvQDrop"}
 """What later releases have and Debian's 1.5 has not."""
 
-PROC = {
-    "stat": "cpu  30 0 30 300 3 0 3 0 0 0\n"
-    "cpu0 10 1 20 100 1 0 2 3 0 0\ncpu1 20 0 10 200 2 0 1 0 0 0\n"
-    "intr 900 1 2 3\nctxt 1234\nbtime 1700000000\nprocesses 77\nprocs_running 2\n"
-    "procs_blocked 1\nsoftirq 5 1 4\n",
-    "meminfo": "MemTotal:     1000 kB\nActive(anon):   10 kB\nHugePages_Total:     4\nCommitted_AS: 5 kB\n",
-    "loadavg": "0.50 1.25 2.00 1/94 4711\n",
-    "vmstat": "nr_free_pages 6101956\npswpin 3\npswpout 4\noom_kill 1\npgmajfault 9\nnuma_hit 5\n",
-    "diskstats": "   7  0 loop0 1 0 8 0 0 0 0 0 0 0 0 0 0 0 0\n"
-    " 259  0 nvme0n1 100 5 2000 1500 50 6 4000 2500 3 700 4100 0 0 0 0 0 0\n"
-    " 259  1 nvme0n1p1 100 5 2000 1500 50 6 4000 2500 3 700 4100 0 0 0 0 0 0\n",
-    "sys/fs/file-nr": "476\t0\t2466177\n",
-    "sys/kernel/domainname": "(none)\n",
-    "mounts": "proc /proc proc rw 0 0\n/dev/sda1 /no\\040such\\040place ext4 ro,relatime 0 0\n"
-    "overlay / overlay rw 0 0\n/dev/sda1 /no\\040such\\040place ext4 rw 0 0\n",
-    "1/net/dev": "Inter-|   Receive\n face |bytes\n"
-    "    lo: 11 2 3 4 0 0 0 0 15 6 7 8 0 0 0 0\n  eth0:100 20 30 40 0 0 0 0 500 60 70 80 0 0 0 0\n",
-    "1/net/snmp": "Ip: Forwarding DefaultTTL\nIp: 1 64\n"
-    "Tcp: CurrEstab RetransSegs InErrs OutRsts\nTcp: 7 42 1 516\n",
-    "1/net/netstat": "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPTimeouts DelayedACKs\n"
-    "TcpExt: 0 3 4 5 6\n",
-    "1/net/sockstat": "sockets: used 18\nTCP: inuse 2 orphan 1 tw 3 alloc 4 mem 5\nUDP: inuse 0 mem 0\n",
-    "pressure/cpu": "some avg10=1.22 avg60=1.58 avg300=8.61 total=76849138\n",
-    "pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=2000000\n"
-    "full avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\n",
-}
+PROC = Path(__file__).parents[1] / "fixtures/proc"
 
 
 @pytest.fixture
 def proc_root(tmp_path: Path) -> Path:
-    for name, text in PROC.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return tmp_path
+    """The recorded /proc, to be changed."""
+    return shutil.copytree(PROC, tmp_path / "proc", symlinks=True)
 
 
 def exposition(collector: NodeCollector) -> str:
@@ -91,9 +64,9 @@ def test_a_recorded_proc_gives_node_exporters_series(proc_root: Path) -> None:
         "node_intr_total": 900,
         "node_procs_running": 2,
         "node_procs_blocked": 1,
-        "node_memory_MemTotal_bytes": 1_024_000,
-        "node_memory_Active_anon_bytes": 10_240,
-        "node_memory_Committed_AS_bytes": 5_120,
+        "node_memory_MemTotal_bytes": 16_777_216_000,
+        "node_memory_Active_anon_bytes": 2_621_440_000,
+        "node_memory_Committed_AS_bytes": 7_340_032_000,
         "node_memory_HugePages_Total": 4,
         "node_load1": 0.5,
         "node_load5": 1.25,
@@ -129,22 +102,35 @@ def test_a_recorded_proc_gives_node_exporters_series(proc_root: Path) -> None:
         "node_sockstat_TCP_mem_bytes": 5 * resource.getpagesize(),
         "node_pressure_cpu_waiting_seconds_total": 76.849138,
         "node_pressure_memory_stalled_seconds_total": 1.0,
+        "node_pressure_io_waiting_seconds_total": 3.5,
+        **{
+            f'exporter_host_devices_not_shown{{kind="{kind}"': 0
+            for kind in ("disk", "filesystem", "interface")
+        },
     }
     assert {series: found.get(series) for series in expected} == pytest.approx(expected)
-    assert not [
-        series for series in found if "loop0" in series or "nvme0n1p1" in series or "overlay" in series
-    ]
+    assert not [series for series in found if re.search(r"loop0|disk.*nvme0n1p1|overlay", series)]
     assert not [
         series
         for series in found
-        if series.startswith(("node_pressure_io", "node_vmstat_nr", "node_vmstat_numa"))
+        if series.startswith(("node_pressure_cpu_stalled", "node_vmstat_nr", "node_vmstat_numa"))
     ]
-    assert not [series for series in found if series.startswith("node_filesystem_avail_bytes")]
+    assert not [
+        series for series in found if "node_filesystem_avail_bytes" in series and "no such place" in series
+    ]
     assert "node_netstat_TcpExt_DelayedACKs" not in found
 
 
 def test_what_a_kernel_does_not_have_is_absent_and_no_error(proc_root: Path) -> None:
-    for name in ("vmstat", "diskstats", "mounts", "sys/fs/file-nr", "pressure/cpu", "1/net/sockstat"):
+    for name in (
+        "vmstat",
+        "diskstats",
+        "mounts",
+        "sys/fs/file-nr",
+        "pressure/cpu",
+        "1/net/sockstat",
+        "1/net/sockstat6",
+    ):
         (proc_root / name).unlink()
     found = values(exposition(NodeCollector(SystemClock(), proc_root)))
     assert found["node_load1"] == 0.5
@@ -167,6 +153,7 @@ def test_a_proc_without_memory_figures_is_an_error(proc_root: Path) -> None:
 
 
 def test_the_network_is_the_exporters_own_where_that_of_process_1_is_hidden(proc_root: Path) -> None:
+    (proc_root / "net").unlink()
     (proc_root / "1/net").rename(proc_root / "net")
     assert values(exposition(NodeCollector(SystemClock(), proc_root)))["node_netstat_Tcp_CurrEstab"] == 7
 
@@ -242,6 +229,12 @@ def differences(
     our_types: dict[str, str],
     their_types: dict[str, str],
 ) -> dict[str, object]:
+    # How many devices are left out is of this exporter's own.
+    our_types = {name: kind for name, kind in our_types.items() if name.startswith("node_")}
+    before, after = (
+        {series: value for series, value in scraped.items() if series.startswith("node_")}
+        for scraped in (before, after)
+    )
     shared_types = our_types.keys() & their_types.keys()
     assert len(shared_types) > 120
     problems: dict[str, object] = {
@@ -267,3 +260,17 @@ def differences(
         if not low - slack - 1e-6 * high <= theirs[series] <= high + slack + 1e-6 * high:
             problems[series] = (low, theirs[series], high)
     return problems
+
+
+def test_of_a_host_with_thousands_of_interfaces_the_first_are_shown_and_the_rest_counted(
+    proc_root: Path,
+) -> None:
+    table = proc_root / "1/net/dev"
+    pairs = "".join(f"veth{number:05x}: {' '.join(['1'] * 16)}\n" for number in range(3000))
+    table.write_text(table.read_text(encoding="utf-8") + pairs, encoding="utf-8")
+    found = values(exposition(NodeCollector(SystemClock(), proc_root)))
+    shown = [series for series in found if series.startswith("node_network_receive_bytes_total")]
+    assert len(shown) == MOST_DEVICES
+    assert {f'node_network_receive_bytes_total{{device="{own}"' for own in ("lo", "eth0")} < set(shown)
+    assert found['exporter_host_devices_not_shown{kind="interface"'] == 3002 - MOST_DEVICES
+    assert found['exporter_host_devices_not_shown{kind="disk"'] == 0

@@ -1,13 +1,16 @@
 """exporter.collectors.process on a recorded /proc, where a test decides what every process does."""
 
+import ast
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import exporter
 from exporter.collectors.process import ProcessCollector
 from exporter.collectors.procfs import ProcFs
+from exporter.collectors.watched_pids import WatchedPids
 from exporter.config import Match, Role, WatchedProcess
 
 TICKS = 100
@@ -489,3 +492,99 @@ def test_several_processes_each_have_their_series(proc: FakeProc) -> None:
         "the-c": 0,
     }
     assert len(families["observed_process_threads"].samples) == 2
+
+
+def test_the_process_ids_of_each_tree_are_told_at_every_scrape(proc: FakeProc) -> None:
+    proc.process(10, comm="a")
+    proc.process(11, parent=10, comm="child")
+    proc.process(20, comm="b", start=700)
+    watched = [WatchedProcess(name=f"the-{name}", role=Role.NODE, match=Match(name=name)) for name in "abc"]
+    pids = WatchedPids()
+    collector = ProcessCollector(watched, proc.root, watched_pids=pids)
+    collector.collect()
+    assert pids.trees() == {"the-a": {10, 11}, "the-b": {20}}
+    proc.end(20)
+    collector.collect()
+    assert pids.trees() == {"the-a": {10, 11}}
+
+
+def test_whenever_a_process_vanishes_what_is_shown_is_absent_or_right_and_never_zero(
+    proc: FakeProc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for inode, state in ((71, "0A"), (72, "01"), (73, "08")):
+        proc.socket(8080, state, inode)
+
+    def start(pid: int) -> None:
+        proc.process(
+            pid,
+            ticks=(100, 50, 20, 10),
+            faults=(7, 3, 2, 1),
+            io=(1000, 2000),
+            sockets=(71, 72, 73),
+            switches=(5, 6),
+            threads=2,
+        )
+
+    left = 0
+
+    def end_at_the_last(method: str) -> None:
+        real = getattr(ProcFs, method)
+
+        def access(self: ProcFs, path: str) -> object:
+            nonlocal left
+            if path.startswith("10/"):
+                left -= 1
+                if left == 0:
+                    proc.end(10)
+            return real(self, path)
+
+        monkeypatch.setattr(ProcFs, method, access)
+
+    for method in ("read", "link", "names", "inode"):
+        end_at_the_last(method)
+    start(10)
+    whole = scrape(watch(proc, port=8080))
+    accesses = -left
+    assert accesses > 15
+    outcomes = set()
+    for number in range(1, accesses + 1):
+        start(10)
+        collector = watch(proc, port=8080)
+        left = number
+        found = scrape(collector)
+        outcomes.add(found["up"])
+        assert found == ABSENT or found.items() <= whole.items(), number
+        assert scrape(collector) == ABSENT
+        left = 0
+        start(20)
+        assert scrape(collector)["restarts_total"] == found["up"]
+        proc.end(20)
+    assert outcomes == {0, 1}
+
+
+def test_a_process_whose_smaps_cannot_be_opened_is_read_in_full(proc: FakeProc) -> None:
+    proc.process(10)
+    whole = scrape(watch(proc, name="router"))
+    for name in ("smaps", "smaps_rollup", "task/10/smaps"):
+        (proc.root / "10" / name).mkdir()  # opening it to read is an error
+    assert scrape(watch(proc, name="router")) == whole
+
+
+def test_nothing_in_the_source_reads_smaps() -> None:
+    """Neither by its name nor through psutil, which reads it for memory_full_info and memory_maps."""
+    problems = []
+    for path in sorted(Path(exporter.__file__).parent.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        spoken = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in spoken else None
+            used = node.attr if isinstance(node, ast.Attribute) else None
+            if used in ("memory_full_info", "memory_maps", "memory_footprint") or "smaps" in str(text):
+                problems.append(f"{path}:{node.lineno}")
+    assert problems == []

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.collectors import dashboard
-from exporter.collectors.router import RouterCollector
+from exporter.collectors.router import NODE_SOURCES, RouterCollector
 from exporter.errors import ConfigurationError
 
 TIMEOUT = 5.0
@@ -110,21 +110,33 @@ def samples(collector: RouterCollector) -> dict[str, float]:
     }
 
 
-def without_duration(found: dict[str, float]) -> dict[str, float]:
-    duration = found.pop("router_probe_duration_seconds{probe=models}")
-    assert 0 < duration < 3 * TIMEOUT
-    return found
+def without_duration(found: dict[str, float], *probes: str) -> dict[str, float]:
+    """The rest of what was found, once exactly these probes and that of the models have a duration."""
+    durations = {key: value for key, value in found.items() if key.startswith("router_probe_duration")}
+    assert durations.keys() == {
+        f"router_probe_duration_seconds{{probe={probe}}}" for probe in ("models", *probes)
+    }
+    assert all(0 < duration < 3 * TIMEOUT for duration in durations.values())
+    return {key: value for key, value in found.items() if key not in durations}
+
+
+def statuses(**counts: int) -> dict[str, int]:
+    return {**dict.fromkeys(dashboard.NODE_STATUSES, 0), **counts}
 
 
 def test_a_first_generation_router_gives_every_series(router: Router) -> None:
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", OVERVIEW)
-    assert without_duration(scrape(router.url + "/")) == {
+    assert without_duration(scrape(router.url + "/"), "nodes") == {
         "router_up{}": 1,
         "router_models{}": 2,
         "router_nodes{status=online}": 1,
         "router_nodes{status=offline}": 1,
-        "router_nodes{status=other}": 1,
+        "router_nodes{status=pending}": 1,
+        "router_nodes{status=registering}": 0,
+        "router_nodes{status=error}": 0,
+        "router_nodes{status=other}": 0,
+        "router_nodes_not_shown{}": 0,
         "router_node_up{node=gpu-1}": 1,
         "router_node_up{node=gpu-2}": 0,
         "router_node_up{node=gpu-3}": 0,
@@ -179,19 +191,23 @@ def test_any_status_below_500_is_a_router_that_is_up(router: Router, status: int
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<!doctype html>", b"[]", b"null", b'{"data": 3}', b'{"data"', b"[" * 100_000, b"\xff\xfe\xfd"],
-    ids=["empty", "html", "a list", "null", "wrong type", "cut off", "too deep", "not utf-8"],
+    [b"", b"<!doctype html>", b"{}", b"null", b'{"data": 3}', b'{"data"', b"[" * 100_000, b"\xff\xfe\xfd"],
+    ids=["empty", "html", "an empty object", "null", "wrong type", "cut off", "too deep", "not utf-8"],
 )
 def test_json_that_cannot_be_used_leaves_its_series_out(router: Router, body: bytes) -> None:
     router.answers["/v1/models"] = router.answers["/api/dashboard/overview"] = (200, body, {})
-    assert without_duration(scrape(router.url)).keys() <= {"router_up{}"}
+    assert without_duration(scrape(router.url)) == {"router_up{}": 1}
 
 
 def test_a_body_beyond_4_mib_is_not_used(router: Router) -> None:
     padding = "x" * (4 * 1024 * 1024)
     router.give("/v1/models", {**MODELS, "padding": padding})
     router.give("/api/dashboard/overview", {**OVERVIEW, "padding": padding})
-    assert without_duration(scrape(router.url)) == {"router_up{}": 1}
+    router.give("/api/nodes", OVERVIEW["nodes"])
+    found = without_duration(scrape(router.url), "nodes")
+    assert "router_models{}" not in found
+    assert "router_requests_total{outcome=success}" not in found
+    assert found["router_nodes{status=online}"] == 1  # from the list that is not too large
 
 
 def test_an_endless_body_is_read_no_further_than_the_limit(router: Router) -> None:
@@ -263,25 +279,122 @@ def test_a_dashboard_that_fails_is_asked_again_at_the_next_scrape(router: Router
     assert samples(collector)["router_nodes{status=online}"] == 1
 
 
-def test_the_api_key_goes_to_the_api_and_not_to_the_open_dashboard(router: Router) -> None:
+def test_a_current_router_is_asked_for_its_endpoints_with_the_api_key(router: Router) -> None:
     router.give("/v1/models", MODELS)
+    router.give("/api/dashboard/overview", {"error": "a session is required"}, 401)
     router.give(
-        "/api/endpoints", {"endpoints": [{"name": "box", "status": "online", "successful_requests": 5}]}
+        "/api/endpoints",
+        {
+            "endpoints": [
+                {"name": "box", "status": "online", "successful_requests": 5, "failed_requests": 0},
+                {"name": "new", "status": "pending", "successful_requests": 0, "failed_requests": 0},
+                {"name": "bad", "status": "error", "successful_requests": 1, "failed_requests": 9},
+            ],
+            "total": 3,
+        },
     )
-    found = scrape(router.url, api_key="sk_secret")
+    found = without_duration(scrape(router.url, api_key="sk_secret"), "nodes")
     assert router.asked == [
         ("/v1/models", "Bearer sk_secret"),
-        ("/api/dashboard/overview", None),
+        ("/api/dashboard/overview", "Bearer sk_secret"),
         ("/api/endpoints", "Bearer sk_secret"),
     ]
-    assert found["router_node_up{node=box}"] == 1
-    assert found["router_node_requests_total{node=box,outcome=success}"] == 5
-    assert "router_active_requests{}" not in found
+    # The endpoints' sums are not the router's totals: those are absent.
+    assert found == {
+        "router_up{}": 1,
+        "router_models{}": 2,
+        **{f"router_nodes{{status={name}}}": 0 for name in ("offline", "registering", "other")},
+        **{f"router_nodes{{status={name}}}": 1 for name in ("online", "pending", "error")},
+        "router_nodes_not_shown{}": 0,
+        "router_node_up{node=box}": 1,
+        "router_node_up{node=new}": 0,
+        "router_node_up{node=bad}": 0,
+        "router_node_requests_total{node=box,outcome=success}": 5,
+        "router_node_requests_total{node=box,outcome=failure}": 0,
+        "router_node_requests_total{node=new,outcome=success}": 0,
+        "router_node_requests_total{node=new,outcome=failure}": 0,
+        "router_node_requests_total{node=bad,outcome=success}": 1,
+        "router_node_requests_total{node=bad,outcome=failure}": 9,
+    }
 
 
-def test_without_an_api_key_none_is_sent_and_the_endpoints_are_not_asked(router: Router) -> None:
+def test_the_overview_of_a_current_router_has_tokens_and_the_queue(router: Router) -> None:
+    stats = {
+        "total_active_requests": 4,
+        "queued_requests": 2,
+        "successful_requests": 90,
+        "failed_requests": 1,
+        "total_input_tokens": 5000,
+        "total_output_tokens": 7000,
+    }
+    router.give("/api/dashboard/overview", {"endpoints": [], "stats": stats})
+    found = without_duration(scrape(router.url, api_key="a.json.token"), "nodes")
+    totals = {key: value for key, value in found.items() if not key.startswith("router_nodes")}
+    assert totals == {
+        "router_up{}": 1,
+        "router_active_requests{}": 4,
+        "router_queued_requests{}": 2,
+        "router_requests_total{outcome=success}": 90,
+        "router_requests_total{outcome=failure}": 1,
+        "router_tokens_total{direction=input}": 5000,
+        "router_tokens_total{direction=output}": 7000,
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/dashboard/nodes", "/api/nodes"])
+def test_a_first_generation_router_without_an_overview_still_lists_its_nodes(
+    router: Router, path: str
+) -> None:
+    router.give(path, [{"machine_name": "a", "status": "online"}, {"machine_name": "b", "status": "offline"}])
+    collector = RouterCollector(router.url, TIMEOUT, SystemClock())
+    found = without_duration(samples(collector), "nodes")
+    assert (found["router_node_up{node=a}"], found["router_node_up{node=b}"]) == (1, 0)
+    assert "router_requests_total{outcome=success}" not in found
+    router.asked.clear()
+    samples(collector)
+    assert [asked for asked, _ in router.asked] == ["/v1/models", path]
+
+
+def test_without_an_api_key_none_is_sent(router: Router) -> None:
     scrape(router.url)
-    assert router.asked == [("/v1/models", None), ("/api/dashboard/overview", None)]
+    assert router.asked == [("/v1/models", None), *((path, None) for path in NODE_SOURCES)]
+
+
+def test_a_router_that_becomes_another_generation_is_looked_at_anew(router: Router) -> None:
+    router.give("/api/dashboard/overview", OVERVIEW)
+    collector = RouterCollector(router.url, TIMEOUT, SystemClock(), "sk_secret")
+    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+    router.give("/api/dashboard/overview", {}, 401)
+    router.give("/api/endpoints", {"endpoints": [{"name": "box", "status": "online"}]})
+    assert without_duration(samples(collector)) == {"router_up{}": 1}
+    assert samples(collector)["router_node_up{node=box}"] == 1
+
+
+def test_a_page_that_is_given_for_every_path_is_no_list_of_nodes(router: Router) -> None:
+    for path in ("/v1/models", *NODE_SOURCES):
+        router.answers[path] = (200, b"<!doctype html><title>Chat</title>", {})
+    collector = RouterCollector(router.url, TIMEOUT, SystemClock())
+    for _ in range(2):
+        assert without_duration(samples(collector)) == {"router_up{}": 1}
+    assert [path for path, _ in router.asked] == ["/v1/models", *NODE_SOURCES, "/v1/models"]
+
+
+def test_a_page_that_a_proxy_gives_in_place_of_known_nodes_costs_that_scrape_alone(router: Router) -> None:
+    router.give("/api/dashboard/overview", OVERVIEW)
+    collector = RouterCollector(router.url, TIMEOUT, SystemClock())
+    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+    router.answers["/api/dashboard/overview"] = (200, b"<!doctype html>", {})
+    assert without_duration(samples(collector), "nodes") == {"router_up{}": 1}
+    router.give("/api/dashboard/overview", OVERVIEW)
+    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+
+
+def test_models_that_need_a_key_are_a_router_that_is_up_and_its_nodes_are_asked(router: Router) -> None:
+    router.give("/v1/models", {"error": "no key"}, 401)
+    router.give("/api/dashboard/overview", OVERVIEW)
+    found = without_duration(scrape(router.url), "nodes")
+    assert (found["router_up{}"], found["router_node_up{node=gpu-1}"]) == (1, 1)
+    assert "router_models{}" not in found
 
 
 def test_an_api_key_that_no_header_can_carry_is_refused_without_being_shown() -> None:
@@ -308,15 +421,23 @@ def test_a_field_of_the_wrong_type_leaves_its_series_out(wrong: Any) -> None:
         }
     )
     assert overview == dashboard.Overview(
-        statuses={"online": 1, "offline": 0, "other": 0},
+        statuses=statuses(online=1),
         nodes={"a": dashboard.NodeState(online=True, failures=4)},
         failures=6,
     )
 
 
-@pytest.mark.parametrize("document", [{"nodes": None, "stats": None}, {"nodes": {}, "stats": []}, {}])
-def test_an_overview_without_usable_parts_says_nothing(document: Any) -> None:
-    assert dashboard.parse_overview(document) == dashboard.Overview()
+@pytest.mark.parametrize(
+    "document", [{"nodes": None, "stats": None}, {"nodes": {}, "stats": []}, {}, None, 3, "nodes", {"a": []}]
+)
+def test_a_document_without_nodes_and_stats_is_no_overview(document: Any) -> None:
+    assert dashboard.parse_overview(document) is None
+
+
+def test_a_list_that_is_null_gives_way_to_the_other_generations() -> None:
+    overview = dashboard.parse_overview({"nodes": None, "endpoints": [{"name": "a", "status": "online"}]})
+    assert overview is not None
+    assert overview.nodes == {"a": dashboard.NodeState(online=True)}
 
 
 def test_a_node_without_name_or_status_counts_as_other_and_has_no_series() -> None:
@@ -324,8 +445,9 @@ def test_a_node_without_name_or_status_counts_as_other_and_has_no_series() -> No
         {"nodes": [{}, {"machine_name": None, "status": None}, 7, {"machine_name": "a"}]}
     )
     assert overview is not None
-    assert overview.statuses == {"online": 0, "offline": 0, "other": 3}
+    assert overview.statuses == statuses(other=3)
     assert overview.nodes == {"a": dashboard.NodeState()}
+    assert overview.unnamed == 2
 
 
 @pytest.mark.parametrize(
@@ -335,6 +457,10 @@ def test_a_node_without_name_or_status_counts_as_other_and_has_no_series() -> No
         ("x" * 100, "x" * 64),
         ("\ud800gpu", "gpu"),
         ("\x07", None),
+        ("\u202egpu\u202c", "gpu"),
+        ("x" * 2**20, "x" * 64),
+        ('a"b\\c', 'a"b\\c'),
+        ("   ", None),
         ("名前", "名前"),
         (5, None),
     ],
@@ -353,10 +479,12 @@ def test_entries_of_one_name_are_one_node() -> None:
     assert overview.nodes == {"a": dashboard.NodeState(online=True, successes=105)}
 
 
-def test_no_more_than_200_nodes_become_series() -> None:
-    overview = dashboard.parse_overview(
-        {"nodes": [{"machine_name": f"n{number:03}", "status": "online"} for number in range(250)]}
-    )
-    assert overview is not None
-    assert overview.statuses == {"online": 250, "offline": 0, "other": 0}
-    assert list(overview.nodes) == [f"n{number:03}" for number in range(200)]
+def test_no_more_than_200_nodes_become_series_and_all_are_counted(router: Router) -> None:
+    nodes = [{"machine_name": f"n{number:05}", "status": "online"} for number in range(10_000)]
+    router.give("/api/dashboard/overview", {"nodes": [*nodes, {"status": "offline"}]})
+    found = scrape(router.url)
+    assert found["router_nodes{status=online}"] == 10_000
+    assert found["router_nodes{status=offline}"] == 1
+    assert found["router_nodes_not_shown{}"] == 9_801
+    shown = [key for key in found if key.startswith("router_node_up")]
+    assert shown == [f"router_node_up{{node=n{number:05}}}" for number in range(200)]

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from exporter.clock import SystemClock
 from exporter.collectors import COLLECTORS, build_collectors
 from exporter.collectors.isolation import IsolatedCollectors
-from exporter.config import ExporterConfig, Match, Role, RouterApi, WatchedProcess
+from exporter.collectors.watched_pids import WatchedPids
+from exporter.config import ExporterConfig, GpuMode, Match, Role, RouterApi, WatchedProcess
 from exporter.errors import ConfigurationError
 
 ROUTER = WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=1))
@@ -22,15 +23,15 @@ def names(config: ExporterConfig) -> list[str]:
 
 def test_the_table_names_each_collector_as_it_names_itself() -> None:
     config = ExporterConfig(processes=(ROUTER,))
-    assert {name: build(config, SystemClock()).name for name, build in COLLECTORS.items()} == {
+    assert {name: build(config, SystemClock(), WatchedPids()).name for name, build in COLLECTORS.items()} == {
         name: name for name in COLLECTORS
     }
 
 
 def test_only_what_the_configuration_asks_for_is_built() -> None:
-    assert names(ExporterConfig(processes=(ROUTER,))) == ["process", "node", "router"]
-    assert names(ExporterConfig()) == ["node", "router"]
-    assert names(ExporterConfig(router=None, host=False)) == []
+    assert names(ExporterConfig(processes=(ROUTER,))) == ["process", "node", "router", "gpu"]
+    assert names(ExporterConfig()) == ["node", "router", "gpu"]
+    assert names(ExporterConfig(router=None, host=False, gpu=GpuMode.OFF)) == []
 
 
 def test_an_api_key_file_that_is_missing_is_told_at_the_start(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_an_api_key_file_that_is_missing_is_told_at_the_start(tmp_path: Path) ->
 
 
 def test_the_exposition_has_the_types_of_the_contract_and_each_family_once() -> None:
-    config = ExporterConfig(router=NOWHERE, processes=(ROUTER,))
+    config = ExporterConfig(router=NOWHERE, processes=(ROUTER,), gpu=GpuMode.OFF)
     registry = CollectorRegistry()
     registry.register(IsolatedCollectors(build_collectors(config, SystemClock()), 10, SystemClock()))
     lines = re.findall(r"^# TYPE (\S+) (\S+)$", generate_latest(registry).decode(), re.MULTILINE)
@@ -65,6 +66,7 @@ def test_the_exposition_has_the_types_of_the_contract_and_each_family_once() -> 
         "observed_process_restarts_total": "counter",
         "router_up": "gauge",
         "router_probe_duration_seconds": "gauge",
+        "exporter_host_devices_not_shown": "gauge",
         "exporter_collector_success": "gauge",
         "exporter_collector_duration_seconds": "gauge",
         "exporter_collector_last_success_timestamp_seconds": "gauge",

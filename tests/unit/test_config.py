@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from exporter.config import ExporterConfig, Role, default_config, load_config, read_secret
+from exporter.config import ExporterConfig, GpuMode, Role, default_config, load_config, read_secret
 from exporter.errors import ConfigurationError
 
 SECRET = "sk-very-secret"
@@ -34,6 +34,8 @@ def test_an_empty_file_is_the_default_router_and_this_host(tmp_path: Path, text:
     assert config.router is not None
     assert config.router.url == "http://127.0.0.1:8080"
     assert config.host is True
+    assert config.gpu is GpuMode.AUTO
+    assert (config.proc_root, config.host_root) == (Path("/proc"), Path("/"))
     assert config.processes == ()
 
 
@@ -43,6 +45,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         """
 router: {url: "https://router:8443", api_key_file: /run/key, timeout_seconds: 0.5}
 host: false
+proc_root: /host/proc
+host_root: /proc/1/root
+gpu: required
+gpu_max_age_seconds: 10
+gpu_retry_seconds: 30
 collector_deadline_seconds: 2
 processes:
   - {name: router, role: router, match: {port: 8443}}
@@ -56,6 +63,9 @@ processes:
     assert config.router.api_key_file == Path("/run/key")
     assert config.router.timeout_seconds == 0.5
     assert config.host is False
+    assert (config.proc_root, config.host_root) == (Path("/host/proc"), Path("/proc/1/root"))
+    assert config.gpu is GpuMode.REQUIRED
+    assert (config.gpu_max_age_seconds, config.gpu_retry_seconds) == (10.0, 30.0)
     assert config.collector_deadline_seconds == 2.0
     assert [(process.name, process.role) for process in config.processes] == [
         ("router", Role.ROUTER),
@@ -69,6 +79,11 @@ processes:
 
 def test_the_router_may_be_left_out(tmp_path: Path) -> None:
     assert config_of(tmp_path, "router: null").router is None
+
+
+@pytest.mark.parametrize("word", ["off", "no", "false", '"off"'])
+def test_gpus_are_switched_off_by_every_word_that_yaml_has_for_it(tmp_path: Path, word: str) -> None:
+    assert config_of(tmp_path, f"gpu: {word}").gpu is GpuMode.OFF
 
 
 def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
@@ -113,6 +128,13 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
             "processes: the name 'a' is used twice",
         ),
         ("host: perhaps", "host: Input should be a valid boolean, unable to interpret input"),
+        ("proc_root: host/proc", "proc_root: 'host/proc' is not an absolute path"),
+        ("host_root: host", "host_root: 'host' is not an absolute path"),
+        ("gpu: on", "gpu: give auto, required or off; on could be either of the first two"),
+        ("gpu: maybe", "gpu: Input should be 'auto', 'required' or 'off'"),
+        ("gpu: 0", "gpu: Input should be 'auto', 'required' or 'off'"),
+        ("gpu_max_age_seconds: 1", "gpu_max_age_seconds: Input should be greater than or equal to 2"),
+        ("gpu_retry_seconds: 0", "gpu_retry_seconds: Input should be greater than or equal to 1"),
         ("collector_deadline_seconds: 0", "collector_deadline_seconds: Input should be greater than 0"),
         ("collector_deadline_seconds: .nan", "collector_deadline_seconds: Input should be"),
         (

@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import math
 import platform
+import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,15 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from served_app import ServedApp
 
 from exporter import __version__
+from exporter.clock import SystemClock
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.errors import PortTakenError
 from exporter.events import Phase
-from exporter.exposition import MOST_BODY_BYTES, Exposition, bind_http
+from exporter.exposition import MOST_SCRAPES, Exposition, scrape_budget
 from exporter.ingest import Ingest
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import MOST_MODELS, MOST_RUNS, LiveRuns
+from exporter.web_server import bind_http
 
 HOSTILE = """<script>alert("1 & 2")</script>'"""
 
@@ -160,6 +165,11 @@ def test_known_messages_give_known_series(served: Served) -> None:
         expected[series("benchmark_request_duration_seconds_sum", status_class=name, **key)] = total
     for reason in ("connect", "read", "write", "timeout", "disconnect", "truncated", "in_band"):
         expected[series("benchmark_request_failures_total", reason=reason, **key)] = reason == "read"
+    for status in ("400", "401", "403", "404", "408", "413", "422", "429", "other"):
+        expected[series("benchmark_error_responses_total", status_class="4xx", status=status, **key)] = 0
+    for status in ("500", "502", "503", "504", "529", "other"):
+        name = series("benchmark_error_responses_total", status_class="5xx", status=status, **key)
+        expected[name] = status == "503"
     for quantile in ("0.5", "0.75", "0.9", "0.95", "0.99", "0.999"):
         name = series("benchmark_request_duration_quantile_seconds", quantile=quantile, **key)
         expected[name] = 100e-6 if quantile == "0.5" else 200e-6
@@ -256,7 +266,6 @@ def test_the_status_of_an_unknown_run_is_not_found(served: Served) -> None:
         pytest.param(announcement(planned_duration_seconds=float("inf")), 400, "planned_", id="infinite"),
         pytest.param(announcement(stall_after_seconds=-1), 400, "stall_after_seconds: ", id="negative"),
         pytest.param(announcement(run="f" * 16), 409, "the run in the path is not", id="another run"),
-        pytest.param(announcement(label="x" * MOST_BODY_BYTES), 413, "announcement too long", id="too long"),
     ],
 )
 def test_a_bad_announcement_is_refused_with_its_reason_and_leaves_nothing(
@@ -332,6 +341,112 @@ def test_a_telemetry_path_of_ones_own_is_served_and_linked(clock: FakeClock) -> 
         assert requests.get(server.url + "/own", timeout=10).status_code == 200
         assert requests.get(server.url + "/metrics", timeout=10).status_code == 404
         assert '<a href="/own">Metrics</a>' in requests.get(server.url, timeout=10).text
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("10", 9.5),
+        ("2", 1.5),
+        ("1", 0.75),
+        ("0.2", 0.15),
+        (None, math.inf),
+        ("", math.inf),
+        ("soon", math.inf),
+        ("0", math.inf),
+        ("-1", math.inf),
+        ("nan", math.inf),
+        ("inf", math.inf),
+    ],
+)
+def test_a_scrape_waits_for_collectors_a_little_less_than_its_timeout(
+    header: str | None, seconds: float
+) -> None:
+    assert scrape_budget(header) == pytest.approx(seconds)
+
+
+class Hung:
+    """A collector that answers when it is released, and says when it has been asked."""
+
+    name = "hung"
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.release = threading.Event()
+        self.calls = 0
+
+    def collect(self) -> list[Metric]:
+        self.calls += 1
+        self.asked.set()
+        self.release.wait(30)
+        return [GaugeMetricFamily("hung_value", "a value", 1)]
+
+
+@pytest.fixture
+def hung(server: ServedApp) -> Iterator[Hung]:
+    """An exporter with one good collector and one that hangs."""
+    collector, clock = Hung(), SystemClock()
+    runs = LiveRuns(clock)
+    collectors = IsolatedCollectors([Stub(), collector], 30.0, clock)
+    server.app = Exposition(runs, Ingest(runs.apply), collectors, None, clock, 9878).app
+    yield collector
+    collector.release.set()
+
+
+def in_background(url: str, headers: dict[str, str] | None = None) -> "Future[requests.Response]":
+    pool = ThreadPoolExecutor(max_workers=1)
+    answer = pool.submit(requests.get, url, headers=headers, timeout=30)
+    pool.shutdown(wait=False)
+    return answer
+
+
+def test_a_hanging_collector_costs_its_own_series_by_the_timeout_that_prometheus_gives(
+    server: ServedApp, hung: Hung
+) -> None:
+    patient = in_background(server.url + "/metrics")
+    assert hung.asked.wait(10)
+    timeout = {"X-Prometheus-Scrape-Timeout-Seconds": "0.4"}
+    hasty = requests.get(server.url + "/metrics", headers=timeout, timeout=20)
+    assert 'exporter_collector_success{collector="hung"} 0.0' in hasty.text
+    assert "stub_value 7.0" in hasty.text
+    assert "hung_value" not in hasty.text
+    # Both shared one collection, and who had more time has the whole of it.
+    hung.release.set()
+    assert "hung_value 1.0" in patient.result(20).text
+    assert hung.calls == 1
+
+
+def test_more_scrapes_than_the_most_are_sent_away_while_health_still_answers(
+    server: ServedApp, hung: Hung
+) -> None:
+    answers = [in_background(server.url + "/metrics") for _ in range(MOST_SCRAPES + 1)]
+    done, waiting = wait(answers, timeout=20, return_when=FIRST_COMPLETED)
+    (refused,) = (each.result() for each in done)
+    assert (refused.status_code, refused.text) == (503, "too many scrapes at a time\n")
+    assert refused.headers["Retry-After"] == "1"
+    assert requests.get(server.url + "/-/healthy", timeout=10).status_code == 200
+    hung.release.set()
+    assert [each.result(20).status_code for each in waiting] == [200] * MOST_SCRAPES
+    assert requests.get(server.url + "/metrics", timeout=10).status_code == 200
+
+
+def test_an_exporter_without_ingest_takes_no_runs_and_shows_none(clock: FakeClock) -> None:
+    own = Exposition(LiveRuns(clock), None, IsolatedCollectors([Stub()], 1.0, clock), None, clock, None)
+    with ServedApp(own.app) as server:
+        answer = requests.put(f"{server.url}/api/runs/{RUN}", json=announcement(), timeout=10)
+        assert answer.status_code == 409
+        assert "takes no runs" in answer.json()["error"]
+        text = requests.get(server.url + "/metrics", timeout=10).text
+        assert "stub_value 7.0" in text
+        assert "benchmark_run" not in text
+        assert "exporter_ingest" not in text
+        assert "It takes no runs" in requests.get(server.url, timeout=10).text
+
+
+def test_a_path_with_a_slash_too_many_is_not_found_rather_than_sent_elsewhere(served: Served) -> None:
+    answer = requests.get(served.url + "/metrics/", headers={"Host": "evil.example"}, timeout=10)
+    assert answer.status_code == 404
+    assert answer.history == []
 
 
 def test_a_taken_port_is_named_with_its_option() -> None:

@@ -415,6 +415,32 @@ def test_an_api_key_is_wanted_for_v1_and_nothing_else() -> None:
         assert simulator.truth()["inference_responses"] == {"200": 1, "401": 2}
 
 
+ENDPOINT_FIELDS = """id name base_url status endpoint_type latency_ms last_seen last_error error_count
+total_requests successful_requests failed_requests model_count
+"""
+
+
+def test_the_current_generation_has_endpoints_and_cloud_metrics_for_the_api_key_alone() -> None:
+    with running(api_key="sk_test", generation="current") as simulator:
+        right = {"Authorization": "Bearer sk_test"}
+        simulator.post(CHAT, headers=right)
+        simulator.begin("node_offline", node="node-2")
+        for path in ("/api/endpoints", "/api/metrics/cloud"):
+            assert simulator.get(path).status_code == 401
+            assert simulator.get(path, headers=right).status_code == 200
+        document = simulator.get("/api/endpoints", headers=right).json()
+        assert document["total"] == 2
+        assert [set(endpoint) for endpoint in document["endpoints"]] == [set(ENDPOINT_FIELDS.split())] * 2
+        assert [(one["name"], one["status"]) for one in document["endpoints"]] == [
+            ("node-1", "online"),
+            ("node-2", "offline"),
+        ]
+        assert [one["successful_requests"] for one in document["endpoints"]] == [1, 0]
+        assert simulator.get("/api/dashboard/overview", headers=right).status_code == 401
+        for path in ("/api/nodes", "/api/dashboard/nodes", "/metrics/cloud"):
+            assert simulator.get(path, headers=right).status_code == 404
+
+
 def cloud_samples(simulator: Simulator) -> dict[tuple[str, str, str], float]:
     families = text_string_to_metric_families(simulator.get("/metrics/cloud").text)
     return {

@@ -1,0 +1,81 @@
+"""What a scrape costs on a GPU host: eight GPUs of the NVML stub, sixteen watched processes on each."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from scrape_cost import ScrapeCost, measure_scrapes
+from service import Service, running, soak_command
+from table import Row
+
+from exporter.child import end_with_parent
+from exporter.stack import HOST, free_ports
+from tests.nvml_stub import NvmlStub, StubGpu, build_stub
+
+GPUS = 8
+PROCESSES = 16
+MOST_SECONDS = 0.015
+BYTES_A_PROCESS = 1 << 30
+
+
+@contextmanager
+def gpu_exporter(folder: Path) -> Iterator[Service]:
+    """An exporter that watches this host, the processes and, through the real binding, the stub's GPUs."""
+    ports = free_ports()
+    home = folder / "gpu"
+    home.mkdir()
+    with _processes(home) as pids:
+        memory = dict.fromkeys(pids, BYTES_A_PROCESS)
+        gpus = [StubGpu(uuid=f"GPU-{number}", compute=dict(memory)) for number in range(GPUS)]
+        stub = NvmlStub(build_stub(home), home / "nvml.script", gpus)
+        watched = [
+            {"name": f"worker-{pid}", "role": "node", "match": {"pid_file": str(home / f"{pid}.pid")}}
+            for pid in pids
+        ]
+        configuration = home / "watch.yml"
+        document = {"router": None, "gpu": "required", "processes": watched}
+        configuration.write_text(yaml.safe_dump(document), encoding="utf-8")
+        command = soak_command(
+            "exporter",
+            *("--web.listen-address", f"{HOST}:{ports.exporter}"),
+            *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
+            *("--ingest.state-file", ""),
+            *("--config", str(configuration)),
+        )
+        url = ports.url("exporter")
+        with running("gpu-exporter", command, url, "/-/ready", folder, stub.environment()) as service:
+            yield service
+
+
+@contextmanager
+def _processes(home: Path) -> Iterator[list[int]]:
+    command = end_with_parent(["sleep", "infinity"])
+    started = [subprocess.Popen(command, start_new_session=True) for _ in range(PROCESSES)]
+    try:
+        for process in started:
+            (home / f"{process.pid}.pid").write_text(str(process.pid), encoding="ascii")
+        yield [process.pid for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def measure_gpu_scrapes(folder: Path) -> ScrapeCost:
+    """Scrapes of that exporter."""
+    with gpu_exporter(folder) as service:
+        return measure_scrapes([service])[0]
+
+
+def gpu_rows(cost: ScrapeCost) -> list[Row]:
+    """The table's row."""
+    return [
+        Row(
+            f"p99 time of a scrape, {GPUS} stub GPUs, {PROCESSES} processes, {cost.series} series",
+            f"{cost.wall_p99 * 1e3:.1f} ms",
+            f"<= {MOST_SECONDS * 1e3:.0f} ms",
+            cost.wall_p99 <= MOST_SECONDS,
+        )
+    ]
