@@ -9,44 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-import requests
-import yaml
 
 from tests.conftest import wait_for
+from tests.exporter_process import Exporter
 from tests.nvml_stub import GPU_IS_LOST, SONAME, NvmlStub, StubGpu
 
 SUCCESS = 'exporter_collector_success{collector="gpu"}'
 NODE_SUCCESS = 'exporter_collector_success{collector="node"}'
 NO_PERMISSION, DRIVER_NOT_LOADED, UNKNOWN = 4, 9, 999
-
-
-class Exporter:
-    """A `soak exporter` on ports of its own, and what it says."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log_file: Path) -> None:
-        self.process = process
-        self.log_file = log_file
-        found = wait_for(
-            "the exporter's address", lambda: re.search(r"serving (http://\S+/metrics)", self.log())
-        )
-        self.url = found.group(1)
-
-    def log(self) -> str:
-        if self.process.poll() is not None:
-            pytest.fail(f"the exporter ended: {self.log_file.read_text()}")
-        return self.log_file.read_text()
-
-    def scrape(self) -> dict[str, float]:
-        text = requests.get(self.url, timeout=10).text
-        lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-        return {key: float(value) for key, _, value in lines}
-
-    def until(self, what: str, holds: Callable[[dict[str, float]], bool]) -> dict[str, float]:
-        def probe() -> dict[str, float] | None:
-            found = self.scrape()
-            return found if holds(found) else None
-
-        return wait_for(what, probe)
 
 
 Start = Callable[..., Exporter]
@@ -60,22 +30,16 @@ def stub(nvml_library: Path, tmp_path: Path) -> NvmlStub:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts an exporter of GPUs and this host, with NVML as the environment says, and ends it."""
-    begun: list[subprocess.Popen[bytes]] = []
+    begun: list[Exporter] = []
 
     def start(environment: dict[str, str], **settings: object) -> Exporter:
         config = {"router": None, "gpu_max_age_seconds": 2, "gpu_retry_seconds": 1} | settings
-        (tmp_path / "exporter.yml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-c", "from exporter.cli import main; main()", "exporter"]
-        command += ["--config", str(tmp_path / "exporter.yml"), "--ingest.state-file", ""]
-        command += ["--web.listen-address", "127.0.0.1:0", "--ingest.listen-address", "127.0.0.1:0"]
-        with (tmp_path / "exporter.log").open("wb") as log:
-            begun.append(subprocess.Popen(command, stderr=log, env=os.environ | environment))
-        return Exporter(begun[-1], tmp_path / "exporter.log")
+        begun.append(Exporter(tmp_path, config, environment))
+        return begun[-1]
 
     yield start
-    for process in begun:
-        process.kill()
-        process.wait()
+    for exporter in begun:
+        exporter.kill()
 
 
 @pytest.fixture
