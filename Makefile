@@ -5,12 +5,13 @@ BIN := .venv/bin
 export PYTHON
 export DURATION KEEP
 
-.PHONY: help demo test lint format check-python bench clean
+.PHONY: help demo test lint format check-python bench leakbench clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
+	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=10000:10500)"
 	@echo "make lint    the checks alone     make format   rewrite to the project's format"
 	@echo "make clean   remove .venv and what tools leave"
 
@@ -40,6 +41,11 @@ bench: check-python
 	@scripts/install_packages.sh demo bench
 	@$(MAKE) --silent .venv/installed-dev
 	@PYTHONPATH=. $(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+
+leakbench: check-python
+	@scripts/install_packages.sh demo
+	@$(MAKE) --silent .venv/installed-dev
+	@cd tests/rules && ../../$(BIN)/python -m leakbench $(if $(SEEDS),--seeds $(SEEDS))
 
 check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

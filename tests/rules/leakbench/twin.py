@@ -1,0 +1,32 @@
+"""The same series through exporter/verdict/growth.py, which judges a run when it is over."""
+
+from array import array
+
+import numpy as np
+
+from exporter.timeseries import Series
+from exporter.verdict.growth import first_told
+from exporter.verdict.leak import RESOURCES
+
+from .series import Labelled
+from .shapes import STEP_SECONDS
+
+LEAST_GROWTH = {
+    "memory": RESOURCES[0].least_growth,
+    "fds": RESOURCES[1].least_growth,
+    "threads": RESOURCES[2].least_growth,
+    "close_wait": RESOURCES[3].least_growth,
+    "established": RESOURCES[3].least_growth,
+}
+
+
+def minute_told(labelled: Labelled) -> float | None:
+    """When the verdict's method first tells a leak, or None."""
+    there = ~np.isnan(labelled.values)
+    times = array("d", np.arange(len(there))[there] * STEP_SECONDS)
+    values = Series(labelled.resource, (), times, array("d", labelled.values[there]))
+    restart = -3600.0 if labelled.restarted is None else float(int(labelled.restarted * 60))
+    started = [restart if time >= (labelled.restarted or 0) * 60 else -3600.0 for time in times]
+    starts = Series("start", (), times, array("d", started))
+    told = first_told([values], LEAST_GROWTH[labelled.resource], starts)
+    return None if told is None else float(told.minute)
