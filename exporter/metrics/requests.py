@@ -4,11 +4,14 @@ from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from exporter.events import STATUS_CLASSES
-from exporter.histogram import LE_SECONDS, classic_buckets, quantile_seconds
-from exporter.metrics.live import Key, ModelTotals
+from exporter.events import STATUS_CLASSES, StatusClass
+from exporter.histogram import LE_SECONDS, STATUS_BASE, classic_buckets, quantile_seconds
+from exporter.metrics.live import Key, ModelTotals, Totals
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+ERROR_STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529)
+"""statuses with a series of their own; any other of 4xx and 5xx is counted as `other` of its class"""
+_ERROR_CLASSES = (StatusClass.CLIENT_ERROR, StatusClass.SERVER_ERROR)
 _LE_TEXT = tuple(repr(le) for le in LE_SECONDS)
 
 
@@ -16,6 +19,7 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
     """The request counters, the histogram and the quantile gauges of every (route, model).
 
     benchmark_requests_total{route,model,status_class}            whole HTTP responses
+    benchmark_error_responses_total{route,model,status_class,status}  those of 4xx and 5xx, by status
     benchmark_request_failures_total{route,model,reason}          requests that got none
     benchmark_request_duration_seconds{route,model,status_class}  histogram of those that were timed, s
     benchmark_request_duration_quantile_seconds{route,model,quantile}  2xx of the trailing 10 s; absent
@@ -25,6 +29,11 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
         "benchmark_requests",
         "Requests that got a whole HTTP response.",
         labels=["route", "model", "status_class"],
+    )
+    errors = CounterMetricFamily(
+        "benchmark_error_responses",
+        "Whole HTTP responses of 4xx and 5xx, by status.",
+        labels=["route", "model", "status_class", "status"],
     )
     failures = CounterMetricFamily(
         "benchmark_request_failures",
@@ -54,6 +63,8 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
                 [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", total)],
                 totals.sum_us[position] / 1e6,
             )
+        for (status_class, status), count in _errors_by_status(totals).items():
+            errors.add_metric([route.value, model, status_class.value, status], count)
         for reason, count in totals.failures.items():
             failures.add_metric([route.value, model, reason.value], count)
         recent = totals.recent()
@@ -61,4 +72,18 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
             value = quantile_seconds(recent, quantile)
             if value is not None:
                 quantiles.add_metric([route.value, model, str(quantile)], value)
-    return [requests, failures, durations, quantiles]
+    return [requests, errors, failures, durations, quantiles]
+
+
+def _errors_by_status(totals: Totals) -> dict[tuple[StatusClass, str], int]:
+    """Responses by class and status; each a sum of counts that only rise, so that it never falls."""
+    found = {}
+    for status_class in _ERROR_CLASSES:
+        hundred = 100 * (STATUS_CLASSES.index(status_class) + 1)
+        counts = totals.counts[STATUS_BASE + hundred : STATUS_BASE + hundred + 100]
+        named = [status for status in ERROR_STATUSES if hundred <= status < hundred + 100]
+        found.update({(status_class, str(status)): counts[status - hundred] for status in named})
+        for status in named:
+            counts[status - hundred] = 0
+        found[status_class, "other"] = sum(counts)
+    return found

@@ -1,5 +1,6 @@
 """promtool and amtool over what is shipped: the configuration, the rules and the rules' own unit tests."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -65,12 +66,28 @@ def test_amtool_accepts_the_alertmanager_configuration() -> None:
 
 
 @needs_amtool
+def test_amtool_accepts_it_with_every_way_of_telling_switched_on(tmp_path: Path) -> None:
+    text = (PROMETHEUS / "alertmanager.yml").read_text(encoding="utf-8")
+    text, switched = re.subn(r"^    # (\w+_configs: \*\w+)$", r"    \1", text, flags=re.MULTILINE)
+    assert switched == 6
+    configuration = tmp_path / "alertmanager.yml"
+    configuration.write_text(text, encoding="utf-8")
+
+    run("amtool", "check-config", configuration)
+
+
+@needs_amtool
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
         (["alertname=RouterDown", "severity=critical"], "critical"),
         (["alertname=BenchmarkErrorRateHigh", "severity=warning"], "warning"),
-        (["alertname=RouterRestarted", "severity=info"], "null"),
+        (["alertname=NodeOffline", "severity=critical", "node=gpu-1"], "critical"),
+        (["alertname=BenchmarkDisconnects", "severity=critical", "route=local"], "critical"),
+        (["alertname=BenchmarkDisconnects", "severity=warning", "route=local"], "warning"),
+        (["alertname=GpuXidError", "severity=warning", "xid=13"], "warning"),
+        (["alertname=ProcessMemoryLeak", "severity=warning", "process=router"], "warning"),
+        (["alertname=Anything", "severity=info"], "null"),
         (["alertname=Watchdog", "severity=critical"], "null"),
         (["alertname=SomethingElse"], "null"),
     ],

@@ -174,7 +174,6 @@ def test_slack_is_told_at_the_address_in_the_file(
     wait_for("Slack's message", lambda: told.requests)
     (path, _, body) = told.requests[0]
     assert path == "/services/T/B/s3cret"
-    assert body["channel"] == "#soak"
     assert body["attachments"][0]["text"].strip() == "what has happened (prometheus/runbook.md#x)"
 
 

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from exporter.events import Phase, Route
 from exporter.metrics.live import LiveRuns
-from exporter.metrics.requests import QUANTILES, request_families
+from exporter.metrics.requests import ERROR_STATUSES, QUANTILES, request_families
 
 LABELS = {"route": "local", "model": "gpt-oss:20b"}
 
@@ -52,11 +52,12 @@ def test_nothing_is_published_before_a_run_is_announced(clock: FakeClock) -> Non
     families = list(request_families(LiveRuns(clock).models))
     assert [family.name for family in families] == [
         "benchmark_requests",
+        "benchmark_error_responses",
         "benchmark_request_failures",
         "benchmark_request_duration_seconds",
         "benchmark_request_duration_quantile_seconds",
     ]
-    assert [family.samples for family in families] == [[], [], [], []]
+    assert [family.samples for family in families] == [[], [], [], [], []]
 
 
 def test_every_label_of_the_contract_is_there_with_zero_once_a_run_is_announced(runs: LiveRuns) -> None:
@@ -67,7 +68,38 @@ def test_every_label_of_the_contract_is_there_with_zero_once_a_run_is_announced(
     assert label_sets(runs, "benchmark_request_failures_total", "reason") == dict.fromkeys(
         ("connect", "read", "write", "timeout", "disconnect", "truncated", "in_band"), 0
     )
+    assert label_sets(runs, "benchmark_error_responses_total", "status") == {
+        **{str(status): 0 for status in ERROR_STATUSES},
+        "other": 0,
+    }
     assert quantiles(runs) == {}
+
+
+def errors(runs: LiveRuns) -> dict[tuple[str, str], float]:
+    """Error responses by class and status, where there are any."""
+    return {
+        (sample.labels["status_class"], sample.labels["status"]): sample.value
+        for family in request_families(runs.models)
+        for sample in family.samples
+        if sample.name == "benchmark_error_responses_total" and sample.value
+    }
+
+
+def test_a_429_is_told_from_other_errors_and_all_together_are_those_of_their_class(runs: LiveRuns) -> None:
+    statuses = {301: 1, 404: 2, 418: 4, 429: 3, 451: 1, 500: 5, 503: 1, 599: 2}
+    durations = {"2xx": [7] * 9, "3xx": [5], "4xx": [1] * 10, "5xx": [2] * 8}
+    runs.apply(answered(durations, statuses))
+    assert errors(runs) == {
+        ("4xx", "404"): 2,
+        ("4xx", "429"): 3,
+        ("4xx", "other"): 5,
+        ("5xx", "500"): 5,
+        ("5xx", "503"): 1,
+        ("5xx", "other"): 2,
+    }
+    for status_class in ("4xx", "5xx"):
+        by_status = sum(count for (of, _), count in errors(runs).items() if of == status_class)
+        assert by_status == value(runs, "benchmark_requests_total", status_class=status_class)
 
 
 def test_counters_and_sums_are_those_of_the_messages(runs: LiveRuns) -> None:
