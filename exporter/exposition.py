@@ -1,4 +1,4 @@
-"""/metrics, health and the landing page: the application that web_server.py serves."""
+"""/metrics, health and the landing page: the application that web/server.py serves."""
 
 import asyncio
 import gzip
@@ -18,16 +18,16 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter import __version__
-from exporter.announcements import Announcements
 from exporter.clock import Clock
 from exporter.collectors.isolation import Collection, IsolatedCollectors
 from exporter.ingest import Ingest
-from exporter.landing import landing_page
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.requests import request_families
 from exporter.metrics.run import connection_families, run_families
-from exporter.text_format import TextFormat
+from exporter.web.announcements import Announcements
+from exporter.web.landing import landing_page
+from exporter.web.text_format import TextFormat
 
 MOST_SCRAPES = 16
 """answered at a time; more are sent away at once"""

@@ -20,9 +20,9 @@ from exporter.ingest import Ingest, bind_ingest
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.results import ResultsCollector
-from exporter.web_file import WebFile
-from exporter.web_guard import WebGuard
-from exporter.web_server import WebServer, bind_http, ignore_repeated_signals
+from exporter.web.file import WebFile
+from exporter.web.guard import WebGuard
+from exporter.web.server import WebServer, bind_http, ignore_repeated_signals
 
 _log = logging.getLogger(__name__)
 

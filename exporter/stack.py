@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -104,12 +104,18 @@ class NativeStack:
         self._start_soak("router", ["simulate", "--port", str(self.ports.router), *options])
         self._wait("router", self.ports.url("router") + "/v1/models")
 
-    def start_exporter(self, *options: str, router_url: str | None = None) -> None:
-        """The exporter, watching this stack's router or another; its state outlives a restart."""
+    def start_exporter(
+        self, *options: str, router_url: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """The exporter, watching this stack's router or another; its state outlives a restart.
+
+        `environment` is what it has beside this process's own.
+        """
         command = ["exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
         command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
         command += ["--ingest.state-file", str(self.folder / "ingest-state.json"), *options]
-        self._start_soak("exporter", command, {"ROUTER_URL": router_url or self.ports.url("router")})
+        known = {"ROUTER_URL": router_url or self.ports.url("router"), **(environment or {})}
+        self._start_soak("exporter", command, known)
         self._wait("exporter", self.ports.url("exporter") + "/-/ready")
 
     def start_prometheus(self) -> None:
@@ -138,16 +144,19 @@ class NativeStack:
 
     def start_alertmanager(self, configuration: Path | None = None) -> None:
         """Alertmanager on the project's configuration, or on another."""
+        file = (configuration or self._checkout / "prometheus" / "alertmanager.yml").resolve()
         self._start(
             "alertmanager",
             [
                 find_program("Alertmanager", "prometheus-alertmanager", "alertmanager"),
-                f"--config.file={configuration or self._checkout / 'prometheus' / 'alertmanager.yml'}",
+                f"--config.file={file}",
                 f"--storage.path={self.folder / 'alertmanager-data'}",
                 f"--web.listen-address={HOST}:{self.ports.alertmanager}",
                 "--cluster.listen-address=",
                 "--log.level=warn",
             ],
+            # It looks for some secret files from the folder it was started in, not from its configuration's.
+            folder=file.parent,
         )
         self._wait("alertmanager", self.ports.url("alertmanager") + "/-/ready")
 
@@ -191,12 +200,19 @@ class NativeStack:
     def _start_soak(self, name: str, arguments: list[str], environment: dict[str, str] | None = None) -> None:
         self._start(name, [sys.executable, "-m", "exporter.cli", *arguments], environment)
 
-    def _start(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
+    def _start(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         with (self.folder / f"{name}.log").open("ab") as log, uninterrupted():
             # A session of its own: Ctrl-C is for this command, which stops its children when it is done.
             child = subprocess.Popen(
                 end_with_parent(command),
                 env={**os.environ, **(environment or {})},
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -6,8 +6,8 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from exporter.web_protocol import MOST_HEAD_BYTES
-from exporter.web_server import MOST_CONNECTIONS
+from exporter.web.protocol import MOST_HEAD_BYTES
+from exporter.web.server import MOST_CONNECTIONS
 from tests.conftest import wait_for
 from tests.integration.secured_exporter import ExporterProcess
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import uvicorn
 
-from exporter.web_server import bind_http
+from exporter.web.server import bind_http
 
 
 class ServedApp:

@@ -29,7 +29,7 @@ from exporter.exposition import MOST_SCRAPES, Exposition, scrape_budget
 from exporter.ingest import Ingest
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import MOST_MODELS, MOST_RUNS, LiveRuns
-from exporter.web_server import bind_http
+from exporter.web.server import bind_http
 
 HOSTILE = """<script>alert("1 & 2")</script>'"""
 

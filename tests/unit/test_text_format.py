@@ -16,8 +16,8 @@ from prometheus_client.core import (
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from exporter import text_format
-from exporter.text_format import TextFormat
+from exporter.web import text_format
+from exporter.web.text_format import TextFormat
 
 NUMBERS = st.floats() | st.integers(min_value=-(10**20), max_value=10**20)
 # What UTF-8 can hold: half a surrogate pair is refused before (collectors/isolation.py).

@@ -1,4 +1,4 @@
-"""exporter.web_auth: who is let in, and what an answer costs."""
+"""exporter.web.auth: who is let in, and what an answer costs."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import bcrypt
 import pytest
 
-from exporter.web_auth import MOST_REMEMBERED, MOST_WAITING, BasicAuth, BusyError
+from exporter.web.auth import MOST_REMEMBERED, MOST_WAITING, BasicAuth, BusyError
 
 CHEAP = bcrypt.gensalt(4)
 USERS = {"alice": bcrypt.hashpw("geheim ジ".encode(), CHEAP), "bob": bcrypt.hashpw(b"x" * 72, CHEAP)}

@@ -1,4 +1,4 @@
-"""exporter.web_config: the exporter-toolkit's format, what of it is refused, and that no secret is shown."""
+"""exporter.web.config: the exporter-toolkit's format, what of it is refused, and that no secret is shown."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from exporter.errors import ConfigurationError
 from exporter.secret_file import load_secret_yaml
-from exporter.web_config import ClientAuth, WebConfig
+from exporter.web.config import ClientAuth, WebConfig
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 PAIR = "cert_file: a, key_file: b"

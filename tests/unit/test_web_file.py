@@ -1,4 +1,4 @@
-"""exporter.web_file: a changed file is in force at once, a broken one lets nobody in."""
+"""exporter.web.file: a changed file is in force at once, a broken one lets nobody in."""
 
 import logging
 import ssl
@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from exporter.errors import ConfigurationError
-from exporter.web_file import WebFile, WebSettings
+from exporter.web.file import WebFile, WebSettings
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 OTHER = HASH.replace("$10$", "$11$")

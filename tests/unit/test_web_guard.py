@@ -1,4 +1,4 @@
-"""exporter.web_guard: body, rate, headers and user, before the application sees a request."""
+"""exporter.web.guard: body, rate, headers and user, before the application sees a request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.web_file import WebFile
-from exporter.web_guard import MOST_BODY_BYTES, WebGuard
+from exporter.web.file import WebFile
+from exporter.web.guard import MOST_BODY_BYTES, WebGuard
 
 HASH = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
 

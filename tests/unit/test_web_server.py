@@ -1,4 +1,4 @@
-"""exporter.web_server and web_protocol: how long clients are waited for, with short deadlines."""
+"""exporter.web.server and web_protocol: how long clients are waited for, with short deadlines."""
 
 import asyncio
 import socket
@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from exporter import web_protocol, web_server
-from exporter.web_file import WebFile
-from exporter.web_server import WebServer, bind_http
+from exporter.web import protocol as web_protocol
+from exporter.web import server as web_server
+from exporter.web.file import WebFile
+from exporter.web.server import WebServer, bind_http
 from tests.conftest import wait_for
 
 BIG = b"x" * (32 << 20)

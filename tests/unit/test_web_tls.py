@@ -1,4 +1,4 @@
-"""exporter.web_tls: what the server's context says of itself, key by key."""
+"""exporter.web.tls: what the server's context says of itself, key by key."""
 
 import ssl
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import trustme
 
-from exporter.web_config import TlsServer
-from exporter.web_tls import alternate_names, server_context
+from exporter.web.config import TlsServer
+from exporter.web.tls import alternate_names, server_context
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError
-from exporter.web_auth import BasicAuth, BusyError
-from exporter.web_config import RateLimit
-from exporter.web_file import WebFile
+from exporter.web.auth import BasicAuth, BusyError
+from exporter.web.config import RateLimit
+from exporter.web.file import WebFile
 
 MOST_BODY_BYTES = 16 << 10
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from exporter.errors import ConfigurationError
 from exporter.secret_file import load_secret_yaml
-from exporter.web_config import RateLimit, WebConfig
-from exporter.web_tls import server_context
+from exporter.web.config import RateLimit, WebConfig
+from exporter.web.tls import server_context
 
 _log = logging.getLogger(__name__)
 OPTION = "--web.config.file"

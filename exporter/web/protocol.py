@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from exporter.web_tls import alternate_names
+from exporter.web.tls import alternate_names
 
 REQUEST_SECONDS = 10.0
 """from the connection, or a request's first byte, to the end of the request"""

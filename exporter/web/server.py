@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.errors import ConfigurationError, cannot_listen
-from exporter.web_file import WebFile
-from exporter.web_protocol import ANSWER_SECONDS, REQUEST_SECONDS, BoundedProtocol
+from exporter.web.file import WebFile
+from exporter.web.protocol import ANSWER_SECONDS, REQUEST_SECONDS, BoundedProtocol
 
 MOST_CONNECTIONS = 128
 IDLE_SECONDS = 75
