@@ -5,13 +5,14 @@ BIN := .venv/bin
 export PYTHON
 export DURATION KEEP
 
-.PHONY: help demo test lint format check-python bench leakbench clean
+.PHONY: help demo test lint format check-python bench leakbench faults clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=10000:10500)"
+	@echo "make faults  break a simulated router in every way and see which alerts reach a webhook (SCENE=hang)"
 	@echo "make lint    the checks alone     make format   rewrite to the project's format"
 	@echo "make clean   remove .venv and what tools leave"
 
@@ -31,7 +32,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python grafana/source/render.py --check
+	$(BIN)/soak dashboards check
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
@@ -46,6 +47,11 @@ leakbench: check-python
 	@scripts/install_packages.sh demo
 	@$(MAKE) --silent .venv/installed-dev
 	@cd tests/rules && ../../$(BIN)/python -m leakbench $(if $(SEEDS),--seeds $(SEEDS))
+
+faults: check-python
+	@scripts/install_packages.sh demo test
+	@$(MAKE) --silent .venv/installed-dev
+	@$(BIN)/python -m tests.stack.fault_proof $(if $(SCENE),--scene $(SCENE))
 
 check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

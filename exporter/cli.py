@@ -16,6 +16,7 @@ from rich.console import Console
 from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.config import default_config, load_config, read_secret
+from exporter.dashboard_commands import dashboards
 from exporter.errors import ConfigurationError, QueryError, SoakError
 from exporter.exporter_api import ExporterApi
 from exporter.interrupt import Interrupt
@@ -62,6 +63,7 @@ def soak(context: click.Context) -> None:
     soak report      redo the report of runs
     soak compare     hold a run against a baseline
     soak backfill    load past results into Prometheus
+    soak dashboards  render, check or outline the Grafana dashboards
     soak exporter    the exporter by itself, for Prometheus to scrape
     soak simulate    the simulated router by itself, with faults on command
     """
@@ -408,7 +410,7 @@ def _run(plan: RunPlan, version: str, console: Console, as_json: bool) -> int:
     return result.judgement.exit_code
 
 
-for command in (report, compare, backfill_command):
+for command in (report, compare, backfill_command, dashboards):
     soak.add_command(command)
 
 

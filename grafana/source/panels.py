@@ -1,178 +1,204 @@
-"""What all panels share: the datasource, the colours, the legends, and the grid they stand on."""
+"""What all panels share: datasource, units, legends; one function a kind of panel.
+
+Each takes what it shows as `Series`, gives them the letters A, B, C … and colours them.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple, TypeVar
 
-from grafana_foundation_sdk.builders import common, gauge, prometheus, stat, table, timeseries
-from grafana_foundation_sdk.builders import dashboard as build
-from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.builders import (
+    common,
+    gauge,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    timeseries,
+)
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import (
+    AxisPlacement,
     BigValueColorMode,
     BigValueGraphMode,
     BigValueTextMode,
     GraphDrawStyle,
+    HeatmapCellLayout,
     LegendDisplayMode,
     LegendPlacement,
     LineInterpolation,
+    ScaleDistribution,
     SortOrder,
     StackingMode,
     TooltipDisplayMode,
     VisibilityMode,
 )
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from palette import BLUE, GREY, States, at_least, colour, dashed, mapped, stacked, without_value
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
-GRID_COLUMNS = 24
 
-# Told apart with every common colour blindness (Okabe and Ito, "Color Universal Design", 2008). The red is
-# for failures alone, the green for "well" alone, and each of the two also has a text or a place of its own.
-BLUE = "#0072B2"
-SKY = "#56B4E9"
-GREEN = "#009E73"
-ORANGE = "#E69F00"
-YELLOW = "#F0E442"
-PURPLE = "#CC79A7"
-GREY = "#999999"
-FAILURE = "#D55E00"
+SECONDS = "s"
+RATE = "reqps"
+PER_SECOND = "cps"
+BYTES = "bytes"
+BYTES_PER_SECOND = "Bps"
+RATIO = "percentunit"
+COUNT = "short"
+TEXT = "string"
+DATE_MS = "dateTimeAsIso"
+AGE_MS = "dateTimeFromNow"
+CELSIUS = "celsius"
+WATTS = "watt"
+HERTZ = "hertz"
 
-Row = tuple[int, Sequence[tuple[int, Builder[model.Panel]]]]
-"""Height, and the panels from left to right with their widths, which fill the 24 columns."""
-
-
-class Section(NamedTuple):
-    """Rows of panels under one heading; the first section of a dashboard needs none."""
-
-    title: str | None
-    rows: Sequence[Row]
+NO_RUN = "no run"
+NOT_WATCHED = "not watched"
+NO_HOST = "no host data"
+NO_GPU = "no GPU"
 
 
-def lay_out(dashboard: build.Dashboard, sections: Sequence[Section]) -> None:
-    """Place the sections one under the other, without gaps, and number the panels from 1.
+class Series(NamedTuple):
+    """A query, how its series are called, and their colour: shades of it where they may be many."""
 
-    Raises ValueError for a row that does not fill the width.
-    """
-    y, number = 0, 0
-    for section in sections:
-        if section.title is not None:
-            number += 1
-            place = model.GridPos(x=0, y=y, w=GRID_COLUMNS, h=1)
-            dashboard.with_row(build.Row(section.title).id(number).grid_pos(place))
-            y += 1
-        for height, panels in section.rows:
-            width_total = sum(width for width, _ in panels)
-            if width_total != GRID_COLUMNS:
-                raise ValueError(
-                    f"{section.title or 'header'}: a row is {width_total} wide, not {GRID_COLUMNS}"
-                )
-            x = 0
-            for width, panel in panels:
-                number += 1
-                built = panel.build()
-                built.id_val = number
-                built.grid_pos = model.GridPos(x=x, y=y, w=width, h=height)
-                dashboard.with_panel(panel)
-                x += width
-            y += height
+    expr: str
+    legend: str
+    hue: str = BLUE
+    many: bool = False
+    bound: bool = False
+    """dashed: a bound or a context rather than the finding"""
 
 
 def target(
-    ref_id: str, expr: str, legend: str, *, instant: bool = False, rows: bool = False
+    number: int, series: Series, *, instant: bool = False, form: PromQueryFormat = PromQueryFormat.TIME_SERIES
 ) -> prometheus.Dataquery:
-    """One query; `instant` asks for the newest value only, `rows` for a table with a column a label."""
-    query = prometheus.Dataquery().ref_id(ref_id).expr(expr).legend_format(legend).datasource(DATASOURCE)
-    if instant:
-        query.instant()
-    else:
-        query.range()
-    return query.format(PromQueryFormat.TABLE if rows else PromQueryFormat.TIME_SERIES)
+    """One query; `instant` asks for the newest value alone."""
+    query = prometheus.Dataquery().ref_id(letter(number)).expr(series.expr).legend_format(series.legend)
+    query.datasource(DATASOURCE).format(form)
+    return query.instant() if instant else query.range()
 
 
-def timeseries_panel(title: str, description: str, unit: str, no_value: str) -> timeseries.Panel:
-    """Lines over time that start at zero and show gaps as gaps."""
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.TABLE).placement(LegendPlacement.BOTTOM)
-    legend.show_legend(True).calcs(["lastNotNull", "max"])
-    tooltip = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
-    panel = timeseries.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit(unit).no_value(no_value).legend(legend).tooltip(tooltip).axis_soft_min(0)
+def letter(number: int) -> str:
+    """The name of a panel's query."""
+    return "ABCDEFGHIJ"[number]
+
+
+P = TypeVar("P", timeseries.Panel, statetimeline.Panel, stat.Panel, gauge.Panel, heatmap.Panel)
+
+
+def titled(panel: P, title: str, description: str, unit: str, no_value: str) -> P:
+    """The panel with what every panel has to say."""
+    return panel.title(title).description(description).datasource(DATASOURCE).unit(unit).no_value(no_value)
+
+
+def lines(
+    title: str,
+    description: str,
+    unit: str,
+    no_value: str,
+    *series: Series,
+    named: Mapping[str, str] | None = None,
+    beside: bool = False,
+    stack: bool = False,
+    most: float | None = None,
+) -> timeseries.Panel:
+    """Lines over time that start at zero and show gaps as gaps.
+
+    `named` has colours by a regular expression on the legend, `beside` puts the legend to the right (for more
+    than six lines, in panels of half the width), `stack` adds the lines up, `most` is the end of the scale.
+    """
+    panel = titled(timeseries.Panel(), title, description, unit, no_value).axis_soft_min(0)
+    placement = LegendPlacement.RIGHT if beside else LegendPlacement.BOTTOM
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.TABLE).placement(placement)
+    panel.legend(legend.show_legend(True).calcs(["lastNotNull", "max"]))
+    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     panel.draw_style(GraphDrawStyle.LINE).line_interpolation(LineInterpolation.LINEAR).line_width(1)
     # A gap is a finding (nothing answered, nothing scraped), so it is never bridged.
-    return panel.fill_opacity(10).show_points(VisibilityMode.AUTO).span_nulls(False)
+    panel.fill_opacity(40 if stack else 10).show_points(VisibilityMode.AUTO).span_nulls(False)
+    if stack:
+        panel.stacking(stacked(StackingMode.NORMAL))
+    if most is not None:
+        panel.min(0).max(most)
+    for number, each in enumerate(series):
+        panel.with_target(target(number, each))
+        look = [colour(each.hue, mode="shades" if each.many else "fixed")]
+        panel.override_by_query(letter(number), [*look, dashed()] if each.bound else look)
+    for pattern, hue in (named or {}).items():
+        panel.override_by_regexp(f"/{pattern}/", [colour(hue)])
+    return panel
 
 
-def stat_panel(title: str, description: str, unit: str, no_value: str) -> stat.Panel:
-    """One big figure, the newest."""
-    panel = stat.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit(unit).no_value(no_value).reduce_options(newest())
-    panel.thresholds(at_least((None, GREY))).color_mode(BigValueColorMode.VALUE)
-    return panel.graph_mode(BigValueGraphMode.AREA).text_mode(BigValueTextMode.VALUE)
+def figure(
+    title: str,
+    description: str,
+    unit: str,
+    no_value: str,
+    series: Series,
+    *steps: tuple[float | None, str],
+) -> stat.Panel:
+    """One big figure, the newest, with its course behind it; coloured by thresholds, where there are any."""
+    panel = titled(stat.Panel(), title, description, unit, no_value).reduce_options(newest())
+    panel.mappings([without_value(no_value)]).thresholds(at_least(*(steps or ((None, series.hue),))))
+    panel.color_mode(BigValueColorMode.VALUE).graph_mode(BigValueGraphMode.AREA)
+    return panel.text_mode(BigValueTextMode.VALUE).with_target(target(0, series))
 
 
-def gauge_panel(title: str, description: str, unit: str, no_value: str) -> gauge.Panel:
-    """One figure on a dial, the newest."""
-    panel = gauge.Panel().title(title).description(description).datasource(DATASOURCE)
-    return panel.unit(unit).no_value(no_value).reduce_options(newest())
+def states(
+    title: str, description: str, no_value: str, mappings: Sequence[model.ValueMapping], *series: Series
+) -> stat.Panel:
+    """A coloured tile for each series, with its text; its name too where there may be several."""
+    panel = titled(stat.Panel(), title, description, COUNT, no_value).reduce_options(newest())
+    panel.mappings(list(mappings)).thresholds(at_least((None, GREY)))
+    panel.color_mode(BigValueColorMode.BACKGROUND).graph_mode(BigValueGraphMode.NONE)
+    several = any("{{" in each.legend for each in series)
+    panel.text_mode(BigValueTextMode.VALUE_AND_NAME if several else BigValueTextMode.VALUE)
+    for number, each in enumerate(series):
+        panel.with_target(target(number, each, instant=True))
+    return panel
 
 
-def table_panel(title: str, description: str, unit: str, no_value: str) -> table.Panel:
-    """Rows of labels with one value, whose unit is given."""
-    panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
-    return panel.unit(unit).no_value(no_value).show_header(True)
+def names(title: str, description: str, no_value: str, series: Series) -> stat.Panel:
+    """The legend as text: for labels, whose value says nothing."""
+    panel = titled(stat.Panel(), title, description, TEXT, no_value).reduce_options(newest())
+    panel.thresholds(at_least((None, GREY))).text_mode(BigValueTextMode.NAME)
+    panel.color_mode(BigValueColorMode.NONE).graph_mode(BigValueGraphMode.NONE)
+    return panel.with_target(target(0, series, instant=True))
+
+
+def dial(title: str, description: str, no_value: str, series: Series) -> gauge.Panel:
+    """A share of one, the newest."""
+    panel = titled(gauge.Panel(), title, description, RATIO, no_value).reduce_options(newest())
+    panel.min(0).max(1).thresholds(at_least((None, series.hue)))
+    return panel.with_target(target(0, series, instant=True))
+
+
+def timeline(
+    title: str, description: str, no_value: str, shown: States, series: Series
+) -> statetimeline.Panel:
+    """A band for each series, coloured by state; 20 at a time."""
+    panel = titled(statetimeline.Panel(), title, description, COUNT, no_value)
+    panel.mappings([mapped(shown)]).thresholds(at_least((None, GREY))).show_value(VisibilityMode.NEVER)
+    panel.merge_values(True).row_height(0.8).line_width(0).fill_opacity(80).per_page(20)
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    panel.legend(legend.show_legend(True))
+    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE).sort(SortOrder.NONE))
+    return panel.with_target(target(0, series))
+
+
+def buckets(title: str, description: str, unit: str, no_value: str, series: Series) -> heatmap.Panel:
+    """A histogram over time: each column of cells is one moment, the darkest are the most."""
+    panel = titled(heatmap.Panel(), title, description, COUNT, no_value).calculate(False)
+    hues = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
+    panel.color(hues.fill(BLUE).scale(HeatmapColorScale.EXPONENTIAL).exponent(0.5).reverse(False))
+    # Buckets are named by their upper bounds.
+    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO).value("requests"))
+    panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(AxisPlacement.LEFT).reverse(False))
+    panel.cell_gap(0).filter_values(heatmap.FilterValueRange().le(1e-9)).show_legend()
+    panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LINEAR))
+    panel.mode(TooltipDisplayMode.SINGLE).show_y_histogram()
+    return panel.with_target(target(0, series, form=PromQueryFormat.HEATMAP))
 
 
 def newest() -> common.ReduceDataOptions:
     """The newest value; not the newest that was a number, which would show a past run as the present."""
     return common.ReduceDataOptions().calcs(["last"]).values(False)
-
-
-def at_least(*steps: tuple[float | None, str]) -> build.ThresholdsConfig:
-    """The colour from each value upwards; the first step has no value and is the colour below all others."""
-    thresholds = [model.Threshold(value=value, color=hue) for value, hue in steps]
-    return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(thresholds)
-
-
-def mapped(texts: Mapping[str, tuple[str, str]], *, nothing: str | None = None) -> model.ValueMapping:
-    """Values to (text, colour); or, with `nothing`, what stands for an absent value or 0/0."""
-    if nothing is not None:
-        result = model.ValueMappingResult(text=nothing, color=GREY)
-        return model.SpecialValueMap(
-            model.DashboardSpecialValueMapOptions(match=model.SpecialValueMatch.NULL_AND_NAN, result=result)
-        )
-    return model.ValueMap(
-        {
-            value: model.ValueMappingResult(text=text, color=hue, index=index)
-            for index, (value, (text, hue)) in enumerate(texts.items())
-        }
-    )
-
-
-def colour(hue: str, *, mode: Literal["fixed", "shades"] = "fixed") -> model.DynamicConfigValue:
-    """The colour of an override: one for all of its series, or shades of one where they are many."""
-    return model.DynamicConfigValue(id_val="color", value={"mode": mode, "fixedColor": hue})
-
-
-def shades(hue: str) -> build.FieldColor:
-    """Shades of one colour: series that nobody can name beforehand differ in lightness, whoever looks."""
-    return build.FieldColor().mode(model.FieldColorModeId.SHADES).fixed_color(hue)
-
-
-def dashed() -> model.DynamicConfigValue:
-    """A dashed line, for what is a bound or a context rather than the finding."""
-    return model.DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [8, 6]})
-
-
-def stacked(mode: StackingMode) -> common.StackingConfig:
-    """Series of a panel added up."""
-    return common.StackingConfig().mode(mode).group("A")
-
-
-def as_table(columns: Mapping[str, str]) -> model.DataTransformerConfig:
-    """Keep these labels, in this order and under these names; an absent one leaves no column."""
-    order = {name: index for index, name in enumerate(columns)}
-    # `includeByName` hides all others, whichever labels an alert brings.
-    options = {
-        "includeByName": dict.fromkeys(columns, True),
-        "indexByName": order,
-        "renameByName": dict(columns),
-    }
-    return model.DataTransformerConfig(id_val="organize", options=options)

@@ -1,7 +1,6 @@
 """Render every dashboard to grafana/dashboards, or hold what is committed against its source.
 
-python grafana/source/render.py           write the files
-python grafana/source/render.py --check   change nothing; exit 1 and name what has drifted
+`soak dashboards render|check|outline` is this script; it needs the optional group `dashboards`.
 """
 
 import argparse
@@ -10,12 +9,25 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import gpu
+import leaks
+import results
+import router_and_nodes
 import soak
+import stack_health
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from outline import outline
 
 DASHBOARDS_FOLDER = Path(__file__).resolve().parent.parent / "dashboards"
-DASHBOARDS: dict[str, Callable[[], Dashboard]] = {"soak.json": soak.dashboard}
+DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
+    "soak.json": soak.dashboard,
+    "leaks.json": leaks.dashboard,
+    "router-and-nodes.json": router_and_nodes.dashboard,
+    "gpu.json": gpu.dashboard,
+    "results.json": results.dashboard,
+    "stack-health.json": stack_health.dashboard,
+}
 
 
 def to_text(dashboard: Dashboard) -> str:
@@ -37,20 +49,24 @@ def drifted(folder: Path) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check; the exit code."""
+    """Render, check or outline; the exit code."""
     parser = argparse.ArgumentParser(description="Render the Grafana dashboards from grafana/source.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 naming what has drifted")
+    parser.add_argument("verb", choices=("render", "check", "outline"))
     parser.add_argument("--folder", type=Path, default=DASHBOARDS_FOLDER, help="where the JSON files are")
     options = parser.parse_args(arguments)
-    if options.check:
+    if options.verb == "check":
         complaints = drifted(options.folder)
         for complaint in complaints:
-            print(f"{complaint}; run: python grafana/source/render.py", file=sys.stderr)
+            print(f"{complaint}; run: soak dashboards render", file=sys.stderr)
         return 1 if complaints else 0
     options.folder.mkdir(parents=True, exist_ok=True)
     for name, build in DASHBOARDS.items():
-        (options.folder / name).write_text(to_text(build()), encoding="utf-8")
-        print(options.folder / name)
+        text = to_text(build())
+        if options.verb == "outline":
+            print("\n".join([*outline(json.loads(text)), ""]))
+        else:
+            (options.folder / name).write_text(text, encoding="utf-8")
+            print(options.folder / name)
     return 0
 
 

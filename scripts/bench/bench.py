@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 from accuracy import EXPLANATION, FULL_SPEED_SECONDS, RUNS, STEADY_SECONDS, accuracy_rows, measure_percentiles
+from dashboard_cost import dashboard_rows
 from failure import BenchError
 from gpu_cost import gpu_rows, measure_gpu_scrapes
 from live_run import LiveLoad
@@ -26,7 +27,7 @@ from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack import HOST, Ports, free_ports
 
-PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "memory")
+PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "dashboards", "memory")
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 STEADY_PAIRS = 3
@@ -78,6 +79,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     gpu         time of a scrape with eight GPUs (the NVML stub) and sixteen processes on them
     observer    throughput and p99 of the simulated router, scraped every second and not, in turns
     parsers     CPU of the hand tools on 10,000 rows
+    dashboards  time of every query of the Grafana dashboards over an hour of series
     memory      the exporter's memory over minutes: under full-speed load, and scraped every second
 
     Single figures depend on the machine and on what else runs there; the ratios much less so, since both
@@ -121,6 +123,9 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 rows += _observer(load, target, folder)
             if "parsers" in chosen:
                 rows += parser_rows(folder)
+            if "dashboards" in chosen:
+                _say("dashboards: every query over an hour")
+                rows += dashboard_rows(folder)
             if "memory" in chosen:
                 minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")

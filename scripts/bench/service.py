@@ -24,6 +24,8 @@ PACKAGES = {
     "hey": "hey",
     "nginx": "nginx",
     "prometheus-node-exporter": "prometheus-node-exporter",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
 }
 """the Debian package of each program"""
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"

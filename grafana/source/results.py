@@ -1,0 +1,157 @@
+"""The dashboard *Results*: runs that have ended, by date, against connections, and beside a baseline."""
+
+import frame
+from grafana_foundation_sdk.models import dashboard as model
+from layout import Section
+from palette import PURPLE, ROUTES
+from panels import COUNT, DATE_MS, RATE, RATIO, SECONDS, Series
+from queries import results, run
+from tables import Column, by_date, curve, rows
+
+NO_RESULTS = "no results: soak run leaves them, the exporter reads them from its --results.folder"
+NO_SCALE = "no results of soak scale"
+LABELS = "/d/results?var-label=${__value.raw}&${__url_time_range}"
+AT_THAT_TIME = "/d/soak?from=${__data.fields.began.numeric}&to=${__data.fields.ended.numeric}"
+RESULT_COLUMNS = {
+    "label": Column("label", link=("Only this label", LABELS)),
+    "source": Column("source"),
+    "Value #A": Column("began", DATE_MS, ("Soak at that time", AT_THAT_TIME)),
+    "Value #B": Column("ended", DATE_MS, ("Soak at that time", AT_THAT_TIME)),
+    "Value #C": Column("2xx a second", RATE),
+    "Value #D": Column("p95", SECONDS),
+    "Value #E": Column("p99", SECONDS),
+    "Value #F": Column("requests", COUNT),
+    "Value #G": Column("non-2xx", COUNT),
+    "Value #H": Column("unanswered", COUNT),
+}
+BASELINE_COLUMNS = {
+    "label": Column("label", link=("Only this label", LABELS)),
+    "Value #A": Column("2xx a second", RATE),
+    "Value #B": Column("its baseline", RATE),
+    "Value #C": Column("change", RATIO),
+    "Value #D": Column("p99", SECONDS),
+    "Value #E": Column("p99 baseline", SECONDS),
+    "Value #F": Column("p99 change", RATIO),
+}
+RUN_COLUMNS = {
+    "run": Column("run", link=("Soak at that time", f"{AT_THAT_TIME}&var-run=${{__value.raw}}")),
+    "scenario": Column("scenario"),
+    "engine": Column("engine"),
+    "model": Column("model"),
+    "connections": Column("connections"),
+    "label": Column("label"),
+    "Value #A": Column("began", DATE_MS),
+    "Value #B": Column("ended", DATE_MS),
+}
+
+
+def ended() -> Section:
+    """Every run that has ended, newest rows of the results files."""
+    table = rows(
+        "Results",
+        "The newest rows of the results files. A click on a date shows the dashboard Soak at that time.",
+        COUNT,
+        NO_RESULTS,
+        [
+            Series(results.BEGAN_MS, "began"),
+            Series(results.ENDED_MS, "ended"),
+            Series(results.REQUESTS_PER_SECOND, "2xx a second"),
+            Series(results.P95_SECONDS, "p95"),
+            Series(results.P99_SECONDS, "p99"),
+            Series(results.REQUESTS, "requests"),
+            Series(results.NON_2XX, "non-2xx"),
+            Series(results.SOCKET_ERRORS, "unanswered"),
+        ],
+        RESULT_COLUMNS,
+    )
+    when = Series(results.BEGAN_MS, "time")
+    throughput = by_date(
+        "Throughput by date",
+        "Requests a second of each run at the time at which it began, a line for each label.",
+        RATE,
+        NO_RESULTS,
+        when,
+        Series(results.REQUESTS_PER_SECOND, "2xx a second"),
+        by="label",
+    )
+    latency = by_date(
+        "Latency by date",
+        "p95 and p99 of each run at the time at which it began, a line for each label.",
+        SECONDS,
+        NO_RESULTS,
+        when,
+        Series(results.P95_SECONDS, "p95"),
+        Series(results.P99_SECONDS, "p99", PURPLE),
+        by="label",
+    )
+    return Section(None, [(9, [(24, table)]), (8, [(12, throughput), (12, latency)])])
+
+
+def compared() -> Section:
+    """Against connections, against a baseline."""
+    throughput = curve(
+        "Throughput against connections",
+        "The newest steps of soak scale (labels that end in -cN). Where it stops rising the router is full.",
+        RATE,
+        NO_SCALE,
+        Series(results.SCALE_RPS, "2xx a second"),
+        x="connections",
+        by="scale",
+        hues=ROUTES,
+    )
+    p99 = curve(
+        "p99 against connections",
+        "The newest steps of soak scale. Past the point where throughput stops rising only this does.",
+        SECONDS,
+        NO_SCALE,
+        Series(results.SCALE_P99_SECONDS, "p99"),
+        x="connections",
+        by="scale",
+        hues=ROUTES,
+    )
+    baseline = rows(
+        "Latest beside baseline",
+        "The newest result labelled NAME beside the newest labelled NAME-baseline, and by how much it "
+        "differs.",
+        RATIO,
+        "no label has a baseline: soak run --label NAME-baseline",
+        [
+            Series(results.LATEST_RPS, "2xx a second"),
+            Series(results.BASELINE_RPS, "its baseline"),
+            Series(results.RPS_CHANGE_RATIO, "change"),
+            Series(results.LATEST_P99_SECONDS, "p99"),
+            Series(results.BASELINE_P99_SECONDS, "p99 baseline"),
+            Series(results.P99_CHANGE_RATIO, "p99 change"),
+        ],
+        BASELINE_COLUMNS,
+    )
+    return Section(
+        "Against connections, against a baseline",
+        [(9, [(12, throughput), (12, p99)]), (6, [(24, baseline)])],
+    )
+
+
+def recorded() -> Section:
+    """Runs that Prometheus has live series of."""
+    table = rows(
+        "Runs in the time range",
+        "Runs whose live series are here. A click on a run shows the dashboard Soak at that time.",
+        COUNT,
+        "no run in this time range",
+        [Series(run.RUNS_BEGAN_MS, "began"), Series(run.RUNS_ENDED_MS, "ended")],
+        RUN_COLUMNS,
+    )
+    return Section("Live series", [(7, [(24, table)])])
+
+
+def dashboard() -> model.Dashboard:
+    """The whole dashboard as the SDK's model."""
+    return frame.dashboard(
+        "Results",
+        "results",
+        "Runs that have ended: by date, against connections, and beside their baseline.",
+        [ended(), compared(), recorded()],
+        choices=("label", "run"),
+        since="now-7d",
+        refresh="1m",
+    )

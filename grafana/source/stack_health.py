@@ -1,0 +1,180 @@
+"""The dashboard *Stack health*: whether the measurement itself can be trusted."""
+
+import frame
+from grafana_foundation_sdk.models import dashboard as model
+from layout import Section
+from palette import BLUE, FAILURE, GREY, OK_OR_FAILING, ORANGE, PURPLE, SKY, YELLOW, mapped
+from panels import BYTES, COUNT, PER_SECOND, RATIO, SECONDS, Series, lines, states
+from queries import stack
+
+NO_EXPORTER = "no exporter"
+NO_PROMETHEUS = "Prometheus is not scraped"
+NO_ALERTMANAGER = "Alertmanager is not scraped"
+
+
+def scrapes() -> Section:
+    """Is everything reached, and in time."""
+    health = states(
+        "Targets and collectors",
+        "Whether Prometheus reaches each target, and whether each collector of the exporters succeeded in "
+        "the last scrape, on the worst exporter.",
+        "no target",
+        [mapped(OK_OR_FAILING)],
+        Series(stack.TARGET_UP, "{{job}} {{instance}}"),
+        Series(stack.COLLECTOR_SUCCESS, "collector {{collector}}"),
+    )
+    duration = lines(
+        "Scrape duration",
+        "How long each scrape took. Near the scrape interval of 5 s samples are lost.",
+        SECONDS,
+        "no scrape",
+        Series(stack.SCRAPE_DURATION, "{{job}} {{instance}}", BLUE, many=True),
+    )
+    samples = lines(
+        "Samples a scrape",
+        "Samples that were kept of each scrape. One that grows without end is a label without bound.",
+        COUNT,
+        "no scrape",
+        Series(stack.SCRAPE_SAMPLES, "{{job}} {{instance}}", PURPLE, many=True),
+    )
+    return Section(None, [(6, [(24, health)]), (8, [(12, duration), (12, samples)])])
+
+
+def exporters() -> Section:
+    """The exporters and their collectors, and the live ingest."""
+    duration = lines(
+        "Collector duration",
+        "How long each collector took, or has been running, on the worst exporter.",
+        SECONDS,
+        NO_EXPORTER,
+        Series(stack.COLLECTOR_DURATION, "{{collector}}", BLUE, many=True),
+    )
+    age = lines(
+        "Since a collector last succeeded",
+        "Its series are missing while it fails, and alerts on them are blind.",
+        SECONDS,
+        NO_EXPORTER,
+        Series(stack.COLLECTOR_AGE, "{{collector}}", ORANGE, many=True),
+    )
+    cpu = lines(
+        "Exporter CPU",
+        "Cores that watching costs on each machine.",
+        COUNT,
+        NO_EXPORTER,
+        Series(stack.EXPORTER_CPU_CORES, "{{instance}}", BLUE, many=True),
+    )
+    memory = lines(
+        "Exporter memory",
+        "Resident memory of each exporter.",
+        BYTES,
+        NO_EXPORTER,
+        Series(stack.EXPORTER_MEMORY_BYTES, "{{instance}}", PURPLE, many=True),
+    )
+    ingest = lines(
+        "Live messages",
+        "Messages a second from load engines: one a second from each connection.",
+        PER_SECOND,
+        NO_EXPORTER,
+        Series(stack.INGEST_RATE, "{{instance}} taken", BLUE, many=True),
+        Series(stack.INGEST_REJECTED_RATE, "rejected: {{reason}}", FAILURE, many=True),
+        beside=True,
+    )
+    left_out = lines(
+        "Left out",
+        "Rows of results that cannot be read, and devices and nodes beyond the bounds of what is shown.",
+        COUNT,
+        NO_EXPORTER,
+        Series(stack.LEFT_OUT_ROWS, "bad rows", ORANGE),
+        Series(stack.LEFT_OUT_DEVICES, "{{kind}}", GREY, many=True),
+        Series(stack.LEFT_OUT_NODES, "nodes", YELLOW),
+        beside=True,
+    )
+    return Section(
+        "Exporters",
+        [
+            (8, [(12, duration), (12, age)]),
+            (8, [(12, cpu), (12, memory)]),
+            (8, [(12, ingest), (12, left_out)]),
+        ],
+    )
+
+
+def prometheus() -> Section:
+    """Rules, storage, and the way of an alert to somebody."""
+    rules = lines(
+        "Rule evaluation",
+        "How long each group of rules takes, of its interval. At 100 % evaluations are skipped.",
+        RATIO,
+        NO_PROMETHEUS,
+        Series(stack.RULES_DURATION_RATIO, "{{group}}", BLUE, many=True),
+        beside=True,
+    )
+    rule_failures = lines(
+        "Rule failures",
+        "Rules that failed, and evaluations that were missed.",
+        COUNT,
+        NO_PROMETHEUS,
+        Series(stack.RULES_FAILURES, "failed", FAILURE),
+        Series(stack.RULES_MISSED, "missed", ORANGE),
+    )
+    series = lines(
+        "In memory",
+        "Series and chunks of samples that Prometheus holds in memory. Series that grow without end are a "
+        "label without bound.",
+        COUNT,
+        NO_PROMETHEUS,
+        Series(stack.STORAGE_SERIES, "{{instance}} series", BLUE, many=True),
+        Series(stack.STORAGE_CHUNKS, "{{instance}} chunks", SKY, many=True),
+    )
+    appended = lines(
+        "Samples a second",
+        "Samples written, of scrapes and rules.",
+        PER_SECOND,
+        NO_PROMETHEUS,
+        Series(stack.STORAGE_SAMPLE_RATE, "{{instance}}", SKY, many=True),
+    )
+    disk = lines(
+        "Storage",
+        "Blocks on disk; those of the newest hours are not written yet. Nothing is deleted before the "
+        "retention ends.",
+        BYTES,
+        NO_PROMETHEUS,
+        Series(stack.STORAGE_BLOCKS_BYTES, "{{instance}} blocks", BLUE, many=True),
+    )
+    sent = lines(
+        "Alerts to Alertmanager",
+        "Alerts that Prometheus sent, and those it could not.",
+        PER_SECOND,
+        NO_PROMETHEUS,
+        Series(stack.ALERTS_SENT_RATE, "sent", BLUE),
+        Series(stack.ALERTS_DROPPED_RATE, "dropped", FAILURE),
+    )
+    told = lines(
+        "Notifications",
+        "Notifications of Alertmanager to receivers, and those that failed. As shipped it notifies nobody.",
+        PER_SECOND,
+        NO_ALERTMANAGER,
+        Series(stack.TOLD_RATE, "notifications", BLUE),
+        Series(stack.TOLD_FAILED_RATE, "failed", FAILURE),
+    )
+    return Section(
+        "Prometheus and Alertmanager",
+        [
+            (8, [(12, rules), (12, rule_failures)]),
+            (8, [(8, series), (8, appended), (8, disk)]),
+            (8, [(12, sent), (12, told)]),
+        ],
+    )
+
+
+def dashboard() -> model.Dashboard:
+    """The whole dashboard as the SDK's model."""
+    return frame.dashboard(
+        "Stack health",
+        "stack-health",
+        "Whether the measurement can be trusted: scrapes, collectors, ingest, rules, storage, notifications.",
+        [scrapes(), exporters(), prometheus()],
+        choices=(),
+        since="now-1h",
+        refresh="15s",
+    )

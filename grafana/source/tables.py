@@ -1,0 +1,148 @@
+"""Panels made of rows: tables, and charts whose horizontal axis is a column."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from grafana_foundation_sdk.builders import common, table, timeseries, xychart
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import (
+    LegendDisplayMode,
+    LegendPlacement,
+    ScaleDistribution,
+    SortOrder,
+    TooltipDisplayMode,
+    VisibilityMode,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
+from palette import GREY, colour, unit_of
+from panels import DATASOURCE, Series, letter, lines, target
+
+# Grafana's own in URLs: the time range and all variables as they are now.
+KEEPING_ALL = "${__url_time_range}&${__all_variables}"
+
+
+class Column(NamedTuple):
+    """A column by the name that is shown; `unit` and `link` where the text itself is not all."""
+
+    name: str
+    unit: str | None = None
+    link: tuple[str, str] | None = None
+    """title and URL of what a click opens"""
+
+
+def rows(
+    title: str,
+    description: str,
+    unit: str,
+    no_value: str,
+    series: Sequence[Series],
+    columns: Mapping[str, Column],
+) -> table.Panel:
+    """A table: these labels and values in this order; an absent one leaves no column.
+
+    The value of a single query is called "Value", those of several "Value #A", "Value #B" …
+    """
+    panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
+    panel.unit(unit).no_value(no_value).show_header(True)
+    for number, each in enumerate(series):
+        panel.with_target(target(number, each, instant=True, form=PromQueryFormat.TABLE))
+    if len(series) > 1:
+        panel.with_transformation(MERGED)
+    transform(panel, *kept({key: column.name for key, column in columns.items()}))
+    for column in columns.values():
+        properties = []
+        if column.unit is not None:
+            properties.append(unit_of(column.unit))
+        if column.link is not None:
+            link = {"title": column.link[0], "url": column.link[1]}
+            properties.append(model.DynamicConfigValue(id_val="links", value=[link]))
+        if properties:
+            panel.override_by_name(column.name, properties)
+    return panel
+
+
+T = TypeVar("T", table.Panel, timeseries.Panel, xychart.Panel)
+MERGED = model.DataTransformerConfig(id_val="merge", options={})
+
+
+def transform(panel: T, *steps: model.DataTransformerConfig) -> T:
+    """The panel with these steps between its queries and what it shows."""
+    for step in steps:
+        panel.with_transformation(step)
+    return panel
+
+
+def kept(columns: Mapping[str, str]) -> tuple[model.DataTransformerConfig, model.DataTransformerConfig]:
+    """Keep these columns, in this order and under these names, whichever labels a series brings."""
+    chosen = {"include": {"names": list(columns)}}
+    options = {
+        "excludeByName": {},
+        "indexByName": {name: index for index, name in enumerate(columns)},
+        "renameByName": dict(columns),
+    }
+    return (
+        model.DataTransformerConfig(id_val="filterFieldsByName", options=chosen),
+        model.DataTransformerConfig(id_val="organize", options=options),
+    )
+
+
+def _converted(column: str, kind: str) -> model.DataTransformerConfig:
+    conversion = {"targetField": column, "destinationType": kind}
+    options = {"conversions": [conversion], "fields": {}}
+    return model.DataTransformerConfig(id_val="convertFieldType", options=options)
+
+
+def _sorted(column: str) -> model.DataTransformerConfig:
+    return model.DataTransformerConfig(id_val="sortBy", options={"fields": {}, "sort": [{"field": column}]})
+
+
+def _split(column: str) -> model.DataTransformerConfig:
+    """A line for each value of a column."""
+    options = {"fields": [column], "keepFields": False, "naming": {"asLabels": True}}
+    return model.DataTransformerConfig(id_val="partitionByValues", options=options)
+
+
+def by_date(
+    title: str, description: str, unit: str, no_value: str, when: Series, *values: Series, by: str
+) -> timeseries.Panel:
+    """Values at a moment of their own, in ms, not that of their scrape; a line for each value of `by`."""
+    panel = lines(title, description, unit, no_value, beside=True)
+    for number, each in enumerate((when, *values)):
+        panel.with_target(target(number, each, instant=True, form=PromQueryFormat.TABLE))
+    shown = {f"Value #{letter(number)}": each.legend for number, each in enumerate(values, start=1)}
+    columns = {"Value #A": "time", **shown, by: by}
+    transform(panel, MERGED, _converted("Value #A", "time"), *kept(columns), _sorted("time"), _split(by))
+    for each in values:
+        panel.override_by_regexp(f"/^{each.legend}/", [colour(each.hue, mode="shades")])
+    # A run is one point; the line between two says only which run came next.
+    return panel.show_points(VisibilityMode.ALWAYS).point_size(7).span_nulls(True).fill_opacity(0)
+
+
+def curve(
+    title: str,
+    description: str,
+    unit: str,
+    no_value: str,
+    series: Series,
+    *,
+    x: str,
+    by: str,
+    hues: Mapping[str, str],
+) -> xychart.Panel:
+    """Values against a number that is a label (`x`), a line for each value of the label `by`."""
+    panel = xychart.Panel().title(title).description(description).datasource(DATASOURCE)
+    panel.unit(unit).no_value(no_value).mapping(SeriesMapping.AUTO).show(XYShowMode.POINTS_AND_LINES)
+    panel.point_size(xychart.XychartFieldConfigPointSize().fixed(7)).line_width(1).min(0)
+    panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LINEAR))
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    panel.legend(legend.show_legend(True))
+    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE).sort(SortOrder.NONE))
+    panel.with_target(target(0, series, instant=True, form=PromQueryFormat.TABLE))
+    # The chart takes the first number of each frame as x and the others as y.
+    columns = {x: x, "Value": series.legend, by: by}
+    transform(panel, _converted(x, "number"), *kept(columns), _sorted(x), _split(by))
+    panel.override_by_regexp("/.*/", [colour(GREY)])
+    for name, hue in hues.items():
+        panel.override_by_regexp(f"/{name}/", [colour(hue)])
+    return panel.override_by_name(x, [unit_of("short")])

@@ -1,0 +1,227 @@
+"""The queries of the dashboards: known metrics, one place for each, the rules of dashboard-linter."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.contract.dashboards import (
+    PAGES,
+    Json,
+    dashboard_json,
+    every_dashboard,
+    panels,
+    queries_and_notes,
+    query_constants,
+    rules,
+    with_everything,
+)
+from tests.contract.golden import GOLDEN
+
+PROMETHEUS_METRICS = {
+    "ALERTS",
+    "ALERTS_FOR_STATE",
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_post_metric_relabeling",
+    "prometheus_notifications_dropped_total",
+    "prometheus_notifications_sent_total",
+    "prometheus_rule_evaluation_failures_total",
+    "prometheus_rule_group_interval_seconds",
+    "prometheus_rule_group_iterations_missed_total",
+    "prometheus_rule_group_last_duration_seconds",
+    "prometheus_tsdb_head_chunks",
+    "prometheus_tsdb_head_samples_appended_total",
+    "prometheus_tsdb_head_series",
+    "prometheus_tsdb_storage_blocks_bytes",
+    "alertmanager_notifications_failed_total",
+    "alertmanager_notifications_total",
+}
+"""of Prometheus and Alertmanager; the stack test finds each"""
+ROUTER_METRICS = {
+    "cloud_requests_total",
+    *(f"cloud_request_latency_seconds_{kind}" for kind in ("bucket", "count", "sum")),
+    *(f"go_gc_duration_seconds_{kind}" for kind in ("count", "sum")),
+    *(f"jvm_gc_collection_seconds_{kind}" for kind in ("count", "sum")),
+    "python_gc_collections_total",
+}
+"""of the router itself, scraped by Prometheus"""
+FIXED_RANGES = {
+    "annotations.ANNOTATION_RESTART": {"30s"},  # Grafana gives an annotation no $__rate_interval
+    "leaks.HANDLES_PER_1000": {"12m"},  # as long as the slope that is divided
+    "leaks.MEMORY_BYTES_PER_1000": {"12m"},
+    "run.RUN_FAILING_ALERTS": {"12h"},  # longer than a run
+}
+"""everything else is over $__rate_interval, or over $__range where a panel is about the whole of it"""
+# A name before "(" is a function or an operator, one in braces a label, one in brackets a duration.
+NOT_METRICS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right"}
+SELECTOR = re.compile(r'([A-Za-z_:][\w:]*)(?:\{((?:[^{}"]|"(?:[^"\\]|\\.)*")*)\})?')
+
+
+def exported() -> dict[str, str]:
+    """Every metric that the exporter gives and its type, from the golden files."""
+    types = {}
+    for name in ("exposition.txt", "router-current.txt"):
+        for family in text_string_to_metric_families((GOLDEN / name).read_text(encoding="utf-8")):
+            types |= {sample.name: family.type for sample in family.samples}
+    return types
+
+
+def selectors(expr: str) -> list[tuple[str, str]]:
+    """(metric, matchers) of each selector of a query, in order."""
+    bare = re.sub(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", expr)
+    bare = re.sub(r"\[[^\]]*\]", "[]", bare)
+    # Texts outside of braces are arguments.
+    pieces = re.split(r'(\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})', bare)
+    bare = "".join(re.sub(r'"(?:[^"\\]|\\.)*"', "", p) if not p.startswith("{") else p for p in pieces)
+    found = []
+    for match in SELECTOR.finditer(bare):
+        called = bare[match.end() :].lstrip().startswith("(")
+        if match[1] not in NOT_METRICS and not called:
+            found.append((match[1], match[2] or ""))
+    return found
+
+
+def test_selectors_are_found_in_a_query() -> None:
+    expr = (
+        'label_replace(sum by (a) (rate(m_total{b=~"x{1}",c="d"}[5m])) / on (e) group_left () n, "f", "", "")'
+    )
+    assert selectors(expr) == [("m_total", 'b=~"x{1}",c="d"'), ("n", "")]
+    assert selectors("a:b:c > 0 and up") == [("a:b:c", ""), ("up", "")]
+
+
+@every_dashboard
+def test_queries_read_only_what_the_exporter_gives_and_the_rules_record(page: Json) -> None:
+    recorded = {rule["record"] for rule in rules("record")}
+    known = set(exported()) | recorded | PROMETHEUS_METRICS | ROUTER_METRICS
+    for where, expr in queries_and_notes(page):
+        names = {name for name, _ in selectors(expr)}
+        assert names, f"{where}: no metric found in {expr}"
+        assert names <= known, f"{where}: {sorted(names - known)}"
+    for name, query in dashboard_json.variable_queries_of(page):
+        found = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", query)
+        assert found and found[1] in known and found[2] == name, query
+
+
+def test_the_names_of_other_programs_are_all_used() -> None:
+    used = {
+        name for page in PAGES.values() for _, expr in queries_and_notes(page) for name, _ in selectors(expr)
+    }
+    assert (PROMETHEUS_METRICS | ROUTER_METRICS) - used == set()
+
+
+@every_dashboard
+def test_every_query_is_a_constant_of_the_queries(page: Json) -> None:
+    known = set(query_constants().values())
+    assert [found for found in dashboard_json.queries_of(page) if found[1] not in known] == []
+    notes = known | set(query_constants("ANNOTATION_").values())
+    assert {expr for _, expr in dashboard_json.annotation_queries_of(page)} <= notes
+    lists = set(query_constants("VARIABLE_").values())
+    assert {expr for _, expr in dashboard_json.variable_queries_of(page)} <= lists
+
+
+def test_every_constant_of_the_queries_is_used_and_there_once() -> None:
+    used = {expr for page in PAGES.values() for _, expr in queries_and_notes(page)}
+    used |= {expr for page in PAGES.values() for _, expr in dashboard_json.variable_queries_of(page)}
+    named = query_constants() | query_constants("ANNOTATION_") | query_constants("VARIABLE_")
+    assert [name for name, expr in named.items() if expr not in used] == []
+    texts = list(named.values())
+    assert [name for name, expr in named.items() if texts.count(expr) > 1] == []
+
+
+# --- the rules of grafana/dashboard-linter
+
+
+@every_dashboard
+def test_what_an_exporter_gives_is_asked_of_the_chosen_exporters(page: Json) -> None:
+    of_exporters = set(exported()) | {rule["record"] for rule in rules("record")}
+    for where, expr in queries_and_notes(page):
+        for name, matchers in selectors(expr):
+            if name in of_exporters and not matchers.startswith('job="'):
+                assert 'job=~"$job"' in matchers and 'instance=~"$instance"' in matchers, f"{where}: {name}"
+
+
+@every_dashboard
+def test_a_range_follows_the_zoom_unless_there_is_a_reason(page: Json) -> None:
+    fixed = {expr: FIXED_RANGES[name] for name, expr in _all_constants().items() if name in FIXED_RANGES}
+    for where, expr in queries_and_notes(page):
+        allowed = {"$__rate_interval", "$__range", "$__range:15s"} | fixed.get(expr, set())
+        without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', "", expr)
+        assert set(re.findall(r"\[([^\]]*)\]", without_texts)) <= allowed, where
+        assert "vector(0)" not in expr, f"{where}: missing is not zero"
+
+
+def test_no_fixed_range_is_excused_in_vain() -> None:
+    named = _all_constants()
+    for name, ranges in FIXED_RANGES.items():
+        assert ranges <= set(re.findall(r"\[([^\]]*)\]", named[name])), name
+
+
+def _all_constants() -> dict[str, str]:
+    return query_constants() | query_constants("ANNOTATION_")
+
+
+@every_dashboard
+def test_counters_are_asked_for_their_rate_and_nothing_else_is(page: Json) -> None:
+    types = exported()
+    counting = {name for name, kind in types.items() if kind in ("counter", "histogram")}
+    counting |= {
+        name for name in PROMETHEUS_METRICS | ROUTER_METRICS if re.search("_(total|count|sum|bucket)$", name)
+    }
+    # node_exporter gives the kernel's counters of /proc/net/snmp and netstat without a type.
+    untyped = {name for name, kind in types.items() if kind == "unknown"}
+    for where, expr in queries_and_notes(page):
+        rated = {
+            name for name, _ in selectors(" ".join(re.findall(r"\b(?:rate|increase)\(([^\[]*)\[", expr)))
+        }
+        asked = {name for name, _ in selectors(expr)}
+        assert asked & counting <= rated, f"{where}: {sorted(asked & counting - rated)} without a rate"
+        assert rated <= counting | untyped, f"{where}: a rate of {sorted(rated - counting - untyped)}"
+
+
+@every_dashboard
+def test_every_target_asks_the_chosen_datasource_under_a_letter_and_a_legend_of_its_own(page: Json) -> None:
+    chosen = {"type": "prometheus", "uid": "${datasource}"}
+    for panel in panels(page):
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs and len(set(refs)) == len(refs), panel["title"]
+        assert panel["datasource"] == chosen, panel["title"]
+        legends = [target["legendFormat"] for target in panel["targets"]]
+        assert all(legends) and len(set(legends)) == len(legends), panel["title"]
+        for target in panel["targets"]:
+            assert target["datasource"] == chosen, panel["title"]
+            assert target["instant"] != target["range"], panel["title"]
+
+
+@every_dashboard
+def test_annotations_ask_in_the_way_of_old_and_new_versions_of_the_datasource(page: Json) -> None:
+    for note in page["annotations"]["list"]:
+        assert note["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        assert note["target"]["expr"] == note["expr"], note["name"]
+        assert note["target"]["interval"] == note["step"], note["name"]
+
+
+@every_dashboard
+def test_promtool_parses_every_query(page: Json, tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    asked = [
+        {
+            "record": f"dashboard:query:{number}",
+            "expr": with_everything(page, expr),
+            "labels": {"panel": where},
+        }
+        for number, (where, expr) in enumerate(queries_and_notes(page))
+    ]
+    path = tmp_path / "queries.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": asked}]}), encoding="utf-8")
+    done = subprocess.run(
+        [promtool, "check", "rules", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(asked)} rules found" in done.stdout

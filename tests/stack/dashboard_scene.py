@@ -1,0 +1,205 @@
+"""A stack in which all happens that a dashboard can show: load on two routes, faults, GPUs, results, leaks.
+
+Beside it stand two recorded targets: an agent of a node with disks and a router of the current generation, as
+the golden files have them, and a router that exposes the garbage collectors of Go, Python and the JVM.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import psutil
+import requests
+import yaml
+
+from exporter.errors import QueryError
+from exporter.prometheus_api import PrometheusApi
+from exporter.stack import HOST, NativeStack, free_ports
+from tests.conftest import CHECKOUT, wait_for
+from tests.integration.soak_command import SoakRun, end_faults, fault
+from tests.nvml_stub import NvmlStub, StubGpu
+from tests.unit.local_http import Answer, Asked, LocalHttp
+
+SCALE = 0.02
+"""of the leak rules: what takes them 27 minutes takes 32 seconds"""
+SCRAPE_INTERVAL = f"{round(60_000 * SCALE / 5)}ms"
+LOCAL_MODEL = "gpt-oss:20b"
+CSV_HEAD = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"
+RESULTS = {
+    "20251123-local": "local,893.4,20.3,25.1,31.0,43.1,58.5,3,0,26802,30.0\n",
+    "20251120-baseline": "local-baseline,910.0,20.0,24.9,30.2,41.0,55.1,0,0,27300,30.0\n",
+    "20251122-scale": "local-scale-c5,240.1,20,25,30,40,50,0,0,7200,30.0\n"
+    "local-scale-c20,880.2,20,25,31,43,58,0,0,26406,30.0\n",
+}
+GARBAGE_COLLECTORS = """\
+# TYPE go_gc_duration_seconds summary
+go_gc_duration_seconds{quantile="1"} 0.0006
+go_gc_duration_seconds_sum 1.7
+go_gc_duration_seconds_count 4411
+# TYPE python_gc_collections_total counter
+python_gc_collections_total{generation="2"} 12
+# TYPE jvm_gc_collection_seconds summary
+jvm_gc_collection_seconds_count{gc="G1 Young Generation"} 85
+jvm_gc_collection_seconds_sum{gc="G1 Young Generation"} 0.91
+"""
+
+
+class Scene:
+    """Everything started and every fault begun when entered; everything stopped when left."""
+
+    def __init__(self, folder: Path, nvml_library: Path) -> None:
+        self._folder = folder
+        self._nvml_library = nvml_library
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._cleanup:
+            self._start()
+            self._happen()
+            self._cleanup = self._cleanup.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cleanup.close()
+
+    @property
+    def instance(self) -> str:
+        """The exporter of this machine, as Prometheus calls it."""
+        return f"{HOST}:{self._stack.ports.exporter}"
+
+    def _start(self) -> None:
+        self.began = time.time()
+        self._stack = self._cleanup.enter_context(
+            NativeStack(free_ports(), _checkout_with_quick_leaks(self._folder / "checkout"))
+        )
+        agent = self._cleanup.enter_context(LocalHttp(_recorded_agent))
+        runtime = self._cleanup.enter_context(LocalHttp(_recorded_runtime))
+        self._gpus = [StubGpu(uuid="GPU-1"), StubGpu(uuid="GPU-2")]
+        self._nvml = NvmlStub(self._nvml_library, self._folder / "nvml.script", self._gpus)
+        self._stack.start_simulator("--cloud-keys")
+        self._stack.start_exporter(
+            *("--config", str(self._watched())),
+            *("--results.folder", str(_some_results(self._folder / "results"))),
+            environment=self._nvml.environment(),
+        )
+        self._stack.start_alertmanager()
+        self._stack.start_prometheus()
+        self._scrape_too("exporter", agent, {"node": "gpu-1", "role": "node"})
+        self._scrape_too("router", runtime, {})
+        self.prometheus = PrometheusApi(self._stack.ports.url("prometheus"))
+
+    def _happen(self) -> None:
+        for number, options in enumerate(
+            (["--connections", "5", "--label", "local"], ["--connections", "2", "--scenario", "openai"])
+        ):
+            run = SoakRun(self._stack, self._folder / f"run-{number}", "--duration", "5m", *options)
+            self._cleanup.callback(run.abandon)
+        wait_for("two routes in Prometheus", lambda: self._count("benchmark_in_flight_requests > 0") == 2)
+        # It has to have been there for five seconds, or its restart is taken for a step of the clock.
+        wait_for("an old router", lambda: self._count(f"time() - {_ROUTER_START} > 6") == 1)
+        fault(self._stack, "restart")
+        wait_for("a young router", lambda: self._count(f"time() - {_ROUTER_START} < 6") == 1)
+        wait_for("its answer", self._router_answers)
+        self._cleanup.callback(end_faults, self._stack)
+        fault(self._stack, "leak_memory", bytes_per_second=20 << 20)
+        fault(self._stack, "drop_connections", ratio=0.02, mode="rst")
+        fault(self._stack, "error", status=500, ratio=0.1)
+        fault(self._stack, "node_offline", node="node-2")
+        gpu = self._gpus[0]
+        assert gpu.xids is not None
+        gpu.xids.append(79)
+        gpu.compute = {_listener(self._stack.ports.router): 2 << 30}
+        self._nvml.write()
+
+    def _router_answers(self) -> bool:
+        try:
+            return requests.get(self._stack.ports.url("router") + "/v1/models", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def _count(self, expression: str) -> int:
+        try:
+            return len(self.prometheus.query(expression))
+        except QueryError:
+            return 0
+
+    def _watched(self) -> Path:
+        """What the exporter watches: the router, this machine, the GPUs."""
+        ports = self._stack.ports
+        file = self._folder / "exporter.yml"
+        document = {
+            "router": {"url": ports.url("router")},
+            "processes": [{"name": "router", "role": "router", "match": {"port": ports.router}}],
+            "gpu": "required",
+        }
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return file
+
+    def _scrape_too(self, job: str, target: LocalHttp, labels: dict[str, str]) -> None:
+        file = self._stack.folder / "prometheus" / "targets" / f"{job}.yml"
+        groups = yaml.safe_load(file.read_text(encoding="utf-8"))
+        groups.append({"targets": [urlsplit(target.url).netloc], "labels": labels})
+        file.write_text(yaml.safe_dump(groups), encoding="utf-8")
+
+
+_ROUTER_START = 'observed_process_start_time_seconds{process="router"}'
+
+
+def _listener(port: int) -> int:
+    """The process that listens there."""
+    [pid] = {
+        each.pid
+        for each in psutil.net_connections("tcp")
+        if each.status == "LISTEN" and each.laddr.port == port
+    }
+    assert pid is not None
+    return pid
+
+
+def _checkout_with_quick_leaks(folder: Path) -> Path:
+    """The project's Prometheus, its leak rules on a faster scale of time, scrapes of exporters to match."""
+    configuration = folder / "prometheus"
+    shutil.copytree(CHECKOUT / "prometheus", configuration)
+    slow, quick = folder / "slow", folder / "quick"
+    slow.mkdir()
+    for file in (configuration / "rules").glob("leaks.*.yml"):
+        file.rename(slow / file.name)
+    program = [sys.executable, str(CHECKOUT / "scripts" / "scale_rules.py"), "--by", str(SCALE)]
+    subprocess.run([*program, str(slow), str(quick)], check=True)
+    for file in quick.iterdir():
+        file.rename(configuration / "rules" / file.name)
+    file = configuration / "prometheus.yml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    exporter = next(scrape for scrape in document["scrape_configs"] if scrape["job_name"] == "exporter")
+    exporter.update(scrape_interval=SCRAPE_INTERVAL, scrape_timeout=SCRAPE_INTERVAL)
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return folder
+
+
+def _some_results(folder: Path) -> Path:
+    folder.mkdir()
+    for name, lines in RESULTS.items():
+        (folder / f"{name}.csv").write_text(CSV_HEAD + lines, encoding="utf-8")
+    return folder
+
+
+def _recorded_agent(_asked: Asked) -> Answer:
+    """A node with disks, network and PSI, and what a router of the current generation says."""
+    golden = CHECKOUT / "tests" / "golden"
+    host = (golden / "exposition.txt").read_text(encoding="utf-8").splitlines()
+    router = (golden / "router-current.txt").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in host if line.startswith(("node_", "# TYPE node_"))]
+    kept += [line for line in router if not line.startswith("# HELP")]
+    return 200, "\n".join([*kept, "exporter_build_info 1", ""])
+
+
+def _recorded_runtime(_asked: Asked) -> Answer:
+    return 200, GARBAGE_COLLECTORS
