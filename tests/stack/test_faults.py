@@ -1,11 +1,17 @@
-"""The proof end to end in its short form: real Prometheus and Alertmanager, faults, and what a webhook is told."""
+"""The short proof end to end, with real Prometheus and Alertmanager; and that a proof can fail."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
 
 from tests.conftest import need
 
-from .fault_proof.findings import broken
+from .fault_proof.findings import broken, late
 from .fault_proof.proof import Proof
-from .fault_proof.scenes import short_form
+from .fault_proof.scenes import Expected, Fault, Scene, nothing, short_form
 from .fault_proof.stage import Stage
+from .fault_proof.webhook import Episode, Webhook
 
 SCALE = 0.02
 """of the leak rules: 27 minutes are 32 seconds"""
@@ -44,3 +50,119 @@ def test_each_fault_is_told_to_a_webhook_with_its_labels_and_resolves_and_nothin
     assert evidence["requests"]["2xx"] > 0
     assert sum(evidence["requests"].values()) == evidence["requests"]["2xx"]
     assert sum(evidence["failures"].values()) == 0
+
+
+class EmptyStage:
+    """A stage without a stack, whose faults tell the webhook themselves."""
+
+    names = {"instance": "one:9877"}  # noqa: RUF012
+
+    def __init__(self, webhook: Webhook) -> None:
+        self.webhook = webhook
+
+    def is_clean(self, episode: Episode) -> bool:
+        return episode.labels.get("instance") == "clean:9877"
+
+    def renew_load(self) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    def tell(self, status: str, alert: str, **labels: str) -> None:
+        """As Alertmanager would."""
+        body = {
+            "labels": {"alertname": alert, **labels},
+            "annotations": {"summary": "text"},
+            "status": status,
+        }
+        headers = {"Authorization": f"Bearer {self.webhook.token}"}
+        answer = requests.post(self.webhook.url, json={"alerts": [body]}, headers=headers, timeout=5)
+        assert answer.status_code == 200
+
+
+@pytest.fixture
+def stage() -> Iterator[EmptyStage]:
+    with Webhook() as webhook:
+        yield EmptyStage(webhook)
+
+
+AFTER = Scene("after", "", Fault(nothing), lasts_seconds=0.2)
+
+
+def played(
+    stage: EmptyStage,
+    *labels: dict[str, str],
+    resolves: bool = True,
+    within: float = 0.2,
+    after: Scene = AFTER,
+) -> Proof:
+    """A scene that is to raise `Lost` of one:9877 and may raise `Slow`; what it tells of has these labels."""
+
+    def begin(_stage: object) -> None:
+        for each in labels:
+            stage.tell("firing", **each)
+
+    def end(_stage: object) -> None:
+        for each in labels if resolves else ():
+            stage.tell("resolved", **each)
+
+    lost = Expected("Lost", {"instance": "{instance}"}, within)
+    scene = Scene("scene", "", Fault(begin, end), (lost,), frozenset({"Slow"}), resolves_within=0.3)
+    proof = Proof(stage, ((scene,), (after,)), Diary())  # type: ignore[arg-type]
+    proof.run()
+    return proof
+
+
+LOST = {"alert": "Lost", "instance": "one:9877"}
+SLOW = {"alert": "Slow", "instance": "one:9877"}
+
+
+def test_an_alert_that_comes_and_resolves_is_no_finding_and_neither_is_one_that_follows(
+    stage: EmptyStage,
+) -> None:
+    proof = played(stage, LOST, SLOW)
+    assert broken(proof) == []
+    [row] = proof.rows
+    assert row.webhook_seconds is not None
+    assert row.resolved_seconds is not None
+
+
+def test_an_alert_with_other_labels_did_not_come_and_was_not_expected(stage: EmptyStage) -> None:
+    assert broken(played(stage, {**LOST, "instance": "other:9877"})) == [
+        "scene: Lost did not come",
+        "scene: Lost was not expected: text {'alertname': 'Lost', 'instance': 'other:9877'}",
+    ]
+
+
+def test_an_alert_that_stays_did_not_resolve(stage: EmptyStage) -> None:
+    assert broken(played(stage, LOST, resolves=False)) == ["scene: Lost did not resolve"]
+
+
+def test_an_alert_about_what_is_left_in_peace_was_not_expected_even_if_it_could_follow(
+    stage: EmptyStage,
+) -> None:
+    assert broken(played(stage, LOST, {**SLOW, "instance": "clean:9877"})) == [
+        "scene: Slow was not expected: text {'alertname': 'Slow', 'instance': 'clean:9877'}"
+    ]
+
+
+def test_an_alert_that_came_later_than_it_may_is_late_and_not_broken(stage: EmptyStage) -> None:
+    proof = played(stage, LOST, within=0.0)
+    assert broken(proof) == []
+    [line] = late(proof)
+    assert line.startswith("scene: Lost came after 0.")
+    assert line.endswith(" s, not within 0 s")
+
+
+def test_an_alert_that_fires_again_after_it_resolved_was_not_expected(stage: EmptyStage) -> None:
+    again = Scene("again", "", Fault(lambda _: stage.tell("firing", **LOST)), lasts_seconds=0.2)
+    assert broken(played(stage, LOST, after=again)) == [
+        "again: Lost was not expected: text {'alertname': 'Lost', 'instance': 'one:9877'}"
+    ]
+
+
+def test_the_webhook_listens_to_nobody_without_the_token(stage: EmptyStage) -> None:
+    body = {"alerts": [{"status": "firing", "labels": {"alertname": "Lost"}, "annotations": {"summary": ""}}]}
+    assert requests.post(stage.webhook.url, json=body, timeout=5).status_code == 401
+    assert stage.webhook.episodes == []
