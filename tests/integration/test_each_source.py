@@ -25,9 +25,7 @@ SOURCES = {
     "gpu": ("gpu_",),
     "results": ("benchmark_result_",),
 }
-RESULTS = (
-    "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors\nlocal,893,20,25,31,43,58,3,0\n"
-)
+RESULTS = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors\nlocal,893,20,25,31,43,58,3,0\n"
 
 
 @dataclass
