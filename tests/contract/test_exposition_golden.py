@@ -142,8 +142,8 @@ def lint(text: str) -> list[str]:
 
 def test_promtool_complains_of_nothing_but_what_is_inherited() -> None:
     need("promtool")
-    for path in sorted(GOLDEN.glob("*.txt")):
-        problems = lint(path.read_text(encoding="utf-8"))
+    for name in ("exposition.txt", "router-current.txt"):
+        problems = lint((GOLDEN / name).read_text(encoding="utf-8"))
         assert [problem for problem in problems if not ALLOWED.fullmatch(problem)] == []
 
 
