@@ -248,7 +248,9 @@ def run(
         prometheus = prometheus_at(prometheus_url)
         api = exporter_for(exporter_url, exporter_config, workload, cleanup, console)
         plan = make_plan(api, prometheus)
-        sys.exit(_run(plan, version, console, as_json))
+        with Interrupt() as interrupt:
+            code = _run(plan, version, console, interrupt, as_json)
+        sys.exit(code)
 
 
 @soak.command()
@@ -364,10 +366,14 @@ def demo(duration: str, keep: bool, **options: Any) -> None:
             stack.start_prometheus()
         urls = _urls(stack, console)
         console.print(urls)
-        code = _run(plan, version, console, as_json=False)
-        console.print(urls)
-        if keep:
-            _keep(console)
+        # One Interrupt for both: whoever asks to end while the result is written does not ask again.
+        with Interrupt() as interrupt:
+            code = _run(plan, version, console, interrupt, as_json=False)
+            console.print(urls)
+            if keep and not interrupt.requested:
+                console.print("\nthe stack stays up; Ctrl-C stops it")
+                while not interrupt.wait(3600):
+                    pass
         sys.exit(code)
 
 
@@ -392,21 +398,13 @@ def _urls(stack: NativeStack, console: Console) -> str:
     return "\n".join(lines)
 
 
-def _keep(console: Console) -> None:
-    console.print("\nthe stack stays up; Ctrl-C stops it")
-    with Interrupt() as interrupt:
-        while not interrupt.wait(3600):
-            pass
-
-
-def _run(plan: RunPlan, version: str, console: Console, as_json: bool) -> int:
-    with Interrupt() as interrupt:
-        with TerminalView(console, _title(plan, version)) as view:
-            result, files = run_soak(plan, version, view, interrupt, SystemClock())
-        if as_json:
-            click.echo(files["run"].read_text(encoding="utf-8"), nl=False)
-        else:
-            print_verdict(console, result, files)
+def _run(plan: RunPlan, version: str, console: Console, interrupt: Interrupt, as_json: bool) -> int:
+    with TerminalView(console, _title(plan, version)) as view:
+        result, files = run_soak(plan, version, view, interrupt, SystemClock())
+    if as_json:
+        click.echo(files["run"].read_text(encoding="utf-8"), nl=False)
+    else:
+        print_verdict(console, result, files)
     return result.judgement.exit_code
 
 

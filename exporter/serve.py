@@ -83,16 +83,16 @@ async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None, udp: 
             await asyncio.sleep(1)
             runs.tick()
 
-    ticking = asyncio.create_task(tick())
-    transport = None
+    tasks = [asyncio.create_task(tick())]
     if ingest is not None and udp is not None:
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ingest, sock=udp)
+        tasks.append(asyncio.create_task(ingest.serve(udp)))
     try:
         await server.serve()
     finally:
-        ticking.cancel()
-        if transport is not None:
-            transport.close()
+        for task in tasks:
+            task.cancel()
+        if udp is not None:
+            udp.close()
 
 
 def _announce_address(

@@ -116,8 +116,8 @@ def some_load(runs: LiveRuns, ingest: Ingest) -> None:
     )
     second = answered({"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, started=5, errors=(1, 2, 0))
     for message in (first, second):
-        ingest.datagram_received(encode(message), None)
-    ingest.datagram_received(b"not a message", None)
+        ingest.take(encode(message))
+    ingest.take(b"not a message")
 
 
 @contextmanager

@@ -154,7 +154,7 @@ def many_runs(runs: LiveRuns, ingest: Ingest) -> int:
         except ConfigurationError:
             refused += 1
             continue
-        ingest.datagram_received(encode(answered({"2xx": [1_000], "5xx": [9]}, {503: 1}, run=run)), None)
+        ingest.take(encode(answered({"2xx": [1_000], "5xx": [9]}, {503: 1}, run=run)))
         runs.announce(run_info(run=run, route=route, model=f"model-{number}"), Phase.FINISHED)
     return refused
 
@@ -166,7 +166,7 @@ def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest
     ingest = Ingest(runs.apply)
     assert many_runs(runs, ingest) == 1_000 - MOST_MODELS
     for number in range(5_000):
-        ingest.datagram_received(b"junk %d" % number, None)
+        ingest.take(b"junk %d" % number)
     results = tmp_path / "results"
     results.mkdir()
     for number in range(50):

@@ -1,5 +1,6 @@
 """exporter.ingest: hostile datagrams are counted by reason and leave nothing else behind."""
 
+import asyncio
 import math
 import socket
 import struct
@@ -18,7 +19,6 @@ from exporter.ingest import Ingest, bind_ingest
 from exporter.metrics.live import LiveRuns
 from exporter.wire import LARGEST_DATAGRAM, encode
 
-SENDER = ("127.0.0.1", 40000)
 GOOD = encode(answered({"2xx": [100]}, sequence=5, errors=(0, 1, 0)))
 NOTHING = {"malformed": 0, "oversized": 0, "unknown_run": 0, "replayed": 0, "inconsistent": 0}
 
@@ -32,7 +32,7 @@ def listening() -> tuple[LiveRuns, Ingest]:
     runs = LiveRuns(FakeClock())
     runs.announce(run_info(), Phase.LOAD)
     ingest = Ingest(runs.apply)
-    ingest.datagram_received(GOOD, SENDER)
+    ingest.take(GOOD)
     return runs, ingest
 
 
@@ -80,7 +80,7 @@ def test_a_hostile_datagram_is_counted_by_its_reason_and_changes_no_total(
 ) -> None:
     runs, ingest = listening()
     before = totals(runs)
-    ingest.datagram_received(datagram, SENDER)
+    ingest.take(datagram)
     assert ingest.rejected == {**NOTHING, reason: 1}
     assert ingest.messages == 1
     assert totals(runs) == before
@@ -94,7 +94,7 @@ def test_a_hostile_datagram_is_counted_by_its_reason_and_changes_no_total(
 def test_no_bytes_raise_anything_and_every_datagram_is_counted(datagrams: list[bytes]) -> None:
     runs, ingest = listening()
     for datagram in datagrams:
-        ingest.datagram_received(datagram, SENDER)
+        ingest.take(datagram)
     assert ingest.messages + sum(ingest.rejected.values()) == 1 + len(datagrams)
     assert list(runs.models) == [LOCAL_MODEL]
 
@@ -105,7 +105,7 @@ def test_a_datagram_with_flipped_bytes_raises_nothing_and_makes_no_run_or_model(
     datagram = bytearray(encode(answered({"2xx": [100, 100], "4xx": [70]}, {404: 1}, sequence=6)))
     for _ in range(data.draw(st.integers(1, 4))):
         datagram[data.draw(st.integers(0, len(datagram) - 1))] = data.draw(st.integers(0, 255))
-    ingest.datagram_received(bytes(datagram), SENDER)
+    ingest.take(bytes(datagram))
     assert ingest.messages + sum(ingest.rejected.values()) == 2
     assert list(runs.models) == [LOCAL_MODEL]
     assert list(runs.runs) == [RUN]
@@ -120,12 +120,36 @@ def test_every_reason_is_exposed_from_the_start_with_zero() -> None:
 
 def test_taken_and_refused_messages_are_exposed() -> None:
     _, ingest = listening()
-    ingest.datagram_received(GOOD, SENDER)
-    ingest.datagram_received(b"?", SENDER)
+    ingest.take(GOOD)
+    ingest.take(b"?")
     found = samples(ingest.collect())
     assert found["exporter_ingest_messages_total"] == 1
     assert found["exporter_ingest_rejected_totalreplayed"] == 1
     assert found["exporter_ingest_rejected_totalmalformed"] == 1
+
+
+def test_what_comes_to_the_socket_is_taken_slow_or_fast() -> None:
+    runs, ingest = listening()
+
+    async def send_and_serve() -> None:
+        with bind_ingest("127.0.0.1", 0) as udp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            serving = asyncio.create_task(ingest.serve(udp))
+            for sequence in range(6, 1006):
+                sender.sendto(
+                    encode(answered({"2xx": [100]}, sequence=sequence, errors=(0, 1, 0))), udp.getsockname()
+                )
+                if sequence % 40 == 0:
+                    while ingest.messages < sequence - 4:
+                        await asyncio.sleep(0.001)
+            sender.sendto(bytes(65_000), udp.getsockname())
+            while not ingest.rejected["oversized"]:
+                await asyncio.sleep(0.001)
+            serving.cancel()
+
+    asyncio.run(asyncio.wait_for(send_and_serve(), 60))
+    assert ingest.messages == 1001
+    assert ingest.rejected == {**NOTHING, "oversized": 1}
+    assert runs.models[LOCAL_MODEL].requests()[1] == 1
 
 
 def test_a_bound_socket_is_told_of_and_a_taken_port_is_named_with_its_option() -> None:
