@@ -25,7 +25,7 @@ test: check-python
 	@scripts/install_packages.sh --try demo test
 	@$(MAKE) --silent lint
 	@scripts/fetch_compose.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

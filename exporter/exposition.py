@@ -89,7 +89,7 @@ class Exposition:
         self._clock = clock
         self._telemetry_path = telemetry_path
         self._collectors = collectors
-        self._takes_runs = ingest is not None
+        self._ingest = ingest
         self._own: list[Collector] = [BuildInfo(), prometheus_client.ProcessCollector(registry=None)]
         if ingest is not None:
             self._own = [LoadCollector(runs, journal, clock), ingest, *self._own]
@@ -101,7 +101,7 @@ class Exposition:
                 Route(telemetry_path, self._metrics),
                 Route("/-/healthy", self._healthy),
                 Route("/-/ready", self._healthy),
-                *Announcements(runs, clock, ingest_port).routes,
+                *Announcements(runs, ingest, clock, ingest_port).routes,
                 Route("/", self._landing),
             ]
         )
@@ -113,6 +113,8 @@ class Exposition:
         if self._scrapes >= MOST_SCRAPES:
             return PlainTextResponse("too many scrapes at a time\n", 503, {"Retry-After": "1"})
         self._scrapes += 1
+        if self._ingest is not None:
+            self._ingest.take_waiting()
         try:
             snapshot = await self._shared_snapshot()
             return await run_in_threadpool(self._written, snapshot, until, request)
@@ -149,7 +151,9 @@ class Exposition:
         return PlainTextResponse("ok\n")
 
     async def _landing(self, _request: Request) -> Response:
-        return HTMLResponse(landing_page(self._telemetry_path, self._takes_runs, self._runs.current()))
+        return HTMLResponse(
+            landing_page(self._telemetry_path, self._ingest is not None, self._runs.current())
+        )
 
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"

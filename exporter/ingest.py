@@ -27,12 +27,13 @@ class Ingest:
     exporter_ingest_rejected_total{reason}                  messages that were refused
     """
 
-    def __init__(self, sink: Callable[[WorkerCounts], None]) -> None:
+    def __init__(self, sink: Callable[[WorkerCounts], None], udp: socket.socket | None = None) -> None:
         self._sink = sink
+        self._udp = udp
         self.messages = 0
         self.rejected = dict.fromkeys(REJECTION_REASONS, 0)
 
-    async def serve(self, udp: socket.socket) -> None:
+    async def serve(self) -> None:
         """Take what comes to `udp` until cancelled.
 
         Not each datagram as it comes: waking for every single one cost half as much again, of a machine whose
@@ -41,14 +42,16 @@ class Ingest:
         pause = LONGEST_PAUSE_SECONDS
         while True:
             await asyncio.sleep(pause)
-            taken = self._take_waiting(udp)
-            wanted = pause * WANTED_AT_ONCE / max(taken, 1)
+            wanted = pause * WANTED_AT_ONCE / max(self.take_waiting(), 1)
             pause = min(max(wanted, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
-    def _take_waiting(self, udp: socket.socket) -> int:
+    def take_waiting(self) -> int:
+        """Take what has come to `udp` by now, so that whoever asks next is told of it; how much that was."""
+        if self._udp is None:
+            return 0
         for number in range(MOST_AT_ONCE):
             try:
-                datagram = udp.recv(LARGEST_DATAGRAM + 1)
+                datagram = self._udp.recv(LARGEST_DATAGRAM + 1)
             except BlockingIOError:
                 return number
             self.take(datagram)

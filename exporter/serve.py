@@ -56,7 +56,8 @@ def serve_exporter(
     runs = LiveRuns(clock)
     udp, ingest, ingest_port, journal = None, None, None, None
     if ingest_address is not None:
-        udp, ingest = bind_ingest(*ingest_address), Ingest(runs.apply)
+        udp = bind_ingest(*ingest_address)
+        ingest = Ingest(runs.apply, udp)
         ingest_port = udp.getsockname()[1]
         journal = _journal(state_file, ingest_port)
     if journal is not None:
@@ -71,28 +72,28 @@ def serve_exporter(
     _announce_address(http, udp, telemetry_path, web_file)
     ignore_repeated_signals()
     _freeze_what_is_imported()
-    uvloop.run(_serve(WebServer(guard, web_file, http), runs, ingest, udp))
+    uvloop.run(_serve(WebServer(guard, web_file, http), runs, ingest))
     guard.close()
+    if udp is not None:
+        udp.close()
     if journal is not None:
         journal.save(runs)
 
 
-async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None, udp: socket.socket | None) -> None:
+async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None) -> None:
     async def tick() -> None:
         while True:
             await asyncio.sleep(1)
             runs.tick()
 
     tasks = [asyncio.create_task(tick())]
-    if ingest is not None and udp is not None:
-        tasks.append(asyncio.create_task(ingest.serve(udp)))
+    if ingest is not None:
+        tasks.append(asyncio.create_task(ingest.serve()))
     try:
         await server.serve()
     finally:
         for task in tasks:
             task.cancel()
-        if udp is not None:
-            udp.close()
 
 
 def _announce_address(

@@ -4,7 +4,9 @@ All files of a stack live in one temporary folder; the configuration of Promethe
 which only the targets (file_sd) are written anew, with the ports in use.
 """
 
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -47,15 +49,23 @@ class Ports:
 
 
 def free_ports() -> Ports:
-    """Ports that are free at this moment, for tests and for stacks beside another."""
-    sockets = [socket.socket() for _ in range(6)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return Ports(*(each.getsockname()[1] for each in sockets))
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports that are free at this moment, for tests and for stacks beside another.
+
+    They are below those that Linux gives to outgoing connections (32768 and up, unless told otherwise): one
+    of those may be taken again before the service that it was found for has started.
+    """
+    found: set[int] = set()
+    while len(found) < 6:
+        port = 20_000 + secrets.randbelow(12_000)
+        with (
+            socket.socket() as tcp,
+            socket.socket(type=socket.SOCK_DGRAM) as udp,
+            contextlib.suppress(OSError),
+        ):
+            tcp.bind((HOST, port))
+            udp.bind((HOST, port))
+            found.add(port)
+    return Ports(*found)
 
 
 class NativeStack:

@@ -11,6 +11,7 @@ from exporter.clock import Clock
 from exporter.config import first_problem
 from exporter.errors import ConfigurationError
 from exporter.events import Phase, RunInfo
+from exporter.ingest import Ingest
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.status import run_status
 
@@ -20,11 +21,13 @@ _announcement = TypeAdapter(RunInfo)
 class Announcements:
     """GET and PUT of `/api/runs/<id>`; an answer to the latter names the UDP port of the ingest.
 
-    Where there is none (`ingest_port` None) every announcement is refused.
+    Where there is none every announcement is refused. What has come to the ingest before either request is
+    taken first: a run's last reports would be refused once it is announced to be over.
     """
 
-    def __init__(self, runs: LiveRuns, clock: Clock, ingest_port: int | None) -> None:
+    def __init__(self, runs: LiveRuns, ingest: Ingest | None, clock: Clock, ingest_port: int | None) -> None:
         self._runs = runs
+        self._ingest = ingest
         self._clock = clock
         self._ingest_port = ingest_port
         self.routes = [
@@ -33,6 +36,8 @@ class Announcements:
         ]
 
     async def _run_status(self, request: Request) -> Response:
+        if self._ingest is not None:
+            self._ingest.take_waiting()
         with self._runs.lock:
             run = self._runs.runs.get(request.path_params["run"])
             if run is None:
@@ -40,12 +45,14 @@ class Announcements:
             return JSONResponse(run_status(run, self._clock.monotonic()))
 
     async def _announce(self, request: Request) -> Response:
-        if self._ingest_port is None:
+        if self._ingest is None:
             return JSONResponse(
                 {"error": "it takes no runs, its --ingest.listen-address is empty"}, status_code=409
             )
+        body = await request.body()
+        self._ingest.take_waiting()
         try:
-            document = json.loads(await request.body())
+            document = json.loads(body)
             phase = Phase(document.pop("phase"))
             info = _announcement.validate_python(document)
             if info.run != request.path_params["run"]:

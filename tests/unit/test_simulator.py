@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.errors import ConfigurationError, PortTakenError
 from exporter.simulator import SimulatorOptions, serve
+from exporter.stack import free_ports
 
 SERVE = """
 import json, resource, sys
@@ -30,12 +31,6 @@ sys.exit(serve(SimulatorOptions(**json.loads(sys.argv[1]))))
 CHAT = {"model": "gpt-oss:20b", "messages": [{"role": "user", "content": "say three words"}], "max_tokens": 4}
 CHAT_BYTES = json.dumps(CHAT).encode()
 KEY_VARIABLES = ("OPENAI_API_KEY", "GOOGLE_API_KEY", "ANTHROPIC_API_KEY")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
@@ -69,7 +64,7 @@ class Simulator:
     """A simulator in processes of its own."""
 
     def __init__(self, environment: dict[str, str] | None = None, **options: Any) -> None:
-        self.port = free_port()
+        self.port = free_ports().router
         self.url = f"http://127.0.0.1:{self.port}"
         # A client without a pool: no connection of its own stays open beside those that a test counts.
         self.session = requests.Session()
@@ -902,4 +897,4 @@ def test_a_port_in_use_is_refused_before_anything_starts() -> None:
 
 def test_an_address_that_is_not_here_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:\d+: .*check --host"):
-        serve(SimulatorOptions(host="192.0.2.1", port=free_port()))
+        serve(SimulatorOptions(host="192.0.2.1", port=free_ports().router))
