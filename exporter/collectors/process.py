@@ -86,15 +86,15 @@ class _Watch:
             return None
         try:
             # Parents before children: what ProcessCounters says of a child that ends meanwhile rests on it.
-            readings = [read_process(self._proc, main.pid, tables)]
+            readings = [read_process(self._proc, main, tables)]
         except GONE:
             return None
-        if readings[0].stat.key != main.key or not readings[0].stat.alive:
+        if not main.alive:
             return None
         vanished = []
         for pid in self._table.descendants(main.pid):
             try:
-                readings.append(read_process(self._proc, pid, tables))
+                readings.append(read_process(self._proc, self._proc.stat(pid), tables))
             except GONE:
                 vanished.append(pid)
         self._recognise(main)
@@ -194,7 +194,7 @@ class ProcessCollector:
 
     def _max_fds(self, pid: int) -> int | None:
         try:
-            return parse_max_open_files(self._proc.read(f"{pid}/limits"))
+            return parse_max_open_files(self._proc.read_record(f"{pid}/limits"))
         except GONE:
             return None
 

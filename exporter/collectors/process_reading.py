@@ -31,10 +31,10 @@ class ProcessReading:
     """inode of a TCP socket -> state"""
 
 
-def read_process(proc: ProcFs, pid: int, tables: TcpTables) -> ProcessReading:
-    """The process as it is now; raises one of GONE where it ended meanwhile."""
-    stat = proc.stat(pid)
-    text = proc.read(f"{pid}/status")
+def read_process(proc: ProcFs, stat: ProcessStat, tables: TcpTables) -> ProcessReading:
+    """The process of `stat`, which was read just now; raises one of GONE where it ended meanwhile."""
+    pid = stat.pid
+    text = proc.read_record(f"{pid}/status")
     status = parse_status(text)
     descriptors = where_permitted(lambda: proc.names(f"{pid}/fd"))
     connections: Mapping[str, str] | None = None
@@ -45,7 +45,7 @@ def read_process(proc: ProcFs, pid: int, tables: TcpTables) -> ProcessReading:
         stat=stat,
         status=status,
         switches=_read_switches(proc, pid, status.get("Threads"), text),
-        io=where_permitted(lambda: parse_io(proc.read(f"{pid}/io"))),
+        io=where_permitted(lambda: parse_io(proc.read_record(f"{pid}/io"))),
         open_fds=None if descriptors is None else len(descriptors),
         connections=connections,
     )
@@ -77,7 +77,9 @@ def _read_switches(
     found: dict[int, tuple[int, int]] = {}
     for thread in threads:
         try:
-            counts = parse_switches(of_first if thread == pid else proc.read(f"{pid}/task/{thread}/status"))
+            counts = parse_switches(
+                of_first if thread == pid else proc.read_record(f"{pid}/task/{thread}/status")
+            )
         except GONE:
             continue
         if counts is not None:

@@ -1,4 +1,4 @@
-"""Reading /proc below an injected root, cheaply: plain system calls, one read a file."""
+"""Reading /proc below an injected root, cheaply: plain system calls, as few as can be."""
 
 import os
 from pathlib import Path
@@ -24,21 +24,32 @@ class ProcFs:
     def __init__(self, root: Path) -> None:
         self._root = str(root)
 
-    def read(self, path: str) -> str:
-        """The whole text of `path` below the root; raises OSError as the kernel does."""
+    def read(self, path: str, least: int = 1) -> str:
+        """The whole text of `path` below the root; raises OSError as the kernel does.
+
+        It ends with the first read that gives fewer than `least` bytes.
+        """
         descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            pieces = []
-            while piece := os.read(descriptor, _CHUNK_BYTES):
-                pieces.append(piece)
+            pieces = [os.read(descriptor, _CHUNK_BYTES)]
+            while len(pieces[-1]) >= least:
+                pieces.append(os.read(descriptor, _CHUNK_BYTES))
         finally:
             os.close(descriptor)
         # Names and command lines are any bytes; a label must be valid UTF-8.
         return b"".join(pieces).decode("utf-8", "replace")
 
+    def read_record(self, path: str) -> str:
+        """The same for a file that the kernel writes in one go, as it does most of a process's.
+
+        There a read that is not filled is the last: to ask for the end as well is a quarter of the cost.
+        A table, /proc/net/tcp say, comes in pieces of any size.
+        """
+        return self.read(path, _CHUNK_BYTES)
+
     def stat(self, pid: int) -> ProcessStat:
         """/proc/PID/stat; raises one of GONE where the process has ended."""
-        return parse_stat(self.read(f"{pid}/stat"))
+        return parse_stat(self.read_record(f"{pid}/stat"))
 
     def link(self, path: str) -> str:
         """Where the symbolic link `path` below the root points; raises OSError as the kernel does."""

@@ -230,10 +230,10 @@ def when_reading(monkeypatch: pytest.MonkeyPatch, path: str, act: Callable[[], N
     """Do something just before a file of the fake /proc is read."""
     real = ProcFs.read
 
-    def read(self: ProcFs, asked: str) -> str:
+    def read(self: ProcFs, asked: str, *least: int) -> str:
         if asked == path:
             act()
-        return real(self, asked)
+        return real(self, asked, *least)
 
     monkeypatch.setattr(ProcFs, "read", read)
 
@@ -269,6 +269,12 @@ def test_a_process_that_ends_while_it_is_read_is_absent(
     assert scrape(collector) == ABSENT
 
 
+def test_a_record_longer_than_one_read_is_whole(tmp_path: Path) -> None:
+    groups = "Groups:\t" + "100000 " * 20_000
+    (tmp_path / "status").write_text(f"{groups}\nThreads:\t1\n", encoding="ascii")
+    assert ProcFs(tmp_path).read_record("status") == f"{groups}\nThreads:\t1\n"
+
+
 def test_a_restart_is_counted_and_begins_the_counters_again(proc: FakeProc) -> None:
     collector = watch(proc, name="router")
     proc.process(10, ticks=(5000, 0, 0, 0))
@@ -300,10 +306,10 @@ def test_the_first_sight_of_a_process_is_no_restart(proc: FakeProc) -> None:
 def forbid(monkeypatch: pytest.MonkeyPatch, method: str, ending: str) -> None:
     real = getattr(ProcFs, method)
 
-    def refuse(self: ProcFs, path: str) -> object:
+    def refuse(self: ProcFs, path: str, *least: int) -> object:
         if path.endswith(ending) or ("/fd/" in path and ending == "/fd/*"):
             raise PermissionError(13, "Permission denied")
-        return real(self, path)
+        return real(self, path, *least)
 
     monkeypatch.setattr(ProcFs, method, refuse)
 
@@ -530,13 +536,13 @@ def test_whenever_a_process_vanishes_what_is_shown_is_absent_or_right_and_never_
     def end_at_the_last(method: str) -> None:
         real = getattr(ProcFs, method)
 
-        def access(self: ProcFs, path: str) -> object:
+        def access(self: ProcFs, path: str, *least: int) -> object:
             nonlocal left
             if path.startswith("10/"):
                 left -= 1
                 if left == 0:
                     proc.end(10)
-            return real(self, path)
+            return real(self, path, *least)
 
         monkeypatch.setattr(ProcFs, method, access)
 
