@@ -32,7 +32,7 @@ OWN = {"job": "exporter", "instance": "bench:9877"}
 PROCESS = {"process": "router", "role": "router"}
 RULES = [
     (name, {**PROCESS, "resource": resource, **more})
-    for name in ("resource:usage:min5m", "resource:growth:deriv12m", "resource:leak:deriv12m")
+    for name in ("resource:usage:min5m", "resource:growth:deriv12m", "resource:leak:rate")
     for resource, more in (
         ("memory", {}),
         ("fds", {}),

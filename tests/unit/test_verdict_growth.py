@@ -85,7 +85,7 @@ def test_nothing_is_told_from_less_than_27_minutes(name: str) -> None:
     assert growth_per_hour(*series_of(shape, 1, seconds=1615), LEAST_MEMORY) is None
 
 
-@pytest.mark.parametrize(("name", "minute"), [("1 GiB/h", 27), ("60 MiB/h", 32)])
+@pytest.mark.parametrize(("name", "minute"), [("1 GiB/h", 27), ("60 MiB/h", 27), ("20 MiB/h", 55)])
 def test_a_leak_along_a_straight_line_is_told_the_sooner_the_faster_it_is(name: str, minute: int) -> None:
     shape, per_hour = LEAKS[name]
     assert growth_per_hour(*series_of(shape, 1, seconds=minute * 60 - 5), LEAST_MEMORY) is None

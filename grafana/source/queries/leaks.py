@@ -6,7 +6,7 @@ _FLOOR = "resource:usage:min5m"
 _SLOPE = "resource:growth:deriv12m"
 _HANDLES = 'resource=~"fds|threads|connections"'
 
-LEAKS_PER_HOUR = f"resource:leak:deriv12m{{{OWN}}} * 3600"
+LEAKS_PER_HOUR = f"resource:leak:rate{{{OWN}}} * 3600"
 JUDGED_RATIO = f"count({_SLOPE}{{{OWN}}}) / count({_FLOOR}{{{OWN}}})"
 
 MEMORY_FLOOR_BYTES = f'{_FLOOR}{{resource="memory",{PROCESS}}}'
