@@ -1,20 +1,26 @@
-# The image of every `soak` command: exporter and agent, load engine, simulator. Built from the checkout's root:
+# The image of every `soak` command. Built from the checkout's root; the last target is the default one:
 #
-#   docker build -f compose/exporter.Dockerfile -t llm-router-soak:local .
+#   docker build -f compose/exporter.Dockerfile --target exporter -t llm-router-soak-exporter:local .   exporter, agent, simulator
+#   docker build -f compose/exporter.Dockerfile --target soak -t llm-router-soak:local .                load and reports too
 #
 # Another base has to be a Debian trixie with Python 3.13, venv and pip.
 ARG BASE_IMAGE=python:3.13-slim-trixie
 
-# --- the virtual environment; what pip needs beside it stays in this stage
-FROM ${BASE_IMAGE} AS build
+# --- the virtual environments; what pip needs stays in these stages
+FROM ${BASE_IMAGE} AS build-exporter
 WORKDIR /src
-RUN python3 -m venv /opt/soak
+RUN python3 -m venv --without-pip /opt/soak
 COPY pyproject.toml README.md ./
 COPY exporter ./exporter
-RUN /opt/soak/bin/pip install --no-cache-dir --disable-pip-version-check .
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m pip --python /opt/soak/bin/python3 install --disable-pip-version-check --root-user-action=ignore .
 
-# --- what is shipped
-FROM ${BASE_IMAGE}
+FROM build-exporter AS build-soak
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m pip --python /opt/soak/bin/python3 install --disable-pip-version-check --root-user-action=ignore '.[report]'
+
+# --- what both targets have around them
+FROM ${BASE_IMAGE} AS base
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="llm-router-soak" \
@@ -22,25 +28,35 @@ LABEL org.opencontainers.image.title="llm-router-soak" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="MIT"
+# Numbers, so that "not root" can be seen from outside. A new volume takes over a folder's owner and mode: any user
+# may be chosen to write there (EXPORTER_UID), and only this image's containers mount it.
+RUN groupadd --gid 65532 soak \
+    && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin soak \
+    && install --directory --owner=65532 --group=65532 --mode=0777 /results /var/lib/soak
+COPY compose/watch-host.sh /usr/local/bin/watch-host
+# The same path as in the build stages: the scripts of a virtual environment name their interpreter by it.
+ENV PATH=/opt/soak/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    XDG_STATE_HOME=/var/lib/soak
+WORKDIR /results
+USER 65532:65532
+ENTRYPOINT ["soak"]
 
-# The load engines that `soak run` starts.
+# --- the exporter, which is also a node's agent and the simulated router
+FROM base AS exporter
+COPY --from=build-exporter /opt/soak /opt/soak
+EXPOSE 9877/tcp 9878/udp
+CMD ["exporter", "--web.listen-address", "0.0.0.0:9877", "--ingest.listen-address", "0.0.0.0:9878"]
+
+# --- every command: load engines, plots
+FROM base AS soak
+USER root
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends hey wrk \
     && rm -rf /var/lib/apt/lists/*
-
-# Numbers, so that "not root" can be seen from outside; /results belongs to them, and so does a new volume there.
-RUN groupadd --gid 65532 soak \
-    && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin soak \
-    && install --directory --owner=65532 --group=65532 /results
-
-# The same path in both stages: the scripts of a virtual environment name their interpreter by it.
-COPY --from=build /opt/soak /opt/soak
-ENV PATH=/opt/soak/bin:$PATH \
-    PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
-
 USER 65532:65532
-WORKDIR /results
-EXPOSE 9877/tcp 9878/udp
-ENTRYPOINT ["soak"]
-CMD ["exporter", "--web.listen-address", "0.0.0.0:9877", "--ingest.listen-address", "0.0.0.0:9878"]
+COPY --from=build-soak /opt/soak /opt/soak
+# Where matplotlib may write, in a container whose root file system is read-only.
+ENV MPLCONFIGDIR=/tmp/matplotlib
+CMD ["--help"]

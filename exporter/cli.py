@@ -117,6 +117,13 @@ def soak(context: click.Context) -> None:
     help="YAML of what to watch [default: the router at ROUTER_URL or http://127.0.0.1:8080, and this host].",
 )
 @click.option(
+    "--path.rootfs",
+    "host_root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="The host's root directory as it is seen from here, in place of the configuration's host_root.",
+)
+@click.option(
     "--results.folder",
     "results",
     type=click.Path(path_type=Path),
@@ -135,6 +142,7 @@ def exporter(
     ingest: str,
     state_file: str | None,
     config_file: Path | None,
+    host_root: Path | None,
     results: Path,
     level: str,
     log_format: str,
@@ -143,8 +151,11 @@ def exporter(
     set_up_logging(level, log_format)
     if not telemetry_path.startswith("/") or telemetry_path == "/":
         raise ConfigurationError(f"--web.telemetry-path: {telemetry_path!r} must be a path like /metrics")
+    config = load_config(config_file) if config_file else default_config()
+    if host_root is not None:
+        config = config.model_copy(update={"host_root": host_root})
     serve_exporter(
-        config=load_config(config_file) if config_file else default_config(),
+        config=config,
         web=listen_address(web, "--web.listen-address"),
         ingest_address=listen_address(ingest, "--ingest.listen-address") if ingest else None,
         state_file=state_file,

@@ -65,10 +65,18 @@ if ! { apt-get update -q && apt-get install -q -y --no-install-recommends $missi
 fi
 rm -f "$log"
 for package in $missing; do
-    case $package in nginx-light) service=nginx ;; *) service=$package ;; esac
-    if [ -e "/lib/systemd/system/$service.service" ] && command -v systemctl >/dev/null; then
-        systemctl --quiet disable "$service" >/dev/null 2>&1 || true
-    elif [ -e "/etc/init.d/$service" ]; then
-        update-rc.d "$service" disable >/dev/null 2>&1 || true
-    fi
+    case $package in
+        nginx-light) services=nginx ;;
+        # containerd may have been there before, and does nothing by itself.
+        docker.io) services="docker.socket docker" ;;
+        *) services=$package ;;
+    esac
+    for service in $services; do
+        case $service in *.*) unit=$service ;; *) unit=$service.service ;; esac
+        if [ -e "/lib/systemd/system/$unit" ] && command -v systemctl >/dev/null; then
+            systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
+        elif [ -e "/etc/init.d/$service" ]; then
+            update-rc.d "$service" disable >/dev/null 2>&1 || true
+        fi
+    done
 done

@@ -2,15 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from exporter.config import load_config
+from tests.compose_command import ROOT, compose_command
+
 COMPOSE = ROOT / "compose"
 DOCUMENT: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
@@ -22,8 +24,12 @@ DOCKERFILE = (COMPOSE / "exporter.Dockerfile").read_text(encoding="utf-8")
 every_service = pytest.mark.parametrize("service", EVERY_SERVICE.values(), ids=EVERY_SERVICE)
 
 # What a service is let off, each with its reason beside it in the file; nothing else may be.
-CAPABILITIES_ADDED = {name: {"DAC_READ_SEARCH", "SYS_PTRACE"} for name in ("exporter", "agent")}
-ROOT_ALLOWED = {"exporter", "agent", "grafana-password"}
+BECOME_ANOTHER = {"SETGID", "SETPCAP", "SETUID"}
+CAPABILITIES_ADDED = {
+    **dict.fromkeys(("exporter", "agent"), BECOME_ANOTHER | {"DAC_READ_SEARCH", "SYS_PTRACE"}),
+    **dict.fromkeys(("soak", "demo-soak"), BECOME_ANOTHER),
+}
+ROOT_ALLOWED = {*CAPABILITIES_ADDED, "grafana-password"}
 PUBLISHED = {
     "exporter": {"9877", "9878/udp"},
     "agent": {"9877"},
@@ -40,24 +46,12 @@ def runs_once(service: dict[str, Any]) -> bool:
 
 def sources(service: dict[str, Any]) -> list[str]:
     """The left sides of its mounts: paths of the checkout, or names of volumes; of a setting its default."""
-    defaults = [re.sub(r"\$\{[A-Z_]+:-([^}]+)\}", r"\1", volume) for volume in service.get("volumes", [])]
-    return [volume.split(":")[0] for volume in defaults]
+    return [default_of(volume).split(":")[0] for volume in service.get("volumes", [])]
 
 
-def compose_command() -> list[str] | None:
-    """The Compose v2 of this machine, if any: the plugin, or the same program under its old name."""
-    # The last is where scripts/fetch_compose.sh unpacks it.
-    unpacked = ROOT / ".venv/compose/usr/libexec/docker/cli-plugins/docker-compose"
-    for command in (["docker", "compose"], ["docker-compose"], [str(unpacked)]):
-        if shutil.which(command[0]) is None:
-            continue
-        version = subprocess.run(
-            [*command, "version", "--short"], capture_output=True, text=True, check=False
-        )
-        found = re.match(r"v?(\d+)\.", version.stdout)
-        if version.returncode == 0 and found and int(found[1]) >= 2:
-            return command
-    return None
+def default_of(text: str) -> str:
+    """What Compose makes of `${NAME:-default}` where nothing is set."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
 
 
 def test_the_root_file_only_includes_the_other() -> None:
@@ -71,7 +65,9 @@ def test_the_stack_is_exporter_prometheus_alertmanager_and_grafana() -> None:
     always = {name for name, service in SERVICES.items() if "profiles" not in service}
     assert always == {"exporter", "prometheus", "alertmanager", "grafana", "grafana-password"}
     demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
-    assert demo == {"simulator", "soak"}
+    assert demo == {"simulator", "demo-soak"}
+    # With a profile of its own it is started by `docker compose run` alone.
+    assert SERVICES["soak"]["profiles"] == ["soak"]
 
 
 @every_service
@@ -81,6 +77,8 @@ def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
         assert service["pull_policy"] == "build"
         assert (COMPOSE / service["build"]["context"]).resolve() == ROOT
         assert (ROOT / service["build"]["dockerfile"]).is_file()
+        targets = {"llm-router-soak-exporter:local": "exporter", "llm-router-soak:local": "soak"}
+        assert service["build"]["target"] == targets[image]
     else:
         assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image), image
     assert "latest" not in image
@@ -88,10 +86,11 @@ def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
 
 @every_service
 def test_a_service_that_stays_has_a_healthcheck(service: dict[str, Any]) -> None:
-    check = service["healthcheck"]
     if runs_once(service):
-        assert check == {"disable": True}
+        # One that is disabled is waited for in vain by `up --wait`.
+        assert "healthcheck" not in service
     else:
+        check = service["healthcheck"]
         assert check["test"][0] == "CMD"
         assert {"interval", "timeout", "retries", "start_period"} <= set(check)
 
@@ -104,7 +103,7 @@ def test_every_service_is_hardened(service: dict[str, Any]) -> None:
     assert service["read_only"] is True
     assert not service.get("privileged")
     assert set(service.get("cap_add", [])) == CAPABILITIES_ADDED.get(name, set())
-    user = str(service.get("user", "image's own"))
+    user = default_of(str(service.get("user", "image's own")))
     assert not user.startswith(("0:", "root")) or name in ROOT_ALLOWED
     assert service.get("network_mode") in (None, "none")
 
@@ -113,7 +112,7 @@ def test_every_service_is_hardened(service: dict[str, Any]) -> None:
 def test_every_service_has_limits(service: dict[str, Any]) -> None:
     limits = service["deploy"]["resources"]["limits"]
     # More than one CPU would be refused on a machine that has only one.
-    assert 0 < float(limits["cpus"]) <= 1
+    assert 0 < float(default_of(limits["cpus"])) <= 1
     assert re.fullmatch(r"\d+[MG]", limits["memory"])
     assert limits["pids"] > 0
     assert service["logging"]["options"]["max-size"]
@@ -134,12 +133,15 @@ def test_ports_are_those_of_the_contract_and_on_loopback_unless_told_otherwise(
 
 
 @every_service
-def test_mounts_are_read_only_files_of_the_checkout_or_declared_volumes(service: dict[str, Any]) -> None:
+def test_mounts_are_read_only_files_of_the_checkout_results_or_declared_volumes(
+    service: dict[str, Any],
+) -> None:
     for volume, source in zip(service.get("volumes", []), sources(service), strict=True):
         if source.startswith("."):
             assert (COMPOSE / source).exists(), f"{source}: not in the checkout"
             assert (COMPOSE / source).resolve().is_relative_to(ROOT), source
-            assert volume.endswith(":ro"), volume
+            writes_results = source == "../benchmarks/results" and runs_once(service)
+            assert volume.endswith(":ro") != writes_results, volume
         else:
             assert source in DOCUMENT["volumes"], source
 
@@ -223,38 +225,46 @@ def test_the_password_is_random_made_once_and_readable_by_grafana_alone(tmp_path
     assert start() != first
 
 
-def test_the_exporter_starts_with_what_is_to_be_watched(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("demo", "before", "config", "chosen"),
+    [
+        (False, False, "", ""),
+        (True, False, "", " --config /etc/soak/demo.yaml"),
+        (True, False, "/etc/soak/mine.yaml", " --config /etc/soak/mine.yaml"),
+        (False, True, "", ""),
+    ],
+    ids=["plain", "demo", "own configuration", "plain after the demo"],
+)
+def test_the_exporter_starts_with_what_is_to_be_watched(
+    tmp_path: Path, demo: bool, before: bool, config: str, chosen: str
+) -> None:
     (script,) = SERVICES["exporter"]["command"]
-    script = script.replace("$$", "$")
+    marker = tmp_path / "demo"
+    script = script.replace("$$", "$").replace("/var/lib/soak/demo", str(marker))
+    script = script.replace("/proc/1/root/.", str(tmp_path / "closed")).replace("timeout 10", "timeout 0.1")
+    if before:
+        marker.touch()
     for name, body in {
-        "soak": 'echo "$*"',
-        "getent": '[ "$DEMO" = yes ] && [ "$*" = "hosts simulator" ]',
+        "watch-host": 'echo "$*"',
+        "getent": '[ "$DEMO" = True ] && [ "$*" = "hosts simulator" ]',
     }.items():
         fake = tmp_path / name
         fake.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         fake.chmod(0o755)
-
-    def started(**settings: str) -> str:
-        environment = {
-            "PATH": f"{tmp_path}:{os.environ['PATH']}",
-            "SOAK_CONFIG": "",
-            "DEMO": "no",
-            **settings,
-        }
-        command = [*SERVICES["exporter"]["entrypoint"], script]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    plain = "exporter --web.listen-address 0.0.0.0:9877 --ingest.listen-address 0.0.0.0:9878"
-    assert started() == plain
-    assert started(DEMO="yes") == f"{plain} --config /etc/soak/demo.yaml"
-    assert started(DEMO="yes", SOAK_CONFIG="/etc/soak/mine.yaml") == f"{plain} --config /etc/soak/mine.yaml"
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SOAK_CONFIG": config, "DEMO": str(demo)}
+    command = [*SERVICES["exporter"]["entrypoint"], script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    listen = "--web.listen-address 0.0.0.0:9877 --ingest.listen-address 0.0.0.0:9878"
+    files = "--ingest.state-file /var/lib/soak/ingest.json --results.folder /results"
+    assert done.stdout.strip() == f"soak exporter {listen} {files}{chosen}"
+    # Whom the simulator is waited for after a reboot.
+    assert marker.exists() == (demo and not config)
 
 
 def test_an_agent_takes_no_runs_and_asks_for_a_password_where_it_is_given_one(tmp_path: Path) -> None:
     agent = AGENT["services"]["agent"]
     (script,) = agent["command"]
-    fake = tmp_path / "soak"
+    fake = tmp_path / "watch-host"
     fake.write_text('#!/bin/sh\nprintf "%s|" "$@"\n', encoding="utf-8")
     fake.chmod(0o755)
 
@@ -265,7 +275,7 @@ def test_an_agent_takes_no_runs_and_asks_for_a_password_where_it_is_given_one(tm
         return done.stdout.split("|")[:-1]
 
     web = tmp_path / "web.yml"
-    plain = ["exporter", "--config", "/etc/soak/agent.yaml", "--web.listen-address", "0.0.0.0:9877"]
+    plain = ["soak", "exporter", "--config", "/etc/soak/agent.yaml", "--web.listen-address", "0.0.0.0:9877"]
     plain += ["--ingest.listen-address", ""]
     assert started() == plain
     web.touch()
@@ -275,8 +285,6 @@ def test_an_agent_takes_no_runs_and_asks_for_a_password_where_it_is_given_one(tm
 
 
 def test_the_demo_configuration_is_one_that_the_exporter_takes() -> None:
-    from exporter.config import load_config
-
     config = load_config(COMPOSE / "exporter" / "demo.yaml")
     assert config.router is not None and config.router.url == "http://simulator:8080"
     (router,) = config.processes
@@ -285,13 +293,17 @@ def test_the_demo_configuration_is_one_that_the_exporter_takes() -> None:
     assert re.search(router.match.command_line, simulator)
 
 
-def test_the_image_is_small_not_root_and_says_what_it_is() -> None:
-    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert bases == ["${BASE_IMAGE}", "${BASE_IMAGE}"], "a build stage and a stage that is shipped"
+def test_the_images_are_pinned_not_root_and_say_what_they_are() -> None:
+    bases = re.findall(r"^FROM (\S+) AS (\S+)", DOCKERFILE, re.MULTILINE)
+    stages = {name: base for base, name in bases}
+    assert stages["exporter"] == stages["soak"] == "base"
+    assert {base for base in stages.values() if base not in stages} == {"${BASE_IMAGE}"}
     assert re.search(r"^ARG BASE_IMAGE=python:3\.13-slim-trixie$", DOCKERFILE, re.MULTILINE)
     assert "latest" not in DOCKERFILE
-    assert all("--no-cache-dir" in line for line in DOCKERFILE.splitlines() if "pip install" in line)
-    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1] == "65532:65532"
+    # What is shipped comes out of stages that are not: no cache, no pip.
+    assert not re.search(r"pip .*install", DOCKERFILE[DOCKERFILE.index(" AS base\n") :])
+    for stage in DOCKERFILE.split("\nFROM ")[3:]:
+        assert re.findall(r"^USER (\S+)", stage, re.MULTILINE)[-1:] in ([], ["65532:65532"])
     assert re.search(r"install .*\bhey wrk\b", DOCKERFILE)
     assert "org.opencontainers.image.licenses" in DOCKERFILE
     assert re.search(r'^ENTRYPOINT \["soak"\]$', DOCKERFILE, re.MULTILINE)
@@ -312,8 +324,15 @@ def test_what_the_image_copies_is_in_the_checkout_and_sent_to_the_build() -> Non
 
 @pytest.mark.parametrize(
     "options",
-    [[], ["--profile", "demo"], ["-f", "compose/compose.agent.yaml"]],
-    ids=["plain", "demo", "agent"],
+    [
+        [],
+        ["--profile", "demo"],
+        ["--profile", "soak"],
+        ["-f", "compose/compose.yaml", "-f", "compose/compose.gpu.yaml"],
+        ["-f", "compose/compose.yaml", "-f", "compose/compose.remote-write.yaml"],
+        ["-f", "compose/compose.agent.yaml"],
+    ],
+    ids=["plain", "demo", "soak", "gpu", "remote write", "agent"],
 )
 def test_compose_itself_takes_the_files(options: list[str]) -> None:
     command = compose_command()
@@ -330,3 +349,55 @@ def test_compose_itself_takes_the_files(options: list[str]) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def settings_used() -> Iterator[tuple[str, str]]:
+    for path in sorted(COMPOSE.glob("*.yaml")):
+        yield from re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", path.read_text(encoding="utf-8"))
+
+
+def test_the_example_settings_are_all_there_are_and_say_the_defaults() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    example = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    # Without one the example's is an empty one, which means the same.
+    folders = {"SECRETS_FOLDER", "RECEIVERS_FOLDER", "RESULTS_FOLDER", "REMOTE_WRITE_CONFIG", "AGENT_FOLDER"}
+    used = dict(settings_used())
+    assert set(example) == {*used, "COMPOSE_FILE"} - {"AGENT_FOLDER"}
+    assert {name: value for name, value in example.items() if name in used and name not in folders} == {
+        name: default for name, default in used.items() if name not in folders
+    }
+    for file in example["COMPOSE_FILE"].split(":"):
+        assert (ROOT / file).is_file()
+
+
+def test_gpus_are_reserved_in_a_file_of_their_own_alone() -> None:
+    gpu = yaml.safe_load((COMPOSE / "compose.gpu.yaml").read_text(encoding="utf-8"))
+    (device,) = gpu["services"]["exporter"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu", "utility"]}
+    assert not any("reservations" in service["deploy"]["resources"] for service in EVERY_SERVICE.values())
+
+
+def test_the_configuration_with_remote_write_is_the_other_one_and_two_blocks_more() -> None:
+    override = yaml.safe_load((COMPOSE / "compose.remote-write.yaml").read_text(encoding="utf-8"))
+    (mount,) = override["services"]["prometheus"]["volumes"]
+    source, target = default_of(mount).split(":")[:2]
+    assert target == "/etc/prometheus/prometheus.yml"
+    text = (COMPOSE / source).read_text(encoding="utf-8")
+    blocks = re.findall(r"\n *# >>> remote write\n.*?# <<<\n", text, re.DOTALL)
+    assert len(blocks) == 2
+    rest = text.partition("\n\n")[2]
+    for block in blocks:
+        rest = rest.replace(block, "", 1)
+    assert rest == (ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+
+    document = yaml.safe_load(text)
+    plain = yaml.safe_load(rest)
+    assert document["global"].pop("external_labels") == {"cluster": "soak"}
+    (store,) = document.pop("remote_write")
+    assert document == plain
+    assert store["queue_config"]["retry_on_http_429"] is True
+    # Credentials of either kind come from the folder that is mounted; neither has to be there.
+    assert re.findall(r"# .*_file: (\S+)}", blocks[1]) == [
+        "secrets/remote-write-password",
+        "secrets/remote-write-token",
+    ]

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from exporter import __version__
+from exporter import __version__, cli
 from exporter.ingest import bind_ingest
 
 SECRET = "sk-very-secret"
@@ -261,3 +262,19 @@ def test_help_is_on_standard_output_with_exit_code_zero(shell: Shell, arguments:
 def test_the_version_is_told(shell: Shell) -> None:
     ended = shell.soak("--version")
     assert (ended.returncode, ended.stdout) == (0, f"soak, version {__version__}\n")
+
+
+def test_the_folder_in_which_the_host_is_seen_is_given_as_to_node_exporter_and_has_to_be_there(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = shell.refusal("exporter", "--path.rootfs", "/nowhere")
+    assert "--path.rootfs" in said and "/nowhere" in said
+
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(cli, "serve_exporter", lambda **settings: given.update(settings))
+    file = tmp_path / "exporter.yml"
+    file.write_text("router: null\nhost_root: /elsewhere\n")
+    for arguments, root in [((), Path("/elsewhere")), (("--path.rootfs", str(tmp_path)), tmp_path)]:
+        cli.soak.main(["exporter", "--config", str(file), *arguments], standalone_mode=False)
+        assert given["config"].host_root == root
+        assert given["config"].router is None
