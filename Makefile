@@ -25,7 +25,7 @@ test: check-python
 	@scripts/install_packages.sh --try demo test
 	@$(MAKE) --silent lint
 	@scripts/fetch_compose.sh
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -18,8 +18,8 @@ from exporter.collectors.collector import Collector
 
 _LOG = logging.getLogger(__name__)
 
-# Collectors run side by side, but the next is begun only when the last is done or has had this long: most
-# take a millisecond, and threads that fight over the interpreter's lock would double what a scrape costs.
+# As long as a call may keep the next one waiting. Most take a millisecond: threads that hand over to each
+# other for every one, or fight over the interpreter's lock, would add a good part to what a scrape costs.
 _HEAD_START_SECONDS = 0.02
 
 
@@ -30,38 +30,40 @@ class _Call:
         self.started = started
         self.ended = started
         self.families: list[Metric] | None = None
-        self.problem = "the collector's thread ended"
+        self.problem: str | None = None
         self.done = threading.Event()
 
 
 class _Worker:
-    """A collector and the one thread that it is ever called on.
-
-    The thread is a daemon, so that a hung collector keeps neither a scrape nor the interpreter's exit.
-    """
+    """A collector, and what is known of its calls. It is never called while a call of it is under way."""
 
     def __init__(self, collector: Collector, clock: Clock) -> None:
         self.collector = collector
         self.last_success: float | None = None
         self._clock = clock
-        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._running: _Call | None = None
         self._told: str | None = None
 
-    def start(self, head_start_seconds: float, overdue_seconds: float) -> tuple[_Call, bool]:
-        """Begin a call and wait for it a moment, or join one under way; False where that one is overdue."""
+    def next_call(self, overdue_seconds: float) -> tuple[_Call, bool, bool]:
+        """The call to wait for, whether it is in time, and whether it has yet to be made."""
+        now = self._clock.monotonic()
         running = self._running
         if running is not None and not running.done.is_set():
-            return running, self._clock.monotonic() - running.started < overdue_seconds
-        if self._thread is None or not self._thread.is_alive():
-            name = f"collector-{self.collector.name}"
-            self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
-            self._thread.start()
-        self._running = _Call(self._clock.monotonic())
-        self._calls.put(self._running)
-        self._running.done.wait(head_start_seconds)
-        return self._running, True
+            return running, now - running.started < overdue_seconds, False
+        self._running = _Call(now)
+        return self._running, True, True
+
+    def make(self, call: _Call) -> None:
+        """Call the collector; whatever it raises is in `call`."""
+        call.started = self._clock.monotonic()
+        try:
+            # Drawn to the end here: half of what a failing collector gives is not shown.
+            call.families = _checked(list(self.collector.collect()))
+        except BaseException as error:  # noqa: BLE001 - the one place that bounds what any error costs
+            call.problem = f"{type(error).__name__}: {error}"
+        finally:
+            call.ended = self._clock.monotonic()
+            call.done.set()
 
     def finish(self, call: _Call, in_time: bool, until: float) -> tuple[list[Metric] | None, float]:
         """The families, None for a failure, and how long the call took or has been running."""
@@ -76,18 +78,6 @@ class _Worker:
             self._tell(None)
         return call.families, call.ended - call.started
 
-    def _serve(self) -> None:
-        while True:
-            call = self._calls.get()
-            try:
-                # Drawn to the end here: half of what a failing collector gives is not shown.
-                call.families = _checked(list(self.collector.collect()))
-            except Exception as error:  # noqa: BLE001 - the one place that bounds what any error costs
-                call.problem = f"{type(error).__name__}: {error}"
-            finally:
-                call.ended = self._clock.monotonic()
-                call.done.set()
-
     def _tell(self, problem: str | None) -> None:
         """Log a problem when it is a new one, and its end."""
         if problem == self._told:
@@ -97,6 +87,48 @@ class _Worker:
         else:
             _LOG.warning("collector %s failed, its series are missing: %s", self.collector.name, problem)
         self._told = problem
+
+
+class _Runners:
+    """Threads that make calls: one, and another for as long as a call keeps the ones behind it waiting.
+
+    They are daemons, so that a hung collector keeps neither a scrape nor the interpreter's exit. There is
+    never more than one for each call that hangs, and one.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[_Worker, _Call]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._free = 0
+
+    def make(self, calls: Sequence[tuple[_Worker, _Call]]) -> None:
+        """Make the calls; returns when all have ended, or all have begun and the last had its head start."""
+        for pair in calls:
+            self._calls.put(pair)
+        self._see_that_one_is_free()
+        while unfinished := [call for _, call in calls if not call.done.is_set()]:
+            # The last, since one thread makes them in order: it wakes this one once, not for each call.
+            if unfinished[-1].done.wait(_HEAD_START_SECONDS) or not unfinished[0].done.is_set():
+                if self._calls.empty():
+                    return
+                self._see_that_one_is_free()
+
+    def _see_that_one_is_free(self) -> None:
+        with self._lock:
+            if self._free == 0:
+                self._free = 1
+                threading.Thread(target=self._serve, name="collectors", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            worker, call = self._calls.get()
+            with self._lock:
+                self._free -= 1
+            worker.make(call)
+            with self._lock:
+                if self._free:
+                    return
+                self._free = 1
 
 
 def _checked(families: list[Metric]) -> list[Metric]:
@@ -153,6 +185,7 @@ class IsolatedCollectors:
 
     def __init__(self, collectors: Sequence[Collector], deadline_seconds: float, clock: Clock) -> None:
         self._workers = [_Worker(collector, clock) for collector in collectors]
+        self._runners = _Runners()
         self._deadline_seconds = deadline_seconds
         self._clock = clock
         self._lock = threading.Lock()
@@ -161,11 +194,9 @@ class IsolatedCollectors:
         """Call every collector that is not still being called."""
         with self._lock:
             deadline = self._clock.monotonic() + self._deadline_seconds
-            calls = [
-                (worker, *worker.start(_HEAD_START_SECONDS, self._deadline_seconds))
-                for worker in self._workers
-            ]
-        return Collection(calls, deadline, self._clock)
+            next_calls = [(worker, *worker.next_call(self._deadline_seconds)) for worker in self._workers]
+            self._runners.make([(worker, call) for worker, call, _, is_new in next_calls if is_new])
+        return Collection([each[:3] for each in next_calls], deadline, self._clock)
 
     def collect(self) -> list[Metric]:
         """The families of a collection of its own."""

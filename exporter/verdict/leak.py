@@ -19,7 +19,7 @@ class Resource:
     name: str
     metrics: tuple[str, ...]
     least_growth: float
-    """over a look and the slope before it, in the metric's unit"""
+    """over a look, in the metric's unit"""
     divisor: float
     unit: str
     states: tuple[str, ...] = ()

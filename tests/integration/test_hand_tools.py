@@ -1,5 +1,6 @@
 """The hand tools of seeds/benchmarks.md, its commands typed as they stand there, with real wrk and hey."""
 
+import contextlib
 import csv
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -434,6 +436,17 @@ def test_an_interrupted_run_still_has_its_figures_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def ignores_ctrl_c(parent: int, script: str) -> bool:
+    """Whether the parent's child that runs the script is so far as to ignore SIGINT."""
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(part.endswith(script) for part in child.cmdline()):
+                status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
+                [mask] = re.findall(r"^SigIgn:\s*(\S+)", status, re.MULTILINE)
+                return bool(int(mask, 16) & 1 << signal.SIGINT - 1)
+    return False
+
+
 def test_ctrl_c_at_a_pipeline_still_gives_a_row(router: NativeStack) -> None:
     run = start(
         router,
@@ -441,6 +454,7 @@ def test_ctrl_c_at_a_pipeline_still_gives_a_row(router: NativeStack) -> None:
         SOAK_EXPORTER="",
     )
     wait_for("the load", lambda: truth(router)["requests"] > 200)
+    wait_for("the parser to leave Ctrl-C to wrk", lambda: ignores_ctrl_c(run.pid, "wrk_parse.py"))
     os.killpg(run.pid, signal.SIGINT)
     output, errors = run.communicate(timeout=30)
     [row] = csv.DictReader(output.splitlines())

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from .replay import HABITS, OURS, Fired
-from .series import AMBIGUOUS, RATES, Labelled
+from .series import AMBIGUOUS, COMMON, RATES, Labelled
 
 RULES = (OURS, *HABITS)
 Judged = Sequence[tuple[Labelled, Fired]]
@@ -65,11 +65,14 @@ def tables(judged: Judged) -> Iterator[str]:
     columns = f"{'':26}" + "".join(f"{rule:>36}" for rule in RULES)
     yield columns
     yield _row("false alarms", clean(judged))
+    yield _row("  common kinds", _common(clean(judged)))
     yield _row("  (even fill)", [pair for pair in judged if pair[0].kind == AMBIGUOUS])
     for kind in sorted({one.kind for one, _ in clean(judged)}):
         yield _row(f"  {kind}", [pair for pair in judged if pair[0].kind == kind])
     yield ""
     yield _row("recall, >= 1 %/min", leaking(judged, 1.0))
+    yield _row("  common kinds", _common(leaking(judged, 1.0)))
+    yield _row("  common kinds, 0.3", _common(leaking(judged, 0.3, 0.3)))
     for rate in RATES:
         yield _row(f"  {rate} %/min", leaking(judged, rate, rate))
     for kind in sorted({one.kind for one, _ in leaking(judged)}):
@@ -79,6 +82,10 @@ def tables(judged: Judged) -> Iterator[str]:
     for least in (0.3, 1.0):
         found = {rule: minutes(leaking(judged, least), rule) for rule in RULES}
         yield f"{f'minute found, >= {least} %/min':26}" + "".join(f"{_when(m):>36}" for m in found.values())
+
+
+def _common(judged: Judged) -> Judged:
+    return [pair for pair in judged if pair[0].kind in COMMON]
 
 
 def _row(name: str, judged: Judged) -> str:

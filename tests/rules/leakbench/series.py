@@ -31,6 +31,11 @@ BESIDE_A_LEAK = ("flat", "warm-up", "sawtooth", "day", "heavy tail")
 LEAKING = (
     *LEAKS, "over a sawtooth", "with gaps", "with a restart", "whole numbers", "on load steps", "on a wave"
 )  # fmt: skip
+COMMON = {
+    *("flat", "warm-up", "sawtooth", "load steps", "wave", "mixture"),
+    *("straight", "in steps", "late", "over a sawtooth", "on load steps", "on a wave"),
+}
+"""the kinds that a rule for leaks is asked about first, counted together as well"""
 AMBIGUOUS = "even fill"
 """clean, and told apart from a leak by nothing until it stops: counted by itself"""
 
