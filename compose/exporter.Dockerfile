@@ -9,15 +9,16 @@ ARG BASE_IMAGE=python:3.13-slim-trixie
 # --- the virtual environments; what pip needs stays in these stages
 FROM ${BASE_IMAGE} AS build-exporter
 WORKDIR /src
+ENV PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python3 -m venv --without-pip /opt/soak
 COPY pyproject.toml README.md ./
 COPY exporter ./exporter
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip --python /opt/soak/bin/python3 install --disable-pip-version-check --root-user-action=ignore .
+RUN --mount=type=cache,target=/var/cache/pip \
+    python3 -m pip --python /opt/soak/bin/python3 install .
 
 FROM build-exporter AS build-soak
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip --python /opt/soak/bin/python3 install --disable-pip-version-check --root-user-action=ignore '.[report]'
+RUN --mount=type=cache,target=/var/cache/pip \
+    python3 -m pip --python /opt/soak/bin/python3 install '.[report]'
 
 # --- what both targets have around them
 FROM ${BASE_IMAGE} AS base
