@@ -1,6 +1,7 @@
 """Composition root of the exporter: configuration to running server."""
 
 import asyncio
+import contextlib
 import gc
 import ipaddress
 import logging
@@ -50,6 +51,7 @@ def serve_exporter(
 
     Without an `ingest_address` no runs are taken.
     """
+    _stay_on_one_cpu()
     clock = SystemClock()
     web_file = WebFile(web_config_file)
     http = bind_http(*web)
@@ -109,6 +111,17 @@ def _announce_address(
             "--web.config.file asks for a password or a certificate",
             host,
         )
+
+
+def _stay_on_one_cpu() -> None:
+    """Run all threads on one CPU: the last of those that this process may use.
+
+    Python keeps no more than one busy. Where all are, as under load, the kernel moves a process that wakes
+    now and then from one to the other and the load's with it: that took up to 7 % of a load's throughput for
+    2 % of a core. Where the kernel refuses, nothing else depends on it.
+    """
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _freeze_what_is_imported() -> None:

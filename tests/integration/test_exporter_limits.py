@@ -1,8 +1,10 @@
 """A real exporter under clients that send too slowly, too much, or never read."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +202,10 @@ def test_connections_beyond_the_most_make_the_longest_waiting_give_way(exporter:
         wait_for("the first has given way", lambda: ended(first))
         assert not ended(others[-1])
         assert exporter.connections() <= MOST_CONNECTIONS
+
+
+def test_every_thread_keeps_to_one_cpu_the_last_that_is_allowed(exporter: ExporterProcess) -> None:
+    tasks = Path(f"/proc/{exporter.process.pid}/task")
+    allowed = [os.sched_getaffinity(int(task.name)) for task in tasks.iterdir()]
+    assert len(allowed) > 1
+    assert all(cpus == {max(os.sched_getaffinity(0))} for cpus in allowed)
