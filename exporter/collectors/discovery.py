@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from exporter.collectors.proc_files import ProcessStat
 from exporter.collectors.process_table import ProcessTable
-from exporter.collectors.procfs import UNREADABLE, ProcFs
+from exporter.collectors.procfs import UNREADABLE, ProcFs, read_bytes
 from exporter.collectors.tcp_tables import TcpTables
 from exporter.config import WatchedProcess
 
@@ -99,7 +99,7 @@ class ProcessFinder:
         if self._match.pid_file is None:
             return None
         try:
-            text = self._match.pid_file.read_text(encoding="ascii").strip()
+            text = read_bytes(str(self._match.pid_file)).decode("ascii").strip()
         except FileNotFoundError:
             return None  # what it names has not started
         except (OSError, UnicodeDecodeError) as error:

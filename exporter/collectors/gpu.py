@@ -116,7 +116,7 @@ def _held(reading: GpuReading, pids: frozenset[int]) -> int | None:
     """What the processes hold of a GPU, None where none of them is on it or one's is not known."""
     if reading.process_bytes is None:
         return None
-    sizes = [size for pid, size in reading.process_bytes.items() if pid in pids]
+    sizes = [reading.process_bytes[pid] for pid in reading.process_bytes.keys() & pids]
     known = [size for size in sizes if size is not None]
     return sum(known) if known and len(known) == len(sizes) else None
 

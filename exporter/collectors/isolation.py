@@ -133,11 +133,13 @@ class _Runners:
 
 def _checked(families: list[Metric]) -> list[Metric]:
     """The families, if they can be written out: what cannot would take the whole scrape down with it."""
-    samples = [sample for family in families for sample in family.samples]
-    for sample in samples:
-        float(sample.value)
+    texts: list[str] = []
+    for family in families:
+        for sample in family.samples:
+            float(sample.value)
+            texts += sample.labels.values()
     # At once, which costs a third of asking each label.
-    "".join([text for sample in samples for text in sample.labels.values()]).encode()
+    "".join(texts).encode()
     return families
 
 

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
@@ -24,7 +23,7 @@ from exporter.collectors.filesystems import collect_filesystems
 from exporter.collectors.procfs import ProcFs
 from exporter.collectors.shown_devices import ShownDevices
 
-# Defaults of node_exporter: --collector.diskstats.device-exclude, netstat.fields and vmstat.fields.
+# Defaults of node_exporter: --collector.diskstats.device-exclude and netstat.fields.
 _NOT_A_DISK = re.compile(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$")
 _NETSTAT = re.compile(
     r"^(.*_(InErrors|InErrs)|Ip_Forwarding|IpExt_(InOctets|OutOctets)|Icmp_(InMsgs|OutMsgs)"
@@ -32,19 +31,6 @@ _NETSTAT = re.compile(
     r"|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)"
     r"|Udp_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
 )
-_VMSTAT = re.compile(r"^(oom_kill|pgpg|pswp|pg.*fault).*")
-
-
-# Hundreds of names a scrape, always the same ones: of one kernel, so that this is bounded.
-@cache
-def _netstat_wanted(name: str) -> bool:
-    return _NETSTAT.match(name) is not None
-
-
-@cache
-def _vmstat_wanted(name: str) -> bool:
-    return _VMSTAT.match(name) is not None
-
 
 # Where a number stands among those of a line, and what one of it is in the metric's unit.
 _DISK_COUNTERS = (
@@ -69,6 +55,10 @@ _PRESSURE = (
     ("io_waiting", "io", "some"),
     ("io_stalled", "io", "full"),
 )
+
+
+def _netstat_wanted(name: str) -> bool:
+    return _NETSTAT.match(name) is not None
 
 
 class NodeCollector:
@@ -136,7 +126,7 @@ class NodeCollector:
             yield _gauge(f"node_load{minutes}", f"Load average over {minutes} min", value)
 
     def _virtual_memory(self) -> Iterator[Metric]:
-        for name, value in host_files.parse_vmstat(self._proc.read("vmstat"), _vmstat_wanted).items():
+        for name, value in host_files.parse_vmstat(self._proc.read("vmstat")).items():
             yield UnknownMetricFamily(f"node_vmstat_{name}", "From /proc/vmstat", value)
 
     def _disks(self, shown: ShownDevices) -> Iterator[Metric]:

@@ -3,34 +3,47 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from exporter.collectors.process_reading import ProcessReading
-from exporter.collectors.tree_counter import TreeCounter
+from exporter.collectors.tree_counters import TreeCounters
 
 ProcessKey = tuple[int, int]
 _ThreadKey = tuple[ProcessKey, int]
 
+_Names = tuple[str, ...]
+_STAT: _Names = ("user_ticks", "system_ticks", "minor_faults", "major_faults")
+_IO: _Names = ("read_bytes", "write_bytes")
+_SWITCHES: _Names = ("voluntary_switches", "involuntary_switches")
 
-def _io(reading: ProcessReading, key: str) -> int | None:
-    return None if reading.io is None else reading.io.get(key)
+
+def _stat_values(reading: ProcessReading) -> tuple[int, ...]:
+    """Own + waited, as TreeCounters wants it."""
+    stat = reading.stat
+    return (
+        stat.user_ticks + stat.waited_user_ticks,
+        stat.system_ticks + stat.waited_system_ticks,
+        stat.minor_faults + stat.waited_minor_faults,
+        stat.major_faults + stat.waited_major_faults,
+    )
 
 
-# Own + waited, as TreeCounter wants it; the kernel keeps the bytes of waited children in the parent's own.
-_VALUES: Mapping[str, Callable[[ProcessReading], int | None]] = {
-    "user_ticks": lambda reading: reading.stat.user_ticks + reading.stat.waited_user_ticks,
-    "system_ticks": lambda reading: reading.stat.system_ticks + reading.stat.waited_system_ticks,
-    "minor_faults": lambda reading: reading.stat.minor_faults + reading.stat.waited_minor_faults,
-    "major_faults": lambda reading: reading.stat.major_faults + reading.stat.waited_major_faults,
-    "read_bytes": lambda reading: _io(reading, "read_bytes"),
-    "write_bytes": lambda reading: _io(reading, "write_bytes"),
+def _io_values(reading: ProcessReading) -> tuple[int, ...] | None:
+    """As they are: the kernel keeps the bytes of waited children in the parent's own."""
+    return reading.io
+
+
+_VALUES: Mapping[_Names, Callable[[ProcessReading], tuple[int, ...] | None]] = {
+    _STAT: _stat_values,
+    _IO: _io_values,
 }
-_SWITCHES = ("voluntary_switches", "involuntary_switches")
 
 
 class ProcessCounters:
     """Sums that never fall; a restarted process gets a new object and so begins again."""
 
     def __init__(self) -> None:
-        self._counters: dict[str, TreeCounter[ProcessKey]] = {name: TreeCounter() for name in _VALUES}
-        self._switches: dict[str, TreeCounter[_ThreadKey]] = {name: TreeCounter() for name in _SWITCHES}
+        self._counters: dict[_Names, TreeCounters[ProcessKey]] = {
+            names: TreeCounters(len(names)) for names in _VALUES
+        }
+        self._switches: TreeCounters[_ThreadKey] = TreeCounters(len(_SWITCHES))
         self._keys: dict[int, ProcessKey] = {}
         self._parents: dict[ProcessKey, ProcessKey] = {}
 
@@ -49,26 +62,25 @@ class ProcessCounters:
                 parents[reading.stat.key] = keys[reading.stat.parent_pid]
         self._keys, self._parents = gone | keys, parents
         sums: dict[str, int] = {}
-        for name, value in _VALUES.items():
-            values: dict[ProcessKey, int] = {}
+        for names, values_of in _VALUES.items():
+            values: dict[ProcessKey, tuple[int, ...]] = {}
             kept = list(gone.values())
             unreadable = False
             for reading in readings:
-                number = value(reading)
-                if number is not None:
-                    values[reading.stat.key] = number
+                numbers = values_of(reading)
+                if numbers is not None:
+                    values[reading.stat.key] = numbers
                 elif reading.stat.alive:
                     unreadable = True
                 else:
-                    kept.append(reading.stat.key)  # a zombie has its last value until it is waited for
+                    kept.append(reading.stat.key)  # a zombie has its last values until it is waited for
             if not unreadable:
-                sums[name] = self._counters[name].update(values, parents, kept)
+                sums.update(zip(names, self._counters[names].update(values, parents, kept), strict=True))
         if all(reading.switches is not None for reading in readings):
-            for place, name in enumerate(_SWITCHES):
-                switches = {
-                    (reading.stat.key, thread): counts[place]
-                    for reading in readings
-                    for thread, counts in (reading.switches or {}).items()
-                }
-                sums[name] = self._switches[name].update(switches, {})
+            switches = {
+                (reading.stat.key, thread): counts
+                for reading in readings
+                for thread, counts in (reading.switches or {}).items()
+            }
+            sums.update(zip(_SWITCHES, self._switches.update(switches, {}), strict=True))
         return sums

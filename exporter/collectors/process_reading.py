@@ -24,7 +24,7 @@ class ProcessReading:
     """as parse_status gives it"""
     switches: Mapping[int, tuple[int, int]] | None
     """thread id -> (voluntary, involuntary) context switches"""
-    io: Mapping[str, int] | None
+    io: tuple[int, int] | None
     """as parse_io gives it"""
     open_fds: int | None
     connections: Mapping[str, str] | None

@@ -24,12 +24,15 @@ class ProcessTable:
 
     def __init__(self, proc: ProcFs) -> None:
         self._proc = proc
+        self._inodes: dict[int, int] = {}
         self._entries: dict[int, _Entry] = {}
         self._children: dict[int, list[int]] = {}
 
     def refresh(self) -> None:
         """Take in what has started and ended since the last call."""
         inodes = self._proc.processes()
+        if inodes == self._inodes:
+            return
         entries: dict[int, _Entry] = {}
         for pid, inode in inodes.items():
             entry = self._entries.get(pid)
@@ -40,7 +43,7 @@ class ProcessTable:
                     continue
                 entry = _Entry(inode, stat.parent_pid, inodes.get(stat.parent_pid), stat.kernel_thread)
             entries[pid] = entry
-        self._entries = entries
+        self._inodes, self._entries = inodes, entries
         self._children = {}
         for pid, entry in entries.items():
             self._children.setdefault(entry.parent_pid, []).append(pid)

@@ -14,6 +14,21 @@ UNREADABLE = (*GONE, PermissionError)
 _CHUNK_BYTES = 1 << 16
 
 
+def read_bytes(path: str, least: int = 1) -> bytes:
+    """The whole of a file; raises OSError as the kernel does.
+
+    It ends with the first read that gives fewer than `least` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = [os.read(descriptor, _CHUNK_BYTES)]
+        while len(pieces[-1]) >= least:
+            pieces.append(os.read(descriptor, _CHUNK_BYTES))
+    finally:
+        os.close(descriptor)
+    return b"".join(pieces)
+
+
 class ProcFs:
     """The files of one /proc.
 
@@ -25,19 +40,9 @@ class ProcFs:
         self._root = str(root)
 
     def read(self, path: str, least: int = 1) -> str:
-        """The whole text of `path` below the root; raises OSError as the kernel does.
-
-        It ends with the first read that gives fewer than `least` bytes.
-        """
-        descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            pieces = [os.read(descriptor, _CHUNK_BYTES)]
-            while len(pieces[-1]) >= least:
-                pieces.append(os.read(descriptor, _CHUNK_BYTES))
-        finally:
-            os.close(descriptor)
+        """The text of `path` below the root, read as read_bytes does."""
         # Names and command lines are any bytes; a label must be valid UTF-8.
-        return b"".join(pieces).decode("utf-8", "replace")
+        return read_bytes(f"{self._root}/{path}", least).decode("utf-8", "replace")
 
     def read_record(self, path: str) -> str:
         """The same for a file that the kernel writes in one go, as it does most of a process's.

@@ -48,7 +48,8 @@ def nginx_target(port: int, folder: Path) -> Iterator[Service]:
 def configuration_text(port: int, home: Path, user: str | None) -> str:
     """nginx's configuration: two workers, no log, connections that are never closed.
 
-    Without reuseport one worker may take nearly all connections, or not, and throughput differs with that.
+    Without reuseport one worker may take nearly all connections, or not, and throughput differs with that; so
+    it does where both are on one CPU for a while.
     nginx closes a connection after 1000 requests unless told otherwise, which a load generator would count
     as read errors. `user` is given where nginx runs as root: its workers could not enter `home` as another.
     """
@@ -58,7 +59,8 @@ def configuration_text(port: int, home: Path, user: str | None) -> str:
     )
     return (
         (f"user {user};\n" if user else "")
-        + f"daemon off;\nworker_processes 2;\npid {home}/nginx.pid;\nerror_log {home}/error.log;\n"
+        + f"daemon off;\nworker_processes 2;\nworker_cpu_affinity auto;\n"
+        f"pid {home}/nginx.pid;\nerror_log {home}/error.log;\n"
         "events { worker_connections 2048; }\n"
         "http {\n"
         "  access_log off;\n  keepalive_requests 1000000000;\n  keepalive_timeout 600s;\n"

@@ -34,9 +34,9 @@ def proc_of(root: Path, *pids: int, own: int) -> Path:
         (root / str(pid) / "fd").mkdir(parents=True)
         numbers = " ".join(["0"] * 18)
         (root / str(pid) / "stat").write_text(f"{pid} (it) S 1 {numbers} {pid * 100}\n")
-        (root / str(pid) / "status").write_text("Threads:\t1\n")
+        (root / str(pid) / "status").write_text("Name:\tit\nThreads:\t1\n")
         (root / str(pid) / "cmdline").write_text("it\0")
-        (root / str(pid) / "io").write_text("read_bytes: 0\nwrite_bytes: 0\n")
+        (root / str(pid) / "io").write_text("rchar: 0\nread_bytes: 0\nwrite_bytes: 0\n")
         (root / str(pid) / "limits").write_text("")
     return root
 

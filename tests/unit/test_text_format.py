@@ -16,7 +16,6 @@ from prometheus_client.core import (
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from exporter.web import text_format
 from exporter.web.text_format import TextFormat
 
 NUMBERS = st.floats() | st.integers(min_value=-(10**20), max_value=10**20)
@@ -60,14 +59,30 @@ def test_the_text_is_prometheus_clients_own(text: str, documentation: str, numbe
         assert encoder.openmetrics(families) == openmetrics.generate_latest(Given(families))
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_format, "MOST_KEPT", 3)
+@given(scrapes=st.lists(st.lists(st.tuples(TEXTS, NUMBERS), max_size=4), max_size=4))
+def test_series_that_come_go_and_change_are_written_as_they_are(
+    scrapes: list[list[tuple[str, float]]],
+) -> None:
     encoder = TextFormat()
-    gauge = GaugeMetricFamily("level", "Many.", labels=["number"])
+    for series in scrapes:
+        gauge = GaugeMetricFamily("level", "Some.", labels=["series"])
+        for text, number in series:
+            gauge.add_metric([text], number)
+        assert encoder.plain([gauge]) == exposition.generate_latest(Given([gauge]))
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0])
+def test_each_of_the_two_zeros_keeps_its_sign(number: float) -> None:
+    encoder = TextFormat()
+    encoder.plain([GaugeMetricFamily("level", "One.", -number)])
+    assert encoder.plain([GaugeMetricFamily("level", "One.", number)]).endswith(f"level {number}\n".encode())
+
+
+def test_no_more_is_kept_than_the_last_text_has() -> None:
+    encoder = TextFormat()
     for number in range(10):
-        gauge.add_metric([str(number)], number)
-    assert encoder.plain([gauge]) == exposition.generate_latest(Given([gauge]))
-    assert len(encoder._kept) <= 3
+        encoder.plain([GaugeMetricFamily(f"level_{number}", "One.", number)])
+    assert list(encoder._last) == ["level_9"]
 
 
 def test_a_sample_with_a_timestamp_is_refused() -> None:
