@@ -58,8 +58,7 @@ def configuration_text(port: int, home: Path, user: str | None) -> str:
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     return (
-        (f"user {user};\n" if user else "")
-        + f"daemon off;\nworker_processes 2;\nworker_cpu_affinity auto;\n"
+        (f"user {user};\n" if user else "") + f"daemon off;\nworker_processes 2;\nworker_cpu_affinity auto;\n"
         f"pid {home}/nginx.pid;\nerror_log {home}/error.log;\n"
         "events { worker_connections 2048; }\n"
         "http {\n"
