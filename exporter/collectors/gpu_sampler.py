@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
@@ -28,9 +27,6 @@ _ASKED_WITHIN_SECONDS = 30.0
 # A scrape may wait this long for a sample that is under way: the first, or that after a pause. Eight GPUs
 # take about 0.4 s (PCIe throughput alone is 40 ms a GPU), and a scraper's shortest time-out is a second.
 _PATIENCE_SECONDS = 0.6
-
-# A GPU takes half a millisecond of Python, which a scrape that is under way waits for: so one GPU at a time.
-_PAUSE_SECONDS = 0.01
 
 _RELEASE_SECONDS = 2.0
 _LOST = "lost (fallen off the bus)"
@@ -172,7 +168,6 @@ class GpuSampler:
         self._xids.watch(list(gpus.values()))
         readings: list[GpuReading] = []
         for index, gpu in gpus.items():
-            time.sleep(_PAUSE_SECONDS)
             try:
                 readings += read_gpu(gpu)
             except GpuLostError:
