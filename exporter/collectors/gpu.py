@@ -13,7 +13,7 @@ driver keeps for itself.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
@@ -42,6 +42,9 @@ _COUNTERS = (
     ("ecc_errors", "type", "Memory errors since the driver was loaded"),
 )
 
+_XidCounts: TypeAlias = Mapping[GpuKey, Mapping[str, int]]
+_Trees: TypeAlias = Mapping[str, frozenset[int]]
+
 
 class GpuSource(Protocol):
     """Where samples come from."""
@@ -54,7 +57,7 @@ class GpuSource(Protocol):
 class XidSource(Protocol):
     """Where counts of Xid errors come from."""
 
-    def counts(self) -> Mapping[GpuKey, Mapping[str, int]]:
+    def counts(self) -> _XidCounts:
         """Counts by GPU and code, every code that has a label included."""
         ...
 
@@ -72,44 +75,55 @@ class GpuCollector:
         self._source = source
         self._xids = xids
         self._watched_pids = watched_pids
+        self._seen: tuple[GpuSample, _XidCounts, _Trees] | None = None
+        self._families: list[Metric] = []
 
     def collect(self) -> Iterable[Metric]:
-        """The families that have a sample; raises NoGpuSampleError where the last failed or is too old."""
-        return [family for family in self._families(self._source.latest()) if family.samples]
+        """The families that have a sample; raises NoGpuSampleError where the last failed or is too old.
 
-    def _families(self, sample: GpuSample) -> Iterable[Metric]:
-        yield _info(sample)
-        for metric, label, documentation in _GAUGES:
-            gauge = GaugeMetricFamily(f"gpu_{metric}", documentation, labels=_labels(label))
-            yield _filled(gauge, metric, label, sample)
-        for metric, label, documentation in _COUNTERS:
-            counter = CounterMetricFamily(f"gpu_{metric}", documentation, labels=_labels(label))
-            yield _filled(counter, metric, label, sample)
-        yield self._xid_errors()
-        yield self._process_memory(sample)
+        They are built anew only where something in them is: several may scrape within one sample.
+        """
+        seen = (self._source.latest(), self._xids.counts(), self._watched_pids.trees())
+        if seen != self._seen:
+            self._families = [family for family in _families(*seen) if family.samples]
+            self._seen = seen
+        return self._families
 
-    def _xid_errors(self) -> Metric:
-        family = CounterMetricFamily(
-            "gpu_xid_errors", "Xid errors seen by this exporter, by NVIDIA's code", labels=_labels("xid")
-        )
-        for key, counts in self._xids.counts().items():
-            for code, count in counts.items():
-                family.add_metric([*key, code], count)
-        return family
 
-    def _process_memory(self, sample: GpuSample) -> Metric:
-        family = GaugeMetricFamily(
-            "gpu_process_memory_bytes",
-            "GPU memory that the watched process and its children hold",
-            labels=_labels("process"),
-        )
-        trees = self._watched_pids.trees()
-        for reading in sample.readings:
-            for process, pids in trees.items():
-                held = _held(reading, pids)
-                if held is not None:
-                    family.add_metric([reading.index, reading.uuid, process], held)
-        return family
+def _families(sample: GpuSample, xids: _XidCounts, trees: _Trees) -> Iterable[Metric]:
+    yield _info(sample)
+    for metric, label, documentation in _GAUGES:
+        gauge = GaugeMetricFamily(f"gpu_{metric}", documentation, labels=_labels(label))
+        yield _filled(gauge, metric, label, sample)
+    for metric, label, documentation in _COUNTERS:
+        counter = CounterMetricFamily(f"gpu_{metric}", documentation, labels=_labels(label))
+        yield _filled(counter, metric, label, sample)
+    yield _xid_errors(xids)
+    yield _process_memory(sample, trees)
+
+
+def _xid_errors(xids: _XidCounts) -> Metric:
+    family = CounterMetricFamily(
+        "gpu_xid_errors", "Xid errors seen by this exporter, by NVIDIA's code", labels=_labels("xid")
+    )
+    for key, counts in xids.items():
+        for code, count in counts.items():
+            family.add_metric([*key, code], count)
+    return family
+
+
+def _process_memory(sample: GpuSample, trees: _Trees) -> Metric:
+    family = GaugeMetricFamily(
+        "gpu_process_memory_bytes",
+        "GPU memory that the watched process and its children hold",
+        labels=_labels("process"),
+    )
+    for reading in sample.readings:
+        for process, pids in trees.items():
+            held = _held(reading, pids)
+            if held is not None:
+                family.add_metric([reading.index, reading.uuid, process], held)
+    return family
 
 
 def _held(reading: GpuReading, pids: frozenset[int]) -> int | None:

@@ -17,12 +17,13 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from exporter.collectors.discovery import ProcessFinder
+from exporter.collectors.known_sockets import KnownSockets
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
 from exporter.collectors.process_counters import ProcessCounters, ProcessKey
 from exporter.collectors.process_reading import ProcessReading, read_process, where_permitted
 from exporter.collectors.process_table import ProcessTable
 from exporter.collectors.procfs import GONE, ProcFs
-from exporter.collectors.socket_diag import dump_tcp
+from exporter.collectors.socket_diag import ask_tcp, dump_tcp
 from exporter.collectors.tcp_tables import TcpTables
 from exporter.collectors.watched_pids import WatchedPids
 from exporter.config import WatchedProcess
@@ -128,7 +129,9 @@ class ProcessCollector:
         self._proc = ProcFs(proc_root)
         self._table = ProcessTable(self._proc)
         # Netlink answers for this kernel: not for a recorded tree.
-        self._dump_tcp = dump_tcp if proc_root == Path("/proc") else None
+        self._known_sockets = (
+            KnownSockets(self._proc, dump_tcp, ask_tcp) if proc_root == Path("/proc") else None
+        )
         own = os.getpid() if own_pid is None else own_pid
         self._watches = [_Watch(watched, self._proc, self._table, own) for watched in processes]
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
@@ -139,7 +142,7 @@ class ProcessCollector:
         """The families as they are now; raises OSError only where /proc itself cannot be read."""
         families = _Families()
         self._table.refresh()
-        tables = TcpTables(self._proc, self._dump_tcp)
+        tables = TcpTables(self._proc, self._known_sockets)
         pids: dict[str, frozenset[int]] = {}
         for watch in self._watches:
             read = watch.read(tables)

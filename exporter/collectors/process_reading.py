@@ -61,10 +61,7 @@ def where_permitted(read: Callable[[], Value]) -> Value | None:
 
 def _read_connections(proc: ProcFs, pid: int, descriptors: list[str], tables: TcpTables) -> dict[str, str]:
     sockets = proc.sockets(pid, descriptors)
-    if not sockets:
-        return {}
-    states = tables.states(pid)
-    return {inode: states[inode] for inode in sockets if inode in states}
+    return tables.states(pid, sockets) if sockets else {}
 
 
 def _read_switches(

@@ -91,3 +91,12 @@ class ProcFs:
             if target.startswith("socket:["):
                 found[target[8:-1]] = descriptor
         return found
+
+    def socket_protocol(self, pid: int, inode: str, descriptor: str) -> str | None:
+        """The kernel's name of the protocol (TCP, TCPv6, UDP, UNIX-STREAM, …) of a process's socket.
+
+        None where the descriptor is another file by now; raises OSError as the kernel does.
+        """
+        path = f"{pid}/fd/{descriptor}"
+        name = os.getxattr(f"{self._root}/{path}", "system.sockprotoname")
+        return name.rstrip(b"\0").decode("ascii") if self.link(path) == f"socket:[{inode}]" else None

@@ -19,7 +19,7 @@ from nginx_target import nginx_target
 from observer import observer_rows, run_observed
 from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
-from scrape_cost import both_exporters, measure_scrapes, scrape_rows
+from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, Service, find_program, running, soak_command
 from table import Row, render
 
@@ -87,7 +87,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory run, about six minutes
+    make bench                     everything but the memory run, about seven minutes
     make bench MINUTES=10          with ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
@@ -112,11 +112,11 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 _say(f"accuracy: {RUNS} runs at each target")
                 rows += _accuracy(load, folder)
             if "scrape" in chosen:
-                _say("scrape: 200 of each exporter, in turns")
+                _say(f"scrape: {SCRAPES} of each exporter, in turns")
                 with _idle_exporters(load, target, folder) as (exporters, _):
                     rows += scrape_rows(*measure_scrapes(exporters), "host, 4 processes, router")
             if "gpu" in chosen:
-                _say("gpu: 200 scrapes")
+                _say(f"gpu: {SCRAPES} scrapes")
                 rows += gpu_rows(measure_gpu_scrapes(folder))
             if "observer" in chosen:
                 _say(f"observer: {OBSERVED_ROUNDS} rounds of three runs of {OBSERVED_SECONDS} s")

@@ -338,6 +338,33 @@ def test_no_gpu_is_no_family(stub: NvmlStub) -> None:
     assert list(GpuCollector(Now(), Now(), WatchedPids()).collect()) == []
 
 
+def test_families_are_kept_until_the_sample_the_counts_or_the_processes_change(stub: NvmlStub) -> None:
+    stub.gpus[0].compute = {100: 4}
+    stub.write()
+    source, pids = Now(), WatchedPids()
+    collector = GpuCollector(source, source, pids)
+    first = list(collector.collect())
+    again = list(collector.collect())
+    assert [id(family) for family in again] == [id(family) for family in first]
+
+    def value_of(name: str) -> list[float]:
+        return [
+            sample.value for family in collector.collect() for sample in family.samples if sample.name == name
+        ]
+
+    pids.update({"router": frozenset({100})})
+    assert value_of("gpu_process_memory_bytes") == [4]
+    source.xids = {("0", "GPU-a"): {"79": 1}}
+    assert value_of("gpu_xid_errors_total") == [1]
+    source.xids = {("0", "GPU-a"): {"79": 2}}
+    assert value_of("gpu_xid_errors_total") == [2]
+    stub.gpus[0].compute = {100: 5}
+    stub.write()
+    assert value_of("gpu_process_memory_bytes") == [5]
+    pids.update({})
+    assert value_of("gpu_process_memory_bytes") == []
+
+
 def test_the_exposition_passes_promtools_lint(stub: NvmlStub) -> None:
     need("promtool")
     pids = WatchedPids()
