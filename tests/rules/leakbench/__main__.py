@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from .replay import HABIT_FOR, HABITS, SERIES_IN_A_FILE, replay
+from .replay import OTHERS, SERIES_IN_A_FILE, replay
 from .score import tables
 from .series import generate
 
@@ -46,8 +46,8 @@ def main() -> int:
         return 2
     print("\r", end="", file=sys.stderr)
     print(f"{len(series)} hours, seeds {arguments.seeds.start} to {arguments.seeds.stop - 1}; 95 % intervals")
-    for name, expression in HABITS.items():
-        print(f"habit {name}: {expression}, for {HABIT_FOR}")
+    for name, other in OTHERS.items():
+        print(f"{name}: {other.expression}, for {other.lasting}")
     print(*tables(judged), sep="\n")
     return 0
 

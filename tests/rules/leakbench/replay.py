@@ -1,8 +1,9 @@
 """Labelled series through `promtool test rules`: when does which rule fire?
 
 promtool evaluates the shipped rule files once a minute over samples every 5 s, as Prometheus does. Beside
-them stand two published habits (HABITS). A query at the end asks for the first minute in which each alert
-was firing; promtool prints what it got, since nothing was expected.
+them stand others (OTHERS): two published habits, and the simplest method on the floor. A query at the end
+asks for the first minute in which each alert was firing; promtool prints what it got, since nothing was
+expected.
 """
 
 import re
@@ -10,6 +11,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,39 @@ from .series import Labelled
 RULES = Path(__file__).parents[3] / "prometheus" / "rules"
 OURS = "ours"
 RAW = '{__name__=~"observed_process_(anonymous_memory_bytes|open_fds|threads|connections)"}'
-HABITS = {
-    "deriv > 0": f"deriv({RAW}[20m]) > 0",
-    "predict_linear": f"predict_linear({RAW}[15m], 3600) > 1.5 * {RAW}",
+FLOOR = "resource:usage:min5m"
+
+
+@dataclass(frozen=True)
+class Other:
+    """A rule that ours are held against."""
+
+    expression: str
+    lasting: str
+    """for how long it has to hold"""
+
+
+def _three_rises() -> str:
+    """More than 0.8 % in each of three spans of 8 min, the last no less than half the first.
+
+    Or, once there are 25 min of samples, a straight slope of more than 10 % an hour over 15 min: along a line
+    slope * window / sqrt(12) is the standard deviation.
+    """
+    now, *before = FLOOR, *(f"{FLOOR} offset {minutes}m" for minutes in (8, 16, 24))
+    rising = [f"{end} - {begin} > 0.008 * {begin}" for end, begin in pairwise((now, *before))]
+    lasting = f"{now} - {before[0]} >= 0.5 * ({before[1]} - {before[2]})"
+    quarter = f"{FLOOR}[14m30s]"
+    slope = f"deriv({quarter})"
+    steep = f"{slope} * 3600 > 0.1 * avg_over_time({quarter})"
+    straight = f"{slope} * 900 / 12 ^ 0.5 / stddev_over_time({quarter}) > 0.95"
+    return " and ".join([*rising, lasting]) + f" or {steep} and {straight} and {FLOOR} offset 25m"
+
+
+OTHERS = {
+    "deriv > 0": Other(f"deriv({RAW}[20m]) > 0", "10m"),
+    "predict_linear": Other(f"predict_linear({RAW}[15m], 3600) > 1.5 * {RAW}", "10m"),
+    "three rises": Other(_three_rises(), "1m"),
 }
-HABIT_FOR = "10m"
 METRICS = {
     "memory": "observed_process_anonymous_memory_bytes",
     "fds": "observed_process_open_fds",
@@ -53,11 +84,11 @@ def replay(series: Sequence[Labelled], workers: int = 2) -> Iterator[tuple[Label
 def replay_batch(series: Sequence[Labelled]) -> list[Fired]:
     """What fired on each of at most SERIES_IN_A_FILE series."""
     with tempfile.TemporaryDirectory(prefix="leakbench-") as folder:
-        habits = [
-            {"alert": name, "expr": expression, "for": HABIT_FOR} for name, expression in HABITS.items()
+        others = [
+            {"alert": name, "expr": other.expression, "for": other.lasting} for name, other in OTHERS.items()
         ]
-        (Path(folder) / "habits.yml").write_text(
-            yaml.safe_dump({"groups": [{"name": "habits", "rules": habits}]}), encoding="utf-8"
+        (Path(folder) / "others.yml").write_text(
+            yaml.safe_dump({"groups": [{"name": "others", "rules": others}]}), encoding="utf-8"
         )
         test = Path(folder) / "leakbench.test.yml"
         test.write_text(yaml.dump(_test_file(series), Dumper=yaml.CSafeDumper, width=10**9), encoding="utf-8")
@@ -72,7 +103,7 @@ def replay_batch(series: Sequence[Labelled]) -> list[Fired]:
     for name, process, seconds in re.findall(
         r'\{[^{}]*?alertname="([^"]+)"[^{}]*?process="(\d+)"[^{}]*\} ([0-9.E+]+)', said
     ):
-        rule = name if name in HABITS else OURS
+        rule = name if name in OTHERS else OURS
         fired[int(process)][rule] = float(seconds) / 60
     return fired
 
@@ -81,8 +112,8 @@ def _test_file(series: Sequence[Labelled]) -> dict[str, Any]:
     inputs = [one for number, labelled in enumerate(series) for one in _inputs(number, labelled)]
     queries = [{"expr": query, "eval_time": "60m", "exp_samples": []} for query in (FIRST_FIRING, COUNTED)]
     test = {"interval": "5s", "input_series": inputs, "promql_expr_test": queries}
-    order = ["leaks", "leak_alerts"]
-    files = [str(RULES / "leaks.recording.yml"), str(RULES / "leaks.alerts.yml"), "habits.yml"]
+    order = ["leaks", "leak_alerts", "others"]
+    files = [str(RULES / "leaks.recording.yml"), str(RULES / "leaks.alerts.yml"), "others.yml"]
     return {
         "rule_files": files, "group_eval_order": order, "evaluation_interval": "1m", "tests": [test]
     }  # fmt: skip

@@ -6,10 +6,10 @@ from math import sqrt
 
 import numpy as np
 
-from .replay import HABITS, OURS, Fired
+from .replay import OTHERS, OURS, Fired
 from .series import AMBIGUOUS, COMMON, RATES, Labelled
 
-RULES = (OURS, *HABITS)
+RULES = (OURS, *OTHERS)
 Judged = Sequence[tuple[Labelled, Fired]]
 
 
