@@ -93,6 +93,10 @@ class RunInfo:
     """a connection that has reported nothing for so long, with a request out, is stalled"""
 
 
+Row = tuple[int, bytes]
+"""an index (histogram.py), and the counts from there on (u32, little-endian)"""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerCounts:
     """One live message: the cumulative counts of one worker (for wrk: one thread with one connection)."""
@@ -116,7 +120,7 @@ class WorkerCounts:
     """the engine's own count of (connect, read, write) errors, or None where it cannot be read"""
     sum_us: tuple[float, ...]
     """sum of durations in microseconds, by status class"""
-    entries: list[int]
-    """index, count, index, count, …: indices are those of histogram.py"""
+    rows: tuple[Row, ...]
+    """cumulative, in order of index; a row is one octave or several within a page (histogram.py)"""
     waiting_ms: int = 0
     """in the last report: for how long its request has been out"""

@@ -6,17 +6,22 @@ value in it. Durations of 2^32 µs (71 minutes) and more share the last bucket.
 
 Index of (status class c, bucket b): c · BUCKETS + b. Behind the five classes, STATUS_BASE + s counts the
 responses with HTTP status s (status 200 is left out: it is what remains of 2xx), and UNTIMED_BASE + c the
-responses of a class whose duration is not known.
+responses of a class whose duration is not known. A page is BUCKETS indices: a class, or what is behind them.
 """
 
 import math
-from collections.abc import Sequence
+import struct
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 BUCKETS = 3328
 STATUS_BASE = 5 * BUCKETS
 UNTIMED_BASE = STATUS_BASE + 600
 INDEX_COUNT = UNTIMED_BASE + 5
+PAGES = 6
+OCTAVE = 128
 LONGEST_US = 2**32 - 1
 
 
@@ -58,18 +63,41 @@ def classic_buckets(counts: Sequence[int]) -> list[int]:
     return [running[first] for first in _FIRST_ABOVE]
 
 
-def quantile_seconds(counts: Sequence[int], quantile: float) -> float | None:
-    """The quantile (0–1) of one class's counts in seconds, or None where there are none.
+def quantiles_seconds(counts: Sequence[int], quantiles: Iterable[float]) -> list[float | None]:
+    """The quantiles (0–1) of one class's counts in seconds, or None for each where there are no counts.
 
     Nearest rank: the middle of the bucket in which the ceil(q·n)-th smallest value lies.
     """
-    total = sum(counts)
+    running = list(accumulate(counts))
+    total = running[-1] if running else 0
     if total == 0:
-        return None
-    rank = max(1, math.ceil(quantile * total - 1e-9))
-    seen = 0
-    for bucket, count in enumerate(counts):
-        seen += count
-        if seen >= rank:
-            return MIDDLES_SECONDS[bucket]
-    raise AssertionError("the rank is within the total")
+        return [None for _ in quantiles]
+    ranks = (max(1, math.ceil(quantile * total - 1e-9)) for quantile in quantiles)
+    return [MIDDLES_SECONDS[bisect_left(running, rank)] for rank in ranks]
+
+
+# Counts in bulk. A loop over the counts of every message was most of what the exporter did under full load;
+# Python does the arithmetic of one long number in C, for a quarter of that.
+COUNT_BITS = 64
+_TOP_BITS = int.from_bytes((bytes(7) + b"\x80") * BUCKETS, "little")
+
+
+def joined(counts: bytes | bytearray) -> int:
+    """Counts (u32, little-endian) side by side in one number, COUNT_BITS each, the first lowest."""
+    wide = array("I", bytes(2 * len(counts)))
+    wide[::2] = array("I", counts)
+    return int.from_bytes(wide, "little")
+
+
+def split(number: int, length: int) -> tuple[int, ...]:
+    """The first `length` counts of such a number."""
+    return struct.unpack(f"<{length}Q", number.to_bytes(8 * length, "little"))
+
+
+def excess(left: int, right: int, length: int) -> int:
+    """By how much each of `length` counts (below 2^63) in `left` is above that in `right`; else 0."""
+    top_bits = _TOP_BITS >> COUNT_BITS * (BUCKETS - length)
+    # A count's top bit stays where nothing had to be borrowed from it.
+    apart = (left | top_bits) - right
+    above = apart & top_bits
+    return apart & (above - (above >> COUNT_BITS - 1))

@@ -1,25 +1,34 @@
 """Sends live messages to an ingest."""
 
 import socket
+import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from exporter.events import WorkerCounts
-from exporter.wire import ENTRIES_A_DATAGRAM, encode
+from exporter.events import Row, WorkerCounts
+from exporter.histogram import OCTAVE
+from exporter.wire import WORDS_A_DATAGRAM, encode
 
 BURST = 50
 BURST_PAUSE_SECONDS = 0.02
 """between bursts, so that the ingest's receive buffer holds them"""
+ROWS_A_DATAGRAM = WORDS_A_DATAGRAM // (2 + OCTAVE)
+"""of one octave each"""
+
+
+def rows_of(counts: Sequence[int]) -> tuple[Row, ...]:
+    """Counts of the whole index space as rows, one for each octave that has any."""
+    octaves = ((start, counts[start : start + OCTAVE]) for start in range(0, len(counts), OCTAVE))
+    return tuple((start, struct.pack(f"<{len(row)}I", *row)) for start, row in octaves if any(row))
 
 
 def parts_of(report: WorkerCounts) -> tuple[WorkerCounts, ...]:
     """A report of any length as messages that fit a datagram each."""
-    step = 2 * ENTRIES_A_DATAGRAM
-    starts = range(0, max(len(report.entries), 1), step)
+    starts = range(0, max(len(report.rows), 1), ROWS_A_DATAGRAM)
     return tuple(
-        replace(report, part=part, entries=report.entries[start : start + step])
+        replace(report, part=part, rows=report.rows[start : start + ROWS_A_DATAGRAM])
         for part, start in enumerate(starts)
     )
 

@@ -23,7 +23,7 @@ from exporter.child import end_with_parent
 from exporter.errors import ConfigurationError, EngineError, ToolMissingError
 from exporter.events import SUCCESS_CLASS, FailureReason, WorkerCounts
 from exporter.histogram import BUCKETS, INDEX_COUNT, STATUS_BASE, bucket_of
-from exporter.load.delivery import parts_of, send
+from exporter.load.delivery import parts_of, rows_of, send
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
 
 WINDOW_SECONDS = 3.0
@@ -91,7 +91,6 @@ class Tally:
     def report(self, connections: int, final: bool) -> tuple[WorkerCounts, ...]:
         """All counts so far, as live messages of worker 0."""
         self._sequence += 1
-        entries = [number for i, count in enumerate(self.counts) if count for number in (i, count)]
         failed = sum(self.failures.values())
         report = WorkerCounts(
             run=self._run,
@@ -105,7 +104,7 @@ class Tally:
             disconnects=self.failures[FailureReason.DISCONNECT],
             errors=(self.failures[FailureReason.CONNECT], 0, 0),
             sum_us=tuple(self.sum_us),
-            entries=entries,
+            rows=rows_of(self.counts),
         )
         return parts_of(report)
 

@@ -73,9 +73,7 @@ typedef struct { uint64_t count, limit, min, max, data[]; } soak_wrk_stats;
 typedef struct {
   double started, lost, disconnects, waiting, settled, sent_at_us, sequence, number;
   double sum_us[5];
-  double statuses[1000];
-  double counts[5 * 3328];
-  double untimed[5];
+  double counts[5 * 3328 + 605];
   soak_wrk_thread *record;
 } soak_state;
 
@@ -89,9 +87,8 @@ typedef struct {
   double started, disconnects;
   double errors[4];
   double sum_us[5];
-  uint32_t connections, in_flight, entries, waiting_ms;
+  uint32_t connections, in_flight, words, waiting_ms;
 } soak_header;
-typedef struct { uint32_t index, count; } soak_entry;
 #pragma pack(pop)
 ]]
 
@@ -101,7 +98,11 @@ local REPORT_EVERY_US = 1e6
 local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
 local BUCKETS = 3328           -- a status class: 1 us up to 256 us, then 128 an octave, to 2^32 us
 local LONGEST_US = 4294967295
-local ENTRIES_A_DATAGRAM = 1024
+local STATUS_BASE = 5 * BUCKETS
+local UNTIMED_BASE = STATUS_BASE + 600
+local INDEX_COUNT = UNTIMED_BASE + 5
+local OCTAVE = 128
+local WORDS_A_DATAGRAM = 2048
 local FLAG_FINAL, FLAG_EXACT_ERRORS = 1, 4
 local MSG_DONTWAIT_NOSIGNAL = 0x4040
 local SOCK_DGRAM = 2
@@ -151,7 +152,6 @@ local threads = tonumber(setting("SOAK_THREADS", "1"))
 -- As wrk divides them.
 local connections = math.floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads))) / threads)
 local timed = connections == 1
-local UNTIMED_BASE = 5 * BUCKETS + 600
 -- wrk makes Lua values of every response's headers and body where the first thread has a response() when its
 -- init() is over, and calls response() where the connection has a buffer for headers: see take_status_alone().
 local status_alone = timed and not user.response and setting("SOAK_WHOLE_RESPONSES") == nil
@@ -165,7 +165,7 @@ local last_report_us, last_latency_us = 0, 0
 local timespec = ffi.new("soak_timespec[1]")
 local header = ffi.new("soak_header[1]")
 local HEADER_SIZE = ffi.sizeof("soak_header")
-local packet = ffi.new("uint8_t[?]", HEADER_SIZE + ENTRIES_A_DATAGRAM * ffi.sizeof("soak_entry"))
+local packet = ffi.new("uint8_t[?]", HEADER_SIZE + 4 * WORDS_A_DATAGRAM)
 
 local function now_us()
   C.clock_gettime(CLOCK_MONOTONIC, timespec)
@@ -188,7 +188,7 @@ local function report(of, flags, emit)
   of.sequence = of.sequence + 1
   local h = header[0]
   ffi.copy(h.magic, "SOAK", 4)
-  h.version = 1
+  h.version = 2
   ffi.copy(h.run, run, math.min(#run, 16))
   h.thread = of.number
   h.sequence = of.sequence
@@ -217,34 +217,40 @@ local function report(of, flags, emit)
   h.in_flight = of.waiting
   for class = 0, 4 do h.sum_us[class] = of.sum_us[class] end
 
-  local entries = ffi.cast("soak_entry *", packet + HEADER_SIZE)
-  local part, filled = 0, 0
+  local words = ffi.cast("uint32_t *", packet + HEADER_SIZE)
+  local cumulative = of.counts
+  local part, filled, row, row_end = 0, 0, 0, -1
   local function flush()
     h.part = part
-    h.entries = filled
+    h.words = filled
     ffi.copy(packet, header, HEADER_SIZE)
-    emit(packet, HEADER_SIZE + filled * 8)
-    part, filled = part + 1, 0
+    emit(packet, HEADER_SIZE + filled * 4)
+    part, filled, row_end = part + 1, 0, -1
   end
-  local function add(index, count)
-    if filled == ENTRIES_A_DATAGRAM then flush() end
-    entries[filled].index = index
-    entries[filled].count = count
-    filled = filled + 1
+  local function add(first, after)
+    if filled + 2 + after - first > WORDS_A_DATAGRAM then flush() end
+    if first ~= row_end or first % BUCKETS == 0 then
+      row = filled
+      words[row], words[row + 1] = first, 0
+      filled = filled + 2
+    end
+    for i = first, after - 1 do words[filled + i - first] = cumulative[i] end
+    filled, row_end = filled + after - first, after
+    words[row + 1] = words[row + 1] + after - first
   end
-  for class = 0, 4 do
-    if of.sum_us[class] > 0 then
-      local base = class * BUCKETS
-      for i = base, base + BUCKETS - 1 do
-        if of.counts[i] > 0 then add(i, of.counts[i]) end
+  for page = 0, 5 do
+    -- A class without durations has no counts.
+    if page == 5 or of.sum_us[page] > 0 then
+      for first = page * BUCKETS, math.min((page + 1) * BUCKETS, INDEX_COUNT) - 1, OCTAVE do
+        local after = math.min(first + OCTAVE, INDEX_COUNT)
+        for i = first, after - 1 do
+          if cumulative[i] > 0 then
+            add(first, after)
+            break
+          end
+        end
       end
     end
-  end
-  for class = 0, 4 do
-    if of.untimed[class] > 0 then add(UNTIMED_BASE + class, of.untimed[class]) end
-  end
-  for status = 100, 599 do
-    if of.statuses[status] > 0 then add(5 * BUCKETS + status, of.statuses[status]) end
   end
   flush()
 end
@@ -349,9 +355,9 @@ local function measured_response(status, headers, body)
   if not timed then
     -- Counted by status alone; sent_at_us is of the request that was sent last, which need not be this one's.
     local class = math.floor(status / 100) - 1
-    if class >= 0 and class < 5 then state.untimed[class] = state.untimed[class] + 1 end
+    if class >= 0 and class < 5 then counts[UNTIMED_BASE + class] = counts[UNTIMED_BASE + class] + 1 end
     if status ~= 200 and status >= 100 and status < 600 then
-      state.statuses[status] = state.statuses[status] + 1
+      counts[STATUS_BASE + status] = counts[STATUS_BASE + status] + 1
     end
     if user.response then return user.response(status, headers, body) end
     return
@@ -366,7 +372,7 @@ local function measured_response(status, headers, body)
     local i = class * BUCKETS + bucket_of(us)
     counts[i] = counts[i] + 1
     sum_us[class] = sum_us[class] + us
-    state.statuses[status] = state.statuses[status] + 1
+    counts[STATUS_BASE + status] = counts[STATUS_BASE + status] + 1
   end
   if user.response then return user.response(status, headers, body) end
 end

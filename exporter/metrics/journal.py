@@ -15,7 +15,8 @@ from typing import Any
 from exporter.errors import ConfigurationError
 from exporter.events import FailureReason, Phase, Route, RunInfo
 from exporter.histogram import INDEX_COUNT
-from exporter.metrics.live import LiveRuns, Totals
+from exporter.metrics.live import LiveRuns
+from exporter.metrics.totals import Totals
 
 VERSION = 1
 _log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
 
 def _totals(totals: Totals) -> dict[str, Any]:
     return {
-        "counts": [[index, count] for index, count in enumerate(totals.counts) if count],
+        "counts": list(totals.counts()),
         "sum_us": totals.sum_us,
         "failures": {reason.value: count for reason, count in totals.failures.items()},
     }
@@ -110,7 +111,7 @@ def _read_totals(document: Any) -> Totals:
     for index, count in document["counts"]:
         if not 0 <= index < INDEX_COUNT:
             raise ValueError(f"index {index} is out of range")
-        totals.counts[index] = count
+        totals.set(index, count)
     sums = array("d", document["sum_us"])
     if len(sums) != 5:
         raise ValueError("sum_us needs five numbers")

@@ -7,19 +7,18 @@ again only when the messages that came since account for more than that.
 """
 
 import threading
-from array import array
 from collections import deque
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, WireError
-from exporter.events import SUCCESS_CLASS, FailureReason, Phase, Route, RunInfo, WorkerCounts
-from exporter.histogram import BUCKETS, INDEX_COUNT, UNTIMED_BASE
+from exporter.events import FailureReason, Phase, Route, Row, RunInfo, WorkerCounts
+from exporter.histogram import BUCKETS, COUNT_BITS, excess, joined
+from exporter.metrics.totals import ModelTotals, Totals
 
 MOST_RUNS = 16
 MOST_MODELS = 64
 MOST_ENDED = 1024
-WINDOW_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 """a run that neither its command nor its workers have spoken of for so long is no longer active"""
 
@@ -27,62 +26,13 @@ Key = tuple[Route, str]
 """route and model"""
 
 
-def _zeros(length: int) -> "array[int]":
-    return array("Q", bytes(8 * length))
-
-
-class Totals:
-    """Cumulative counts (index space of histogram.py), sums in µs by class, failures by reason."""
-
-    __slots__ = ("counts", "failures", "sum_us")
-
-    def __init__(self) -> None:
-        self.counts = _zeros(INDEX_COUNT)
-        self.sum_us = [0.0] * 5
-        self.failures = dict.fromkeys(FailureReason, 0)
-
-    def of_class(self, status_class: int) -> "array[int]":
-        """The bucket counts of one status class (0 is 1xx)."""
-        return self.counts[status_class * BUCKETS : (status_class + 1) * BUCKETS]
-
-    def requests(self) -> list[int]:
-        """Whole responses by status class."""
-        untimed = self.counts[UNTIMED_BASE : UNTIMED_BASE + 5]
-        return [sum(self.of_class(status_class)) + untimed[status_class] for status_class in range(5)]
-
-
-class ModelTotals(Totals):
-    """The counters of one (route, model) over all runs, and the last seconds of its 2xx."""
-
-    __slots__ = ("window",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.window: deque[tuple[float, array[int]]] = deque()
-
-    def tick(self, now: float) -> None:
-        """Remember the 2xx counts of this moment; called about once a second."""
-        counts = self.of_class(SUCCESS_CLASS)
-        if self.window and self.window[-1][1] == counts:
-            counts = self.window[-1][1]
-        self.window.append((now, counts))
-        while len(self.window) > 1 and now - self.window[1][0] >= WINDOW_SECONDS:
-            self.window.popleft()
-
-    def recent(self) -> list[int]:
-        """2xx bucket counts of the trailing WINDOW_SECONDS (of all that is known, where that is less)."""
-        counts = self.of_class(SUCCESS_CLASS)
-        if not self.window:
-            return [0] * BUCKETS
-        return [now - then for now, then in zip(counts, self.window[0][1], strict=True)]
-
-
 @dataclass(slots=True)
 class _Worker:
     sequence: int = -1
     parts: set[int] = field(default_factory=set)
     """parts of that report that have come"""
-    pages: dict[int, "array[int]"] = field(default_factory=dict)
+    pages: dict[int, bytearray] = field(default_factory=dict)
+    """counts as they come, u32 each"""
     sum_us: list[float] = field(default_factory=lambda: [0.0] * 5)
     failures: dict[FailureReason, int] = field(default_factory=dict)
     connections: int = 0
@@ -101,7 +51,12 @@ class Run:
         self.published = Totals()
         self.heard = now
         self.workers: dict[int, _Worker] = {}
-        self._received = Totals()
+        self._owed = Totals()
+        """of what was published before a restart: what no message has brought since"""
+
+    def restore(self, published: Totals) -> None:
+        """What an earlier exporter published of this run; the model's totals include it."""
+        self.published, self._owed = published, published.copy()
 
     def apply(self, message: WorkerCounts, now: float) -> None:
         """Join one message; raises WireError and changes nothing where it contradicts earlier ones."""
@@ -111,14 +66,15 @@ class Run:
         newer = message.sequence > worker.sequence
         if not newer and (message.sequence < worker.sequence or message.part in worker.parts):
             raise WireError("replayed")
-        changes = self._changes(worker, message)
+        rises = [_rise(worker, row) for row in message.rows]
         if any(new < old for new, old in zip(message.sum_us, worker.sum_us, strict=True)):
             raise WireError("inconsistent")
         failures = _failures(message)
         if any(failures.get(reason, 0) < count for reason, count in worker.failures.items()):
             raise WireError("inconsistent")
         self.workers[message.worker] = worker
-        self._add_counts(worker, changes)
+        for row, rise in zip(message.rows, rises, strict=True):
+            self._add_counts(worker, row, rise)
         for status_class, total in enumerate(message.sum_us):
             self._add_sum(status_class, total - worker.sum_us[status_class])
         for reason, count in failures.items():
@@ -134,53 +90,31 @@ class Run:
         worker.final = message.final
         worker.heard = self.heard = now
 
-    def _changes(self, worker: _Worker, message: WorkerCounts) -> list[tuple[int, int, int]]:
-        """(index, count, rise) of what the message counts higher than the worker's last."""
-        changes = []
-        entries = iter(message.entries)
-        first, after = 0, 0
-        known = array("I")
-        for index, count in zip(entries, entries, strict=True):
-            # The entries of one class come together: its page is looked up once.
-            if not first <= index < after:
-                page = index // BUCKETS
-                first, after = page * BUCKETS, (page + 1) * BUCKETS
-                if page not in worker.pages:
-                    worker.pages[page] = array("I", bytes(4 * BUCKETS))
-                known = worker.pages[page]
-            before = known[index - first]
-            if count > before:
-                changes.append((index, count, count - before))
-            elif count < before:
-                raise WireError("inconsistent")
-        return changes
-
-    def _add_counts(self, worker: _Worker, changes: list[tuple[int, int, int]]) -> None:
-        received, published = self._received.counts, self.published.counts
-        totals, pages = self.model_totals.counts, worker.pages
-        for index, count, added in changes:
-            pages[index // BUCKETS][index % BUCKETS] = count
-            received[index] = now = received[index] + added
-            rise = now - published[index]
-            if rise > 0:
-                published[index] = now
-                totals[index] += rise
+    def _add_counts(self, worker: _Worker, row: Row, rise: int) -> None:
+        page, offset = divmod(row[0], BUCKETS)
+        known = worker.pages.get(page)
+        if known is None:
+            known = worker.pages[page] = bytearray(4 * BUCKETS)
+        known[4 * offset : 4 * offset + len(row[1])] = row[1]
+        added = rise << COUNT_BITS * offset
+        owed = self._owed.pages[page]
+        if owed:
+            self._owed.pages[page] = excess(owed, added, BUCKETS)
+            added = excess(added, owed, BUCKETS)
+        self.published.pages[page] += added
+        self.model_totals.pages[page] += added
 
     def _add_sum(self, status_class: int, added: float) -> None:
-        received, published = self._received.sum_us, self.published.sum_us
-        received[status_class] += added
-        rise = received[status_class] - published[status_class]
-        if rise > 0:
-            published[status_class] += rise
-            self.model_totals.sum_us[status_class] += rise
+        paid = min(added, self._owed.sum_us[status_class])
+        self._owed.sum_us[status_class] -= paid
+        self.published.sum_us[status_class] += added - paid
+        self.model_totals.sum_us[status_class] += added - paid
 
     def _add_failures(self, reason: FailureReason, added: int) -> None:
-        received, published = self._received.failures, self.published.failures
-        received[reason] += added
-        rise = received[reason] - published[reason]
-        if rise > 0:
-            published[reason] += rise
-            self.model_totals.failures[reason] += rise
+        paid = min(added, self._owed.failures[reason])
+        self._owed.failures[reason] -= paid
+        self.published.failures[reason] += added - paid
+        self.model_totals.failures[reason] += added - paid
 
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
@@ -204,6 +138,19 @@ class Run:
         """Forget the workers; their counts stay in the totals."""
         self.phase = Phase.FINISHED
         self.workers.clear()
+
+
+def _rise(worker: _Worker, row: Row) -> int:
+    """What the row counts above the worker's last, joined; raises WireError where any count fell."""
+    first, counts = row
+    page, offset = divmod(first, BUCKETS)
+    now = joined(counts)
+    if page not in worker.pages:
+        return now
+    before = joined(worker.pages[page][4 * offset : 4 * offset + len(counts)])
+    if excess(before, now, len(counts) // 4):
+        raise WireError("inconsistent")
+    return now - before
 
 
 def _failures(message: WorkerCounts) -> dict[FailureReason, int]:
@@ -300,7 +247,7 @@ class LiveRuns:
         """Counters that an earlier exporter published; before any run is announced."""
         with self.lock:
             target = self._totals(key)
-            target.counts, target.sum_us, target.failures = totals.counts, totals.sum_us, totals.failures
+            target.pages, target.sum_us, target.failures = totals.pages, totals.sum_us, totals.failures
             target.window.clear()
             target.tick(self._clock.monotonic())
 
@@ -308,4 +255,4 @@ class LiveRuns:
         """A run that an earlier exporter held; its model's totals, restored before, include `published`."""
         with self.lock:
             self.announce(info, phase)
-            self.runs[info.run].published = published
+            self.runs[info.run].restore(published)

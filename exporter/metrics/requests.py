@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from exporter.events import STATUS_CLASSES, StatusClass
-from exporter.histogram import LE_SECONDS, STATUS_BASE, classic_buckets, quantile_seconds
-from exporter.metrics.live import Key, ModelTotals, Totals
+from exporter.histogram import LE_SECONDS, classic_buckets, quantiles_seconds
+from exporter.metrics.live import Key
+from exporter.metrics.totals import ModelTotals, Totals
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 ERROR_STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529)
@@ -53,11 +54,10 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
     for (route, model), totals in models.items():
         answered = totals.requests()
         for position, status_class in enumerate(STATUS_CLASSES):
-            counts = totals.of_class(position)
-            total = sum(counts)
+            total = totals.timed(position)
             labels = [route.value, model, status_class.value]
             requests.add_metric(labels, answered[position])
-            bounds = classic_buckets(counts) if total else [0] * len(_LE_TEXT)
+            bounds = classic_buckets(totals.of_class(position)) if total else [0] * len(_LE_TEXT)
             durations.add_metric(
                 labels,
                 [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", total)],
@@ -67,9 +67,8 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
             errors.add_metric([route.value, model, status_class.value, status], count)
         for reason, count in totals.failures.items():
             failures.add_metric([route.value, model, reason.value], count)
-        recent = totals.recent()
-        for quantile in QUANTILES:
-            value = quantile_seconds(recent, quantile)
+        recent = quantiles_seconds(totals.recent(), QUANTILES)
+        for quantile, value in zip(QUANTILES, recent, strict=True):
             if value is not None:
                 quantiles.add_metric([route.value, model, str(quantile)], value)
     return [requests, errors, failures, durations, quantiles]
@@ -78,12 +77,11 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
 def _errors_by_status(totals: Totals) -> dict[tuple[StatusClass, str], int]:
     """Responses by class and status; each a sum of counts that only rise, so that it never falls."""
     found = {}
+    counts = totals.of_statuses()
     for status_class in _ERROR_CLASSES:
         hundred = 100 * (STATUS_CLASSES.index(status_class) + 1)
-        counts = totals.counts[STATUS_BASE + hundred : STATUS_BASE + hundred + 100]
         named = [status for status in ERROR_STATUSES if hundred <= status < hundred + 100]
-        found.update({(status_class, str(status)): counts[status - hundred] for status in named})
-        for status in named:
-            counts[status - hundred] = 0
-        found[status_class, "other"] = sum(counts)
+        found.update({(status_class, str(status)): counts[status] for status in named})
+        others = (counts[status] for status in range(hundred, hundred + 100) if status not in named)
+        found[status_class, "other"] = sum(others)
     return found

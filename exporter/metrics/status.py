@@ -3,7 +3,7 @@
 from typing import Any
 
 from exporter.events import STATUS_CLASSES, SUCCESS_CLASS
-from exporter.histogram import STATUS_BASE, UNTIMED_BASE, quantile_seconds
+from exporter.histogram import quantiles_seconds
 from exporter.metrics.live import Run
 from exporter.metrics.requests import QUANTILES
 
@@ -17,16 +17,14 @@ def run_status(run: Run, now: float) -> dict[str, Any]:
     """
     totals = run.published
     requests = totals.requests()
-    statuses = {
-        str(code): count for code, count in enumerate(totals.counts[STATUS_BASE:UNTIMED_BASE]) if count
-    }
+    statuses = {str(code): count for code, count in enumerate(totals.of_statuses()) if count}
     success = requests[SUCCESS_CLASS]
     plain = success - sum(count for code, count in statuses.items() if code.startswith("2"))
     if plain > 0:
         statuses["200"] = plain
     opened, stalled, in_flight = run.connections(now)
-    recent = run.model_totals.recent()
-    whole = totals.of_class(SUCCESS_CLASS)
+    recent = quantiles_seconds(run.model_totals.recent(), QUANTILES)
+    whole = quantiles_seconds(totals.of_class(SUCCESS_CLASS), QUANTILES)
     return {
         "run": run.info.run,
         "phase": run.phase.value,
@@ -34,8 +32,8 @@ def run_status(run: Run, now: float) -> dict[str, Any]:
         "statuses": dict(sorted(statuses.items())),
         "failures": {reason.value: count for reason, count in totals.failures.items()},
         "duration_seconds": totals.sum_us[SUCCESS_CLASS] / 1e6,
-        "recent_quantiles": {str(q): quantile_seconds(recent, q) for q in QUANTILES},
-        "quantiles": {str(q): quantile_seconds(whole, q) for q in QUANTILES},
+        "recent_quantiles": {str(q): value for q, value in zip(QUANTILES, recent, strict=True)},
+        "quantiles": {str(q): value for q, value in zip(QUANTILES, whole, strict=True)},
         "open": opened,
         "stalled": stalled,
         "in_flight": in_flight,

@@ -1,9 +1,11 @@
 """Announcements and live messages as tests need them: everything has a default, a test names what matters."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from exporter.events import STATUS_CLASSES, Route, RunInfo, WorkerCounts
-from exporter.histogram import BUCKETS, STATUS_BASE, bucket_of
+from exporter.events import STATUS_CLASSES, Route, Row, RunInfo, WorkerCounts
+from exporter.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE, bucket_of
 
 RUN = "0123456789abcdef"
 LOCAL_MODEL = (Route.LOCAL, "gpt-oss:20b")
@@ -27,8 +29,15 @@ def run_info(**changes: Any) -> RunInfo:
     return RunInfo(**{**fields, **changes})
 
 
-def message(**changes: Any) -> WorkerCounts:
-    """The first report of worker 0, with nothing in it."""
+def octaves(counts: Mapping[int, int]) -> tuple[Row, ...]:
+    """Counts by index as the rows of a message, one for each octave that is named."""
+    firsts = sorted({index - index % OCTAVE for index in counts})
+    spans = [range(first, min(first + OCTAVE, INDEX_COUNT)) for first in firsts]
+    return tuple((span[0], b"".join(counts.get(i, 0).to_bytes(4, "little") for i in span)) for span in spans)
+
+
+def message(counts: Mapping[int, int] = MappingProxyType({}), **changes: Any) -> WorkerCounts:
+    """The first report of worker 0, with these counts by index in it."""
     fields: dict[str, Any] = {
         "run": RUN,
         "worker": 0,
@@ -41,7 +50,7 @@ def message(**changes: Any) -> WorkerCounts:
         "disconnects": 0,
         "errors": (0, 0, 0),
         "sum_us": (0.0,) * 5,
-        "entries": [],
+        "rows": octaves(counts),
     }
     return WorkerCounts(**{**fields, **changes})
 
@@ -58,6 +67,5 @@ def answered(durations: dict[str, list[int]], statuses: dict[int, int] | None = 
             sums[status_class] += value
     for status, count in (statuses or {}).items():
         counts[STATUS_BASE + status] = count
-    entries = [number for pair in sorted(counts.items()) for number in pair]
     started = sum(len(values) for values in durations.values())
-    return message(**{"started": started, "sum_us": tuple(sums), "entries": entries, **changes})
+    return message(counts, **{"started": started, "sum_us": tuple(sums), **changes})

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import struct
 
 import pytest
 from hypothesis import example, given
@@ -9,16 +10,21 @@ from hypothesis import strategies as st
 
 from exporter.histogram import (
     BUCKETS,
+    COUNT_BITS,
     INDEX_COUNT,
     LE_SECONDS,
     LONGEST_US,
     MIDDLES_SECONDS,
+    OCTAVE,
     STATUS_BASE,
     UNTIMED_BASE,
     bounds_of,
     bucket_of,
     classic_buckets,
-    quantile_seconds,
+    excess,
+    joined,
+    quantiles_seconds,
+    split,
 )
 
 durations_us = st.one_of(
@@ -100,13 +106,40 @@ def test_a_quantile_is_within_eight_per_mille_of_that_of_the_sorted_list(
     values: list[int], quantile: float
 ) -> None:
     exact = sorted(values)[math.ceil(quantile * len(values) - 1e-9) - 1]
-    assert quantile_seconds(counts_of(values), quantile) == pytest.approx(exact / 1e6, rel=0.008, abs=1e-12)
+    found = quantiles_seconds(counts_of(values), [quantile])
+    assert found == [pytest.approx(exact / 1e6, rel=0.008, abs=1e-12)]
 
 
-@pytest.mark.parametrize(("quantile", "microseconds"), [(0, 1), (0.5, 50), (0.95, 95), (0.99, 99), (1, 100)])
-def test_quantiles_of_a_hundred_short_durations_are_exact(quantile: float, microseconds: int) -> None:
-    assert quantile_seconds(counts_of(list(range(1, 101))), quantile) == microseconds / 1e6
+def test_quantiles_of_a_hundred_short_durations_are_exact() -> None:
+    found = quantiles_seconds(counts_of(list(range(1, 101))), [0, 0.5, 0.95, 0.99, 1])
+    assert found == [microseconds / 1e6 for microseconds in (1, 50, 95, 99, 100)]
 
 
 def test_there_is_no_quantile_of_nothing() -> None:
-    assert quantile_seconds([0] * BUCKETS, 0.5) is None
+    assert quantiles_seconds([0] * BUCKETS, [0.5, 0.9]) == [None, None]
+
+
+# Few values at the edges, so that neighbours often differ most.
+rows_of_counts = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2**32 - 1]) | st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 2**62])),
+    min_size=1,
+    max_size=OCTAVE,
+)
+
+
+@given(st.lists(st.sampled_from([0, 1, 2**32 - 1]) | st.integers(0, 2**32 - 1), max_size=OCTAVE))
+def test_joined_counts_come_apart_as_they_were(counts: list[int]) -> None:
+    number = joined(struct.pack(f"<{len(counts)}I", *counts))
+    assert split(number, len(counts) + 2) == (*counts, 0, 0)
+
+
+@given(rows_of_counts)
+def test_excess_is_taken_of_each_count_by_itself(pairs: list[tuple[int, int]]) -> None:
+    """Of either side over the other, against a loop over the counts."""
+    left, right = (
+        sum(count << COUNT_BITS * place for place, count in enumerate(side))
+        for side in zip(*pairs, strict=True)
+    )
+    length = len(pairs)
+    assert split(excess(left, right, length), length) == tuple(max(a - b, 0) for a, b in pairs)
+    assert split(excess(right, left, length), length) == tuple(max(b - a, 0) for a, b in pairs)

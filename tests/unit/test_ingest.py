@@ -46,7 +46,7 @@ def samples(families: Iterable[Metric]) -> dict[str, float]:
 
 def totals(runs: LiveRuns) -> tuple[object, ...]:
     found = runs.models[LOCAL_MODEL]
-    return found.counts.tolist(), list(found.sum_us), dict(found.failures)
+    return list(found.counts()), list(found.sum_us), dict(found.failures)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def totals(runs: LiveRuns) -> tuple[object, ...]:
         pytest.param(encode(message(worker=4)), "inconsistent", id="worker out of range"),
         pytest.param(encode(message(worker=2**32 - 1)), "inconsistent", id="worker far out of range"),
         pytest.param(
-            encode(message(sequence=6, entries=[3428, 0], sum_us=(0.0, 100.0, 0.0, 0.0, 0.0))),
+            encode(message({3428: 0}, sequence=6, sum_us=(0.0, 100.0, 0.0, 0.0, 0.0))),
             "inconsistent",
             id="a count that falls",
         ),

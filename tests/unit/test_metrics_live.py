@@ -9,21 +9,15 @@ import pytest
 from clocks import FakeClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live_messages import LOCAL_MODEL, RUN, answered, message, run_info
+from live_messages import LOCAL_MODEL, RUN, answered, message, octaves, run_info
 from worker_histories import Expected, History, expected_of, histories
 
 from exporter.errors import ConfigurationError, WireError
 from exporter.events import FailureReason, Phase, Route, WorkerCounts
-from exporter.histogram import BUCKETS, bucket_of
+from exporter.histogram import BUCKETS, OCTAVE, bucket_of
 from exporter.metrics.journal import Journal
-from exporter.metrics.live import (
-    MOST_MODELS,
-    MOST_RUNS,
-    SILENT_SECONDS,
-    WINDOW_SECONDS,
-    LiveRuns,
-    Totals,
-)
+from exporter.metrics.live import MOST_MODELS, MOST_RUNS, SILENT_SECONDS, LiveRuns
+from exporter.metrics.totals import WINDOW_SECONDS, Totals
 
 WORKERS = 3
 INDEX = BUCKETS + 100  # 2xx, 100 µs
@@ -37,7 +31,7 @@ def runs(clock: FakeClock) -> LiveRuns:
 
 
 def nonzero(totals: Totals) -> dict[int, int]:
-    return {index: count for index, count in enumerate(totals.counts) if count}
+    return dict(totals.counts())
 
 
 def holds(totals: Totals) -> Expected:
@@ -123,13 +117,13 @@ def test_any_loss_repetition_order_and_restart_ends_at_the_last_report_of_every_
 
 def test_a_worker_silent_from_the_restart_to_its_last_report_is_counted_once(tmp_path: Path) -> None:
     exporter = KilledExporter(tmp_path)
-    exporter.receive(message(worker=0, entries=[INDEX, 40]))
-    exporter.receive(message(worker=1, entries=[INDEX, 2]))
+    exporter.receive(message({INDEX: 40}, worker=0))
+    exporter.receive(message({INDEX: 2}, worker=1))
     exporter.scrape()
     exporter.kill_and_restart()
     seen = []
     for worker, sequence, count in ((1, 2, 5), (1, 3, 41), (1, 4, 45), (0, 9, 60)):
-        exporter.receive(message(worker=worker, sequence=sequence, entries=[INDEX, count]))
+        exporter.receive(message({INDEX: count}, worker=worker, sequence=sequence))
         exporter.scrape()
         seen.append(exporter.runs.models[LOCAL_MODEL].requests()[1])
     assert seen == [42, 42, 45, 105]
@@ -137,21 +131,21 @@ def test_a_worker_silent_from_the_restart_to_its_last_report_is_counted_once(tmp
 
 def test_what_was_received_but_never_scraped_is_counted_once_after_a_kill(tmp_path: Path) -> None:
     exporter = KilledExporter(tmp_path)
-    exporter.receive(message(entries=[INDEX, 10]))
+    exporter.receive(message({INDEX: 10}))
     exporter.scrape()
-    exporter.receive(message(sequence=2, entries=[INDEX, 30]))
+    exporter.receive(message({INDEX: 30}, sequence=2))
     exporter.kill_and_restart()
     assert exporter.runs.models[LOCAL_MODEL].requests()[1] == 10
-    exporter.receive(message(sequence=3, entries=[INDEX, 31]))
+    exporter.receive(message({INDEX: 31}, sequence=3))
     assert exporter.runs.models[LOCAL_MODEL].requests()[1] == 31
 
 
 def test_a_lost_message_costs_nothing_and_a_repeated_one_changes_nothing(runs: LiveRuns) -> None:
-    runs.apply(message(sequence=1, entries=[INDEX, 1]))
-    runs.apply(message(sequence=4, entries=[INDEX, 9]))
+    runs.apply(message({INDEX: 1}, sequence=1))
+    runs.apply(message({INDEX: 9}, sequence=4))
     for sequence in (1, 3, 4):
         with pytest.raises(WireError, match="replayed"):
-            runs.apply(message(sequence=sequence, entries=[INDEX, 9]))
+            runs.apply(message({INDEX: 9}, sequence=sequence))
     assert runs.models[LOCAL_MODEL].requests() == [0, 9, 0, 0, 0]
 
 
@@ -199,7 +193,9 @@ def test_losses_that_the_engine_does_not_count_are_disconnects(
         ({"worker": 2**32 - 1}, "inconsistent"),
         ({"sequence": 1}, "replayed"),
         ({"sequence": 0, "part": 9}, "replayed"),
-        ({"entries": [INDEX + 1, 3, INDEX, 1]}, "inconsistent"),
+        ({"rows": octaves({INDEX: 1, INDEX + 1: 3})}, "inconsistent"),
+        ({"rows": octaves({100: 7, INDEX: 1})}, "inconsistent"),
+        ({"rows": octaves({INDEX: 7, INDEX + OCTAVE: 1}), "sum_us": (0.0,) * 5}, "inconsistent"),
         ({"sum_us": (0.0, 199.0, 0.0, 0.0, 0.0)}, "inconsistent"),
         ({"worker": 1, "sum_us": (0.0, -1.0, 0.0, 0.0, 0.0)}, "inconsistent"),
     ],
@@ -208,12 +204,12 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     runs: LiveRuns, hostile: dict[str, Any], reason: str
 ) -> None:
     sums = (0.0, 200.0, 0.0, 0.0, 0.0)
-    runs.apply(message(entries=[INDEX, 2], sum_us=sums, disconnects=1))
+    runs.apply(message({INDEX: 2}, sum_us=sums, disconnects=1))
     before = holds(runs.models[LOCAL_MODEL])
     workers = runs.runs[RUN].connections(0.0)
     bad = {
         "sequence": 2,
-        "entries": [INDEX, 50],
+        "rows": octaves({INDEX: 50}),
         "sum_us": sums,
         "disconnects": 9,
         "in_flight": 1,
@@ -227,7 +223,7 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     assert list(runs.models) == [LOCAL_MODEL]
     assert list(runs.runs) == [RUN]
     # The worker itself goes on unharmed.
-    runs.apply(message(sequence=2, entries=[INDEX, 3], sum_us=(0.0, 300.0, 0.0, 0.0, 0.0), disconnects=1))
+    runs.apply(message({INDEX: 3}, sequence=2, sum_us=(0.0, 300.0, 0.0, 0.0, 0.0), disconnects=1))
     assert runs.models[LOCAL_MODEL].requests()[1] == 3
 
 
@@ -350,7 +346,7 @@ def test_the_window_holds_the_2xx_of_the_trailing_ten_seconds(runs: LiveRuns, cl
 
 
 def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRuns) -> None:
-    parts = [message(part=part, final=True, entries=[INDEX + part, 1]) for part in (0, 1)]
+    parts = [message({INDEX + OCTAVE * part: 1}, part=part, final=True) for part in (0, 1)]
     runs.apply(parts[1])
     runs.apply(parts[0])
     assert runs.models[LOCAL_MODEL].requests()[1] == 2
@@ -360,7 +356,7 @@ def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRun
 
 
 def test_a_run_that_is_over_is_not_begun_again(runs: LiveRuns) -> None:
-    runs.apply(message(entries=[INDEX, 1], final=True))
+    runs.apply(message({INDEX: 1}, final=True))
     runs.announce(run_info(), Phase.FINISHED)
     with pytest.raises(ConfigurationError, match="is over"):
         runs.announce(run_info(), Phase.DRAIN)

@@ -53,7 +53,7 @@ def test_the_truth_is_what_the_last_reports_come_to() -> None:
 
 
 def test_a_report_in_several_parts_is_one() -> None:
-    parts = [message(part=part, final=True, entries=[3328 + part, 5]) for part in range(3)]
+    parts = [message({3328 + 128 * part: 5}, part=part, final=True) for part in range(3)]
     truth = truth_of(run_info(), parts, FakeClock())
     assert truth is not None
     assert truth["requests"]["2xx"] == 15

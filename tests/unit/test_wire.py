@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from live_messages import message
+from live_messages import message, octaves
 
 from exporter.errors import WireError
 from exporter.events import WorkerCounts
-from exporter.histogram import INDEX_COUNT
-from exporter.wire import ENTRIES_A_DATAGRAM, HEADER, LARGEST_DATAGRAM, decode, encode
+from exporter.histogram import BUCKETS, INDEX_COUNT, OCTAVE, UNTIMED_BASE
+from exporter.wire import HEADER, LARGEST_DATAGRAM, WORDS_A_DATAGRAM, decode, encode
 
 u32 = st.integers(0, 2**32 - 1)
 whole = st.integers(0, 2**53)
@@ -30,16 +30,24 @@ counts = st.builds(
     errors=st.none() | st.tuples(whole, whole, whole),
     sum_us=st.tuples(*[st.floats(0, 2.0**53)] * 5),
     waiting_ms=u32,
-    entries=st.dictionaries(st.integers(0, INDEX_COUNT - 1), u32, max_size=20).map(
-        lambda counts: [number for pair in counts.items() for number in pair]
-    ),
+    rows=st.dictionaries(st.integers(0, INDEX_COUNT - 1), u32, max_size=12).map(octaves),
 )
-DATAGRAM = encode(message(worker=3, sequence=9, sum_us=(0.0, 5.0, 0.0, 0.0, 0.0), entries=[3333, 1]))
+DATAGRAM = encode(message(worker=3, sequence=9, sum_us=(0.0, 5.0, 0.0, 0.0, 0.0)))
 FIRST_NUMBER = struct.calcsize("<4sBBH16sII")
+
+
+LENGTH_AT = HEADER.size - 8
 
 
 def changed(position: int, value: bytes) -> bytes:
     return DATAGRAM[:position] + value + DATAGRAM[position + len(value) :]
+
+
+def with_rows(*spans: tuple[int, int], cut: int = 0) -> bytes:
+    """A datagram with rows of so many counts from an index on; the last lacks `cut` of them."""
+    words = [word for first, length in spans for word in (first, length, *[1] * length)]
+    body = struct.pack(f"<{len(words)}I", *words)[: 4 * (len(words) - cut)]
+    return changed(LENGTH_AT, struct.pack("<I", len(body) // 4)) + body
 
 
 @given(counts)
@@ -48,8 +56,9 @@ def test_decoding_gives_back_what_was_encoded(given_counts: WorkerCounts) -> Non
 
 
 def test_the_largest_message_fits_a_datagram_and_comes_back() -> None:
-    full = message(entries=[number for i in range(ENTRIES_A_DATAGRAM) for number in (i, i)])
-    assert len(encode(full)) == LARGEST_DATAGRAM
+    counts = {OCTAVE * i: 2**32 - 1 - i for i in range(WORDS_A_DATAGRAM // (2 + OCTAVE))}
+    full = message(counts)
+    assert LARGEST_DATAGRAM - 4 * (2 + OCTAVE) < len(encode(full)) <= LARGEST_DATAGRAM
     assert decode(encode(full)) == full
 
 
@@ -65,13 +74,14 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         errors=(2, 3, 4),
         sum_us=(0.0, 1.5, 0.0, 0.0, 8.0),
         waiting_ms=513,
-        entries=[3333, 6],
+        counts={3328 + 128: 6, UNTIMED_BASE + 4: 258},
     )
-    expected = b"SOAK" + bytes([1, 1 | 4, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
+    expected = b"SOAK" + bytes([2, 1 | 4, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
     expected += struct.pack("<2d", 10, 1) + struct.pack("<4d", 2, 3, 4, 0)
-    expected += (
-        struct.pack("<5d", 0, 1.5, 0, 0, 8) + struct.pack("<IIII", 1, 1, 1, 513) + struct.pack("<II", 3333, 6)
-    )
+    words = (2 + 128) + (2 + 93)
+    expected += struct.pack("<5d", 0, 1.5, 0, 0, 8) + struct.pack("<IIII", 1, 1, words, 513)
+    expected += struct.pack("<II", 3456, 128) + struct.pack("<128I", 6, *[0] * 127)
+    expected += struct.pack("<II", 17_152, 93) + struct.pack("<93I", *[0] * 92, 258)
     assert encode(known) == expected
     assert decode(expected) == known
 
@@ -104,7 +114,7 @@ def test_a_mutated_datagram_is_decoded_or_refused_and_never_anything_else(
     except WireError as error:
         assert error.reason in ("malformed", "oversized")
     else:
-        assert all(0 <= index < INDEX_COUNT for index in found.entries[::2])
+        assert all(0 <= first < first + len(row) // 4 <= INDEX_COUNT for first, row in found.rows)
         assert all(math.isfinite(number) and number >= 0 for number in found.sum_us)
 
 
@@ -112,16 +122,26 @@ def test_a_mutated_datagram_is_decoded_or_refused_and_never_anything_else(
     "datagram",
     [
         pytest.param(b"KAOS" + DATAGRAM[4:], id="another magic"),
-        pytest.param(changed(4, b"\2"), id="another version"),
+        pytest.param(changed(4, b"\1"), id="another version"),
         pytest.param(changed(8, b"A"), id="a capital in the run"),
         pytest.param(changed(8, b"\0"), id="a zero byte in the run"),
         pytest.param(changed(8, b"\xff"), id="no ASCII in the run"),
         pytest.param(DATAGRAM[:-1], id="a byte short"),
         pytest.param(DATAGRAM + b"\0", id="a byte too long"),
-        pytest.param(DATAGRAM[: HEADER.size], id="the entry is missing"),
         pytest.param(DATAGRAM[: HEADER.size - 1], id="shorter than a header"),
-        pytest.param(DATAGRAM[:-8] + struct.pack("<II", INDEX_COUNT, 1), id="an index beyond the last"),
-        pytest.param(changed(HEADER.size - 8, struct.pack("<I", 2**32 - 1)), id="a lie about the entries"),
+        pytest.param(changed(LENGTH_AT, struct.pack("<I", 2**32 - 1)), id="a lie about the length"),
+        pytest.param(with_rows((3456, 128))[: HEADER.size], id="the row is missing"),
+        pytest.param(with_rows((3456, 128), cut=1), id="a count is missing"),
+        pytest.param(with_rows((3456, 0)), id="a row without counts"),
+        pytest.param(with_rows((3456, 128), (3584, 128), cut=129), id="half a row's head"),
+        pytest.param(with_rows((3456, 128), (3456, 128)), id="an octave twice"),
+        pytest.param(with_rows((3456, 256), (3584, 128)), id="rows that overlap"),
+        pytest.param(with_rows((3584, 128), (3456, 128)), id="rows out of order"),
+        pytest.param(with_rows((3457, 127)), id="a row that begins in an octave"),
+        pytest.param(with_rows((3456, 127)), id="a row that ends in an octave"),
+        pytest.param(with_rows((BUCKETS - OCTAVE, 2 * OCTAVE)), id="a row over the end of a page"),
+        pytest.param(with_rows((17_152, 128)), id="an index beyond the last"),
+        pytest.param(with_rows((2**32 - 128, 128)), id="an index far beyond the last"),
         *(
             pytest.param(
                 changed(FIRST_NUMBER + 8 * field, struct.pack("<d", value)), id=f"{value} in {field}"

@@ -1,10 +1,11 @@
 """What the workers of a run could have reported: whole histories of live messages, drawn by hypothesis."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from live_messages import message
+from live_messages import message, octaves
 
 from exporter.events import FailureReason, WorkerCounts
 from exporter.histogram import BUCKETS, STATUS_BASE, bucket_of
@@ -57,9 +58,9 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                 counts[place] = counts.get(place, 0) + 1
             sums[status_class] += duration
         final = sequence == len(spans)
-        entries = sorted(counts.items())
-        size = draw(st.sampled_from([1, 2, 1024]))
-        pieces = [entries[i : i + size] for i in range(0, len(entries), size)] or [[]]
+        rows = octaves(counts)
+        size = draw(st.sampled_from([1, 2, 15]))
+        pieces = [rows[i : i + size] for i in range(0, len(rows), size)] or [()]
         reports.append(
             tuple(
                 message(
@@ -73,7 +74,7 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                     disconnects=0 if exact else errors["read"] + errors["write"],
                     errors=(errors["connect"], errors["read"], errors["write"]) if exact else None,
                     sum_us=tuple(float(total) for total in sums),
-                    entries=[number for pair in piece for number in pair],
+                    rows=piece,
                 )
                 for part, piece in enumerate(pieces)
             )
@@ -97,8 +98,10 @@ def expected_of(found: Sequence[History]) -> Expected:
     failures = dict.fromkeys(FailureReason, 0)
     for history in found:
         for each in history.last:
-            for index, count in zip(each.entries[::2], each.entries[1::2], strict=True):
-                counts[index] = counts.get(index, 0) + count
+            for first, row in each.rows:
+                for index, (count,) in enumerate(struct.iter_unpack("<I", row), first):
+                    if count:
+                        counts[index] = counts.get(index, 0) + count
         last = history.last[-1]
         sums = [total + added for total, added in zip(sums, last.sum_us, strict=True)]
         if last.errors is None:
