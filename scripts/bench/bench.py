@@ -39,12 +39,16 @@ OBSERVED_SECONDS = 10
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
-    "--pairs", type=click.IntRange(1, 99), default=9, show_default=True, help="Rounds of the throughput part."
+    "--pairs",
+    type=click.IntRange(1, 99),
+    default=25,
+    show_default=True,
+    help="Rounds of the throughput part.",
 )
 @click.option(
     "--seconds",
     type=click.IntRange(2, 600),
-    default=10,
+    default=5,
     show_default=True,
     help="Length of each of its runs.",
 )
@@ -87,7 +91,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory run, about seven minutes
+    make bench                     everything but the memory run, about ten minutes
     make bench MINUTES=10          with ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
@@ -116,8 +120,8 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 with _idle_exporters(load, target, folder) as (exporters, _):
                     rows += scrape_rows(*measure_scrapes(exporters), "host, 4 processes, router")
             if "gpu" in chosen:
-                _say(f"gpu: {SCRAPES} scrapes")
-                rows += gpu_rows(measure_gpu_scrapes(folder))
+                _say(f"gpu: {SCRAPES} scrapes of each exporter, in turns")
+                rows += gpu_rows(*measure_gpu_scrapes(folder))
             if "observer" in chosen:
                 _say(f"observer: {OBSERVED_ROUNDS} rounds of three runs of {OBSERVED_SECONDS} s")
                 rows += _observer(load, target, folder)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from scrape_cost import ScrapeCost, measure_scrapes
+from scrape_cost import ScrapeCost, measure_scrapes, running_node_exporter
 from service import Service, running, soak_command
 from table import Row
 
@@ -63,18 +63,19 @@ def _processes(home: Path) -> Iterator[list[int]]:
             process.wait()
 
 
-def measure_gpu_scrapes(folder: Path) -> ScrapeCost:
-    """Scrapes of that exporter."""
-    with gpu_exporter(folder) as service:
-        return measure_scrapes([service])[0]
+def measure_gpu_scrapes(folder: Path) -> list[ScrapeCost]:
+    """Scrapes of that exporter and of node_exporter, in turns: how fast the machine is at the time."""
+    port = free_ports().prometheus
+    with gpu_exporter(folder) as service, running_node_exporter(port, folder) as node_exporter:
+        return measure_scrapes([service, node_exporter])
 
 
-def gpu_rows(cost: ScrapeCost) -> list[Row]:
+def gpu_rows(cost: ScrapeCost, theirs: ScrapeCost) -> list[Row]:
     """The table's row."""
     return [
         Row(
             f"p99 time of a scrape, {GPUS} stub GPUs, {PROCESSES} processes, {cost.series} series",
-            f"{cost.wall_p99 * 1e3:.1f} ms",
+            f"{cost.wall_p99 * 1e3:.1f} ms (node_exporter's: {theirs.wall_p99 * 1e3:.1f} ms)",
             f"<= {MOST_SECONDS * 1e3:.0f} ms",
             cost.wall_p99 <= MOST_SECONDS,
         )

@@ -4,6 +4,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 
 from bare_load import bare_wrk, hey
@@ -95,8 +96,24 @@ def others_share(rounds: Sequence[Round]) -> float:
 
 
 def spread(ratios: Sequence[float]) -> str:
-    """Median, least and greatest as text."""
-    return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+    """Median, its 95 % interval where there are pairs enough for one, least and greatest as text."""
+    interval = median_interval(ratios)
+    known = "" if interval is None else f"95 %: {interval[0]:.3f} to {interval[1]:.3f}; "
+    return f"{statistics.median(ratios):.3f} ({known}all: {min(ratios):.3f} to {max(ratios):.3f})"
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the median, whatever the distribution; None of fewer than six values.
+
+    How many values lie below the median is a matter of tossing coins: the interval reaches from the k-th
+    least to the k-th greatest, k the last for which fewer than k are below with a probability of 2.5 %.
+    """
+    ordered, n = sorted(values), len(values)
+    below, k = 1, 0
+    while below <= 0.025 * 2**n:
+        k += 1
+        below += comb(n, k)
+    return (ordered[k - 1], ordered[n - k]) if k else None
 
 
 def unsaturated_row(rounds: Sequence[Round]) -> Row:

@@ -65,12 +65,19 @@ def both_exporters(
         *("--ingest.state-file", ""),
         *("--config", str(configuration)),
     )
-    theirs = [find_program("prometheus-node-exporter"), f"--web.listen-address={HOST}:{ports.prometheus}"]
     with (
         running("idle-exporter", ours, ports.url("exporter"), "/-/ready", folder) as exporter,
-        running("node-exporter", theirs, ports.url("prometheus"), "/", folder) as node_exporter,
+        running_node_exporter(ports.prometheus, folder) as node_exporter,
     ):
         yield exporter, node_exporter
+
+
+@contextmanager
+def running_node_exporter(port: int, folder: Path) -> Iterator[Service]:
+    """Debian's prometheus-node-exporter with its defaults."""
+    command = [find_program("prometheus-node-exporter"), f"--web.listen-address={HOST}:{port}"]
+    with running("node-exporter", command, f"http://{HOST}:{port}", "/", folder) as service:
+        yield service
 
 
 def port_of(service: Service) -> int:

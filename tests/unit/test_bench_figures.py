@@ -16,6 +16,7 @@ from failure import BenchError
 from memory_run import least_squares, memory_rows
 from nginx_target import configuration_text
 from observer import ObservedRound, observer_rows
+from pairs import median_interval, spread
 from process_stat import TICKS_A_SECOND, parse_cpu_ticks, parse_resident_bytes
 from scrape_cost import ScrapeCost
 from table import Row, render
@@ -229,3 +230,16 @@ def test_nginx_keeps_every_connection_and_gives_its_workers_the_folder() -> None
     assert "keepalive_requests 1000000000;" in text
     assert "listen 127.0.0.1:1234 " in text
     assert not configuration_text(1234, Path("/x"), None).startswith("user")
+
+
+def test_the_interval_of_a_median_leaves_out_as_many_at_either_end_as_coins_allow() -> None:
+    # Of 25 tosses at most 7 fall on one side with a probability of 2.2 %, at most 8 with 5.4 %.
+    assert median_interval([float(n) for n in range(25, 0, -1)]) == (8.0, 18.0)
+    assert median_interval([float(n) for n in range(1, 10)]) == (2.0, 8.0)
+    assert median_interval([3.0, 1.0, 2.0, 6.0, 5.0, 4.0]) == (1.0, 6.0)
+    assert median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
+
+
+def test_ratios_are_told_with_the_interval_of_their_median_where_there_is_one() -> None:
+    assert spread([0.9, 1.0, 1.2]) == "1.000 (all: 0.900 to 1.200)"
+    assert spread([0.9, 0.95, 1.0, 1.0, 1.1, 1.2]) == "1.000 (95 %: 0.900 to 1.200; all: 0.900 to 1.200)"
