@@ -253,15 +253,13 @@ def run(
     workload = workload_of(target, scenario, options, read_secret(api_key_env, api_key_file))
     console = Console(stderr=as_json, highlight=False)
     with ExitStack() as cleanup:
+        interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is said before anything is started.
         make_plan = planner_of(workload, scenario, duration, options, "run")
         version = check_plan(make_plan(ExporterApi("http://127.0.0.1"), None))
         prometheus = prometheus_at(prometheus_url)
-        api = exporter_for(exporter_url, exporter_config, workload, cleanup, console)
-        plan = make_plan(api, prometheus)
-        with Interrupt() as interrupt:
-            code = _run(plan, version, console, interrupt, as_json)
-        sys.exit(code)
+        api = exporter_for(exporter_url, exporter_config, workload, cleanup, interrupt, console)
+        sys.exit(_run(make_plan(api, prometheus), version, console, interrupt, as_json))
 
 
 @soak.command()
@@ -303,17 +301,17 @@ def scale(
         for n in wanted
     ]
     with ExitStack() as cleanup:
+        interrupt = cleanup.enter_context(Interrupt())
         version = check_plan(planners[-1](ExporterApi("http://127.0.0.1"), None))
         prometheus = prometheus_at(prometheus_url)
-        api = exporter_for(exporter_url, exporter_config, workload, cleanup, console)
+        api = exporter_for(exporter_url, exporter_config, workload, cleanup, interrupt, console)
         plans = [make(api, prometheus) for make in planners]
 
         def view_of(plan: RunPlan) -> TerminalView:
             console.print(f"{plan.connections} connections")
             return TerminalView(console, _title(plan, version))
 
-        with Interrupt() as interrupt:
-            result = run_scale(plans, version, view_of, interrupt, SystemClock(), label)
+        result = run_scale(plans, version, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
         console.print(f"saturation: {saturation(result.points)}")
         for path in result.files.values():
@@ -365,7 +363,8 @@ def demo(duration: str, keep: bool, **options: Any) -> None:
     options["label"] = options["label"] or "demo"
     workload = workload_of(ports.url("router"), None, options, None)
     make_plan = planner_of(workload, None, duration, options, "demo")
-    with NativeStack(ports, CHECKOUT) as stack:
+    # One Interrupt for all of it: whoever asks to end while the result is written does not ask again.
+    with Interrupt() as interrupt, NativeStack(ports, CHECKOUT, interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):
             stack.start_simulator()
@@ -377,14 +376,12 @@ def demo(duration: str, keep: bool, **options: Any) -> None:
             stack.start_prometheus()
         urls = _urls(stack, console)
         console.print(urls)
-        # One Interrupt for both: whoever asks to end while the result is written does not ask again.
-        with Interrupt() as interrupt:
-            code = _run(plan, version, console, interrupt, as_json=False)
-            console.print(urls)
-            if keep and not interrupt.requested:
-                console.print("\nthe stack stays up; Ctrl-C stops it")
-                while not interrupt.wait(3600):
-                    pass
+        code = _run(plan, version, console, interrupt, as_json=False)
+        console.print(urls)
+        if keep and not interrupt.requested:
+            console.print("\nthe stack stays up; Ctrl-C stops it")
+            while not interrupt.wait(3600):
+                pass
         sys.exit(code)
 
 

@@ -9,7 +9,10 @@ from typing import Any
 
 
 class Interrupt:
-    """While entered, the first SIGINT or SIGTERM sets `requested`; the next raises KeyboardInterrupt."""
+    """While entered, the first SIGINT or SIGTERM sets `requested`; the next raises KeyboardInterrupt.
+
+    The first one does not raise: in the midst of a finalizer Python prints an exception and goes on.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -33,6 +36,11 @@ class Interrupt:
     def requested(self) -> bool:
         """Whether the user has asked to end."""
         return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where the user has asked to end and there is nothing yet to be kept."""
+        if self.requested:
+            raise KeyboardInterrupt
 
     def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until the user asks to end; whether they did."""

@@ -14,6 +14,7 @@ from exporter.errors import ConfigurationError, QueryError
 from exporter.events import Route, route_of
 from exporter.exporter_api import ExporterApi
 from exporter.http_client import NO_LOGIN, load_http_client
+from exporter.interrupt import Interrupt
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
 from exporter.prometheus_api import PrometheusApi
 from exporter.soak import ENGINES, RunPlan
@@ -242,7 +243,12 @@ def prometheus_at(url: str | None) -> PrometheusApi | None:
 
 
 def exporter_for(
-    url: str | None, config: Path | None, workload: Workload, cleanup: ExitStack, console: Console
+    url: str | None,
+    config: Path | None,
+    workload: Workload,
+    cleanup: ExitStack,
+    interrupt: Interrupt,
+    console: Console,
 ) -> ExporterApi:
     """The exporter that was named, else the local one, else one of this run's own."""
     if url is not None:
@@ -256,7 +262,7 @@ def exporter_for(
     local = ExporterApi(Ports().url("exporter"))
     if local.problem() is None:
         return local
-    stack = cleanup.enter_context(NativeStack(own_exporter_ports(Ports()), CHECKOUT))
+    stack = cleanup.enter_context(NativeStack(own_exporter_ports(Ports()), CHECKOUT, interrupt))
     stack.start_exporter(router_url=workload.target)
     own = ExporterApi(stack.ports.url("exporter"))
     console.print(f"exporter for this run: {own.url}/metrics")

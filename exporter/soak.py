@@ -66,7 +66,11 @@ def check_plan(plan: RunPlan) -> str:
 def run_soak(
     plan: RunPlan, engine_version: str, view: TerminalView, interrupt: Interrupt, clock: Clock
 ) -> tuple[RunResult, dict[str, Path]]:
-    """Run a checked plan to its end; the result and the files it was written to."""
+    """Run a checked plan to its end; the result and the files it was written to.
+
+    Raises KeyboardInterrupt where an end was asked for before it began.
+    """
+    interrupt.check()
     info = RunInfo(
         run=secrets.token_hex(8),
         scenario=plan.scenario,

@@ -24,7 +24,7 @@ import yaml
 
 from exporter.child import end_with_parent
 from exporter.errors import ConfigurationError, PortTakenError, SoakError, ToolMissingError
-from exporter.interrupt import uninterrupted
+from exporter.interrupt import Interrupt, uninterrupted
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
@@ -69,11 +69,15 @@ def free_ports() -> Ports:
 
 
 class NativeStack:
-    """Starts services and, when left, stops them in reverse order, whatever happened."""
+    """Starts services and, when left, stops them in reverse order, whatever happened.
 
-    def __init__(self, ports: Ports, checkout: Path) -> None:
+    Waiting for a service ends with KeyboardInterrupt where `interrupt` was asked to end.
+    """
+
+    def __init__(self, ports: Ports, checkout: Path, interrupt: Interrupt | None = None) -> None:
         self.ports = ports
         self._checkout = checkout
+        self._interrupt = interrupt
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._temporary = tempfile.TemporaryDirectory(prefix="soak-stack-")
         self.folder = Path(self._temporary.name)
@@ -231,12 +235,17 @@ class NativeStack:
             self._children.append((name, child))
 
     def _wait(self, name: str, url: str) -> None:
-        """Poll until a service answers 200; raises SoakError with the end of its log where it does not."""
+        """Poll until a service answers 200; raises SoakError with the end of its log where it does not.
+
+        Raises KeyboardInterrupt where an end has been asked for.
+        """
         child = dict(self._children)[name]
         deadline = time.monotonic() + READY_SECONDS
         with requests.Session() as session:
             session.trust_env = False
             while time.monotonic() < deadline:
+                if self._interrupt is not None:
+                    self._interrupt.check()
                 if child.poll() is not None:
                     raise SoakError(f"{name}: ended with exit code {child.returncode}: {self._log_end(name)}")
                 try:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from exporter.errors import QueryError
+from exporter.interrupt import Interrupt
 from exporter.prometheus_api import PrometheusApi
 from exporter.stack import NativeStack, free_ports
 from tests.conftest import CHECKOUT, need, wait_for
@@ -144,3 +146,14 @@ def test_the_routers_own_metrics_are_in_prometheus(whole: NativeStack, prometheu
     found = wait_for("cloud_requests_total", lambda: prometheus.query("cloud_requests_total"))
     assert {s.label("provider") for s in found} == providers
     assert {s.label("job") for s in found} == {"router"}
+
+
+def test_whoever_asks_to_end_while_a_service_starts_need_not_ask_again() -> None:
+    with (
+        Interrupt() as interrupt,
+        pytest.raises(KeyboardInterrupt),
+        NativeStack(free_ports(), CHECKOUT, interrupt) as stack,
+    ):
+        signal.raise_signal(signal.SIGINT)
+        stack.start_simulator()
+    assert not stack.folder.exists()
