@@ -11,7 +11,7 @@ help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
-	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=10000:10500)"
+	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
 	@echo "make faults  break a simulated router in every way and see which alerts reach a webhook (SCENE=hang)"
 	@echo "make lint    the checks alone     make format   rewrite to the project's format"
 	@echo "make clean   remove .venv and what tools leave"

@@ -2,7 +2,7 @@
 
 Once a minute: the floor is the least value of 5 min. A look takes the rises of the floor over steps of some
 minutes that reach from the moment back to the look's beginning, end to end. It tells a leak where the least
-of them is above a least share of the mean floor, and not much below the greatest; where all together come
+of them is above a least share of the mean floor, and not too far below the greatest; where all together come
 to a least amount; and where two evaluations in a row say so, as the `for` of the alerts does. DESIGN.md has
 the reasons and what was measured; tests hold the rules and this file together.
 """
@@ -39,12 +39,12 @@ class Look:
 
 
 LOOKS = (
-    Look(7, 3, 0, 0.02, 0.1),
-    Look(7, 3, 0, 0.003, 0.75),
-    Look(8, 4, 0, 0.0016, 0.6),
-    Look(14, 3, 0, 0.006, 0.6),
-    Look(8, 6, 1, 0.0016, 0.55),
-    Look(7, 7, 0, 0.0008, 0.2),
+    Look(6, 3, 0, 0.02, 0.05),
+    Look(6, 3, 0, 0.005, 0.55),
+    Look(6, 3, 0, 0.0025, 0.7),
+    Look(6, 5, 0, 0.0008, 0.2),
+    Look(14, 3, 0, 0.002, 0.3),
+    Look(6, 7, 1, 0.0012, 0.2),
 )
 LEAST_SECONDS = MINUTE * (FLOOR_MINUTES + min(look.minutes for look in LOOKS) + 1)
 """before that nothing can be told: a whole floor, the shortest look, and a second evaluation"""

@@ -25,7 +25,7 @@ def called() -> Section:
     """What the rules call a leak, and how much they could judge."""
     table = rows(
         "Leaks, as the rules call them",
-        "What grows evenly enough and for long enough (27 minutes at least), by how much an hour, in bytes "
+        "What grows evenly enough and for long enough (24 minutes at least), by how much an hour, in bytes "
         "or pieces. The alerts and the verdict of a run go by the same series.",
         COUNT,
         "no leak",

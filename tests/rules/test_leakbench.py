@@ -33,7 +33,7 @@ def judged() -> Judged:
 @needs_promtool
 def test_clean_hours_raise_no_more_than_a_rare_false_alarm(judged: Judged) -> None:
     share = fired(clean(judged), OURS)
-    assert share.of == 154
+    assert share.of == 129
     assert share.hits <= 2
 
 
@@ -42,15 +42,15 @@ def test_fast_leaks_are_found_and_those_along_a_line_without_exception(judged: J
     fast = leaking(judged, least_rate=1.0)
     share = fired(fast, OURS)
     assert share.of >= 70
-    assert share.ratio >= 0.92
+    assert share.ratio >= 0.97
     for kind in ("straight", "under load", "whole numbers", "with gaps"):
         of_kind = fired([pair for pair in fast if pair[0].kind == kind], OURS)
         assert of_kind.hits >= of_kind.of - 1, kind
 
 
 @needs_promtool
-def test_half_of_the_fast_leaks_are_found_by_minute_35(judged: Judged) -> None:
-    assert np.median(minutes(leaking(judged, least_rate=1.0), OURS)) <= 35
+def test_half_of_the_fast_leaks_are_found_by_minute_27(judged: Judged) -> None:
+    assert np.median(minutes(leaking(judged, least_rate=1.0), OURS)) <= 27
 
 
 @needs_promtool
@@ -128,5 +128,5 @@ def test_seeds_are_given_as_first_and_end() -> None:
 
 @pytest.mark.parametrize("text", ["10", "20:10", "5:5", "-1:5", "a:b", ""])
 def test_seeds_that_are_no_range_are_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is not FIRST:END, such as 10000:10500"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not FIRST:END, such as 30000:30500"):
         seeds(text)

@@ -27,7 +27,7 @@ from tests.nvml_stub import NvmlStub, StubGpu
 from tests.unit.local_http import Answer, Asked, LocalHttp
 
 SCALE = 0.02
-"""of the leak rules: what takes them 27 minutes takes 32 seconds"""
+"""of the leak rules: what takes them 24 minutes takes 29 seconds"""
 SCRAPE_INTERVAL = f"{round(60_000 * SCALE / 5)}ms"
 LOCAL_MODEL = "gpt-oss:20b"
 CSV_HEAD = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"

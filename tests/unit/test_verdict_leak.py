@@ -99,9 +99,9 @@ def test_every_leaking_process_is_named() -> None:
 
 
 def test_a_short_run_is_not_judged() -> None:
-    said = "it takes 27 minutes of load to tell a leak from a warm-up"
-    growing = hour(seconds=1610, observed_process_threads=lambda t: 50 + t)
-    assert leaks(growing, planned_seconds=1610.0) == [Finding("leaks", Outcome.NOT_JUDGED, said)]
+    said = "it takes 24 minutes of load to tell a leak from a warm-up"
+    growing = hour(seconds=1430, observed_process_threads=lambda t: 50 + t)
+    assert leaks(growing, planned_seconds=1430.0) == [Finding("leaks", Outcome.NOT_JUDGED, said)]
 
 
 def test_where_no_process_is_watched_nothing_is_judged() -> None:
@@ -114,7 +114,7 @@ def test_where_no_process_is_watched_nothing_is_judged() -> None:
 def test_a_long_run_that_was_observed_too_briefly_is_inconclusive() -> None:
     findings = leaks(hour(seconds=1200))
     assert {finding.outcome for finding in findings} == {Outcome.INCONCLUSIVE}
-    assert findings[0].text == "router: observed for less than 27 minutes"
+    assert findings[0].text == "router: observed for less than 24 minutes"
 
 
 def test_a_process_that_came_late_does_not_hide_anothers_leak() -> None:
@@ -131,12 +131,12 @@ def test_a_process_that_came_late_does_not_hide_anothers_leak() -> None:
 
 
 def test_what_grew_before_a_restart_is_not_joined_with_what_came_after() -> None:
-    # A line of 50 minutes to the eye, cut in two by a restart: neither half is long enough.
+    # A line of 46 minutes to the eye, cut in two by a restart: neither half is long enough.
     store = SeriesStore()
-    for i in range(600):
+    for i in range(552):
         time, labels = START + 5.0 * i, {"process": "router"}
         store.add("observed_process_open_fds", labels, time, 100 + i)
-        store.add("observed_process_start_time_seconds", labels, time, START + (1500 if i >= 300 else -3600))
+        store.add("observed_process_start_time_seconds", labels, time, START + (1380 if i >= 276 else -3600))
     assert leaks(store)[1] == Finding("leak of file descriptors", Outcome.PASS, "no steady growth in router")
 
 

@@ -46,8 +46,13 @@ def fired(judged: Iterable[tuple[Labelled, Fired]], rule: str) -> Share:
 
 
 def clean(judged: Judged) -> Judged:
-    """The series on which an alert is false; without those that nothing tells from a leak."""
-    return [pair for pair in judged if not pair[0].leaks and pair[0].kind != AMBIGUOUS]
+    """The series on which an alert is false; without the ambiguous ones."""
+    return [pair for pair in judged if not pair[0].leaks and pair[0].kind not in AMBIGUOUS]
+
+
+def ambiguous(judged: Judged) -> Judged:
+    """The clean series that clean() leaves out."""
+    return [pair for pair in judged if pair[0].kind in AMBIGUOUS]
 
 
 def leaking(judged: Judged, least_rate: float = 0.0, most_rate: float = np.inf) -> Judged:
@@ -66,8 +71,10 @@ def tables(judged: Judged) -> Iterator[str]:
     yield columns
     yield _row("false alarms", clean(judged))
     yield _row("  common kinds", _common(clean(judged)))
-    yield _row("  (even fill)", [pair for pair in judged if pair[0].kind == AMBIGUOUS])
     for kind in sorted({one.kind for one, _ in clean(judged)}):
+        yield _row(f"  {kind}", [pair for pair in judged if pair[0].kind == kind])
+    yield _row("growth for long", ambiguous(judged))
+    for kind in AMBIGUOUS:
         yield _row(f"  {kind}", [pair for pair in judged if pair[0].kind == kind])
     yield ""
     yield _row("recall, >= 1 %/min", leaking(judged, 1.0))

@@ -26,7 +26,14 @@ PARTS: dict[str, Shape] = {
     "configuration step": shapes.configuration_step,
     "heavy tail": shapes.heavy_tail,
 }
-CLEAN = (*PARTS, "gaps", "restart", "small", "mixture", "even fill")
+AMBIGUOUS: dict[str, Shape] = {
+    "slow wave": shapes.slow_wave,
+    "slow fragmentation": shapes.slow_fragmentation,
+    "slow fill": shapes.slow_fill,
+    "even fill": shapes.even_fill,
+}
+"""clean, and told from a leak by nothing in the time that there is: counted by themselves"""
+CLEAN = (*PARTS, "gaps", "restart", "small", "mixture", *AMBIGUOUS)
 BESIDE_A_LEAK = ("flat", "warm-up", "sawtooth", "day", "heavy tail")
 LEAKING = (
     *LEAKS, "over a sawtooth", "with gaps", "with a restart", "whole numbers", "on load steps", "on a wave"
@@ -36,8 +43,6 @@ COMMON = {
     *("straight", "in steps", "late", "over a sawtooth", "on load steps", "on a wave"),
 }
 """the kinds that a rule for leaks is asked about first, counted together as well"""
-AMBIGUOUS = "even fill"
-"""clean, and told apart from a leak by nothing until it stops: counted by itself"""
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,8 @@ def clean(kind: str, seed: int, rng: Generator) -> Labelled:
         level += grown / base * MINUTES / 60
     elif kind == "gaps":
         level *= PARTS[str(rng.choice(["flat", "warm-up", "sawtooth", "wave", "load steps"]))](rng)
-    elif kind == "even fill":
-        level *= shapes.even_fill(rng)
     else:
-        level *= PARTS[kind](rng)
+        level *= (PARTS | AMBIGUOUS)[kind](rng)
     values = _rounded(base * level, resource)
     return Labelled(seed, kind, resource, 0.0, _lost(values, rng, kind == "gaps"), restarted)
 

@@ -1,7 +1,8 @@
 """What memory and counts do in an hour: parts to be multiplied into a series, each drawn from a seed.
 
 Every part is an array over MINUTES, as a factor of the base (1 is the base). A part of no leak ends where it
-began, or stops growing: that is what makes it clean. Leaks are in leaks.py.
+began, or stops growing: that is what makes it clean. Those named slow grow for longer than LONGEST_GROWTH
+before they do. Leaks are in leaks.py.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,8 @@ Shape = Callable[[Generator], Floats]
 
 STEP_SECONDS = 5
 MINUTES: Floats = np.arange(0, 60, STEP_SECONDS / 60)
+LONGEST_GROWTH = 20.0
+"""minutes; of the 27 in which a leak is to be told, a floor and a second evaluation leave 21 to look at"""
 
 
 def flat(_: Generator) -> Floats:
@@ -53,13 +56,18 @@ def load_steps(rng: Generator) -> Floats:
     return 1 + level
 
 
-def wave(rng: Generator) -> Floats:
-    """A slow cycle of ±2–15 % with a period of 5–60 min and a second harmonic, from any phase."""
-    height, period = rng.uniform(0.02, 0.15), np.exp(rng.uniform(np.log(5), np.log(60)))
+def wave(rng: Generator, shortest: float = 5, longest: float = 2 * LONGEST_GROWTH) -> Floats:
+    """A slow cycle of ±2–15 % with a period of 5–40 min and a second harmonic, from any phase."""
+    height, period = rng.uniform(0.02, 0.15), np.exp(rng.uniform(np.log(shortest), np.log(longest)))
     angle = 2 * np.pi * (MINUTES / period + rng.uniform())
     second = rng.uniform(0, 0.3)
     cycle: Floats = (np.sin(angle) + second * np.sin(2 * angle + rng.uniform(0, 6.28))) / (1 + second)
     return 1 + height * cycle
+
+
+def slow_wave(rng: Generator) -> Floats:
+    """A cycle of 40–120 min."""
+    return wave(rng, 2 * LONGEST_GROWTH, 120)
 
 
 def day(rng: Generator) -> Floats:
@@ -69,24 +77,35 @@ def day(rng: Generator) -> Floats:
     return piece
 
 
-def fragmentation(rng: Generator) -> Floats:
-    """Plateaus that rise less each time, as an allocator's arenas do."""
+def fragmentation(rng: Generator, lasting: float = LONGEST_GROWTH) -> Floats:
+    """Plateaus that rise less each time, as an allocator's arenas do, the last 20 min after the first."""
     level = np.ones_like(MINUTES)
     height, shrink = rng.uniform(0.03, 0.15), rng.uniform(0.4, 0.75)
     time = rng.uniform(2, 10)
-    while time < 60:
+    end = time + lasting
+    while time < end:
         level += np.where(time <= MINUTES, height, 0)
         height *= shrink
         time += rng.uniform(4, 15)
     return level
 
 
-def cache_fill(rng: Generator) -> Floats:
-    """A cache fills ever slower, since hits become more frequent, and stops at a bound at minute 10–40."""
-    size, stop, bend = rng.uniform(0.1, 1.0), rng.uniform(10, 40), rng.uniform(1, 4)
+def slow_fragmentation(rng: Generator) -> Floats:
+    """Such plateaus to the end of the hour."""
+    return fragmentation(rng, 60)
+
+
+def cache_fill(rng: Generator, soonest: float = 10, latest: float = LONGEST_GROWTH) -> Floats:
+    """A cache fills ever slower, since hits become more frequent, and stops at a bound at minute 10–20."""
+    size, stop, bend = rng.uniform(0.1, 1.0), rng.uniform(soonest, latest), rng.uniform(1, 4)
     share = np.minimum(MINUTES / stop, 1)
     filled: Floats = 1 + size * np.expm1(-bend * share) / np.expm1(-bend)
     return filled
+
+
+def slow_fill(rng: Generator) -> Floats:
+    """A cache that is full at minute 20–40 only."""
+    return cache_fill(rng, LONGEST_GROWTH, 40)
 
 
 def even_fill(rng: Generator) -> Floats:

@@ -130,7 +130,7 @@ ROUTER_KILLED = Scene(
 
 
 def leak_scenes(scale: float) -> tuple[Scene, ...]:
-    """The leaks; to their rules a minute is 60 × `scale` seconds, and they need 27 to 35 of them."""
+    """The leaks; to their rules a minute is 60 × `scale` seconds, and they need 24 to 35 of them."""
     minute = 60 * scale
     return tuple(
         Scene(
