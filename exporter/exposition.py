@@ -20,6 +20,7 @@ from starlette.routing import Route
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.collectors.isolation import Collection, IsolatedCollectors
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.ingest import Ingest
 from exporter.metrics.journal import Journal
 from exporter.metrics.live import LiveRuns
@@ -84,6 +85,7 @@ class Exposition:
         clock: Clock,
         ingest_port: int | None,
         telemetry_path: str = "/metrics",
+        right_of_way: RightOfWay | None = None,
     ) -> None:
         self._runs = runs
         self._clock = clock
@@ -97,6 +99,7 @@ class Exposition:
         self._beginning = threading.Lock()
         self._scrapes = 0
         self._text = TextFormat()
+        self._right_of_way = right_of_way or RightOfWay()
         self.app = Starlette(
             routes=[
                 Route(telemetry_path, self._metrics),
@@ -117,8 +120,9 @@ class Exposition:
         if self._ingest is not None:
             self._ingest.take_waiting()
         try:
-            # One thread for the whole of it: each change of threads costs a tenth of a millisecond.
-            return await run_in_threadpool(self._written, until, request)
+            with self._right_of_way:
+                # One thread for the whole of it: each change of threads costs a tenth of a millisecond.
+                return await run_in_threadpool(self._written, until, request)
         finally:
             self._scrapes -= 1
 

@@ -14,6 +14,7 @@ import uvloop
 from exporter.clock import SystemClock
 from exporter.collectors import build_collectors
 from exporter.collectors.isolation import IsolatedCollectors
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.config import ExporterConfig
 from exporter.errors import ConfigurationError
 from exporter.exposition import Exposition
@@ -64,12 +65,15 @@ def serve_exporter(
         journal = _journal(state_file, ingest_port)
     if journal is not None:
         journal.load(runs)
+    right_of_way = RightOfWay()
     collectors = IsolatedCollectors(
-        [*build_collectors(config, clock), ResultsCollector(results, clock)],
+        [*build_collectors(config, clock, right_of_way), ResultsCollector(results, clock)],
         config.collector_deadline_seconds,
         clock,
     )
-    exposition = Exposition(runs, ingest, collectors, journal, clock, ingest_port, telemetry_path)
+    exposition = Exposition(
+        runs, ingest, collectors, journal, clock, ingest_port, telemetry_path, right_of_way
+    )
     guard = WebGuard(exposition.app, web_file, clock)
     _announce_address(http, udp, telemetry_path, web_file)
     ignore_repeated_signals()

@@ -1,6 +1,7 @@
 """State of the world at scrape time, one file a source."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.clock import Clock
@@ -9,6 +10,7 @@ from exporter.collectors.gpu import GpuCollector
 from exporter.collectors.gpu_sampler import GpuSampler
 from exporter.collectors.node import NodeCollector
 from exporter.collectors.process import ProcessCollector
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.collectors.router import RouterCollector
 from exporter.collectors.watched_pids import WatchedPids
 from exporter.collectors.xid_events import XidEvents
@@ -16,36 +18,47 @@ from exporter.config import ExporterConfig, GpuMode, read_secret
 from exporter.errors import ConfigurationError
 
 
-def _process(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+@dataclass(frozen=True)
+class Shared:
+    """What collectors have in common."""
+
+    clock: Clock
+    right_of_way: RightOfWay
+    watched_pids: WatchedPids = field(default_factory=WatchedPids)
+
+
+def _process(config: ExporterConfig, shared: Shared) -> Collector | None:
     if not config.processes:
         return None
-    return ProcessCollector(config.processes, config.proc_root, _own_pid(config.proc_root), pids)
+    own_pid = _own_pid(config.proc_root)
+    return ProcessCollector(config.processes, config.proc_root, own_pid, shared.watched_pids)
 
 
-def _node(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+def _node(config: ExporterConfig, shared: Shared) -> Collector | None:
     if not config.host:
         return None
     _check_readable("proc_root", config.proc_root / "stat")
     _check_readable("host_root", config.host_root / ".")
-    return NodeCollector(clock, config.proc_root, config.host_root)
+    return NodeCollector(shared.clock, config.proc_root, config.host_root)
 
 
-def _router(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+def _router(config: ExporterConfig, shared: Shared) -> Collector | None:
     router = config.router
     if router is None:
         return None
     api_key = read_secret(router.api_key_env, router.api_key_file)
-    return RouterCollector(router.url, router.timeout_seconds, clock, api_key)
+    return RouterCollector(router.url, router.timeout_seconds, shared.clock, api_key)
 
 
-def _gpu(config: ExporterConfig, clock: Clock, pids: WatchedPids) -> Collector | None:
+def _gpu(config: ExporterConfig, shared: Shared) -> Collector | None:
     if config.gpu is GpuMode.OFF:
         return None
     required = config.gpu is GpuMode.REQUIRED
-    xids = XidEvents(clock, config.gpu_max_age_seconds)
-    sampler = GpuSampler(xids, clock, required, config.gpu_max_age_seconds, config.gpu_retry_seconds)
+    xids = XidEvents(shared.clock, config.gpu_max_age_seconds)
+    ages = config.gpu_max_age_seconds, config.gpu_retry_seconds
+    sampler = GpuSampler(xids, shared.clock, required, *ages, shared.right_of_way)
     sampler.start()
-    return GpuCollector(sampler, xids, pids)
+    return GpuCollector(sampler, xids, shared.watched_pids)
 
 
 def _own_pid(proc_root: Path) -> int:
@@ -69,7 +82,7 @@ def _check_readable(key: str, path: Path) -> None:
         ) from error
 
 
-COLLECTORS: Mapping[str, Callable[[ExporterConfig, Clock, WatchedPids], Collector | None]] = {
+COLLECTORS: Mapping[str, Callable[[ExporterConfig, Shared], Collector | None]] = {
     "process": _process,
     "node": _node,
     "router": _router,
@@ -78,8 +91,13 @@ COLLECTORS: Mapping[str, Callable[[ExporterConfig, Clock, WatchedPids], Collecto
 """The collectors there are: what builds each from the configuration, None where that does not ask for it."""
 
 
-def build_collectors(config: ExporterConfig, clock: Clock) -> list[Collector]:
-    """The collectors that the configuration asks for; ConfigurationError where one cannot be built."""
-    pids = WatchedPids()
-    built = (build(config, clock, pids) for build in COLLECTORS.values())
+def build_collectors(
+    config: ExporterConfig, clock: Clock, right_of_way: RightOfWay | None = None
+) -> list[Collector]:
+    """The collectors that the configuration asks for; ConfigurationError where one cannot be built.
+
+    While `right_of_way` is entered, what they do in the background waits.
+    """
+    shared = Shared(clock, right_of_way or RightOfWay())
+    built = (build(config, shared) for build in COLLECTORS.values())
     return [collector for collector in built if collector is not None]

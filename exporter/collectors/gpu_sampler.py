@@ -17,6 +17,7 @@ from exporter.collectors.nvml import (
     find_gpu,
     open_nvml,
 )
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.collectors.xid_events import XidEvents
 
 _LOG = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ _ASKED_WITHIN_SECONDS = 30.0
 # A scrape may wait this long for a sample that is under way: the first, or that after a pause. Eight GPUs
 # take about 0.4 s (PCIe throughput alone is 40 ms a GPU), and a scraper's shortest time-out is a second.
 _PATIENCE_SECONDS = 0.6
+
+# Eight GPUs take some ten calls between which a scrape may go first. All in all no longer than this, since
+# there may always be one under way, and one may be waiting for this very sample.
+_GIVE_WAY_SECONDS = 0.1
 
 _RELEASE_SECONDS = 2.0
 _LOST = "lost (fallen off the bus)"
@@ -60,10 +65,17 @@ class GpuSampler:
     """
 
     def __init__(
-        self, xids: XidEvents, clock: Clock, required: bool, max_age_seconds: float, retry_seconds: float
+        self,
+        xids: XidEvents,
+        clock: Clock,
+        required: bool,
+        max_age_seconds: float,
+        retry_seconds: float,
+        right_of_way: RightOfWay,
     ) -> None:
         self._xids = xids
         self._clock = clock
+        self._right_of_way = right_of_way
         self._required = required
         self._max_age_seconds = max_age_seconds
         self._retry_seconds = retry_seconds
@@ -154,6 +166,7 @@ class GpuSampler:
 
     def _read(self, begun: float) -> GpuSample:
         """Every GPU that can be read; raises NvmlAbsentError or NvmlFailedError."""
+        self._give_way(begun)
         if self._lost_since is not None and begun - self._lost_since >= self._retry_seconds:
             self._close()
             self._lost_since = None
@@ -164,10 +177,11 @@ class GpuSampler:
         if count == 0 and self._required:
             raise NvmlFailedError("a GPU is required and the driver has none")
         problems: dict[int, str] = {}
-        gpus = {index: gpu for index in range(count) if (gpu := self._find(index, problems)) is not None}
+        gpus = {i: gpu for i in range(count) if (gpu := self._find(i, problems, begun)) is not None}
         self._xids.watch(list(gpus.values()))
         readings: list[GpuReading] = []
         for index, gpu in gpus.items():
+            self._give_way(begun)
             try:
                 readings += read_gpu(gpu)
             except GpuLostError:
@@ -182,7 +196,8 @@ class GpuSampler:
         self._tell(logging.WARNING, told)
         return GpuSample(tuple(readings), read_versions())
 
-    def _find(self, index: int, problems: dict[int, str]) -> Gpu | None:
+    def _find(self, index: int, problems: dict[int, str], begun: float) -> Gpu | None:
+        self._give_way(begun)
         try:
             return find_gpu(index)
         except GpuLostError:
@@ -190,6 +205,9 @@ class GpuSampler:
         except GpuRefusedError as error:
             problems[index] = str(error)
         return None
+
+    def _give_way(self, begun: float) -> None:
+        self._right_of_way.give(begun + _GIVE_WAY_SECONDS - self._clock.monotonic())
 
     def _close(self) -> None:
         """Close NVML, but not under the feet of a thread that waits in it; then it is tried again later."""

@@ -14,9 +14,10 @@ from pathlib import Path
 import prometheus_client
 import pytest
 
-from exporter.collectors import COLLECTORS
+from exporter.collectors import COLLECTORS, Shared
 from exporter.collectors.collector import Collector
 from exporter.collectors.isolation import IsolatedCollectors
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.collectors.watched_pids import WatchedPids
 from exporter.config import ExporterConfig, Match, Role, RouterApi, WatchedProcess
 from exporter.events import Phase
@@ -88,7 +89,8 @@ def collectors(
     config: ExporterConfig, clock: FakeClock, results: Path, pids: WatchedPids, gpu: Collector
 ) -> list[Collector]:
     """What the configuration builds, with the given collector for its GPUs, and that of the results."""
-    built = (build(config, clock, pids) for name, build in COLLECTORS.items() if name != gpu.name)
+    shared = Shared(clock, RightOfWay(), pids)
+    built = (build(config, shared) for name, build in COLLECTORS.items() if name != gpu.name)
     return [*(found for found in built if found is not None), gpu, ResultsCollector(results, clock)]
 
 

@@ -318,6 +318,7 @@ def test_where_nobody_asks_the_driver_is_left_alone(stub: NvmlStub) -> None:
     script = """
 import itertools, sys, time
 from exporter.collectors import gpu_sampler
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.collectors.xid_events import XidEvents
 
 class Clock:
@@ -325,7 +326,7 @@ class Clock:
     def monotonic(self): return self.now
 
 clock = Clock()
-sampler = gpu_sampler.GpuSampler(XidEvents(clock, 5), clock, True, 5, 60)
+sampler = gpu_sampler.GpuSampler(XidEvents(clock, 5), clock, True, 5, 60, RightOfWay())
 begun = []
 read = sampler._read
 sampler._read = lambda at: begun.append(at) or read(at)
@@ -348,3 +349,31 @@ print(begun)
         check=False,
     )
     assert run.stdout.decode() == "[0.0, 1.5, 31]\n", run.stderr.decode()
+
+
+def test_a_sample_gives_way_to_scrapes_before_it_begins_and_before_each_gpu(stub: NvmlStub) -> None:
+    script = """
+from exporter.collectors.gpu_sampler import GpuSampler
+from exporter.collectors.xid_events import XidEvents
+
+class Clock:
+    def monotonic(self): return 7.0
+
+class Way:
+    given = []
+    def give(self, seconds): self.given.append(round(seconds, 3))
+
+clock = Clock()
+sampler = GpuSampler(XidEvents(clock, 5), clock, True, 5, 60, Way())
+sampler.latest()
+print(Way.given)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | stub.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    # Once before the sample, and before each of two GPUs is found and is read.
+    assert run.stdout.decode() == "[0.1, 0.1, 0.1, 0.1, 0.1]\n", run.stderr.decode()

@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter.clock import SystemClock
-from exporter.collectors import COLLECTORS, build_collectors
+from exporter.collectors import COLLECTORS, Shared, build_collectors
 from exporter.collectors.isolation import IsolatedCollectors
-from exporter.collectors.watched_pids import WatchedPids
+from exporter.collectors.right_of_way import RightOfWay
 from exporter.config import ExporterConfig, GpuMode, Match, Role, RouterApi, WatchedProcess
 from exporter.errors import ConfigurationError
 
@@ -23,7 +23,8 @@ def names(config: ExporterConfig) -> list[str]:
 
 def test_the_table_names_each_collector_as_it_names_itself() -> None:
     config = ExporterConfig(processes=(ROUTER,))
-    assert {name: build(config, SystemClock(), WatchedPids()).name for name, build in COLLECTORS.items()} == {
+    shared = Shared(SystemClock(), RightOfWay())
+    assert {name: build(config, shared).name for name, build in COLLECTORS.items()} == {
         name: name for name in COLLECTORS
     }
 
