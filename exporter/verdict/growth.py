@@ -52,16 +52,19 @@ LEAST_SECONDS = MINUTE * (FLOOR_MINUTES + min(look.minutes for look in LOOKS) + 
 
 @dataclass(frozen=True)
 class Growth:
-    """Growth that was told."""
+    """Growth that was told. Minutes are counted from the first sample."""
 
-    minute: int
-    """of the moment, after the first sample"""
+    first_minute: int
+    last_minute: int
+    """in which it was told: up to a quarter of an hour after it ended"""
+    minutes: int
+    """that there were in all"""
     slope: float
-    """mean, in units a second"""
+    """mean when it was first told, in units a second"""
 
 
-def first_told(parts: Sequence[Series], least_growth: float, starts: Series | None) -> Growth | None:
-    """When steady growth of the sum of `parts` is first told, or None where there is none.
+def steady_growth(parts: Sequence[Series], least_growth: float, starts: Series | None) -> Growth | None:
+    """When steady growth of the sum of `parts` is told, or None where there is none.
 
     `starts` is when the process started (Unix time, s) as sampled: what was before a start is not joined with
     what came after.
@@ -70,7 +73,9 @@ def first_told(parts: Sequence[Series], least_growth: float, starts: Series | No
     floors: list[float | None] = []
     ages: list[float] = []
     before = False
-    for minute in range(floor((parts[0].times[-1] - begin) / MINUTE) + 1):
+    told: list[tuple[int, float]] = []
+    minutes = floor((parts[0].times[-1] - begin) / MINUTE)
+    for minute in range(minutes + 1):
         moment = begin + minute * MINUTE
         least = [_extreme(part, moment, min) for part in parts]
         known = [value for value in least if value is not None]
@@ -80,9 +85,12 @@ def first_told(parts: Sequence[Series], least_growth: float, starts: Series | No
         rates = (_rate(look, floors, ages, least_growth) for look in LOOKS)
         rate = next((rate for rate in rates if rate is not None), None)
         if rate is not None and before:
-            return Growth(minute, rate)
+            told.append((minute, rate))
         before = rate is not None
-    return None
+    if not told:
+        return None
+    first_minute, slope = told[0]
+    return Growth(first_minute, told[-1][0], minutes, slope)
 
 
 def _rate(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
-from exporter.verdict.growth import LEAST_SECONDS, first_told
+from exporter.verdict.growth import LEAST_SECONDS, steady_growth
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,13 @@ def _judge(evidence: Evidence, resource: Resource) -> Finding:
         if times[-1] - times[0] < LEAST_SECONDS:
             unknown.append(name)
             continue
-        told = first_told(parts, resource.least_growth, _starts(evidence, parts[0]))
-        if told is None:
+        growth = steady_growth(parts, resource.least_growth, _starts(evidence, parts[0]))
+        if growth is None:
             clean.append(name)
         else:
-            per_hour = told.slope * 3600
-            grown.append(f"{name} grew steadily by {per_hour / resource.divisor:,.1f} {resource.unit}/h")
+            per_hour = growth.slope * 3600 / resource.divisor
+            when = f"told in minutes {growth.first_minute} to {growth.last_minute} of {growth.minutes}"
+            grown.append(f"{name} grew steadily by {per_hour:,.1f} {resource.unit}/h ({when})")
     if grown:
         return Finding(check, Outcome.FAIL, "; ".join(grown))
     if unknown:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from exporter.timeseries import Series
-from exporter.verdict.growth import first_told
+from exporter.verdict.growth import steady_growth
 
 MIB = float(2**20)
 LEAST_MEMORY = 4 * MIB
@@ -60,8 +60,8 @@ def series_of(shape: Shape, seed: int, seconds: int = 3600) -> tuple[list[float]
 def growth_per_hour(times: Sequence[float], values: Sequence[float], least_growth: float) -> float | None:
     """What is told of one series that no restart interrupts."""
     series = Series("usage", (), array("d", times), array("d", values))
-    told = first_told([series], least_growth, None)
-    return None if told is None else told.slope * 3600
+    growth = steady_growth([series], least_growth, None)
+    return None if growth is None else growth.slope * 3600
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

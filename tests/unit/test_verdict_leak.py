@@ -54,16 +54,36 @@ def test_a_flat_hour_passes_for_every_resource() -> None:
 @pytest.mark.parametrize(
     ("metric", "number", "text"),
     [
-        ("observed_process_anonymous_memory_bytes", 0, "router grew steadily by 60.0 MiB/h"),
-        ("observed_process_swap_bytes", 0, "router grew steadily by 60.0 MiB/h"),
-        ("observed_process_open_fds", 1, "router grew steadily by 60.0 fds/h"),
-        ("observed_process_threads", 2, "router grew steadily by 60.0 threads/h"),
+        (
+            "observed_process_anonymous_memory_bytes",
+            0,
+            "router grew steadily by 60.0 MiB/h (told in minutes 24 to 60 of 60)",
+        ),
+        (
+            "observed_process_swap_bytes",
+            0,
+            "router grew steadily by 60.0 MiB/h (told in minutes 24 to 60 of 60)",
+        ),
+        (
+            "observed_process_open_fds",
+            1,
+            "router grew steadily by 60.0 fds/h (told in minutes 24 to 60 of 60)",
+        ),
+        (
+            "observed_process_threads",
+            2,
+            "router grew steadily by 60.0 threads/h (told in minutes 24 to 60 of 60)",
+        ),
         (
             "observed_process_connections",
             3,
-            "router (state established) grew steadily by 60.0 connections/h",
+            "router (state established) grew steadily by 60.0 connections/h (told in minutes 24 to 60 of 60)",
         ),
-        ("gpu_process_memory_bytes", 4, "router (gpu 0) grew steadily by 120.0 MiB/h"),
+        (
+            "gpu_process_memory_bytes",
+            4,
+            "router (gpu 0) grew steadily by 120.0 MiB/h (told in minutes 48 to 60 of 60)",
+        ),
     ],
 )
 def test_a_leak_fails_its_resource_alone(metric: str, number: int, text: str) -> None:
@@ -72,6 +92,15 @@ def test_a_leak_fails_its_resource_alone(metric: str, number: int, text: str) ->
     assert (findings[number].outcome, findings[number].text) == (Outcome.FAIL, text)
     others = findings[:number] + findings[number + 1 :]
     assert [finding.outcome for finding in others] == [Outcome.PASS] * 4
+
+
+def test_a_leak_that_stopped_is_told_to_have_ended() -> None:
+    findings = leaks(hour(observed_process_threads=lambda t: 50 + 60 * min(t, 2100) / 3600))
+    assert findings[2] == Finding(
+        "leak of threads",
+        Outcome.FAIL,
+        "router grew steadily by 60.0 threads/h (told in minutes 24 to 50 of 60)",
+    )
 
 
 def test_memory_that_only_moves_into_swap_is_no_leak() -> None:
@@ -94,7 +123,8 @@ def test_every_leaking_process_is_named() -> None:
     assert leaks(store)[2] == Finding(
         "leak of threads",
         Outcome.FAIL,
-        "router grew steadily by 60.0 threads/h; node-1 grew steadily by 60.0 threads/h",
+        "router grew steadily by 60.0 threads/h (told in minutes 24 to 60 of 60); "
+        "node-1 grew steadily by 60.0 threads/h (told in minutes 24 to 60 of 60)",
     )
 
 

@@ -5,7 +5,7 @@ from array import array
 import numpy as np
 
 from exporter.timeseries import Series
-from exporter.verdict.growth import first_told
+from exporter.verdict.growth import steady_growth
 from exporter.verdict.leak import RESOURCES
 
 from .series import Labelled
@@ -28,5 +28,5 @@ def minute_told(labelled: Labelled) -> float | None:
     restart = -3600.0 if labelled.restarted is None else float(int(labelled.restarted * 60))
     started = [restart if time >= (labelled.restarted or 0) * 60 else -3600.0 for time in times]
     starts = Series("start", (), times, array("d", started))
-    told = first_told([values], LEAST_GROWTH[labelled.resource], starts)
-    return None if told is None else float(told.minute)
+    growth = steady_growth([values], LEAST_GROWTH[labelled.resource], starts)
+    return None if growth is None else float(growth.first_minute)
