@@ -52,12 +52,14 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
         labels=["route", "model", "quantile"],
     )
     for (route, model), totals in models.items():
-        answered = totals.requests()
-        for position, status_class in enumerate(STATUS_CLASSES):
-            total = totals.timed(position)
+        for position, (status_class, untimed) in enumerate(
+            zip(STATUS_CLASSES, totals.untimed(), strict=True)
+        ):
+            counts = totals.of_class(position)
+            total = sum(counts)
             labels = [route.value, model, status_class.value]
-            requests.add_metric(labels, answered[position])
-            bounds = classic_buckets(totals.of_class(position)) if total else [0] * len(_LE_TEXT)
+            requests.add_metric(labels, total + untimed)
+            bounds = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
             durations.add_metric(
                 labels,
                 [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", total)],

@@ -42,21 +42,20 @@ class Totals:
         self.pages[page] += count << COUNT_BITS * offset
 
     def of_class(self, status_class: int) -> tuple[int, ...]:
-        """The bucket counts of one status class (0 is 1xx)."""
-        return split(self.pages[status_class], BUCKETS)
+        """The bucket counts of one status class (0 is 1xx); empty where nothing of it was timed."""
+        return split(self.pages[status_class], BUCKETS) if self.pages[status_class] else ()
 
     def of_statuses(self) -> tuple[int, ...]:
         """Responses by HTTP status (0 to 599), without 200."""
         return split(self.pages[-1], INDEX_COUNT - STATUS_BASE)[: UNTIMED_BASE - STATUS_BASE]
 
+    def untimed(self) -> tuple[int, ...]:
+        """Responses by status class whose duration is not known."""
+        return split(self.pages[-1], INDEX_COUNT - STATUS_BASE)[UNTIMED_BASE - STATUS_BASE :]
+
     def requests(self) -> list[int]:
         """Whole responses by status class."""
-        untimed = split(self.pages[-1], INDEX_COUNT - STATUS_BASE)[UNTIMED_BASE - STATUS_BASE :]
-        return [self.timed(status_class) + untimed[status_class] for status_class in range(5)]
-
-    def timed(self, status_class: int) -> int:
-        """The responses of one status class whose duration is known."""
-        return sum(self.of_class(status_class)) if self.pages[status_class] else 0
+        return [sum(self.of_class(number)) + untimed for number, untimed in enumerate(self.untimed())]
 
 
 class ModelTotals(Totals):
