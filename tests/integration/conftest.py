@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from exporter.stack import NativeStack
+from tests.conftest import need
+from tests.integration.hand_tools import Recorder
 from tests.integration.soak_command import Soak, SoakRun
 
 
@@ -15,6 +17,23 @@ def live(stack: NativeStack) -> NativeStack:
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
     stack.start_exporter()
     return stack
+
+
+@pytest.fixture
+def router(stack: NativeStack) -> NativeStack:
+    """The simulated router alone, with the keys of the clouds, for wrk."""
+    need("wrk")
+    stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015", "--cloud-keys")
+    return stack
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """A server that keeps what wrk sends it."""
+    need("wrk")
+    server = Recorder()
+    yield server
+    server.close()
 
 
 @pytest.fixture

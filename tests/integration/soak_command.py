@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.stack import NativeStack
+from tests.conftest import wait_for
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ class SoakRun:
 Soak = Callable[..., SoakRun]
 
 
+def children(run: SoakRun, name: str) -> list[psutil.Process]:
+    """Its processes of that name, at any depth; none where it has ended."""
+    try:
+        found = psutil.Process(run.process.pid).children(recursive=True)
+        return [child for child in found if child.name() == name]
+    except psutil.NoSuchProcess:
+        return []
+
+
 def metrics(stack: NativeStack) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """One scrape of the exporter: value by (name, labels)."""
     text = requests.get(stack.ports.url("exporter") + "/metrics", timeout=10).text
@@ -85,6 +96,18 @@ def total(stack: NativeStack, name: str, **labels: str) -> float:
     if not found:
         raise KeyError(f"{name} {labels}")
     return sum(found)
+
+
+def running(stack: NativeStack, least: int = 200) -> None:
+    """Wait until so many requests of the run have been published."""
+
+    def published() -> bool:
+        try:
+            return total(stack, "benchmark_requests_total") >= least
+        except (KeyError, requests.RequestException):
+            return False
+
+    wait_for(f"{least} requests on /metrics", published)
 
 
 def truth(stack: NativeStack) -> dict[str, Any]:

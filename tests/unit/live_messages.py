@@ -9,6 +9,7 @@ from exporter.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE, bucket
 
 RUN = "0123456789abcdef"
 LOCAL_MODEL = (Route.LOCAL, "gpt-oss:20b")
+INDEX = BUCKETS + 100  # 2xx, 100 µs
 
 
 def run_info(**changes: Any) -> RunInfo:

@@ -1,26 +1,17 @@
-"""exporter.metrics.live: nothing is lost and nothing counted twice, whatever becomes of the messages."""
+"""exporter.metrics.live: what the messages of runs come to, and which of them are refused."""
 
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from clocks import FakeClock
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from live_messages import LOCAL_MODEL, RUN, answered, message, octaves, run_info
-from worker_histories import Expected, History, expected_of, histories
+from live_messages import INDEX, LOCAL_MODEL, RUN, answered, message, octaves, run_info
+from worker_histories import holds
 
-from exporter.errors import ConfigurationError, WireError
-from exporter.events import FailureReason, Phase, Route, WorkerCounts
-from exporter.histogram import BUCKETS, OCTAVE, bucket_of
-from exporter.metrics.journal import Journal
-from exporter.metrics.live import MOST_MODELS, MOST_RUNS, SILENT_SECONDS, LiveRuns
-from exporter.metrics.totals import WINDOW_SECONDS, Totals
-
-WORKERS = 3
-INDEX = BUCKETS + 100  # 2xx, 100 µs
+from exporter.errors import WireError
+from exporter.events import Phase, Route
+from exporter.histogram import OCTAVE, bucket_of
+from exporter.metrics.live import LiveRuns
+from exporter.metrics.totals import WINDOW_SECONDS
 
 
 @pytest.fixture
@@ -30,116 +21,6 @@ def runs(clock: FakeClock) -> LiveRuns:
     return found
 
 
-def nonzero(totals: Totals) -> dict[int, int]:
-    return dict(totals.counts())
-
-
-def holds(totals: Totals) -> Expected:
-    return Expected(nonzero(totals), list(totals.sum_us), dict(totals.failures))
-
-
-class Observed:
-    """What a scrape has shown; a later one must never show less."""
-
-    def __init__(self) -> None:
-        self._before = Expected({}, [0.0] * 5, dict.fromkeys(FailureReason, 0))
-
-    def take(self, totals: Totals) -> None:
-        now = holds(totals)
-        assert all(now.counts.get(index, 0) >= count for index, count in self._before.counts.items())
-        assert all(a >= b for a, b in zip(now.sum_us, self._before.sum_us, strict=True))
-        assert all(now.failures[reason] >= count for reason, count in self._before.failures.items())
-        self._before = now
-
-
-class KilledExporter:
-    """An exporter that can be scraped, and killed and started again at any moment."""
-
-    def __init__(self, folder: Path) -> None:
-        self._clock = FakeClock()
-        self._file = folder / "state.json"
-        self._observed = Observed()
-        self.runs = LiveRuns(self._clock)
-        self._journal = Journal(self._file)
-        self.runs.announce(run_info(connections=WORKERS), Phase.LOAD)
-
-    def scrape(self) -> None:
-        self._journal.save(self.runs)
-        self._observed.take(self.runs.models[LOCAL_MODEL])
-
-    def kill_and_restart(self) -> None:
-        self._clock.advance(5)
-        self.runs = LiveRuns(self._clock)
-        self._journal = Journal(self._file)
-        self._journal.load(self.runs)
-        # The run's own command announces it again as soon as it notices.
-        self.runs.announce(run_info(connections=WORKERS), Phase.LOAD)
-
-    def receive(self, one: WorkerCounts) -> None:
-        try:
-            self.runs.apply(one)
-        except WireError as error:
-            assert error.reason == "replayed"
-
-
-def scraped_or_killed(data: st.DataObject, exporter: KilledExporter) -> None:
-    for step in data.draw(st.lists(st.sampled_from(["scrape", "kill"]), max_size=2)):
-        if step == "scrape":
-            exporter.scrape()
-        else:
-            exporter.kill_and_restart()
-
-
-@settings(max_examples=150)
-@given(histories(WORKERS), st.data())
-def test_any_loss_repetition_order_and_restart_ends_at_the_last_report_of_every_worker(
-    found: list[History], data: st.DataObject
-) -> None:
-    early = [one for history in found for report in history.reports[:-1] for one in report]
-    early += [history.last[0] for history in found if len(history.last) == 1]
-    arriving = data.draw(st.lists(st.sampled_from(early), max_size=20)) if early else []
-    with tempfile.TemporaryDirectory() as folder:
-        exporter = KilledExporter(Path(folder))
-        for one in arriving:
-            exporter.receive(one)
-            scraped_or_killed(data, exporter)
-        for history in data.draw(st.permutations(found)):
-            for one in history.last:
-                exporter.receive(one)
-            exporter.scrape()
-        for one in data.draw(st.lists(st.sampled_from([one for h in found for one in h.last]), max_size=5)):
-            exporter.receive(one)
-        exporter.scrape()
-        expected = expected_of(found)
-        assert holds(exporter.runs.runs[RUN].published) == expected
-        assert holds(exporter.runs.models[LOCAL_MODEL]) == expected
-
-
-def test_a_worker_silent_from_the_restart_to_its_last_report_is_counted_once(tmp_path: Path) -> None:
-    exporter = KilledExporter(tmp_path)
-    exporter.receive(message({INDEX: 40}, worker=0))
-    exporter.receive(message({INDEX: 2}, worker=1))
-    exporter.scrape()
-    exporter.kill_and_restart()
-    seen = []
-    for worker, sequence, count in ((1, 2, 5), (1, 3, 41), (1, 4, 45), (0, 9, 60)):
-        exporter.receive(message({INDEX: count}, worker=worker, sequence=sequence))
-        exporter.scrape()
-        seen.append(exporter.runs.models[LOCAL_MODEL].requests()[1])
-    assert seen == [42, 42, 45, 105]
-
-
-def test_what_was_received_but_never_scraped_is_counted_once_after_a_kill(tmp_path: Path) -> None:
-    exporter = KilledExporter(tmp_path)
-    exporter.receive(message({INDEX: 10}))
-    exporter.scrape()
-    exporter.receive(message({INDEX: 30}, sequence=2))
-    exporter.kill_and_restart()
-    assert exporter.runs.models[LOCAL_MODEL].requests()[1] == 10
-    exporter.receive(message({INDEX: 31}, sequence=3))
-    assert exporter.runs.models[LOCAL_MODEL].requests()[1] == 31
-
-
 def test_a_lost_message_costs_nothing_and_a_repeated_one_changes_nothing(runs: LiveRuns) -> None:
     runs.apply(message({INDEX: 1}, sequence=1))
     runs.apply(message({INDEX: 9}, sequence=4))
@@ -147,6 +28,16 @@ def test_a_lost_message_costs_nothing_and_a_repeated_one_changes_nothing(runs: L
         with pytest.raises(WireError, match="replayed"):
             runs.apply(message({INDEX: 9}, sequence=sequence))
     assert runs.models[LOCAL_MODEL].requests() == [0, 9, 0, 0, 0]
+
+
+def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRuns) -> None:
+    parts = [message({INDEX + OCTAVE * part: 1}, part=part, final=True) for part in (0, 1)]
+    runs.apply(parts[1])
+    runs.apply(parts[0])
+    assert runs.models[LOCAL_MODEL].requests()[1] == 2
+    for part in parts:
+        with pytest.raises(WireError, match="replayed"):
+            runs.apply(part)
 
 
 def test_counters_go_on_over_runs_of_the_same_model(runs: LiveRuns) -> None:
@@ -227,92 +118,6 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     assert runs.models[LOCAL_MODEL].requests()[1] == 3
 
 
-def test_a_finished_run_takes_no_messages_and_keeps_its_totals(runs: LiveRuns) -> None:
-    runs.apply(answered({"2xx": [100]}))
-    runs.announce(run_info(), Phase.FINISHED)
-    with pytest.raises(WireError, match="unknown_run"):
-        runs.apply(answered({"2xx": [100, 100]}, sequence=2))
-    assert runs.models[LOCAL_MODEL].requests()[1] == 1
-    assert runs.current() is None
-
-
-def test_the_same_run_may_be_announced_again_but_not_with_other_parameters(runs: LiveRuns) -> None:
-    runs.announce(run_info(), Phase.DRAIN)
-    assert runs.runs[RUN].phase == Phase.DRAIN
-    with pytest.raises(
-        ConfigurationError, match=f"run {RUN}: already announced with other parameters"
-    ) as error:
-        runs.announce(run_info(connections=5), Phase.LOAD)
-    assert "\n" not in str(error.value)
-    assert runs.runs[RUN].info.connections == 4
-    assert runs.runs[RUN].phase == Phase.DRAIN
-
-
-def full_of_runs(clock: FakeClock) -> LiveRuns:
-    runs = LiveRuns(clock)
-    for i in range(MOST_RUNS):
-        runs.announce(run_info(run=f"{i:016}"), Phase.LOAD)
-    return runs
-
-
-def test_one_run_more_than_the_most_is_refused_while_all_are_active(clock: FakeClock) -> None:
-    runs = full_of_runs(clock)
-    with pytest.raises(ConfigurationError, match="16 runs are active at this exporter"):
-        runs.announce(run_info(), Phase.LOAD)
-    assert RUN not in runs.runs
-
-
-@pytest.mark.parametrize(
-    "fall_idle",
-    [
-        pytest.param(
-            lambda runs, clock: runs.announce(run_info(run=f"{3:016}"), Phase.FINISHED), id="finished"
-        ),
-        pytest.param(lambda runs, clock: clock.advance(SILENT_SECONDS + 0.1), id="silent"),
-    ],
-)
-def test_a_run_that_is_over_makes_room_for_another(
-    clock: FakeClock, fall_idle: Callable[[LiveRuns, FakeClock], None]
-) -> None:
-    runs = full_of_runs(clock)
-    fall_idle(runs, clock)
-    runs.announce(run_info(), Phase.LOAD)
-    assert RUN in runs.runs
-    assert len(runs.runs) == MOST_RUNS
-
-
-def test_one_model_more_than_the_most_is_refused_and_gets_no_label(clock: FakeClock) -> None:
-    runs = LiveRuns(clock)
-    for i in range(MOST_MODELS):
-        runs.announce(run_info(run=f"{i:016}", model=f"model-{i}"), Phase.FINISHED)
-    with pytest.raises(ConfigurationError, match="already publishes 64 models"):
-        runs.announce(run_info(model="one too many"), Phase.LOAD)
-    assert (Route.LOCAL, "one too many") not in runs.models
-    assert RUN not in runs.runs
-    runs.announce(run_info(model="model-3"), Phase.LOAD)
-    assert len(runs.models) == MOST_MODELS
-
-
-def test_the_current_run_is_the_active_one_that_was_announced_last(runs: LiveRuns, clock: FakeClock) -> None:
-    runs.announce(run_info(run="e" * 16), Phase.LOAD)
-    runs.announce(run_info(run="f" * 16), Phase.LOAD)
-    runs.announce(run_info(run="f" * 16), Phase.FINISHED)
-    current = runs.current()
-    assert current is not None
-    assert current.info.run == "e" * 16
-
-
-def test_a_run_that_nobody_speaks_of_is_over_until_it_is_heard_again(
-    runs: LiveRuns, clock: FakeClock
-) -> None:
-    clock.advance(SILENT_SECONDS)
-    assert runs.current() is not None
-    clock.advance(0.1)
-    assert runs.current() is None
-    runs.apply(message())
-    assert runs.current() is runs.runs[RUN]
-
-
 def test_connections_are_open_in_flight_or_stalled_as_last_reported(runs: LiveRuns, clock: FakeClock) -> None:
     runs.apply(message(worker=0, in_flight=1))
     runs.apply(message(worker=1, in_flight=0))
@@ -343,22 +148,3 @@ def test_the_window_holds_the_2xx_of_the_trailing_ten_seconds(runs: LiveRuns, cl
     assert seen[3:10] == [3] * 7
     assert seen[int(WINDOW_SECONDS) :] == [2, 1] + [0] * 12
     assert totals.recent()[bucket_of(100)] == 0
-
-
-def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRuns) -> None:
-    parts = [message({INDEX + OCTAVE * part: 1}, part=part, final=True) for part in (0, 1)]
-    runs.apply(parts[1])
-    runs.apply(parts[0])
-    assert runs.models[LOCAL_MODEL].requests()[1] == 2
-    for part in parts:
-        with pytest.raises(WireError, match="replayed"):
-            runs.apply(part)
-
-
-def test_a_run_that_is_over_is_not_begun_again(runs: LiveRuns) -> None:
-    runs.apply(message({INDEX: 1}, final=True))
-    runs.announce(run_info(), Phase.FINISHED)
-    with pytest.raises(ConfigurationError, match="is over"):
-        runs.announce(run_info(), Phase.DRAIN)
-    runs.announce(run_info(), Phase.FINISHED)
-    assert runs.models[LOCAL_MODEL].requests()[1] == 1

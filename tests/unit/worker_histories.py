@@ -9,6 +9,7 @@ from live_messages import message, octaves
 
 from exporter.events import FailureReason, WorkerCounts
 from exporter.histogram import BUCKETS, STATUS_BASE, bucket_of
+from exporter.metrics.totals import Totals
 
 # (status class, status, µs): few, so that workers often count in the same place.
 _answers = st.tuples(
@@ -89,6 +90,11 @@ class Expected:
     counts: dict[int, int]
     sum_us: list[float]
     failures: dict[FailureReason, int]
+
+
+def holds(totals: Totals) -> Expected:
+    """What the exporter's totals come to, to be held against that."""
+    return Expected(dict(totals.counts()), list(totals.sum_us), dict(totals.failures))
 
 
 def expected_of(found: Sequence[History]) -> Expected:

@@ -1,0 +1,74 @@
+"""wrk_parse.py and hey_parse.py as programs: alone with Python, and where there is little to parse."""
+
+import csv
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.hand_tools import COLUMNS, FIXTURES, TOOLS
+
+
+@pytest.mark.parametrize("tool", ["wrk_parse.py", "hey_parse.py"])
+def test_the_parsers_need_nothing_but_python(tool: str) -> None:
+    text = (FIXTURES / tool.partition("_")[0] / "several-runs.txt").read_bytes()
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else shutil.which("python3")
+    assert python
+    done = subprocess.run(
+        [python, "-I", "-S", "-W", "error", str(TOOLS / tool), "--label", "bare"],
+        input=text,
+        env={},
+        cwd="/",
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert [row["label"] for row in csv.DictReader(done.stdout.decode().splitlines())] == ["bare", "bare-2"]
+
+
+@pytest.mark.parametrize("tool", ["wrk_parse.py", "hey_parse.py"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the input is empty"),
+        ("\nunable to connect to h:1 refused\n", "the input begins: unable to connect to h:1 refused"),
+        ("\x1b[31mred\n", "the input begins: \ufffd[31mred"),
+    ],
+)
+def test_nothing_to_parse_is_an_error_without_a_header(tool: str, text: str, said: str) -> None:
+    done = subprocess.run(
+        [str(TOOLS / tool), "--label", "x"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("tool", "file", "rows", "said"),
+    [
+        ("wrk_parse.py", "wrk/several-runs.txt", 2, "unable to connect to localhost:1 Connection refused"),
+        ("hey_parse.py", "hey/csv.csv", 1, "1 lines that are no response in hey's CSV"),
+    ],
+)
+def test_what_is_missing_from_the_rows_is_said(tool: str, file: str, rows: int, said: str) -> None:
+    text = (FIXTURES / file).read_text("utf-8")
+    text = text if tool == "wrk_parse.py" else text[:-9]
+    done = subprocess.run(
+        [str(TOOLS / tool), "--label", "x"], input=text, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1 + rows
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("tool", ["wrk_parse.py", "hey_parse.py"])
+def test_a_label_is_wanted_and_help_teaches(tool: str) -> None:
+    missing = subprocess.run([str(TOOLS / tool)], input="", capture_output=True, text=True, check=False)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "--label" in missing.stderr
+    taught = subprocess.run([str(TOOLS / tool), "--help"], capture_output=True, text=True, check=False)
+    assert taught.returncode == 0
+    assert COLUMNS in taught.stdout
+    assert f"| scripts/benchmarks/{tool} --label" in taught.stdout

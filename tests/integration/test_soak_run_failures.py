@@ -1,0 +1,99 @@
+"""`soak run` with the real wrk against a simulated router that fails in each of its ways."""
+
+import pytest
+
+from exporter.stack import NativeStack
+from tests.conftest import need, wait_for
+from tests.integration.soak_command import Soak, end_faults, fault, metrics, running, total, truth
+
+
+@pytest.fixture(autouse=True)
+def _wrk() -> None:
+    need("wrk")
+
+
+def test_a_run_without_a_single_2xx_is_a_failure_and_says_so_at_once(live: NativeStack, soak: Soak) -> None:
+    fault(live, "error", status=401, ratio=1.0)
+    run = soak("--duration", "4s", "--connections", "5")
+    ended = run.end()
+    assert ended.code == 1
+    assert "no response is 2xx so far (401:" in ended.errors
+    [answers] = [f for f in ended.document["verdict"]["findings"] if f["check"] == "answers"]
+    assert answers["outcome"] == "fail"
+    assert "2xx: 401:" in answers["text"]
+    [row] = ended.csv_rows
+    assert (row["rps"], row["p95_ms"], row["p99_ms"]) == ("0.00", "", "")
+    assert row["non2xx"] == row["requests"] != "0"
+    assert not any(name == "benchmark_request_duration_quantile_seconds" for name, _ in metrics(live))
+
+
+@pytest.mark.parametrize("route", ["openai", "google", "anthropic"])
+def test_a_cloud_scenario_without_a_key_is_named_for_what_it_is(
+    live: NativeStack, soak: Soak, route: str
+) -> None:
+    ended = soak("--scenario", route, "--duration", "2s", "--connections", "2").end()
+    assert ended.code == 1
+    assert ended.document["run"]["route"] == route
+    assert ended.document["run"]["model"].startswith(f"{route}:")
+    [answers] = [f for f in ended.document["verdict"]["findings"] if f["check"] == "answers"]
+    assert f"{route.upper()}_API_KEY in its environment" in answers["text"]
+    assert f"- 対象: {route}" in ended.record
+    assert total(live, "benchmark_requests_total", route=route, status_class="4xx") > 0
+
+
+@pytest.mark.parametrize("mode", ["fin", "rst"])
+def test_dropped_connections_are_counted_as_disconnects(live: NativeStack, soak: Soak, mode: str) -> None:
+    fault(live, "drop_connections", ratio=0.02, mode=mode)
+    ended = soak("--duration", "4s", "--connections", "10").end()
+    end_faults(live)
+    dropped = truth(live)["dropped"]
+    failures = ended.document["evidence"]["failures"]
+    lost = failures["read"] + failures["disconnect"] + failures["truncated"]
+    assert ended.code == 1
+    assert dropped > 10
+    # One that is dropped in the moment wrk stops may be seen by one side alone.
+    assert 0 <= dropped - lost <= 10
+    assert failures["connect"] == failures["write"] == 0
+    assert total(live, "benchmark_request_failures_total") == lost
+
+
+def test_truncated_answers_are_no_successes(live: NativeStack, soak: Soak) -> None:
+    fault(live, "truncate", ratio=0.05)
+    ended = soak("--duration", "3s", "--connections", "5").end()
+    evidence = ended.document["evidence"]
+    assert ended.code == 1
+    assert 0 <= truth(live)["truncated"] - sum(evidence["failures"].values()) <= 5
+    assert evidence["requests"]["2xx"] == evidence["engine"]["requests"]
+
+
+def test_hung_requests_are_stalled_connections_and_a_failure(live: NativeStack, soak: Soak) -> None:
+    run = soak("--duration", "12s", "--connections", "4", "--stall-after", "2s")
+    running(live)
+    fault(live, "hang", ratio=1.0)
+    wait_for(
+        "four stalled connections on /metrics",
+        lambda: total(live, "benchmark_connections", state="stalled") == 4,
+    )
+    assert total(live, "benchmark_in_flight_requests") == 4
+    ended = run.end()
+    assert ended.code == 1
+    assert ended.document["evidence"]["stalled_connections"] == 4
+
+
+def test_a_router_that_goes_away_and_comes_back_is_told_from_cut_off_answers(
+    live: NativeStack, soak: Soak
+) -> None:
+    run = soak("--duration", "10s", "--connections", "5")
+    running(live)
+    fault(live, "restart", downtime_seconds=2)
+    ended = run.end()
+    evidence = ended.document["evidence"]
+    assert ended.code == 1
+    assert evidence["failures"]["write"] + evidence["failures"]["connect"] > 0
+    assert evidence["failures"]["read"] + evidence["failures"]["disconnect"] <= 20
+    # wrk asks again at once while nothing listens; the script slows it down.
+    assert evidence["failures"]["write"] < 1000
+    assert total(live, "observed_process_restarts_total", role="router") == 1
+    assert any(
+        f["check"] == "router" and f["outcome"] == "fail" for f in ended.document["verdict"]["findings"]
+    )
