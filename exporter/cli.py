@@ -313,9 +313,9 @@ def scale(
 
         result = run_scale(plans, version, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
-        console.print(f"saturation: {saturation(result.points)}")
+        console.print(f"saturation: {saturation(result.points)}", markup=False)
         for path in result.files.values():
-            console.print(str(path), soft_wrap=True)
+            console.print(str(path), soft_wrap=True, markup=False)
         console.print(f"\nverdict: {result.outcome.value}")
         sys.exit(EXIT_CODES[result.outcome])
 

@@ -75,7 +75,8 @@ class TerminalView:
         elif now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
             facts = "  ".join(f"{name} {value}" for name, value in facts_of(status, rate, memory))
-            self._console.print(f"{phase} {_clock(elapsed)}/{_clock(planned)}  {facts}", soft_wrap=True)
+            line = f"{phase} {_clock(elapsed)}/{_clock(planned)}  {facts}"
+            self._console.print(Text(line), soft_wrap=True)
 
     def _picture(
         self,
@@ -127,7 +128,8 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     table = Table.grid(padding=(0, 2))
     for finding in result.judgement.findings:
         style = STYLES[finding.outcome]
-        table.add_row(Text(finding.outcome.value.replace("_", " "), style=style), finding.check, finding.text)
+        outcome = Text(finding.outcome.value.replace("_", " "), style=style)
+        table.add_row(outcome, Text(finding.check), Text(finding.text))
     console.print(table)
     rps = result.requests_per_second
     latency = " / ".join(_milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
@@ -136,8 +138,8 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
         console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():
         console.print(Text(str(path)), soft_wrap=True)
-    outcome = result.judgement.outcome
-    console.print(Text(f"\nverdict: {outcome.value}", style=STYLES[outcome]))
+    verdict = result.judgement.outcome
+    console.print(Text(f"\nverdict: {verdict.value}", style=STYLES[verdict]))
 
 
 def _clock(seconds: float) -> str:

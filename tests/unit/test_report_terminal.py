@@ -1,6 +1,7 @@
 """exporter.report.terminal: what a run shows while it lasts and after."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from exporter.events import Phase
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.status import run_status
 from exporter.report.terminal import RateMeter, TerminalView, facts_of, print_verdict
+from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.judgement import Judgement
 
 UNKNOWN = "–"
 
@@ -114,6 +117,14 @@ def test_the_verdict_is_the_last_line_behind_findings_figures_and_files() -> Non
     assert "fail        disconnects   2 requests were cut off without a whole answer (read: 2)" in lines
     assert "16.7 successes/s, p50/p95/p99 20.1 / 40.6 / 61.2 ms" in lines
     assert lines[-4:] == ["results/x.csv", "results/x.md", "", "verdict: fail"]
+
+
+def test_markup_in_a_finding_is_not_obeyed() -> None:
+    out, written = console()
+    finding = Finding("errors of [red]x[/red]", Outcome.FAIL, "route [/bold] failed")
+    result = replace(run_result(), judgement=Judgement(Outcome.FAIL, (finding,)))
+    print_verdict(out, result, {})
+    assert "fail  errors of [red]x[/red]  route [/bold] failed" in written.getvalue()
 
 
 def test_a_verdict_without_figures_shows_them_as_unknown() -> None:
