@@ -50,6 +50,7 @@ def stack() -> Iterator[ComposeStack]:
 def plain(stack: ComposeStack) -> Iterator[ComposeStack]:
     """The stack without profiles, watching a simulated router of another user on this host's network."""
     began = time.monotonic()
+    stack.take_free_ports()
     stack.compose("up", "--wait", "--detach")
     print(f"healthy after {time.monotonic() - began:.1f} s")
     yield stack
@@ -60,6 +61,7 @@ def plain(stack: ComposeStack) -> Iterator[ComposeStack]:
 def demo(stack: ComposeStack) -> Iterator[ComposeStack]:
     """The demo, with an exporter that has given its capabilities up and results that belong to CALLER."""
     os.chown(stack.results, CALLER, CALLER)
+    stack.take_free_ports()
     stack.environment |= {"EXPORTER_UID": "1000", "SOAK_DURATION": "40s", "SOAK_CONNECTIONS": "10"}
     stack.compose("--profile", "demo", "up", "--wait", "--detach")
     yield stack

@@ -37,8 +37,6 @@ class ComposeStack:
         self.docker = docker
         self.results = folder / "results"
         self.results.mkdir()
-        self.ports: Ports = free_ports()
-        self.host_router_port, self.store_port = free_ports().router, free_ports().router
         remote_write = folder / "prometheus.yml"
         shipped = (ROOT / "prometheus" / "prometheus.remote-write.yml").read_text(encoding="utf-8")
         assert shipped.count("http://host.docker.internal:8428") == 1
@@ -52,9 +50,17 @@ class ComposeStack:
                 [*(str(ROOT / name) for name in FILES), str(HERE / "compose.test.yaml")]
             ),
             "BASE_IMAGE": BASE,
-            "ROUTER_URL": f"http://host.docker.internal:{self.host_router_port}",
             "RESULTS_FOLDER": str(self.results),
             "REMOTE_WRITE_CONFIG": str(remote_write),
+        }
+        self.take_free_ports()
+
+    def take_free_ports(self) -> None:
+        """Choose ports, shortly before they are used: what is free now is another's in a minute."""
+        self.ports: Ports = free_ports()
+        self.host_router_port, self.store_port = free_ports().router, free_ports().router
+        self.environment |= {
+            "ROUTER_URL": f"http://host.docker.internal:{self.host_router_port}",
             "HOST_ROUTER_PORT": str(self.host_router_port),
             "STORE_PORT": str(self.store_port),
             "EXPORTER_PORT": str(self.ports.exporter),
@@ -79,7 +85,10 @@ class ComposeStack:
         """Runs a Compose command to its end; fails the test with what it printed where it fails."""
         with self.start(*arguments) as running:
             output, _ = running.communicate()
-        assert running.returncode == 0, f"docker compose {' '.join(arguments)}:\n{output[-3000:]}"
+        if running.returncode != 0:
+            with self.start("logs", "--no-color", "--tail", "10") as logs:
+                said, _ = logs.communicate()
+            pytest.fail(f"docker compose {' '.join(arguments)}:\n{output[-3000:]}\n{said}")
         return output
 
     def state(self, service: str) -> dict[str, Any]:
