@@ -29,8 +29,8 @@ _ASKED_WITHIN_SECONDS = 30.0
 # take about 0.4 s (PCIe throughput alone is 40 ms a GPU), and a scraper's shortest time-out is a second.
 _PATIENCE_SECONDS = 0.6
 
-# Eight GPUs take some ten calls between which a scrape may go first. All in all no longer than this, since
-# there may always be one under way, and one may be waiting for this very sample.
+# Before each GPU is found and before it is read a scrape may go first. No longer than this in a whole sample,
+# since there may always be one under way, and one may be waiting for this very sample.
 _GIVE_WAY_SECONDS = 0.1
 
 _RELEASE_SECONDS = 2.0
@@ -177,7 +177,11 @@ class GpuSampler:
         if count == 0 and self._required:
             raise NvmlFailedError("a GPU is required and the driver has none")
         problems: dict[int, str] = {}
-        gpus = {i: gpu for i in range(count) if (gpu := self._find(i, problems, begun)) is not None}
+        gpus: dict[int, Gpu] = {}
+        for index in range(count):
+            self._give_way(begun)
+            if (gpu := self._find(index, problems)) is not None:
+                gpus[index] = gpu
         self._xids.watch(list(gpus.values()))
         readings: list[GpuReading] = []
         for index, gpu in gpus.items():
@@ -196,8 +200,7 @@ class GpuSampler:
         self._tell(logging.WARNING, told)
         return GpuSample(tuple(readings), read_versions())
 
-    def _find(self, index: int, problems: dict[int, str], begun: float) -> Gpu | None:
-        self._give_way(begun)
+    def _find(self, index: int, problems: dict[int, str]) -> Gpu | None:
         try:
             return find_gpu(index)
         except GpuLostError:

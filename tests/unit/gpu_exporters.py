@@ -1,24 +1,28 @@
 """Exporters of GPUs as processes with the NVML stub, and the names of their series."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.exporter_process import Exporter
+from tests.nvml_stub import NvmlStub, StubGpu
 
 SUCCESS = 'exporter_collector_success{collector="gpu"}'
 NODE_SUCCESS = 'exporter_collector_success{collector="node"}'
 Start = Callable[..., Exporter]
 
 
-@contextmanager
-def exporters_in(folder: Path) -> Iterator[Start]:
+def two_gpus(nvml_library: Path, tmp_path: Path) -> NvmlStub:
+    """The stub with two GPUs; a file makes it its fixture, as exporters() below."""
+    return NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a"), StubGpu(uuid="GPU-b")])
+
+
+def exporters(tmp_path: Path) -> Iterator[Start]:
     """Starts exporters of GPUs and this host, with NVML as the environment says, and ends them."""
     begun: list[Exporter] = []
 
     def start(environment: dict[str, str], **settings: object) -> Exporter:
         config = {"router": None, "gpu_max_age_seconds": 2, "gpu_retry_seconds": 1} | settings
-        begun.append(Exporter(folder, config, environment))
+        begun.append(Exporter(tmp_path, config, environment))
         return begun[-1]
 
     yield start

@@ -1,26 +1,18 @@
 """The GPU collector in a real exporter where NVML or its driver is not there, refuses or is not wanted."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpu_exporters import NODE_SUCCESS, SUCCESS, Start, exporters_in, gpu_series, temperature
+from gpu_exporters import NODE_SUCCESS, SUCCESS, Start, exporters, gpu_series, temperature, two_gpus
 
 from tests.conftest import wait_for
-from tests.nvml_stub import SONAME, NvmlStub, StubGpu
+from tests.nvml_stub import SONAME, NvmlStub
 
 NO_PERMISSION, DRIVER_NOT_LOADED = 4, 9
 
 
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path) -> NvmlStub:
-    return NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a"), StubGpu(uuid="GPU-b")])
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with exporters_in(tmp_path) as start:
-        yield start
+stub = pytest.fixture(two_gpus)
+start = pytest.fixture(exporters)
 
 
 @pytest.fixture

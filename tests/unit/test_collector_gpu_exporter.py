@@ -3,12 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from gpu_exporters import SUCCESS, Start, exporters_in, gpu_series, temperature, xids
+from gpu_exporters import SUCCESS, Start, exporters, gpu_series, temperature, two_gpus, xids
 
 from tests.conftest import wait_for
 from tests.nvml_stub import NvmlStub, StubGpu
@@ -16,15 +14,8 @@ from tests.nvml_stub import NvmlStub, StubGpu
 NO_PERMISSION, UNKNOWN = 4, 999
 
 
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path) -> NvmlStub:
-    return NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a"), StubGpu(uuid="GPU-b")])
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with exporters_in(tmp_path) as start:
-        yield start
+stub = pytest.fixture(two_gpus)
+start = pytest.fixture(exporters)
 
 
 def test_changes_of_the_driver_are_seen_and_the_first_scrape_has_them_already(

@@ -4,25 +4,26 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from gpu_exporters import NODE_SUCCESS, SUCCESS, Start, exporters_in, gpu_series, temperature, xids
+from gpu_exporters import NODE_SUCCESS, SUCCESS, Start, exporters, gpu_series, temperature, two_gpus, xids
 
-from tests.nvml_stub import NvmlStub, StubGpu
+from tests.nvml_stub import NvmlStub
 
-
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path) -> NvmlStub:
-    return NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a"), StubGpu(uuid="GPU-b")])
+stub = pytest.fixture(two_gpus)
+start = pytest.fixture(exporters)
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with exporters_in(tmp_path) as start:
-        yield start
+def run_beside(stub: NvmlStub, script: str) -> "subprocess.CompletedProcess[bytes]":
+    """Runs Python code in a process that loads the stub."""
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | stub.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_where_nobody_asks_the_driver_is_left_alone(stub: NvmlStub) -> None:
@@ -52,13 +53,7 @@ clock.now = 31; wake()
 sampler.latest(); until(3)
 print(begun)
 """
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | stub.environment(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    run = run_beside(stub, script)
     assert run.stdout.decode() == "[0.0, 1.5, 31]\n", run.stderr.decode()
 
 
@@ -79,13 +74,7 @@ sampler = GpuSampler(XidEvents(clock, 5), clock, True, 5, 60, Way())
 sampler.latest()
 print(Way.given)
 """
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | stub.environment(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    run = run_beside(stub, script)
     # Once before the sample, and before each of two GPUs is found and is read.
     assert run.stdout.decode() == "[0.1, 0.1, 0.1, 0.1, 0.1]\n", run.stderr.decode()
 

@@ -1,24 +1,13 @@
 """exporter.collectors.xid_events in a real exporter: Xid errors counted by GPU and code."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from gpu_exporters import SUCCESS, Start, exporters_in, temperature, xids
+from gpu_exporters import SUCCESS, Start, exporters, temperature, two_gpus, xids
 
 from tests.conftest import wait_for
-from tests.nvml_stub import GPU_IS_LOST, NvmlStub, StubGpu
+from tests.nvml_stub import GPU_IS_LOST, NvmlStub
 
-
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path) -> NvmlStub:
-    return NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a"), StubGpu(uuid="GPU-b")])
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with exporters_in(tmp_path) as start:
-        yield start
+stub = pytest.fixture(two_gpus)
+start = pytest.fixture(exporters)
 
 
 def test_xid_errors_begin_at_zero_and_count_by_gpu_and_code(stub: NvmlStub, start: Start) -> None:
