@@ -2,7 +2,6 @@
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pynvml
@@ -30,12 +29,11 @@ class Now:
         return self.xids
 
 
-@contextmanager
-def loaded_stub(nvml_library: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
+def loaded_stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
     """The stub with one GPU, loaded into this process whatever else the binding had loaded."""
     monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(nvml_library)))
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
-    stub = NvmlStub(nvml_library, folder / "nvml.script", [StubGpu(uuid="GPU-a")])
+    stub = NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a")])
     monkeypatch.setenv("NVML_STUB_SCRIPT", str(stub.script))
     open_nvml()
     yield stub

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from exporter.events import STATUS_CLASSES, Route, Row, RunInfo, WorkerCounts
+from exporter.events import STATUS_CLASSES, Phase, Route, Row, RunInfo, WorkerCounts
 from exporter.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE, bucket_of
+from exporter.metrics.live import LiveRuns
+from tests.unit.clocks import FakeClock
 
 RUN = "0123456789abcdef"
 LOCAL_MODEL = (Route.LOCAL, "gpt-oss:20b")
@@ -28,6 +30,13 @@ def run_info(**changes: Any) -> RunInfo:
         "stall_after_seconds": 30.0,
     }
     return RunInfo(**{**fields, **changes})
+
+
+def announced(clock: FakeClock) -> LiveRuns:
+    """Live runs, of which one is announced and under load; a file makes it its fixture."""
+    found = LiveRuns(clock)
+    found.announce(run_info(), Phase.LOAD)
+    return found
 
 
 def octaves(counts: Mapping[int, int]) -> tuple[Row, ...]:

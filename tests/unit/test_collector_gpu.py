@@ -2,9 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 from gpu_series import Now, loaded_stub, of, series
@@ -22,10 +20,7 @@ ALL_ONES_64 = 0xFFFFFFFFFFFFFFFF
 NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, UNKNOWN = 3, 4, 13, 999
 
 
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
-    with loaded_stub(nvml_library, tmp_path, monkeypatch) as stub:
-        yield stub
+stub = pytest.fixture(loaded_stub)
 
 
 def test_every_series_is_what_the_driver_says_in_base_units(stub: NvmlStub) -> None:

@@ -1,19 +1,12 @@
 """exporter.collectors.gpu: MIG instances, whose memory and processes are not their GPU's."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from gpu_series import loaded_stub, of, series
 
 from exporter.collectors.watched_pids import WatchedPids
 from tests.nvml_stub import NvmlStub, StubGpu
 
-
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
-    with loaded_stub(nvml_library, tmp_path, monkeypatch) as stub:
-        yield stub
+stub = pytest.fixture(loaded_stub)
 
 
 def test_mig_instances_have_their_own_memory_and_processes_and_the_gpu_the_rest(stub: NvmlStub) -> None:

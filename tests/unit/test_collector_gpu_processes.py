@@ -1,8 +1,5 @@
 """exporter.collectors.gpu: the GPU memory of watched processes, as sums over their trees."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from gpu_series import loaded_stub, series
 
@@ -12,10 +9,7 @@ from tests.nvml_stub import NOT_AVAILABLE, NvmlStub
 UNKNOWN = 999
 
 
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
-    with loaded_stub(nvml_library, tmp_path, monkeypatch) as stub:
-        yield stub
+stub = pytest.fixture(loaded_stub)
 
 
 def test_a_tree_of_processes_is_one_sum_and_a_process_in_two_lists_counts_once(stub: NvmlStub) -> None:

@@ -1,8 +1,5 @@
 """exporter.collectors.nvml: an NVML that does not open, and GPUs that are none, refused or lost."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from gpu_series import loaded_stub
 
@@ -18,11 +15,7 @@ from exporter.collectors.nvml import (
 )
 from tests.nvml_stub import NvmlStub
 
-
-@pytest.fixture
-def stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
-    with loaded_stub(nvml_library, tmp_path, monkeypatch) as stub:
-        yield stub
+stub = pytest.fixture(loaded_stub)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from clocks import FakeClock
-from live_messages import INDEX, LOCAL_MODEL, RUN, answered, message, octaves, run_info
+from live_messages import INDEX, LOCAL_MODEL, RUN, announced, answered, message, octaves, run_info
 from worker_histories import holds
 
 from exporter.errors import WireError
@@ -13,12 +13,7 @@ from exporter.histogram import OCTAVE, bucket_of
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.totals import WINDOW_SECONDS
 
-
-@pytest.fixture
-def runs(clock: FakeClock) -> LiveRuns:
-    found = LiveRuns(clock)
-    found.announce(run_info(), Phase.LOAD)
-    return found
+runs = pytest.fixture(announced)
 
 
 def test_a_lost_message_costs_nothing_and_a_repeated_one_changes_nothing(runs: LiveRuns) -> None:

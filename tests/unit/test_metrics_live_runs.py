@@ -4,18 +4,13 @@ from collections.abc import Callable
 
 import pytest
 from clocks import FakeClock
-from live_messages import INDEX, LOCAL_MODEL, RUN, answered, message, run_info
+from live_messages import INDEX, LOCAL_MODEL, RUN, announced, answered, message, run_info
 
 from exporter.errors import ConfigurationError, WireError
 from exporter.events import Phase, Route
 from exporter.metrics.live import MOST_MODELS, MOST_RUNS, SILENT_SECONDS, LiveRuns
 
-
-@pytest.fixture
-def runs(clock: FakeClock) -> LiveRuns:
-    found = LiveRuns(clock)
-    found.announce(run_info(), Phase.LOAD)
-    return found
+runs = pytest.fixture(announced)
 
 
 def test_the_same_run_may_be_announced_again_but_not_with_other_parameters(runs: LiveRuns) -> None:

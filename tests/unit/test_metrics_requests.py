@@ -2,7 +2,7 @@
 
 import pytest
 from clocks import FakeClock
-from live_messages import answered, run_info
+from live_messages import announced, answered, run_info
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -22,11 +22,7 @@ class Published(Collector):
         return list(request_families(self._runs.models))
 
 
-@pytest.fixture
-def runs(clock: FakeClock) -> LiveRuns:
-    found = LiveRuns(clock)
-    found.announce(run_info(), Phase.LOAD)
-    return found
+runs = pytest.fixture(announced)
 
 
 def value(runs: LiveRuns, name: str, **labels: str) -> float | None:

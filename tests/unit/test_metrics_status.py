@@ -4,18 +4,12 @@ import json
 
 import pytest
 from clocks import FakeClock
-from live_messages import RUN, answered, message, run_info
+from live_messages import RUN, announced, answered, message
 
-from exporter.events import Phase
 from exporter.metrics.live import LiveRuns
 from exporter.metrics.status import run_status
 
-
-@pytest.fixture
-def runs(clock: FakeClock) -> LiveRuns:
-    found = LiveRuns(clock)
-    found.announce(run_info(), Phase.LOAD)
-    return found
+runs = pytest.fixture(announced)
 
 
 def test_a_run_without_messages_has_counts_of_zero_and_quantiles_of_null(
