@@ -138,11 +138,7 @@ def test_every_query_has_data_with_everything_chosen_and_every_graph_can_be_read
 
 
 def test_every_query_has_data_with_one_value_chosen_in_each_variable(scene: Scene) -> None:
-    [run] = {
-        label
-        for series in scene.prometheus.query(f'benchmark_run_info{{instance="{scene.instance}"}}')
-        if (label := series.label("run"))
-    }
+    [run] = scene.labels("run", f'benchmark_run_info{{instance="{scene.instance}"}}')
     openai = {"route": ["openai"], "model": [model_of(scene, "openai")]}
     local = {"route": ["local"], "model": [LOCAL_MODEL]}
     values: dict[str, Chosen] = {
@@ -160,10 +156,8 @@ def test_every_query_has_data_with_one_value_chosen_in_each_variable(scene: Scen
 
 def model_of(scene: Scene, route: str) -> str:
     """The model that the load on a route names."""
-    [series] = scene.prometheus.query(f'benchmark_in_flight_requests{{route="{route}"}}')
-    found = series.label("model")
-    assert found is not None
-    return found
+    [model] = scene.labels("model", f'benchmark_in_flight_requests{{route="{route}"}}')
+    return model
 
 
 def test_every_variable_has_something_to_choose(scene: Scene) -> None:
@@ -172,8 +166,7 @@ def test_every_variable_has_something_to_choose(scene: Scene) -> None:
         for name, query in variable_queries_of(page):
             asked = substitute(query, everything(page["templating"]["list"]))
             selector, label = asked.removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
-            found = {series.label(label) for series in scene.prometheus.query(selector)}
-            options[name] = sorted(value for value in found if value is not None)
+            options[name] = sorted(scene.labels(label, selector))
     assert options["job"] == ["exporter"]
     assert scene.instance in options["instance"] and len(options["instance"]) == 2
     assert options["route"] == ["local", "openai"]
