@@ -19,9 +19,14 @@ RESULTS = Path("benchmarks/results")
 
 @click.command()
 @click.argument("results", nargs=-1, required=True, metavar="RESULT...")
-@click.option("-o", "--plot", type=click.Path(path_type=Path), metavar="PICTURE",
-              help="Where the plot goes (.png, .svg, .pdf) [default: plot.png in the run's folder, where one "
-                   "run's folder is given].")  # fmt: skip
+@click.option(
+    "-o",
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="PICTURE",
+    help="Where the plot goes (.png, .svg, .pdf) [default: plot.png in the run's folder, where one "
+    "run's folder is given].",
+)
 def report(results: tuple[str, ...], plot: Path | None) -> None:
     """Redo the report of runs: a table, what was found, and a plot.
 
@@ -73,8 +78,13 @@ def _show_verdict(folder: Path) -> None:
 @click.command()
 @click.argument("baseline", type=click.Path(path_type=Path), metavar="BASELINE.csv")
 @click.argument("candidate", type=click.Path(path_type=Path), metavar="CANDIDATE.csv")
-@click.option("--tolerance", type=click.FloatRange(0, 10), default=TOLERANCE, show_default=True,
-              help="By how much a figure may be worse, as a ratio.")  # fmt: skip
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 10),
+    default=TOLERANCE,
+    show_default=True,
+    help="By how much a figure may be worse, as a ratio.",
+)
 @click.option("--baseline-label", metavar="LABEL", help="Which row, where the file has several.")
 @click.option("--candidate-label", metavar="LABEL", help="Which row, where the file has several.")
 def compare(
@@ -98,10 +108,20 @@ def compare(
 
 
 @click.command(name="backfill")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True,
-              help="Folder of the results files.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
-              help="The data folder of a Prometheus (its --storage.tsdb.path), or an empty one.")  # fmt: skip
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=RESULTS,
+    show_default=True,
+    help="Folder of the results files.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="The data folder of a Prometheus (its --storage.tsdb.path), or an empty one.",
+)
 def backfill_command(results: Path, output: Path) -> None:
     """Load past results into Prometheus, with the times at which they were measured.
 

@@ -16,9 +16,10 @@ from exporter.exporter_api import ExporterApi
 from exporter.http_client import NO_LOGIN, load_http_client
 from exporter.interrupt import Interrupt
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
+from exporter.ports import Ports, own_exporter_ports
 from exporter.prometheus_api import PrometheusApi
 from exporter.soak import ENGINES, RunPlan
-from exporter.stack import NativeStack, Ports, own_exporter_ports
+from exporter.stack import NativeStack
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SCENARIO_MODELS = {

@@ -4,9 +4,7 @@ All files of a stack live in one temporary folder; the configuration of Promethe
 which only the targets (file_sd) are written anew, with the ports in use.
 """
 
-import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -15,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -25,47 +22,11 @@ import yaml
 from exporter.child import end_with_parent
 from exporter.errors import ConfigurationError, PortTakenError, SoakError, ToolMissingError
 from exporter.interrupt import Interrupt, uninterrupted
+from exporter.ports import HOST, Ports
 
-HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The ports of a native stack, all on loopback."""
-
-    router: int = 8080
-    exporter: int = 9877
-    ingest: int = 9878
-    prometheus: int = 9090
-    alertmanager: int = 9093
-    grafana: int = 3000
-
-    def url(self, service: str) -> str:
-        """The URL of a service by its field name."""
-        return f"http://{HOST}:{getattr(self, service)}"
-
-
-def free_ports() -> Ports:
-    """Ports that are free at this moment, for tests and for stacks beside another.
-
-    They are below those that Linux gives to outgoing connections (32768 and up, unless told otherwise): one
-    of those may be taken again before the service that it was found for has started.
-    """
-    found: set[int] = set()
-    while len(found) < 6:
-        port = 20_000 + secrets.randbelow(12_000)
-        with (
-            socket.socket() as tcp,
-            socket.socket(type=socket.SOCK_DGRAM) as udp,
-            contextlib.suppress(OSError),
-        ):
-            tcp.bind((HOST, port))
-            udp.bind((HOST, port))
-            found.add(port)
-    return Ports(*found)
 
 
 class NativeStack:
@@ -274,18 +235,6 @@ def find_program(what: str, *names: str) -> str:
         if found:
             return found
     raise ToolMissingError(f"{what}: not installed; install it (Debian, Ubuntu: apt install {names[0]})")
-
-
-def own_exporter_ports(ports: Ports) -> Ports:
-    """The default ports of an exporter where they are free, others where they are not."""
-    for service, kind in (("exporter", socket.SOCK_STREAM), ("ingest", socket.SOCK_DGRAM)):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind((HOST, getattr(ports, service)))
-            except OSError:
-                other = free_ports()
-                return replace(ports, exporter=other.exporter, ingest=other.ingest)
-    return ports
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from exporter.stack import NativeStack, free_ports
+from exporter.ports import free_ports
+from exporter.stack import NativeStack
 from tests.nvml_stub import build_stub
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from service import Service, running, soak_command
 from table import Row
 
 from exporter.child import end_with_parent
-from exporter.stack import HOST, free_ports
+from exporter.ports import HOST, free_ports
 from tests.nvml_stub import NvmlStub, StubGpu, build_stub
 
 GPUS = 8

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli import exporter
 from exporter.config import Role, load_config
+from exporter.service_commands import exporter
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "scripts" / "agent" / "soak-agent.service"

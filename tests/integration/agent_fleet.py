@@ -10,7 +10,7 @@ from typing import Any, Self
 import requests
 import yaml
 
-from exporter.stack import free_ports
+from exporter.ports import free_ports
 from tests.conftest import wait_for
 
 # What the watched process of a node does: nothing, until its input ends.

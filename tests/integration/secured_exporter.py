@@ -14,7 +14,7 @@ import psutil
 import requests
 import trustme
 
-from exporter.stack import free_ports
+from exporter.ports import free_ports
 from tests.conftest import wait_for
 
 USER, PASSWORD = "prometheus", "geheim ジ"

@@ -16,8 +16,9 @@ import requests
 import trustme
 
 from exporter.errors import QueryError
+from exporter.ports import free_ports
 from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack, free_ports
+from exporter.stack import NativeStack
 from exporter.timeseries import Series
 from tests.conftest import CHECKOUT, need, wait_for
 from tests.integration.agent_fleet import Agent, group, label_names, write_targets

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.stack import free_ports
+from exporter.ports import free_ports
 from tests.conftest import wait_for
 from tests.exporter_process import Exporter
 from tests.nvml_stub import NvmlStub, StubGpu

@@ -13,8 +13,9 @@ import requests
 import yaml
 
 from exporter.errors import QueryError
+from exporter.ports import free_ports
 from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack, free_ports
+from exporter.stack import NativeStack
 from tests.conftest import need, wait_for
 from tests.integration.secured_exporter import PASSWORD, USER, Certificates, ExporterProcess, hashed
 

@@ -19,8 +19,9 @@ import requests
 import yaml
 
 from exporter.errors import QueryError
+from exporter.ports import HOST, free_ports
 from exporter.prometheus_api import PrometheusApi
-from exporter.stack import HOST, NativeStack, free_ports
+from exporter.stack import NativeStack
 from tests.conftest import CHECKOUT, wait_for
 from tests.integration.soak_command import SoakRun, end_faults, fault
 from tests.nvml_stub import NvmlStub, StubGpu

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.stack import HOST, NativeStack
+from exporter.ports import HOST
+from exporter.stack import NativeStack
 from tests.conftest import CHECKOUT, need, wait_for
 
 SHIPPED = CHECKOUT / "prometheus" / "alertmanager.yml"

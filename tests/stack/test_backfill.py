@@ -13,10 +13,10 @@ import requests
 
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
+from exporter.ports import HOST, free_ports
 from exporter.prometheus_api import PrometheusApi
 from exporter.report.backfill import backfill
 from exporter.results_csv import ResultRow, rows_text
-from exporter.stack import HOST, free_ports
 from tests.conftest import need, wait_for
 
 LOCAL = ResultRow("local", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 6, 7, 3000, 30.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from exporter.stack import HOST, free_ports
+from exporter.ports import HOST, free_ports
 from tests.conftest import need, wait_for
 
 

@@ -11,8 +11,9 @@ import requests
 
 from exporter.errors import QueryError
 from exporter.interrupt import Interrupt
+from exporter.ports import free_ports
 from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack, free_ports
+from exporter.stack import NativeStack
 from tests.conftest import CHECKOUT, need, wait_for
 from tests.integration.soak_command import SoakRun, end_faults, fault, total
 

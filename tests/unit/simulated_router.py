@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from exporter.stack import free_ports
+from exporter.ports import free_ports
 
 SERVE = """
 import json, resource, sys

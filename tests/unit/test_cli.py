@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from exporter import __version__, cli
+from exporter import __version__, cli, service_commands
 from exporter.ingest import bind_ingest
 
 SECRET = "sk-very-secret"
@@ -271,7 +271,7 @@ def test_the_folder_in_which_the_host_is_seen_is_given_as_to_node_exporter_and_h
     assert "--path.rootfs" in said and "/nowhere" in said
 
     given: dict[str, Any] = {}
-    monkeypatch.setattr(cli, "serve_exporter", lambda **settings: given.update(settings))
+    monkeypatch.setattr(service_commands, "serve_exporter", lambda **settings: given.update(settings))
     file = tmp_path / "exporter.yml"
     file.write_text("router: null\nhost_root: /elsewhere\n")
     for arguments, root in [((), Path("/elsewhere")), (("--path.rootfs", str(tmp_path)), tmp_path)]:

@@ -22,8 +22,8 @@ from simulated_router import (
 )
 
 from exporter.errors import ConfigurationError, PortTakenError
+from exporter.ports import free_ports
 from exporter.simulator import SimulatorOptions, serve
-from exporter.stack import free_ports
 
 shared = pytest.fixture(scope="module")(running_for_a_file)
 simulator = pytest.fixture(renewed)

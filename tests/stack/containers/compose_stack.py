@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from exporter.ports import Ports, free_ports
 from exporter.prometheus_api import PrometheusApi
-from exporter.stack import Ports, free_ports
 from tests.compose_command import ROOT, compose_command
 from tests.conftest import wait_for
 from tests.stack.containers.daemon import Docker

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from exporter.stack import HOST, Ports
+from exporter.ports import HOST, Ports
 from tests.conftest import CHECKOUT
 
 from .webhook import Webhook

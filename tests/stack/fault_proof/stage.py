@@ -12,8 +12,9 @@ from typing import Any
 import requests
 
 from exporter.errors import QueryError
+from exporter.ports import HOST, free_ports
 from exporter.prometheus_api import PrometheusApi
-from exporter.stack import HOST, NativeStack, free_ports
+from exporter.stack import NativeStack
 from tests.conftest import CHECKOUT
 
 from .configuration import write_alertmanager, write_exporters, write_scaled_checkout, write_watched
