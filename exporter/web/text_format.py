@@ -1,9 +1,10 @@
 """Metric families as text, byte for byte as prometheus_client writes them, at a quarter of its cost.
 
 prometheus_client checks, sorts and escapes the names and labels of every sample at every scrape, which is
-much of what a scrape costs. Most are the same from scrape to scrape and come in the same order, so the lines
-of the last text are kept, by family and place. The library's encoders remain what decides: a test holds the
-two against each other.
+much of what a scrape costs. Most are the same from scrape to scrape and come in the same order, so what was
+written last is kept: a family's text, for where nothing in it has changed, and its lines, by place, for where
+something has. The library's encoders remain what decides: a test holds the two against each other. A zero
+that changes its sign and nothing else has not changed.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,14 +31,23 @@ class _Line(NamedTuple):
     text: str
 
 
+class _Written(NamedTuple):
+    """A family as it was written."""
+
+    samples: list[Sample]
+    lines: list[_Line]
+    text: str
+
+
 _NO_LINE = _Line("", {}, 0, "", "")
+_NOTHING = _Written([], [], "")
 
 
 class TextFormat:
     """Encodes families that have neither timestamps, exemplars, native histograms nor `_created` samples."""
 
     def __init__(self) -> None:
-        self._last: dict[str, list[_Line]] = {}
+        self._last: dict[str, _Written] = {}
 
     def plain(self, families: Iterable[Metric]) -> bytes:
         """`text/plain; version=0.0.4`. Raises ValueError for a sample that it cannot write."""
@@ -49,13 +59,14 @@ class TextFormat:
 
     def _text(self, families: Iterable[Metric], head: Callable[[Metric], str]) -> bytes:
         texts: list[str] = []
-        written: dict[str, list[_Line]] = {}
+        now: dict[str, _Written] = {}
         for family in families:
-            lines = _write(family.samples, self._last.get(family.name, ()))
-            written[family.name] = lines
-            texts.append(head(family))
-            texts += [line.text for line in lines]
-        self._last = written
+            written = self._last.get(family.name, _NOTHING)
+            if family.samples != written.samples:
+                written = _write(family.samples, written.lines)
+            now[family.name] = written
+            texts += (head(family), written.text)
+        self._last = now
         return "".join(texts).encode()
 
 
@@ -71,25 +82,25 @@ def _openmetrics_head(family: Metric) -> str:
     return f"# HELP {name} {_quotable(family.documentation)}\n# TYPE {name} {family.type}\n{unit}"
 
 
-def _write(samples: Iterable[Sample], last: Iterable[_Line]) -> list[_Line]:
-    """The lines of a family, from those of the last time where they are the same or begin the same."""
+def _write(samples: Iterable[Sample], last: Iterable[_Line]) -> _Written:
+    """A family, from the lines of the last time where they are the same or begin the same."""
+    kept = list(samples)
     lines: list[_Line] = []
-    for sample, line in zip(samples, chain(last, repeat(_NO_LINE)), strict=False):
+    for sample, line in zip(kept, chain(last, repeat(_NO_LINE)), strict=False):
         name, labels, value, timestamp, exemplar, histogram = sample
         last_name, last_labels, last_value, beginning, _ = line
         if timestamp is not None or exemplar is not None or histogram is not None:
             raise ValueError(f"{name}: a timestamp, exemplar or native histogram is not written here")
         if name != last_name or labels != last_labels:
             beginning = _beginning(name, labels)
-        # Numbers that are equal are written the same, but for 0 and -0.
-        elif value == last_value and (value or value is last_value):
+        elif value == last_value:
             lines.append(line)
             continue
         number = float(value)
         # Where Go and Python write alike, which floatToGoString takes a microsecond to find out.
         text = repr(number) if -1e6 < number < 1e6 else _go_number(number)
         lines.append(_Line(name, labels, value, beginning, f"{beginning} {text}\n"))
-    return lines
+    return _Written(kept, lines, "".join(line.text for line in lines))
 
 
 def _beginning(name: str, labels: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exposition_text import local_session, scrape, sum_of
+from exposition_text import Scraper, sum_of
 from failure import BenchError
 from process_stat import cpu_seconds
 from service import Service
@@ -73,8 +73,11 @@ class LiveLoad:
         """
         api = ExporterApi(self.exporter.url)
         info = self._info(seconds)
-        with local_session() as session, tempfile.TemporaryDirectory(prefix="bench-live-") as folder:
-            before = sum_of(scrape(session, self.exporter.url), COUNTER)
+        with (
+            Scraper(self.exporter.url) as scraper,
+            tempfile.TemporaryDirectory(prefix="bench-live-") as folder,
+        ):
+            before = sum_of(scraper.text(), COUNTER)
             ingest_port = api.announce(info, Phase.LOAD)
             cpu_before, started = cpu_seconds(self.exporter.pid), time.monotonic()
             plan = LoadPlan(
@@ -82,16 +85,15 @@ class LiveLoad:
             )
             load = WrkEngine().start(plan)
             try:
-                while load.poll() is None:
-                    self._ask(load, api, info, seconds, each_scrape)
+                self._ask(load, api, scraper, info, seconds, each_scrape)
                 cpu, wall = cpu_seconds(self.exporter.pid) - cpu_before, time.monotonic() - started
-                at_end = scrape(session, self.exporter.url)
+                at_end = scraper.text()
             finally:
                 load.stop()
                 result = load.result()
             totals = _clean_totals(result)
             status = self._settle(api, info, ingest_port, result)
-            counted = sum_of(scrape(session, self.exporter.url), COUNTER) - before
+            counted = sum_of(scraper.text(), COUNTER) - before
             api.announce(info, Phase.FINISHED)
         return LiveRun(totals, self.connections, round(counted), at_end, status, cpu, wall)
 
@@ -114,6 +116,7 @@ class LiveLoad:
         self,
         load: RunningLoad,
         api: ExporterApi,
+        scraper: Scraper,
         info: RunInfo,
         seconds: int,
         each_scrape: Callable[[], None],
@@ -121,20 +124,19 @@ class LiveLoad:
         """Until the load ends: the run's status every second, /metrics every five."""
         started = time.monotonic()
         next_status, next_scrape = STATUS_EVERY_SECONDS, SCRAPE_EVERY_SECONDS / 2
-        with local_session() as session:
-            while load.poll() is None:
-                elapsed = time.monotonic() - started
-                if elapsed > seconds + OVERRUN_SECONDS:
-                    raise BenchError("the live wrk did not end by itself")
-                if elapsed >= next_status:
-                    next_status += STATUS_EVERY_SECONDS
-                    api.status(info.run)
-                if elapsed >= next_scrape:
-                    next_scrape += SCRAPE_EVERY_SECONDS
-                    api.announce(info, Phase.LOAD)
-                    scrape(session, self.exporter.url)
-                    each_scrape()
-                time.sleep(POLL_SECONDS)
+        while load.poll() is None:
+            elapsed = time.monotonic() - started
+            if elapsed > seconds + OVERRUN_SECONDS:
+                raise BenchError("the live wrk did not end by itself")
+            if elapsed >= next_status:
+                next_status += STATUS_EVERY_SECONDS
+                api.status(info.run)
+            if elapsed >= next_scrape:
+                next_scrape += SCRAPE_EVERY_SECONDS
+                api.announce(info, Phase.LOAD)
+                scraper.scrape()
+                each_scrape()
+            time.sleep(POLL_SECONDS)
 
     def _settle(
         self, api: ExporterApi, info: RunInfo, ingest_port: int, result: LoadResult

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exposition_text import local_session, scrape
+from exposition_text import Scraper
 from live_run import LiveLoad
 from process_stat import resident_bytes
 from service import Service
@@ -64,10 +64,10 @@ def run_scraped(exporter: Service, minutes: int) -> list[tuple[float, int]]:
     """(seconds since the start, resident bytes) after each scrape, one a second for `minutes`."""
     samples = []
     started = time.monotonic()
-    with local_session() as session:
+    with Scraper(exporter.url) as scraper:
         for number in range(1, 60 * minutes + 1):
             time.sleep(max(0.0, started + number * SCRAPE_EVERY_SECONDS - time.monotonic()))
-            scrape(session, exporter.url)
+            scraper.scrape()
             samples.append((time.monotonic() - started, resident_bytes(exporter.pid)))
     return samples
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bare_load import BareRun, bare_wrk
-from exposition_text import local_session, scrape
+from exposition_text import Scraper
 from failure import BenchError
 from service import Service
 from table import Row
@@ -60,21 +60,21 @@ def _scraped_every_second(exporter: Service) -> Iterator[None]:
     problems: list[BenchError] = []
 
     def scrapes() -> None:
-        with local_session() as session:
+        with Scraper(exporter.url) as scraper:
             while not ended.wait(SCRAPE_EVERY_SECONDS):
                 try:
-                    scrape(session, exporter.url)
+                    scraper.scrape()
                 except BenchError as error:
                     problems.append(error)
                     return
 
-    scraper = threading.Thread(target=scrapes, name="scraper")
-    scraper.start()
+    thread = threading.Thread(target=scrapes, name="scraper")
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        scraper.join()
+        thread.join()
     if problems:
         raise problems[0]
 

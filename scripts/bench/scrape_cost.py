@@ -3,12 +3,12 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from exposition_text import local_session, scrape, series_count
+from exposition_text import Scraper, series_count
 from process_stat import cpu_seconds
 from service import Service, find_program, running, soak_command
 from table import Row
@@ -87,17 +87,18 @@ def port_of(service: Service) -> int:
 
 def measure_scrapes(services: Sequence[Service], scrapes: int = SCRAPES) -> list[ScrapeCost]:
     """Scrape the services in turns, `scrapes` times each, after a few that only warm them up."""
-    with local_session() as session:
+    with ExitStack() as cleanup:
+        scrapers = [cleanup.enter_context(Scraper(service.url)) for service in services]
         for _ in range(5):
-            texts = [scrape(session, service.url) for service in services]
+            texts = [scraper.text() for scraper in scrapers]
         before = [cpu_seconds(service.pid) for service in services]
         walls: list[list[float]] = [[] for _ in services]
-        in_turns = list(zip(services, walls, strict=True))
+        in_turns = list(zip(scrapers, walls, strict=True))
         for _ in range(scrapes):
             in_turns.reverse()  # neither always comes right after the other
-            for service, wall in in_turns:
+            for scraper, wall in in_turns:
                 started = time.monotonic()
-                scrape(session, service.url)
+                scraper.scrape()
                 wall.append(time.monotonic() - started)
         after = [cpu_seconds(service.pid) for service in services]
     costs = [
