@@ -91,7 +91,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory run, some twelve minutes
+    make bench                     everything but the memory run, eleven minutes
     make bench MINUTES=10          with ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
