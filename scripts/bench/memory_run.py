@@ -73,14 +73,15 @@ def run_scraped(exporter: Service, minutes: int) -> list[tuple[float, int]]:
 
 
 def memory_rows(samples: Sequence[tuple[float, int]], of: str) -> list[Row]:
-    """The table's rows: sizes, and the slope of what came after the first minute.
+    """The table's rows: sizes, and the slopes of what came after the first minute and of the second half.
 
-    Flat: over the time measured the slope comes to less than 1 % of the memory.
+    Flat: over the time measured the first slope comes to less than 1 % of the memory. The other tells a
+    memory that settles from one that goes on growing.
     """
     sizes = [size for _, size in samples]
+    half = samples[-1][0] / 2
     settled = [(seconds, size) for seconds, size in samples if seconds >= WARM_UP_SECONDS]
-    slope = least_squares([(seconds / 3600, size / MIB) for seconds, size in settled])
-    growth = slope.value * MIB * (settled[-1][0] - settled[0][0]) / 3600
+    slope, share = _slope(settled)
     return [
         Row(
             f"exporter's memory, {of}: first, last, greatest",
@@ -90,8 +91,21 @@ def memory_rows(samples: Sequence[tuple[float, int]], of: str) -> list[Row]:
         ),
         Row(
             f"its slope after the first minute, {len(settled)} samples",
-            f"{slope.value:+.2f} ± {slope.standard_error:.2f} MiB/h ({growth / settled[0][1]:+.2%} in all)",
+            f"{slope.value:+.2f} ± {slope.standard_error:.2f} MiB/h ({share:+.2%} in all)",
             f"flat: < {FLAT_SHARE:.0%} in all",
-            growth < FLAT_SHARE * settled[0][1],
+            share < FLAT_SHARE,
+        ),
+        Row(
+            "  in the second half",
+            "{0.value:+.2f} ± {0.standard_error:.2f} MiB/h ({1:+.2%} in all)".format(
+                *_slope([(seconds, size) for seconds, size in samples if seconds >= half])
+            ),
         ),
     ]
+
+
+def _slope(samples: Sequence[tuple[float, int]]) -> tuple[Slope, float]:
+    """In MiB an hour, and what it comes to over the time of the samples as a share of the first."""
+    slope = least_squares([(seconds / 3600, size / MIB) for seconds, size in samples])
+    (began, first), (ended, _) = samples[0], samples[-1]
+    return slope, slope.value * MIB * (ended - began) / 3600 / first

@@ -193,6 +193,13 @@ def test_memory_that_grows_by_a_hundredth_is_not_flat() -> None:
     assert memory_rows(steady, "idle")[1].meets is True
 
 
+def test_growth_that_settles_is_told_from_growth_that_goes_on() -> None:
+    settling = [(5.0 * i, (100 << 20) + (min(i, 60) << 15)) for i in range(120)]
+    growing = [(5.0 * i, (100 << 20) + (i << 15)) for i in range(120)]
+    assert memory_rows(settling, "idle")[2].measured.startswith("+0.00 ± 0.00 MiB/h")
+    assert memory_rows(growing, "idle")[2].measured.startswith("+22.50 ± 0.00 MiB/h")
+
+
 def test_growth_in_the_first_minute_is_warming_up() -> None:
     samples = [(5.0 * i, (90 if i < 12 else 100) << 20) for i in range(60)]
     assert memory_rows(samples, "idle")[1].meets is True
