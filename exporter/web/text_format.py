@@ -3,10 +3,10 @@
 prometheus_client checks, sorts and escapes the names and labels of every sample at every scrape, which is
 much of what a scrape costs. Most are the same from scrape to scrape and come in the same order, so what was
 written last is kept: a family's text, for where nothing in it has changed, and its lines, by place, for where
-something has. The library's encoders remain what decides: a test holds the two against each other. A zero
-that changes its sign and nothing else has not changed.
+something has. The library's encoders remain what decides: a test holds the two against each other.
 """
 
+from array import array
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 from typing import NamedTuple
@@ -35,12 +35,13 @@ class _Written(NamedTuple):
     """A family as it was written."""
 
     samples: list[Sample]
+    numbers: bytes
     lines: list[_Line]
     text: str
 
 
 _NO_LINE = _Line("", {}, 0, "", "")
-_NOTHING = _Written([], [], "")
+_NOTHING = _Written([], b"", [], "")
 
 
 class TextFormat:
@@ -62,7 +63,8 @@ class TextFormat:
         now: dict[str, _Written] = {}
         for family in families:
             written = self._last.get(family.name, _NOTHING)
-            if family.samples != written.samples:
+            # Samples that are equal are written the same, but for 0 and -0.
+            if family.samples != written.samples or _numbers(family.samples) != written.numbers:
                 written = _write(family.samples, written.lines)
             now[family.name] = written
             texts += (head(family), written.text)
@@ -93,14 +95,20 @@ def _write(samples: Iterable[Sample], last: Iterable[_Line]) -> _Written:
             raise ValueError(f"{name}: a timestamp, exemplar or native histogram is not written here")
         if name != last_name or labels != last_labels:
             beginning = _beginning(name, labels)
-        elif value == last_value:
+        # Numbers that are equal are written the same, but for 0 and -0.
+        elif value == last_value and (value or value is last_value):
             lines.append(line)
             continue
         number = float(value)
         # Where Go and Python write alike, which floatToGoString takes a microsecond to find out.
         text = repr(number) if -1e6 < number < 1e6 else _go_number(number)
         lines.append(_Line(name, labels, value, beginning, f"{beginning} {text}\n"))
-    return _Written(kept, lines, "".join(line.text for line in lines))
+    return _Written(kept, _numbers(kept), lines, "".join(line.text for line in lines))
+
+
+def _numbers(samples: Iterable[Sample]) -> bytes:
+    """The values, bit by bit."""
+    return array("d", [sample.value for sample in samples]).tobytes()
 
 
 def _beginning(name: str, labels: dict[str, str]) -> str:

@@ -18,8 +18,7 @@ from prometheus_client.registry import Collector
 
 from exporter.web.text_format import TextFormat
 
-# A zero that only changes its sign is not written anew.
-NUMBERS = st.floats().map(lambda number: number + 0.0) | st.integers(min_value=-(10**20), max_value=10**20)
+NUMBERS = st.floats() | st.integers(min_value=-(10**20), max_value=10**20)
 # What UTF-8 can hold: half a surrogate pair is refused before (collectors/isolation.py).
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -70,6 +69,13 @@ def test_series_that_come_go_and_change_are_written_as_they_are(
         for text, number in series:
             gauge.add_metric([text], number)
         assert encoder.plain([gauge]) == exposition.generate_latest(Given([gauge]))
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0])
+def test_each_of_the_two_zeros_keeps_its_sign(number: float) -> None:
+    encoder = TextFormat()
+    encoder.plain([GaugeMetricFamily("level", "One.", -number)])
+    assert encoder.plain([GaugeMetricFamily("level", "One.", number)]).endswith(f"level {number}\n".encode())
 
 
 def test_no_more_is_kept_than_the_last_text_has() -> None:
