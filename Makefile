@@ -46,7 +46,7 @@ bench: check-python
 leakbench: check-python
 	@scripts/install_packages.sh demo
 	@$(MAKE) --silent .venv/installed-dev
-	@cd tests/rules && ../../$(BIN)/python -m leakbench $(if $(SEEDS),--seeds $(SEEDS))
+	@$(BIN)/python -m tests.rules.leakbench $(if $(SEEDS),--seeds $(SEEDS))
 
 faults: check-python
 	@scripts/install_packages.sh demo test

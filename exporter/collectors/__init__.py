@@ -6,16 +6,16 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Collector
-from exporter.collectors.gpu import GpuCollector
-from exporter.collectors.gpu_sampler import GpuSampler
-from exporter.collectors.node import NodeCollector
-from exporter.collectors.process import ProcessCollector
-from exporter.collectors.right_of_way import RightOfWay
-from exporter.collectors.router import RouterCollector
+from exporter.collectors.gpu.gpu import GpuCollector
+from exporter.collectors.gpu.sampler import GpuSampler
+from exporter.collectors.gpu.xid_events import XidEvents
+from exporter.collectors.host.host import NodeCollector
+from exporter.collectors.priority import RightOfWay
+from exporter.collectors.process.process import ProcessCollector
+from exporter.collectors.router.router import RouterCollector
 from exporter.collectors.watched_pids import WatchedPids
-from exporter.collectors.xid_events import XidEvents
-from exporter.config import ExporterConfig, GpuMode, read_secret
 from exporter.errors import ConfigurationError
+from exporter.settings.exporter_config import ExporterConfig, GpuMode, read_secret
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from exporter.events import WorkerCounts
+from exporter.live.message import WorkerCounts
 from exporter.load.workload import Workload
 
 

@@ -19,11 +19,11 @@ import time
 from array import array
 from urllib.parse import urlsplit
 
-from exporter.child import end_with_parent
 from exporter.errors import ConfigurationError, EngineError, ToolMissingError
-from exporter.events import SUCCESS_CLASS, FailureReason, WorkerCounts
-from exporter.histogram import BUCKETS, INDEX_COUNT, STATUS_BASE, bucket_of
-from exporter.load.delivery import parts_of, rows_of, send
+from exporter.live.histogram import BUCKETS, INDEX_COUNT, STATUS_BASE, bucket_of
+from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts
+from exporter.live.sender import parts_of, rows_of, send
+from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
 
 WINDOW_SECONDS = 3.0

@@ -2,7 +2,7 @@
 --
 -- The wrk engine runs one connection a thread (-t N -c N), so in one thread request() and response()
 -- alternate and a pair is one request. Each thread keeps cumulative counts and sends them about once a second
--- to the exporter's ingest as UDP datagrams (exporter/wire.py has the layout). Because the counts are
+-- to the exporter's ingest as UDP datagrams (exporter/live/wire.py has the layout). Because the counts are
 -- cumulative, a lost datagram loses nothing and a restarted exporter misses nothing.
 --
 -- With several connections a thread (a wrk started by hand) nothing tells which of its requests a response

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from exporter.errors import ConfigurationError, TargetUnreachableError
-from exporter.events import Route, route_of
+from exporter.live.message import Route, route_of
 
 DEFAULT_MODEL = "gpt-oss:20b"
 DEFAULT_ENDPOINT = "/v1/chat/completions"

@@ -9,11 +9,11 @@ import signal
 import subprocess
 from pathlib import Path
 
-from exporter.child import end_with_parent
 from exporter.errors import EngineError, ToolMissingError, WireError
-from exporter.events import WorkerCounts
+from exporter.live.message import WorkerCounts
+from exporter.live.wire import decode
+from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
-from exporter.wire import decode
 
 LIVE_SCRIPT = Path(__file__).with_name("live.lua")
 OLDEST_VERSION = (4, 1)

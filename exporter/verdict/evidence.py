@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from exporter.events import DISCONNECT_REASONS, FailureReason, Route, StatusClass
+from exporter.live.message import DISCONNECT_REASONS, FailureReason, Route, StatusClass
 from exporter.timeseries import SeriesStore
 
 

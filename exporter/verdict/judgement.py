@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from exporter.verdict.disconnect import judge_disconnects, judge_router
+from exporter.verdict.answers import judge_answers
+from exporter.verdict.disconnects import judge_disconnects, judge_router
 from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.finding import Finding, Outcome
-from exporter.verdict.leak import judge_leaks
-from exporter.verdict.objective import judge_answers
+from exporter.verdict.leaks import judge_leaks
 
 MOST_FAILED_SCRAPES_RATIO = 0.2
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}

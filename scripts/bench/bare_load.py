@@ -5,11 +5,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import wrk_text
 from failure import BenchError
 from service import find_program
 
-from exporter.child import end_with_parent
-from exporter.load import wrk_text
+from exporter.load.child import end_with_parent
 from exporter.load.workload import Workload
 
 GRACE_SECONDS = 30.0

@@ -25,7 +25,7 @@ from table import Row, render
 
 from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
-from exporter.ports import HOST, Ports, free_ports
+from exporter.stack.ports import HOST, Ports, free_ports
 
 PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "dashboards", "memory")
 DEFAULT_MINUTES = 10

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service import running
 from table import Row
 
-from exporter.ports import HOST, free_ports
+from exporter.stack.ports import HOST, free_ports
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "grafana" / "source"))
 from dashboard_json import annotation_queries_of, panels_of

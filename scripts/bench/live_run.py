@@ -14,12 +14,12 @@ from process_stat import cpu_seconds
 from service import Service
 
 from exporter.clock import SystemClock
-from exporter.events import Phase, RunInfo
-from exporter.exporter_api import ExporterApi
+from exporter.live.message import Phase, RunInfo
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult, RunningLoad
 from exporter.load.workload import Workload
 from exporter.load.wrk import WrkEngine
-from exporter.settlement import Settlement, truth_of
+from exporter.run.exporter_client import ExporterApi
+from exporter.run.reconcile import Settlement, truth_of
 
 POLL_SECONDS = 0.1
 STATUS_EVERY_SECONDS = 1.0

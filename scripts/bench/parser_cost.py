@@ -8,7 +8,7 @@ from pathlib import Path
 
 from table import Row
 
-from exporter.results_csv import ResultRow, rows_text
+from exporter.live.results_csv import ResultRow, rows_text
 
 ROWS = 10_000
 MOST_SECONDS = 1.0

@@ -13,7 +13,7 @@ from process_stat import cpu_seconds
 from service import Service, find_program, running, soak_command
 from table import Row
 
-from exporter.ports import HOST, free_ports
+from exporter.stack.ports import HOST, free_ports
 
 SCRAPES = 1000
 """of each: the slowest hundredth of 200 was two or three, and said more of the machine than of an exporter"""

@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 from failure import BenchError
 
-from exporter.child import end_with_parent
+from exporter.load.child import end_with_parent
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0

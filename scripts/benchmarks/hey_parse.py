@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from exporter.load.hey_text import HeyText, parse_hey
-from exporter.load.text_filter import filter_text
+from hey_text import HeyText, parse_hey
+from share import filter_text
 
 EPILOG = """\
 columns: label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s

@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from exporter.errors import SoakError
-from exporter.report.plot import plot_rows
-from exporter.report.summary import read_files
+from exporter.results.plot import plot_rows
+from exporter.results.summary import read_files
 
 EPILOG = """\
 What a file does not know is marked "no data", never drawn as 0. What could not be read is named on standard

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from exporter.report.summary import read_files, summary_table
+from exporter.results.summary import read_files, summary_table
 
 EPILOG = """\
 columns: label / rps / p95_ms / p99_ms / non2xx / socket_errors / requests / duration_s / source

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from exporter.load.text_filter import filter_text
-from exporter.load.wrk_text import parse_wrk, wrk_complaints
+from share import filter_text
+from wrk_text import parse_wrk, wrk_complaints
 
 EPILOG = """\
 columns: label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s

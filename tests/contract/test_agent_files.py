@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Role, load_config
-from exporter.service_commands import exporter
+from exporter.cli.services import exporter
+from exporter.settings.exporter_config import Role, load_config
+from tests.support.checkout import CHECKOUT as ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "scripts" / "agent" / "soak-agent.service"
 CONFIGURATION = ROOT / "scripts" / "agent" / "agent.yaml"
 CAPABILITIES = "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE"

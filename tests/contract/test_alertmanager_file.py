@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.prometheus_files import ALERTING, PROMETHEUS, ROOT, UNIT_SECONDS, load, severities_of
+from tests.support.prometheus_files import ALERTING, PROMETHEUS, ROOT, UNIT_SECONDS, load, severities_of
 
 ALL = {(alert, severity) for alert in ALERTING for severity in severities_of(alert)}
 

@@ -8,32 +8,32 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import Metric
 
+from exporter.collectors.benchmark.requests import ERROR_STATUSES
+from exporter.collectors.benchmark.results import MOST_SERIES, ResultsCollector
+from exporter.collectors.benchmark.run import PHASES
 from exporter.collectors.collector import Collector
-from exporter.collectors.dashboard import NODE_STATUSES
-from exporter.collectors.gpu_reading import THROTTLE_REASONS
-from exporter.collectors.host_files import CPU_MODES
-from exporter.collectors.node import NodeCollector
-from exporter.collectors.node_slots import MAX_NODES
+from exporter.collectors.gpu.reading import THROTTLE_REASONS
+from exporter.collectors.gpu.xid_events import XID_CODES
+from exporter.collectors.host.host import NodeCollector
+from exporter.collectors.host.host_files import CPU_MODES
+from exporter.collectors.host.shown_devices import KINDS, MOST_DEVICES
 from exporter.collectors.proc_files import TCP_STATES
-from exporter.collectors.process import ProcessCollector
-from exporter.collectors.router import RouterCollector
-from exporter.collectors.shown_devices import KINDS, MOST_DEVICES
-from exporter.collectors.xid_events import XID_CODES
-from exporter.config import Match, Role, WatchedProcess
+from exporter.collectors.process.process import ProcessCollector
+from exporter.collectors.router.node_slots import MAX_NODES
+from exporter.collectors.router.nodes_api import NODE_STATUSES
+from exporter.collectors.router.router import RouterCollector
 from exporter.errors import ConfigurationError
-from exporter.events import STATUS_CLASSES, FailureReason, Phase, Route
-from exporter.histogram import LE_SECONDS
-from exporter.ingest import REJECTION_REASONS, Ingest
-from exporter.metrics.live import MOST_MODELS, LiveRuns
-from exporter.metrics.requests import ERROR_STATUSES, QUANTILES
-from exporter.metrics.results import MOST_SERIES, ResultsCollector
-from exporter.metrics.run import PHASES
-from exporter.wire import encode
-from tests.contract import exporter_scene as scene
-from tests.contract.golden import GOLDEN
-from tests.unit.clocks import FakeClock
-from tests.unit.live_messages import answered, run_info
-from tests.unit.local_http import LocalHttp
+from exporter.live.histogram import LE_SECONDS, QUANTILES
+from exporter.live.ingest import REJECTION_REASONS, Ingest
+from exporter.live.message import STATUS_CLASSES, FailureReason, Phase, Route
+from exporter.live.runs import MOST_MODELS, LiveRuns
+from exporter.live.wire import encode
+from exporter.settings.exporter_config import Match, Role, WatchedProcess
+from tests.support import exporter_scene as scene
+from tests.support.checkout import GOLDEN
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import answered, run_info
+from tests.support.local_http import LocalHttp
 
 WATCHED = 16
 CPUS = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.compose_files import AGENT, SERVICES, sources
+from tests.support.compose_files import AGENT, SERVICES, sources
 
 
 def test_the_password_is_random_made_once_and_readable_by_grafana_alone(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.compose_command import ROOT, compose_command
-from tests.contract.compose_files import COMPOSE, DOCUMENT, EVERY_SERVICE, default_of
+from tests.support.compose_command import ROOT, compose_command
+from tests.support.compose_files import COMPOSE, DOCUMENT, EVERY_SERVICE, default_of
 
 
 def test_the_root_file_only_includes_the_other() -> None:

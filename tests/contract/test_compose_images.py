@@ -2,8 +2,8 @@
 
 import re
 
-from tests.compose_command import ROOT
-from tests.contract.compose_files import COMPOSE
+from tests.support.compose_command import ROOT
+from tests.support.compose_files import COMPOSE
 
 DOCKERFILE = (COMPOSE / "exporter.Dockerfile").read_text(encoding="utf-8")
 

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from tests.compose_command import ROOT
-from tests.contract.compose_files import (
+from tests.support.compose_command import ROOT
+from tests.support.compose_files import (
     COMPOSE,
     DOCUMENT,
     EVERY_SERVICE,

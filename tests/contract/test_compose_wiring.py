@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from exporter.config import load_config
-from tests.compose_command import ROOT
-from tests.contract.compose_files import COMPOSE, PUBLISHED, SERVICES, sources
+from exporter.settings.exporter_config import load_config
+from tests.support.compose_command import ROOT
+from tests.support.compose_files import COMPOSE, PUBLISHED, SERVICES, sources
 
 
 def test_targets_in_compose_are_services_and_ports_of_the_stack() -> None:

@@ -1,15 +1,13 @@
 """The ways between dashboards, from an alert to its dashboard, and into Grafana: links and provisioning."""
 
-import importlib
 import json
 import re
 from typing import Any
 
 import yaml
+from queries import alerts
 
-from tests.contract.dashboards import GRAFANA, PAGES, ROOT, Json, every_dashboard, panels, rules, variables
-
-alerts = importlib.import_module("queries.alerts")
+from tests.support.dashboards import GRAFANA, PAGES, ROOT, Json, every_dashboard, panels, rules, variables
 
 
 @every_dashboard

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.contract.dashboards import (
+from tests.support.checkout import GOLDEN
+from tests.support.dashboards import (
     PAGES,
     Json,
     dashboard_json,
@@ -20,7 +21,6 @@ from tests.contract.dashboards import (
     rules,
     with_everything,
 )
-from tests.contract.golden import GOLDEN
 
 PROMETHEUS_METRICS = {
     "ALERTS",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.contract.dashboards import (
+from tests.support.dashboards import (
     Json,
     dashboard_json,
     every_dashboard,

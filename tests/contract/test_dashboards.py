@@ -1,16 +1,21 @@
 """The committed dashboards: what their source renders, laid out to be read, described, linked."""
 
-import importlib
 import json
 import re
 from itertools import pairwise
 from pathlib import Path
 
+import layout
+import outline
+import palette
+import panels as panels_module
 import pytest
+import render
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.contract.dashboards import (
+from tests.support.checkout import GOLDEN
+from tests.support.dashboards import (
     GRAFANA,
     PAGES,
     Json,
@@ -18,13 +23,7 @@ from tests.contract.dashboards import (
     panels,
     queries_and_notes,
 )
-from tests.contract.golden import GOLDEN, compare_golden
-
-layout = importlib.import_module("layout")
-palette = importlib.import_module("palette")
-panels_module = importlib.import_module("panels")
-outline = importlib.import_module("outline")
-render = importlib.import_module("render")
+from tests.support.golden import compare_golden
 
 SOAK_PANELS_AT_MOST = 25
 SOAK_QUERIES_AT_MOST = 60

@@ -18,20 +18,21 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.collectors.collector import Collector
-from exporter.collectors.gpu import GpuCollector
-from exporter.collectors.gpu_reading import read_gpu, read_versions
-from exporter.collectors.gpu_sampler import GpuSample
-from exporter.collectors.nvml import close_nvml, count_gpus, find_gpu, open_nvml
-from exporter.collectors.router import RouterCollector
+from exporter.collectors.gpu.gpu import GpuCollector
+from exporter.collectors.gpu.nvml import close_nvml, count_gpus, find_gpu, open_nvml
+from exporter.collectors.gpu.reading import read_gpu, read_versions
+from exporter.collectors.gpu.sampler import GpuSample
+from exporter.collectors.gpu.xid_events import OTHER, XID_CODES
+from exporter.collectors.router.router import RouterCollector
 from exporter.collectors.watched_pids import WatchedPids
-from exporter.collectors.xid_events import OTHER, XID_CODES
-from exporter.ingest import Ingest
-from exporter.metrics.live import LiveRuns
-from tests.conftest import need
-from tests.contract import exporter_scene as scene
-from tests.contract.golden import GOLDEN, compare_golden
-from tests.nvml_stub import NvmlStub, StubGpu
-from tests.unit.clocks import FakeClock
+from exporter.live.ingest import Ingest
+from exporter.live.runs import LiveRuns
+from tests.support import exporter_scene as scene
+from tests.support.checkout import GOLDEN
+from tests.support.clocks import FakeClock
+from tests.support.golden import compare_golden
+from tests.support.nvml_stub import NvmlStub, StubGpu
+from tests.support.waiting import need
 
 EXPOSITION = GOLDEN / "exposition.txt"
 GPUS = (

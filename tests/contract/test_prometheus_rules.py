@@ -5,8 +5,8 @@ from collections import defaultdict
 
 import pytest
 
-from tests.contract.contract_metrics import METRICS
-from tests.contract.prometheus_files import (
+from tests.support.contract_metrics import METRICS
+from tests.support.prometheus_files import (
     ALERTING,
     PROMETHEUS,
     RECORDING,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.contract.contract_metrics import METRICS
-from tests.contract.prometheus_files import ALERTING, RECORDING, RUNBOOK, metrics_of, severities_of
+from tests.support.contract_metrics import METRICS
+from tests.support.prometheus_files import ALERTING, RECORDING, RUNBOOK, metrics_of, severities_of
 
 PROMQL_IN_THE_RUNBOOK = re.findall(r"```promql\n(.*?)```", RUNBOOK.read_text(encoding="utf-8"), re.DOTALL)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.contract_metrics import METRICS
-from tests.contract.prometheus_files import PROMETHEUS, RECORDING, ROOT, load
+from tests.support.contract_metrics import METRICS
+from tests.support.prometheus_files import PROMETHEUS, RECORDING, ROOT, load
 
 
 def test_the_scrape_timeout_is_below_the_interval_of_five_seconds() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.stack import NativeStack
-from tests.conftest import need
-from tests.integration.hand_tools import Recorder
-from tests.integration.soak_command import Soak, SoakRun
+from exporter.stack.native import NativeStack
+from tests.support.hand_tools import Recorder
+from tests.support.soak_command import Soak, SoakRun
+from tests.support.waiting import need
 
 
 @pytest.fixture

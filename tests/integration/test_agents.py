@@ -16,12 +16,13 @@ import requests
 import trustme
 
 from exporter.errors import QueryError
-from exporter.ports import free_ports
-from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.native import NativeStack
+from exporter.stack.ports import free_ports
 from exporter.timeseries import Series
-from tests.conftest import CHECKOUT, need, wait_for
-from tests.integration.agent_fleet import Agent, group, label_names, write_targets
+from tests.support.agent_fleet import Agent, group, label_names, write_targets
+from tests.support.checkout import CHECKOUT
+from tests.support.waiting import need, wait_for
 
 PASSWORD = "of-the-agents"
 KEY = "sk-of-the-router"

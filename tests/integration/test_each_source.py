@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.ports import free_ports
-from tests.conftest import wait_for
-from tests.exporter_process import Exporter
-from tests.nvml_stub import NvmlStub, StubGpu
+from exporter.stack.ports import free_ports
+from tests.support.checkout import FIXTURES
+from tests.support.exporter_process import Exporter
+from tests.support.nvml_stub import NvmlStub, StubGpu
+from tests.support.waiting import wait_for
 
-PROC = Path(__file__).parents[1] / "fixtures/proc"
+PROC = FIXTURES / "proc"
 SOURCES = {
     "process": ("observed_process_",),
     "node": ("node_", "exporter_host_devices_"),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web.protocol import MOST_HEAD_BYTES
-from exporter.web.server import MOST_CONNECTIONS
-from tests.conftest import wait_for
-from tests.integration.secured_exporter import ExporterProcess
+from exporter.http_server.connection import MOST_HEAD_BYTES
+from exporter.http_server.server import MOST_CONNECTIONS
+from tests.support.secured_exporter import ExporterProcess
+from tests.support.waiting import wait_for
 
 SLOW_CLIENTS = 200
 MOST_GROWTH_BYTES = 48 << 20

@@ -13,11 +13,11 @@ import requests
 import yaml
 
 from exporter.errors import QueryError
-from exporter.ports import free_ports
-from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack
-from tests.conftest import need, wait_for
-from tests.integration.secured_exporter import PASSWORD, USER, Certificates, ExporterProcess, hashed
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.native import NativeStack
+from exporter.stack.ports import free_ports
+from tests.support.secured_exporter import PASSWORD, USER, Certificates, ExporterProcess, hashed
+from tests.support.waiting import need, wait_for
 
 
 def put(file: Path, text: str) -> Path:

@@ -4,10 +4,10 @@ import csv
 import re
 from pathlib import Path
 
-from exporter.stack import NativeStack
-from tests.conftest import need
-from tests.integration.hand_tools import CHAT, COLUMNS, requests_of, typed
-from tests.integration.soak_command import fault, truth
+from exporter.stack.native import NativeStack
+from tests.support.hand_tools import CHAT, COLUMNS, requests_of, typed
+from tests.support.soak_command import fault, truth
+from tests.support.waiting import need
 
 
 def test_the_wrk_command_of_the_seed_runs_as_it_stands_there(router: NativeStack) -> None:

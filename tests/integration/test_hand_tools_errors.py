@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import need
-from tests.integration.hand_tools import Recorder, typed
+from tests.support.hand_tools import Recorder, typed
+from tests.support.waiting import need
 
 
 def test_the_exit_code_is_wrks(tmp_path: Path) -> None:

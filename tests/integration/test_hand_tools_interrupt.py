@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from exporter.stack import NativeStack
-from tests.conftest import wait_for
-from tests.integration.hand_tools import requests_of, start
-from tests.integration.soak_command import truth
+from exporter.stack.native import NativeStack
+from tests.support.hand_tools import requests_of, start
+from tests.support.soak_command import truth
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize(

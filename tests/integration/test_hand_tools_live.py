@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.stack import NativeStack
-from tests.conftest import wait_for
-from tests.integration.hand_tools import CHAT, USER_SCRIPT, Recorder, requests_of, start, typed
-from tests.integration.soak_command import end_faults, fault, metrics, total
+from exporter.stack.native import NativeStack
+from tests.support.hand_tools import CHAT, USER_SCRIPT, Recorder, requests_of, start, typed
+from tests.support.soak_command import end_faults, fault, metrics, total
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

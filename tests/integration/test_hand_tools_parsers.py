@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.hand_tools import COLUMNS, FIXTURES, TOOLS
+from tests.support.hand_tools import COLUMNS, FIXTURES, TOOLS
 
 
 @pytest.mark.parametrize("tool", ["wrk_parse.py", "hey_parse.py"])

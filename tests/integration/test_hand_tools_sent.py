@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.hand_tools import CHAT, PING, TOOLS, USER_SCRIPT, Recorder, requests_of, typed
+from tests.support.hand_tools import CHAT, PING, TOOLS, USER_SCRIPT, Recorder, requests_of, typed
 
 
 def test_nothing_set_is_the_default_model_at_the_default_endpoint(recorder: Recorder) -> None:

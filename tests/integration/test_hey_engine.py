@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.stack import NativeStack
-from tests.conftest import need, wait_for
-from tests.integration.soak_command import Soak, end_faults, fault, total, truth
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import Soak, end_faults, fault, total, truth
+from tests.support.waiting import need, wait_for
 
 
 @pytest.fixture(autouse=True)

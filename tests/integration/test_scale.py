@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from exporter.stack import NativeStack
-from tests.conftest import need
-from tests.integration.soak_command import total
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import total
+from tests.support.waiting import need
 
 
 def test_the_steps_are_compared_in_one_table_and_one_plot(live: NativeStack, results: Path) -> None:

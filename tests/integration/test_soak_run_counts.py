@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.stack import NativeStack
-from tests.conftest import need
-from tests.integration.soak_command import Soak, children, running, total, truth
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import Soak, children, running, total, truth
+from tests.support.waiting import need
 
 MODEL = "gpt-oss:20b"
 

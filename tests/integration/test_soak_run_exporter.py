@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter.stack import NativeStack
-from tests.conftest import need, wait_for
-from tests.integration.soak_command import Soak, children, metrics, running, total
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import Soak, children, metrics, running, total
+from tests.support.waiting import need, wait_for
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from threading import Thread
 import psutil
 import pytest
 
-from exporter.stack import NativeStack
-from tests.conftest import need, wait_for
-from tests.integration.soak_command import Soak, total
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import Soak, total
+from tests.support.waiting import need, wait_for
 
 MODEL = "gpt-oss:20b"
 

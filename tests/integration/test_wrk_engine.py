@@ -3,25 +3,22 @@
 import os
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from wrk_histogram import expected_us, percentile_us, uncorrected
 
 from exporter.clock import SystemClock
-from exporter.events import Phase, Route, RunInfo
-from exporter.exporter_api import ExporterApi
+from exporter.live.message import Phase, Route, RunInfo
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
 from exporter.load.wrk import LIVE_SCRIPT, WrkEngine
-from exporter.settlement import truth_of
-from exporter.stack import NativeStack
-from tests.conftest import CHECKOUT, need, wait_for
-from tests.integration.soak_command import total
-
-sys.path.insert(0, str(CHECKOUT / "scripts" / "bench"))
-from wrk_histogram import expected_us, percentile_us, uncorrected
+from exporter.run.exporter_client import ExporterApi
+from exporter.run.reconcile import truth_of
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import total
+from tests.support.waiting import need, wait_for
 
 CONNECTIONS = 10
 

@@ -8,12 +8,13 @@ import shutil
 
 import numpy as np
 import pytest
-from leakbench.__main__ import seeds
-from leakbench.replay import OTHERS, OURS
-from leakbench.replay import replay as replayed
-from leakbench.score import Judged, Share, clean, fired, leaking, minutes, tables
-from leakbench.series import CLEAN, LEAKING, RATES, Labelled, generate
-from leakbench.twin import minute_told
+
+from tests.rules.leakbench.__main__ import seeds
+from tests.rules.leakbench.replay import OTHERS, OURS
+from tests.rules.leakbench.replay import replay as replayed
+from tests.rules.leakbench.score import Judged, Share, clean, fired, leaking, minutes, tables
+from tests.rules.leakbench.series import CLEAN, LEAKING, RATES, Labelled, generate
+from tests.rules.leakbench.twin import minute_told
 
 SEEDS = range(40000, 40165)
 LAST_MINUTE = 59

@@ -19,13 +19,14 @@ import requests
 import yaml
 
 from exporter.errors import QueryError
-from exporter.ports import HOST, free_ports
-from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack
-from tests.conftest import CHECKOUT, wait_for
-from tests.integration.soak_command import SoakRun, end_faults, fault
-from tests.nvml_stub import NvmlStub, StubGpu
-from tests.unit.local_http import Answer, Asked, LocalHttp
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.native import NativeStack
+from exporter.stack.ports import HOST, free_ports
+from tests.support.checkout import CHECKOUT
+from tests.support.local_http import Answer, Asked, LocalHttp
+from tests.support.nvml_stub import NvmlStub, StubGpu
+from tests.support.soak_command import SoakRun, end_faults, fault
+from tests.support.waiting import wait_for
 
 SCALE = 0.02
 """of the leak rules: what takes them 24 minutes takes 29 seconds"""

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.ports import HOST
-from exporter.stack import NativeStack
-from tests.conftest import CHECKOUT, need, wait_for
+from exporter.stack.native import NativeStack
+from exporter.stack.ports import HOST
+from tests.support.checkout import CHECKOUT
+from tests.support.waiting import need, wait_for
 
 SHIPPED = CHECKOUT / "prometheus" / "alertmanager.yml"
 ONE, OTHER = {"job": "exporter", "instance": "one:9877"}, {"job": "exporter", "instance": "other:9877"}

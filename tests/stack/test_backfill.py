@@ -13,11 +13,11 @@ import requests
 
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
-from exporter.ports import HOST, free_ports
-from exporter.prometheus_api import PrometheusApi
-from exporter.report.backfill import backfill
-from exporter.results_csv import ResultRow, rows_text
-from tests.conftest import need, wait_for
+from exporter.live.results_csv import ResultRow, rows_text
+from exporter.results.backfill import backfill
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.ports import HOST, free_ports
+from tests.support.waiting import need, wait_for
 
 LOCAL = ResultRow("local", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 6, 7, 3000, 30.0)
 WRK = ResultRow("ローカル", 55.5, p99_ms=99.0)

@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from exporter.errors import QueryError
-from tests.conftest import wait_for
 from tests.stack.containers.compose_stack import BASE, PROJECT, ComposeStack
 from tests.stack.containers.daemon import base_image, docker_daemon
+from tests.support.waiting import wait_for
 
 # Images are built in the first test's setup.
 pytestmark = pytest.mark.timeout(600)

@@ -3,22 +3,20 @@
 import json
 import math
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from dashboard_json import panels_of, variable_queries_of
+from substitution import Chosen, everything, substitute
 
 from exporter.errors import QueryError
 from exporter.timeseries import Series
-from tests.conftest import CHECKOUT, need, wait_for
 from tests.stack.dashboard_scene import LOCAL_MODEL, Scene
-
-sys.path.insert(0, str(CHECKOUT / "grafana" / "source"))
-from dashboard_json import panels_of, variable_queries_of
-from substitution import Chosen, everything, substitute
+from tests.support.checkout import CHECKOUT
+from tests.support.waiting import need, wait_for
 
 DASHBOARDS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from exporter.ports import HOST, free_ports
-from tests.conftest import need, wait_for
+from exporter.stack.ports import HOST, free_ports
+from tests.support.waiting import need, wait_for
 
 
 class Demo:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.conftest import need
+from tests.support.waiting import need
 
 from .fault_proof.findings import broken, late
 from .fault_proof.proof import Proof

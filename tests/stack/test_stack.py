@@ -10,19 +10,19 @@ import pytest
 import requests
 
 from exporter.errors import QueryError
-from exporter.interrupt import Interrupt
-from exporter.ports import free_ports
-from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack
-from tests.conftest import CHECKOUT, need, wait_for
-from tests.integration.soak_command import SoakRun, end_faults, fault, total
+from exporter.run.interrupt import Interrupt
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.native import NativeStack
+from exporter.stack.ports import free_ports
+from tests.support.soak_command import SoakRun, end_faults, fault, total
+from tests.support.waiting import need, wait_for
 
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[NativeStack]:
     """Simulator, exporter, Alertmanager and Prometheus, ready."""
     need("wrk", "prometheus", "prometheus-alertmanager")
-    with NativeStack(free_ports(), CHECKOUT) as stack:
+    with NativeStack(free_ports()) as stack:
         stack.start_simulator()
         stack.start_exporter()
         stack.start_alertmanager()
@@ -153,7 +153,7 @@ def test_whoever_asks_to_end_while_a_service_starts_need_not_ask_again() -> None
     with (
         Interrupt() as interrupt,
         pytest.raises(KeyboardInterrupt),
-        NativeStack(free_ports(), CHECKOUT, interrupt) as stack,
+        NativeStack(free_ports(), interrupt=interrupt) as stack,
     ):
         signal.raise_signal(signal.SIGINT)
         stack.start_simulator()

@@ -4,11 +4,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from clocks import FakeClock
 from hypothesis import settings
 
-# So that what they assert says what differed, as in a test.
-pytest.register_assert_rewrite("fake_proc", "json_router", "simulated_router")
+from tests.support.clocks import FakeClock
 
 # The same examples in every run: a failure that comes and goes helps nobody.
 settings.register_profile("unit", deadline=None, derandomize=True, database=None)

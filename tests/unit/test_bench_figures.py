@@ -1,18 +1,14 @@
 """scripts/bench: the pure functions behind the figures of `make bench`."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "bench"))
-
 from bare_load import BareRun, bare_script, parse_hey, parse_wrk
 from cpu_account import cpu_split, session_of
 from exposition_text import gauge_by, series_count, sum_of
 from failure import BenchError
+from hypothesis import given
+from hypothesis import strategies as st
 from memory_run import least_squares, memory_rows
 from nginx_target import configuration_text
 from observer import ObservedRound, observer_rows

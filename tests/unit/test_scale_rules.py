@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.checkout import CHECKOUT as ROOT
+
 SCRIPT = ROOT / "scripts" / "scale_rules.py"
 RULES = ROOT / "prometheus" / "rules"
 

@@ -1,4 +1,4 @@
-"""The leak rules on labelled series: `python -m leakbench --seeds 30000:30500` beside tests/rules."""
+"""The leak rules on labelled series: `python -m tests.rules.leakbench --seeds 30000:30500`."""
 
 import argparse
 import shutil

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from tests.support.checkout import CHECKOUT
+
 from .series import Labelled
 
-RULES = Path(__file__).parents[3] / "prometheus" / "rules"
+RULES = CHECKOUT / "prometheus" / "rules"
 OURS = "ours"
 RAW = '{__name__=~"observed_process_(anonymous_memory_bytes|open_fds|threads|connections)"}'
 FLOOR = "resource:usage:min5m"

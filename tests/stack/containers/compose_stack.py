@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.ports import Ports, free_ports
-from exporter.prometheus_api import PrometheusApi
-from tests.compose_command import ROOT, compose_command
-from tests.conftest import wait_for
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.ports import Ports, free_ports
 from tests.stack.containers.daemon import Docker
+from tests.support.compose_command import ROOT, compose_command
+from tests.support.waiting import wait_for
 
 PROJECT = "soak-test"
 BASE = "soak-test-base"

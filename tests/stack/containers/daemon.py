@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import need, wait_for
+from tests.support.waiting import need, wait_for
 
 SOCKET = Path("/var/run/docker.sock")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from exporter.ports import HOST, Ports
-from tests.conftest import CHECKOUT
+from exporter.stack.ports import HOST, Ports
+from tests.support.checkout import CHECKOUT
 
 from .webhook import Webhook
 

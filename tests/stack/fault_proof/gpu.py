@@ -5,9 +5,9 @@ import threading
 import time
 from pathlib import Path
 
-from exporter.child import end_with_parent
-from exporter.stack import find_program
-from tests.nvml_stub import NvmlStub, StubGpu, build_stub
+from exporter.load.child import end_with_parent
+from exporter.stack.native import find_program
+from tests.support.nvml_stub import NvmlStub, StubGpu, build_stub
 
 HELD_BYTES = 2 << 30
 STEP_SECONDS = 0.2

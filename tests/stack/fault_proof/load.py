@@ -4,8 +4,8 @@ import signal
 import time
 from typing import Any
 
-from exporter.stack import NativeStack
-from tests.integration.soak_command import SoakRun, total
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import SoakRun, total
 
 from .patience import ProofError, wait_until
 

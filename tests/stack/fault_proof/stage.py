@@ -12,10 +12,9 @@ from typing import Any
 import requests
 
 from exporter.errors import QueryError
-from exporter.ports import HOST, free_ports
-from exporter.prometheus_api import PrometheusApi
-from exporter.stack import NativeStack
-from tests.conftest import CHECKOUT
+from exporter.run.prometheus_client import PrometheusApi
+from exporter.stack.native import NativeStack
+from exporter.stack.ports import HOST, free_ports
 
 from .configuration import write_alertmanager, write_exporters, write_scaled_checkout, write_watched
 from .gpu import Gpu
@@ -92,8 +91,8 @@ class Stage:
 
     def _start(self) -> None:
         self.webhook = self._cleanup.enter_context(Webhook())
-        self.stack = self._cleanup.enter_context(NativeStack(free_ports(), CHECKOUT))
-        self._clean = self._cleanup.enter_context(NativeStack(free_ports(), CHECKOUT))
+        self.stack = self._cleanup.enter_context(NativeStack(free_ports()))
+        self._clean = self._cleanup.enter_context(NativeStack(free_ports()))
         folder, ports = self.stack.folder, self.stack.ports
         self.gpu = Gpu(folder)
         self._cleanup.callback(self.gpu.close)

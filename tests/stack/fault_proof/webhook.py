@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from exporter.ports import HOST
+from exporter.stack.ports import HOST
 
 POLL_SECONDS = 0.05
 

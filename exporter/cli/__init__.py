@@ -1,0 +1,1 @@
+"""The commands of `soak`: flags in, an exit code out."""

@@ -1,0 +1,72 @@
+"""The `soak` command: flags in, an exit code out.
+
+Exit codes: 0 pass, 1 fail, 2 bad usage or configuration, 3 inconclusive.
+"""
+
+import logging
+import signal
+import sys
+
+import click
+
+from exporter import __version__
+from exporter.cli.dashboards import dashboards
+from exporter.cli.results import backfill_command, compare, report
+from exporter.cli.run import demo, run, scale
+from exporter.cli.services import exporter, simulate
+from exporter.errors import QueryError, SoakError
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="soak")
+@click.pass_context
+def soak(context: click.Context) -> None:
+    """Soak-test an LLM router and watch it live.
+
+    \b
+    soak demo        the whole stack against a simulated router, in two minutes
+    soak run         a benchmark or soak against a real router
+    soak scale       the same load at 5, 20, 50 and 100 connections
+    soak report      redo the report of runs
+    soak compare     hold a run against a baseline
+    soak backfill    load past results into Prometheus
+    soak dashboards  render, check or outline the Grafana dashboards
+    soak exporter    the exporter by itself, for Prometheus to scrape
+    soak simulate    the simulated router by itself, with faults on command
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (demo, run, scale, report, compare, backfill_command, dashboards, exporter, simulate):
+    soak.add_command(command)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point: every error the user can mend is one line and an exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        soak.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; everything that was started has been stopped", 3)
+    except click.ClickException as error:
+        _fail(error.format_message().replace("\n", " "), 2)
+    except QueryError as error:
+        _fail(str(error), 3)
+    except SoakError as error:
+        _fail(str(error), 2)
+
+
+def _fail(message: str, code: int) -> None:
+    logging.shutdown()
+    click.echo(f"soak: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,136 @@
+"""The commands over results files: `soak report`, `soak compare`, `soak backfill`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.clock import SystemClock
+from exporter.errors import ConfigurationError
+from exporter.results.backfill import backfill
+from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, judgement_of, read_row
+from exporter.results.plot import plot_rows
+from exporter.results.summary import read_files, summary_table
+
+RESULTS = Path("benchmarks/results")
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, metavar="RESULT...")
+@click.option(
+    "-o",
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="PICTURE",
+    help="Where the plot goes (.png, .svg, .pdf) [default: plot.png in the run's folder, where one "
+    "run's folder is given].",
+)
+def report(results: tuple[str, ...], plot: Path | None) -> None:
+    """Redo the report of runs: a table, what was found, and a plot.
+
+    A RESULT is a results file, a glob, or the folder of a run.
+
+    \b
+    soak report benchmarks/results/20261124-nightly
+    soak report benchmarks/results/202611*.csv -o november.png
+
+    Exit code: 0, or 2 where something could not be read.
+    """
+    folders = [Path(result) for result in results if Path(result).is_dir()]
+    files = [
+        str(Path(result).with_name(Path(result).name + ".csv")) if Path(result) in folders else result
+        for result in results
+    ]
+    rows, problems = read_files(files)
+    for problem in problems:
+        click.echo(f"soak: {problem}", err=True)
+    if not rows:
+        raise ConfigurationError("there is nothing to report")
+    click.echo(summary_table(rows), nl=False)
+    for folder in folders:
+        _show_verdict(folder)
+    if plot is None and len(results) == len(folders) == 1:
+        plot = folders[0] / "plot.png"
+    if plot is not None:
+        plot_rows(rows, plot)
+        click.echo(plot)
+    sys.exit(2 if problems else 0)
+
+
+def _show_verdict(folder: Path) -> None:
+    """What run.json says was found."""
+    file = folder / "run.json"
+    try:
+        document: Any = json.loads(file.read_text(encoding="utf-8"))
+        findings = [(f["outcome"], f["check"], f["text"]) for f in document["verdict"]["findings"]]
+        outcome = document["verdict"]["outcome"]
+    except FileNotFoundError:
+        return  # the comparison of `soak scale` has none
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{file}: not a run's record ({type(error).__name__}: {error})") from error
+    click.echo(f"\n{folder.name}: {outcome}")
+    for one, check, text in findings:
+        click.echo(f"  {one:<12}  {check}: {text}")
+
+
+@click.command()
+@click.argument("baseline", type=click.Path(path_type=Path), metavar="BASELINE.csv")
+@click.argument("candidate", type=click.Path(path_type=Path), metavar="CANDIDATE.csv")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 10),
+    default=TOLERANCE,
+    show_default=True,
+    help="By how much a figure may be worse, as a ratio.",
+)
+@click.option("--baseline-label", metavar="LABEL", help="Which row, where the file has several.")
+@click.option("--candidate-label", metavar="LABEL", help="Which row, where the file has several.")
+def compare(
+    baseline: Path,
+    candidate: Path,
+    tolerance: float,
+    baseline_label: str | None,
+    candidate_label: str | None,
+) -> None:
+    """Hold a run against a baseline: throughput, latencies and the share of failures.
+
+    Exit code: 0 no figure is worse by more than the tolerance, 1 one is, 2 bad usage, 3 a figure is missing.
+    """
+    changes = compare_rows(
+        read_row(baseline, baseline_label), read_row(candidate, candidate_label), tolerance
+    )
+    judgement = judgement_of(changes)
+    click.echo(comparison_table(changes), nl=False)
+    click.echo(f"\nverdict: {judgement.outcome.value}")
+    sys.exit(judgement.exit_code)
+
+
+@click.command(name="backfill")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=RESULTS,
+    show_default=True,
+    help="Folder of the results files.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="The data folder of a Prometheus (its --storage.tsdb.path), or an empty one.",
+)
+def backfill_command(results: Path, output: Path) -> None:
+    """Load past results into Prometheus, with the times at which they were measured.
+
+    Prometheus deletes what is older than its --storage.tsdb.retention.time (15 days if not given).
+    """
+    done = backfill(results, output, "promtool", SystemClock())
+    for problem in done.problems:
+        click.echo(f"soak: {problem}", err=True)
+    if done.recent:
+        click.echo(f"{done.recent} rows of the last three hours are left out: Prometheus writes these itself")
+    click.echo(f"{done.rows} rows written to {output}")
+    sys.exit(2 if done.problems else 0)

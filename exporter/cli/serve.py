@@ -1,0 +1,158 @@
+"""Composition root of the exporter: configuration to running server."""
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import logging
+import os
+import socket
+from pathlib import Path
+
+import uvloop
+
+from exporter.clock import SystemClock
+from exporter.collectors import build_collectors
+from exporter.collectors.benchmark.results import ResultsCollector
+from exporter.collectors.isolation import IsolatedCollectors
+from exporter.collectors.priority import RightOfWay
+from exporter.errors import ConfigurationError
+from exporter.exposition.application import Exposition
+from exporter.http_server.guard import WebGuard
+from exporter.http_server.reload import WebFile
+from exporter.http_server.server import WebServer, bind_http, ignore_repeated_signals
+from exporter.live.ingest import Ingest, bind_ingest
+from exporter.live.runs import LiveRuns
+from exporter.live.state_file import Journal
+from exporter.settings.exporter_config import ExporterConfig
+
+_log = logging.getLogger(__name__)
+
+_NEW_OBJECTS_A_COLLECTION = 20_000
+
+
+def listen_address(text: str, option: str) -> tuple[str, int]:
+    """Host and port of `host:port`, `[v6]:port` or `:port` (every address), as Go spells them."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"{option}: {text!r} is not HOST:PORT, like 127.0.0.1:9877")
+    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)
+
+
+def serve_exporter(
+    config: ExporterConfig,
+    web: tuple[str, int],
+    ingest_address: tuple[str, int] | None,
+    state_file: str | None,
+    results: Path,
+    telemetry_path: str,
+    web_config_file: Path | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot begin.
+
+    Without an `ingest_address` no runs are taken.
+    """
+    _stay_on_one_cpu()
+    clock = SystemClock()
+    web_file = WebFile(web_config_file)
+    http = bind_http(*web)
+    runs = LiveRuns(clock)
+    udp, ingest, ingest_port, journal = None, None, None, None
+    if ingest_address is not None:
+        udp = bind_ingest(*ingest_address)
+        ingest = Ingest(runs.apply, udp)
+        ingest_port = udp.getsockname()[1]
+        journal = _journal(state_file, ingest_port)
+    if journal is not None:
+        journal.load(runs)
+    right_of_way = RightOfWay()
+    collectors = IsolatedCollectors(
+        [*build_collectors(config, clock, right_of_way), ResultsCollector(results, clock)],
+        config.collector_deadline_seconds,
+        clock,
+    )
+    exposition = Exposition(
+        runs, ingest, collectors, journal, clock, ingest_port, telemetry_path, right_of_way
+    )
+    guard = WebGuard(exposition.app, web_file, clock)
+    _announce_address(http, udp, telemetry_path, web_file)
+    ignore_repeated_signals()
+    _freeze_what_is_imported()
+    uvloop.run(_serve(WebServer(guard, web_file, http), runs, ingest))
+    guard.close()
+    if udp is not None:
+        udp.close()
+    if journal is not None:
+        journal.save(runs)
+
+
+async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None) -> None:
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(1)
+            runs.tick()
+
+    tasks = [asyncio.create_task(tick())]
+    if ingest is not None:
+        tasks.append(asyncio.create_task(ingest.serve()))
+    try:
+        await server.serve()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _announce_address(
+    http: socket.socket, udp: socket.socket | None, telemetry_path: str, web_file: WebFile
+) -> None:
+    scheme = "https" if web_file.last_good.tls else "http"
+    host, port = http.getsockname()[:2]
+    ingest = "no ingest" if udp is None else "ingest on UDP {}:{}".format(*udp.getsockname()[:2])
+    _log.info("serving %s://%s:%d%s, %s", scheme, host, port, telemetry_path, ingest)
+    if not ipaddress.ip_address(host).is_loopback and not web_file.last_good.authenticates:
+        _log.warning(
+            "%s is no loopback address: whoever reaches it can read the metrics and announce runs; "
+            "--web.config.file asks for a password or a certificate",
+            host,
+        )
+
+
+def _stay_on_one_cpu() -> None:
+    """Run all threads on one CPU: the last of those that this process may use.
+
+    Python keeps no more than one busy. Where all are, as under load, the kernel moves a process that wakes
+    now and then from one to the other and the load's with it: that took up to 7 % of a load's throughput for
+    2 % of a core. Where the kernel refuses, nothing else depends on it.
+    """
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _freeze_what_is_imported() -> None:
+    """Keep garbage collection out of scrapes.
+
+    A scrape makes some ten thousand objects and drops them all. A full collection in the midst of one walks
+    everything that was imported, which took 30 ms; what is there now stays, so it is left out of all of them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS_A_COLLECTION)
+
+
+def _journal(state_file: str | None, ingest_port: int) -> Journal | None:
+    """The journal at the given place, at the default one, or none (an empty name)."""
+    if state_file == "":
+        return None
+    if state_file is not None:
+        path = Path(state_file)
+        if not path.parent.is_dir():
+            raise ConfigurationError(f"--ingest.state-file: the folder {path.parent} does not exist")
+        return Journal(path)
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = base / "llm-router-soak"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _log.warning("%s: no state file (%s); a restart in mid-run would count twice", folder, error.strerror)
+        return None
+    return Journal(folder / f"ingest-{ingest_port}.json")

@@ -1,0 +1,154 @@
+"""A run in the terminal: a live picture while it lasts, the verdict after."""
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from exporter.results.run_result import RunResult
+from exporter.verdict.finding import Outcome
+
+LINE_EVERY_SECONDS = 10.0
+STYLES = {
+    Outcome.PASS: "bold green",
+    Outcome.FAIL: "bold red",
+    Outcome.INCONCLUSIVE: "bold yellow",
+    Outcome.NOT_JUDGED: "dim",
+}
+
+
+class RateMeter:
+    """A rate from the last few cumulative counts."""
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self._seconds = seconds
+        self._points: deque[tuple[float, int]] = deque()
+
+    def rate(self, now: float, count: int) -> float | None:
+        """The rate per second over the trailing seconds, or None before there are two counts."""
+        self._points.append((now, count))
+        while len(self._points) > 2 and now - self._points[0][0] > self._seconds:
+            self._points.popleft()
+        (first, before), (last, after) = self._points[0], self._points[-1]
+        return (after - before) / (last - first) if last > first else None
+
+
+class TerminalView:
+    """Shows a run on a console: redrawn in place on a terminal, a line every 10 s elsewhere."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._rate = RateMeter()
+        self._last_line = 0.0
+        self._live = (
+            Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        )
+
+    def __enter__(self) -> "TerminalView":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line that stays."""
+        self._console.print(Text(text, style=style))
+
+    def update(
+        self, phase: str, elapsed: float, planned: float, status: dict[str, Any] | None, memory: float | None
+    ) -> None:
+        """The state now: seconds, the run's status (None: the exporter gives no answer), router RSS."""
+        now = time.monotonic()
+        rate = self._rate.rate(now, status["requests"]["2xx"]) if status else None
+        if self._live is not None:
+            self._live.update(self._picture(phase, elapsed, planned, status, memory, rate), refresh=True)
+        elif now - self._last_line >= LINE_EVERY_SECONDS:
+            self._last_line = now
+            facts = "  ".join(f"{name} {value}" for name, value in facts_of(status, rate, memory))
+            line = f"{phase} {_clock(elapsed)}/{_clock(planned)}  {facts}"
+            self._console.print(Text(line), soft_wrap=True)
+
+    def _picture(
+        self,
+        phase: str,
+        elapsed: float,
+        planned: float,
+        status: dict[str, Any] | None,
+        memory: float | None,
+        rate: float | None,
+    ) -> Group:
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            Text(phase, style="bold"),
+            ProgressBar(total=planned, completed=min(elapsed, planned), width=40),
+            f"{_clock(elapsed)} / {_clock(planned)}",
+        )
+        facts = Table.grid(padding=(0, 2))
+        for name, value in facts_of(status, rate, memory):
+            bad = (name == "failures" and value != "none") or name == "not 2xx"
+            facts.add_row(Text(name, style="dim"), Text(value, style="red" if bad else ""))
+        return Group(Text(self._title, style="dim"), head, facts)
+
+
+def facts_of(
+    status: dict[str, Any] | None, rate: float | None, memory: float | None
+) -> list[tuple[str, str]]:
+    """Name and text of what is shown of a run; what is not known is shown as –."""
+    if status is None:
+        return [("exporter", "gives no answer; counts go on and will be caught up")]
+    quantiles = status["recent_quantiles"]
+    latency = " / ".join(_milliseconds(quantiles[q]) for q in ("0.5", "0.95", "0.99"))
+    failures = {reason: count for reason, count in status["failures"].items() if count}
+    bad = {code: count for code, count in status["statuses"].items() if not code.startswith("2")}
+    facts = [
+        ("success", "–" if rate is None else f"{rate:,.0f} req/s"),
+        ("p50/p95/p99", f"{latency} ms"),
+        ("failures", ", ".join(f"{reason} {count:,}" for reason, count in failures.items()) or "none"),
+    ]
+    if bad:
+        facts.append(("not 2xx", ", ".join(f"{code}: {count:,}" for code, count in bad.items())))
+    if status["stalled"]:
+        facts.append(("stalled", f"{status['stalled']} of {status['open']} connections"))
+    facts.append(("router RSS", "–" if memory is None else f"{memory / 2**20:,.1f} MiB"))
+    return facts
+
+
+def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -> None:
+    """The findings, the figures and the files of a run that has ended."""
+    table = Table.grid(padding=(0, 2))
+    for finding in result.judgement.findings:
+        style = STYLES[finding.outcome]
+        outcome = Text(finding.outcome.value.replace("_", " "), style=style)
+        table.add_row(outcome, Text(finding.check), Text(finding.text))
+    console.print(table)
+    rps = result.requests_per_second
+    latency = " / ".join(_milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
+    console.print(f"\n{'–' if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
+    if result.alerts:
+        console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
+    for path in files.values():
+        console.print(Text(str(path)), soft_wrap=True)
+    verdict = result.judgement.outcome
+    console.print(Text(f"\nverdict: {verdict.value}", style=STYLES[verdict]))
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds * 1000:,.3g}" if seconds < 0.9995 else f"{seconds * 1000:,.0f}"

@@ -1,0 +1,1 @@
+"""The load, as benchmark_* metrics."""

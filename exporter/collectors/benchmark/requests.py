@@ -1,0 +1,88 @@
+"""`benchmark_request*`: what has been answered, how fast, and what was not."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from exporter.live.histogram import LE_SECONDS, QUANTILES, classic_buckets, quantiles_seconds
+from exporter.live.message import STATUS_CLASSES, StatusClass
+from exporter.live.runs import Key
+from exporter.live.totals import ModelTotals, Totals
+
+ERROR_STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529)
+"""statuses with a series of their own; any other of 4xx and 5xx is counted as `other` of its class"""
+_ERROR_CLASSES = (StatusClass.CLIENT_ERROR, StatusClass.SERVER_ERROR)
+_LE_TEXT = tuple(repr(le) for le in LE_SECONDS)
+
+
+def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
+    """The request counters, the histogram and the quantile gauges of every (route, model).
+
+    benchmark_requests_total{route,model,status_class}            whole HTTP responses
+    benchmark_error_responses_total{route,model,status_class,status}  those of 4xx and 5xx, by status
+    benchmark_request_failures_total{route,model,reason}          requests that got none
+    benchmark_request_duration_seconds{route,model,status_class}  histogram of those that were timed, s
+    benchmark_request_duration_quantile_seconds{route,model,quantile}  2xx of the trailing 10 s; absent
+                                                                  where there were none
+    """
+    requests = CounterMetricFamily(
+        "benchmark_requests",
+        "Requests that got a whole HTTP response.",
+        labels=["route", "model", "status_class"],
+    )
+    errors = CounterMetricFamily(
+        "benchmark_error_responses",
+        "Whole HTTP responses of 4xx and 5xx, by status.",
+        labels=["route", "model", "status_class", "status"],
+    )
+    failures = CounterMetricFamily(
+        "benchmark_request_failures",
+        "Requests that got no whole HTTP response.",
+        labels=["route", "model", "reason"],
+    )
+    durations = HistogramMetricFamily(
+        "benchmark_request_duration_seconds",
+        "Time from sending a request to the end of its response.",
+        labels=["route", "model", "status_class"],
+    )
+    quantiles = GaugeMetricFamily(
+        "benchmark_request_duration_quantile_seconds",
+        "Quantile of the duration of 2xx responses of the trailing 10 s, at full resolution.",
+        labels=["route", "model", "quantile"],
+    )
+    for (route, model), totals in models.items():
+        for position, (status_class, untimed) in enumerate(
+            zip(STATUS_CLASSES, totals.untimed(), strict=True)
+        ):
+            counts = totals.of_class(position)
+            total = sum(counts)
+            labels = [route.value, model, status_class.value]
+            requests.add_metric(labels, total + untimed)
+            bounds = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
+            durations.add_metric(
+                labels,
+                [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", total)],
+                totals.sum_us[position] / 1e6,
+            )
+        for (status_class, status), count in _errors_by_status(totals).items():
+            errors.add_metric([route.value, model, status_class.value, status], count)
+        for reason, count in totals.failures.items():
+            failures.add_metric([route.value, model, reason.value], count)
+        recent = quantiles_seconds(totals.recent(), QUANTILES)
+        for quantile, value in zip(QUANTILES, recent, strict=True):
+            if value is not None:
+                quantiles.add_metric([route.value, model, str(quantile)], value)
+    return [requests, errors, failures, durations, quantiles]
+
+
+def _errors_by_status(totals: Totals) -> dict[tuple[StatusClass, str], int]:
+    """Responses by class and status; each a sum of counts that only rise, so that it never falls."""
+    found = {}
+    counts = totals.of_statuses()
+    for status_class in _ERROR_CLASSES:
+        hundred = 100 * (STATUS_CLASSES.index(status_class) + 1)
+        named = [status for status in ERROR_STATUSES if hundred <= status < hundred + 100]
+        found.update({(status_class, str(status)): counts[status] for status in named})
+        others = (counts[status] for status in range(hundred, hundred + 100) if status not in named)
+        found[status_class, "other"] = sum(others)
+    return found

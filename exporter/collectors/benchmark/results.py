@@ -1,0 +1,248 @@
+"""`benchmark_result_*`: the newest rows of the results files, so that runs that have ended can be queried."""
+
+import json
+import logging
+import math
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from exporter.clock import Clock
+from exporter.live.results_csv import Problem, ResultRow, one_line, read_rows
+
+MOST_SERIES = 1000
+SERIES_A_ROW = 11
+MOST_ROWS = (MOST_SERIES - 1) // SERIES_A_ROW
+"""one series is exporter_results_bad_rows"""
+MOST_FILES = 500
+MOST_FILE_BYTES = 1 << 20
+MOST_BYTES = 8 << 20
+"""of all files together: a second or two of parsing, once"""
+MOST_LOGGED = 5
+"""problems of one file that are logged one by one"""
+LONGEST_LABEL = 128
+_DAY_SECONDS = 86400.0
+
+FIGURES = {
+    "benchmark_result_requests_per_second": "Requests per second of a benchmark run that has ended.",
+    "benchmark_result_latency_seconds": "Latency of a benchmark run that has ended, by quantile.",
+    "benchmark_result_non2xx_responses": "Responses of a run that were not 2xx.",
+    "benchmark_result_socket_errors": "Requests of a run that got no whole response.",
+    "benchmark_result_requests": "Whole responses of a run, of every status.",
+    "benchmark_result_duration_seconds": "How long a run measured.",
+    "benchmark_result_timestamp_seconds": "When a run began, in Unix time.",
+}
+"""name and help of each family"""
+
+_log = logging.getLogger(__name__)
+_Version = tuple[str, int, int]
+"""name, mtime in ns, size"""
+
+
+@dataclass(frozen=True)
+class NamedRow:
+    """A row, when its run began (Unix s), and the labels that no other row has."""
+
+    row: ResultRow
+    start: float
+    label: str
+    source: str
+
+
+@dataclass
+class _File:
+    """What was read of one version of a file."""
+
+    rows: list[ResultRow]
+    bad_rows: int
+    start: float
+    exact: bool
+    """`start` is from run.json"""
+
+
+class ResultsCollector:
+    """The newest MOST_ROWS rows of the results in a folder; files are read again only when they change.
+
+    benchmark_result_requests_per_second{label,source}           a missing value is an absent series
+    benchmark_result_latency_seconds{label,source,quantile}      quantile = 0.5 0.75 0.9 0.95 0.99
+    benchmark_result_non2xx_responses{label,source}
+    benchmark_result_socket_errors{label,source}
+    benchmark_result_requests{label,source}
+    benchmark_result_duration_seconds{label,source}
+    benchmark_result_timestamp_seconds{label,source}             when the run began
+    exporter_results_bad_rows                                    rows and files that could not be read
+
+    A folder that does not exist holds no results yet; one that cannot be listed raises OSError.
+    """
+
+    name = "results"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._read: dict[_Version, _File] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """The families now. Not for two threads at once."""
+        files = self._refresh()
+        newest = sorted(files.items(), key=lambda item: (item[1].start, item[0]), reverse=True)
+        rows = [(row, name, file.start) for (name, _, _), file in newest for row in file.rows]
+        bad_rows = GaugeMetricFamily(
+            "exporter_results_bad_rows",
+            "Rows and files among the newest results that could not be read; the log names them.",
+            value=sum(file.bad_rows for file in files.values()),
+        )
+        return [*result_families(named_rows(rows[:MOST_ROWS])), bad_rows]
+
+    def _refresh(self) -> dict[_Version, _File]:
+        versions, folders = self._list()
+        now = self._clock.wall()
+        # By name and mtime first: to open every run.json of a folder of thousands would cost too much.
+        versions.sort(key=lambda version: (_dated(version, now), version[1]), reverse=True)
+        before, self._read = self._read, {}
+        total = 0
+        for version in versions[:MOST_FILES]:
+            name, _, size = version
+            total += min(size, MOST_FILE_BYTES)
+            if total > MOST_BYTES:
+                break
+            file = before.get(version) or self._read_file(version)
+            stem = name.removesuffix(".csv")
+            if not file.exact:
+                # A run writes its run.json after its CSV.
+                start = run_start(self._folder / stem / "run.json", now) if stem in folders else None
+                file.start, file.exact = (start, True) if start else (_dated(version, now), False)
+            self._read[version] = file
+        return self._read
+
+    def _list(self) -> tuple[list[_Version], set[str]]:
+        versions, folders = [], set()
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.add(entry.name)
+                    elif entry.name.endswith(".csv") and entry.is_file(follow_symlinks=False):
+                        try:
+                            found = entry.stat(follow_symlinks=False)
+                        except FileNotFoundError:
+                            continue
+                        versions.append((entry.name, found.st_mtime_ns, found.st_size))
+        except FileNotFoundError:
+            pass
+        return versions, folders
+
+    def _read_file(self, version: _Version) -> _File:
+        name, _, size = version
+        path = self._folder / name
+        if size > MOST_FILE_BYTES:
+            rows: list[ResultRow] = []
+            problems = [Problem(path, 0, f"{size:,} bytes, more than {MOST_FILE_BYTES:,}: not read")]
+        else:
+            rows, problems = read_rows(path)
+        for problem in problems[:MOST_LOGGED]:
+            _log.warning("%s", problem)
+        if len(problems) > MOST_LOGGED:
+            _log.warning("%s", Problem(path, 0, f"{len(problems) - MOST_LOGGED:,} more that cannot be read"))
+        return _File(rows[:MOST_ROWS], len(problems), 0.0, False)
+
+
+def result_families(rows: Iterable[NamedRow]) -> list[Metric]:
+    """The benchmark_result_* families of these rows; a value that is not known is absent."""
+    families = {
+        name: GaugeMetricFamily(
+            name,
+            text,
+            labels=["label", "source", *(["quantile"] if name == "benchmark_result_latency_seconds" else [])],
+        )
+        for name, text in FIGURES.items()
+    }
+    for each in rows:
+        for name, more, value in row_samples(each.row, each.start):
+            families[name].add_metric([each.label, each.source, *more], value)
+    return list(families.values())
+
+
+def row_samples(row: ResultRow, start: float) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    """Family, quantile (of latencies alone) and value, in base units, of all that is known of a row."""
+    values: list[tuple[str, tuple[str, ...], float | None]] = [
+        ("benchmark_result_requests_per_second", (), row.rps),
+        ("benchmark_result_latency_seconds", ("0.5",), _seconds(row.p50_ms)),
+        ("benchmark_result_latency_seconds", ("0.75",), _seconds(row.p75_ms)),
+        ("benchmark_result_latency_seconds", ("0.9",), _seconds(row.p90_ms)),
+        ("benchmark_result_latency_seconds", ("0.95",), _seconds(row.p95_ms)),
+        ("benchmark_result_latency_seconds", ("0.99",), _seconds(row.p99_ms)),
+        ("benchmark_result_non2xx_responses", (), row.non2xx),
+        ("benchmark_result_socket_errors", (), row.socket_errors),
+        ("benchmark_result_requests", (), row.requests),
+        ("benchmark_result_duration_seconds", (), row.duration_s),
+        ("benchmark_result_timestamp_seconds", (), start),
+    ]
+    for name, quantile, value in values:
+        if value is not None:
+            yield name, quantile, value
+
+
+def named_rows(rows: Iterable[tuple[ResultRow, str, float]]) -> list[NamedRow]:
+    """Rows (row, file name, start) with labels fit for Prometheus: one line, at most LONGEST_LABEL long.
+
+    A second row of the same label and source is `label-2`, the third `label-3`.
+    """
+    found: dict[tuple[str, str], NamedRow] = {}
+    next_number: dict[tuple[str, str], int] = {}
+    for row, file_name, start in rows:
+        base, source = (one_line(text)[:LONGEST_LABEL] for text in (row.label, file_name))
+        label, number = base, next_number.get((base, source), 2)
+        while (label, source) in found:
+            ending = f"-{number}"
+            label = base[: LONGEST_LABEL - len(ending)] + ending
+            number += 1
+        next_number[base, source] = number
+        found[label, source] = NamedRow(row, start, label, source)
+    return list(found.values())
+
+
+def started_at(file: Path, now: float) -> float:
+    """When the run of a results file began, Unix s: by run.json, else the day in its name, else its mtime.
+
+    `20251125-local.csv` began on that day at 0:00 local time, if `20251125-local/run.json` does not know
+    better. A time more than a day ahead of `now` is not believed. Raises OSError where there is no such file.
+    """
+    found = file.stat()
+    start = run_start(file.with_suffix("") / "run.json", now)
+    return start if start else _dated((file.name, found.st_mtime_ns, found.st_size), now)
+
+
+def run_start(run_file: Path, now: float) -> float | None:
+    """`run.start_timestamp_seconds` of a run.json, or None where there is none that can be believed."""
+    try:
+        found = run_file.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_FILE_BYTES:
+            return None
+        start = json.loads(run_file.read_text(encoding="utf-8"))["run"]["start_timestamp_seconds"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    known = isinstance(start, int | float) and not isinstance(start, bool)
+    return float(start) if known and 0 < start <= now + _DAY_SECONDS else None
+
+
+def _dated(version: _Version, now: float) -> float:
+    name, mtime_ns, _ = version
+    day, dash, _ = name.partition("-")
+    if dash and len(day) == 8 and day.isascii() and day.isdigit():
+        try:
+            start = datetime.strptime(day, "%Y%m%d").timestamp()
+        except (ValueError, OverflowError, OSError):
+            start = math.inf
+        if 0 < start <= now + _DAY_SECONDS:
+            return start
+    return mtime_ns / 1e9
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

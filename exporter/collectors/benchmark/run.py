@@ -1,0 +1,77 @@
+"""`benchmark_run_*`: which run is under way, and how its connections are."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+
+from exporter.live.message import Phase
+from exporter.live.runs import LiveRuns, Run
+
+PHASES = (Phase.WARMUP, Phase.LOAD, Phase.DRAIN)
+
+
+def run_families(run: Run | None, now: float) -> Iterable[Metric]:
+    """The families of the active run; only benchmark_run_active (0) where there is none.
+
+    benchmark_run_active                                 1 while a run is under way
+    benchmark_run_info{run,scenario,engine,route,…}      1
+    benchmark_run_start_timestamp_seconds                Unix time
+    benchmark_run_planned_duration_seconds               of the load phase
+    benchmark_run_phase{phase=warmup|load|drain}         1 for the phase it is in
+    """
+    active = GaugeMetricFamily("benchmark_run_active", "1 while a benchmark run is under way.")
+    active.add_metric([], 0 if run is None else 1)
+    if run is None:
+        return [active]
+    info = run.info
+    described = InfoMetricFamily("benchmark_run", "The run that is under way.")
+    described.add_metric(
+        [],
+        {
+            "run": info.run,
+            "scenario": info.scenario,
+            "engine": info.engine,
+            "route": info.route.value,
+            "model": info.model,
+            "target": info.target,
+            "connections": str(info.connections),
+            "label": info.label,
+        },
+    )
+    start = GaugeMetricFamily("benchmark_run_start_timestamp_seconds", "When the run began, in Unix time.")
+    start.add_metric([], info.start_timestamp_seconds)
+    planned = GaugeMetricFamily(
+        "benchmark_run_planned_duration_seconds", "How long the load phase is to last."
+    )
+    planned.add_metric([], info.planned_duration_seconds)
+    phase = GaugeMetricFamily("benchmark_run_phase", "1 for the phase the run is in.", labels=["phase"])
+    for each in PHASES:
+        phase.add_metric([each.value], 1 if run.phase == each else 0)
+    return [active, described, start, planned, phase]
+
+
+def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
+    """The connections of the active runs, by route and model; zero where a model's run has ended.
+
+    benchmark_in_flight_requests{route,model}            requests that are out, as last reported
+    benchmark_connections{route,model,state=open|stalled}  stalled: a request is out and nothing was heard
+    """
+    in_flight = GaugeMetricFamily(
+        "benchmark_in_flight_requests",
+        "Requests that are out, as the workers last reported.",
+        labels=["route", "model"],
+    )
+    connections = GaugeMetricFamily(
+        "benchmark_connections", "Connections of the load generator.", labels=["route", "model", "state"]
+    )
+    counts = {key: [0, 0, 0] for key in runs.models}
+    for run in runs.runs.values():
+        if run.active(now):
+            total = counts[run.info.route, run.info.model]
+            for i, count in enumerate(run.connections(now)):
+                total[i] += count
+    for (route, model), (opened, stalled, out) in counts.items():
+        in_flight.add_metric([route.value, model], out)
+        connections.add_metric([route.value, model, "open"], opened)
+        connections.add_metric([route.value, model, "stalled"], stalled)
+    return [in_flight, connections]

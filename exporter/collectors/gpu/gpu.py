@@ -1,0 +1,156 @@
+"""GPUs: what NVML says of each, and what of their memory the watched processes hold.
+
+    gpu_info{gpu="0",uuid="GPU-…",name="NVIDIA L4",driver_version="570.86.10",cuda_version="12.8"} 1
+    gpu_memory_used_bytes{gpu="0",uuid="GPU-…"} 8.589934592e+09
+    gpu_process_memory_bytes{gpu="0",process="router",uuid="GPU-…"} 5.2e+09
+    gpu_throttle_active{gpu="0",reason="hw_thermal_slowdown",uuid="GPU-…"} 0
+    gpu_xid_errors_total{gpu="0",uuid="GPU-…",xid="79"} 0
+
+A MIG instance has the index of its GPU and a uuid of its own. The index is NVML's, which may number anew
+once a GPU has gone for good: the uuid says which GPU it is. NVML's process ids are the host's: in a
+container `pid: host` is needed, or no process is recognised. `gpu_memory_used_bytes` includes what the
+driver keeps for itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeAlias
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+
+from exporter.collectors.gpu.reading import GpuReading
+from exporter.collectors.gpu.sampler import GpuSample
+from exporter.collectors.gpu.xid_events import GpuKey
+from exporter.collectors.watched_pids import WatchedPids
+
+# Metric without `gpu_`, label of its own, documentation.
+_GAUGES = (
+    ("utilization_ratio", "", "Part of the last period in which a kernel ran"),
+    ("memory_utilization_ratio", "", "Part of the last period in which memory was read or written"),
+    ("memory_used_bytes", "", "Memory in use, with what the driver keeps for itself"),
+    ("memory_total_bytes", "", "Memory that there is"),
+    ("temperature_celsius", "", "Temperature of the chip"),
+    ("power_watts", "", "Power drawn"),
+    ("power_limit_watts", "", "Power limit in force"),
+    ("clock_hertz", "clock", "Clock frequency as it is"),
+    ("fan_speed_ratio", "", "Speed asked of the fan, of its greatest"),
+    ("throttle_active", "reason", "1 where the clocks are held down for that reason, else 0"),
+    ("pcie_receive_bytes_per_second", "", "PCIe throughput towards the GPU, over 20 ms"),
+    ("pcie_transmit_bytes_per_second", "", "PCIe throughput from the GPU, over 20 ms"),
+)
+_COUNTERS = (
+    ("energy_joules", "", "Energy used since the driver was loaded"),
+    ("ecc_errors", "type", "Memory errors since the driver was loaded"),
+)
+
+_XidCounts: TypeAlias = Mapping[GpuKey, Mapping[str, int]]
+_Trees: TypeAlias = Mapping[str, frozenset[int]]
+
+
+class GpuSource(Protocol):
+    """Where samples come from."""
+
+    def latest(self) -> GpuSample:
+        """The last sample; raises where there is none that is new enough."""
+        ...
+
+
+class XidSource(Protocol):
+    """Where counts of Xid errors come from."""
+
+    def counts(self) -> _XidCounts:
+        """Counts by GPU and code, every code that has a label included."""
+        ...
+
+
+class GpuCollector:
+    """All `gpu_*` series.
+
+    A process is in `gpu_process_memory_bytes` where NVML lists one of its tree on that GPU and says how much
+    each of them holds. What a GPU does not give is absent.
+    """
+
+    name = "gpu"
+
+    def __init__(self, source: GpuSource, xids: XidSource, watched_pids: WatchedPids) -> None:
+        self._source = source
+        self._xids = xids
+        self._watched_pids = watched_pids
+        self._seen: tuple[GpuSample, _XidCounts, _Trees] | None = None
+        self._families: list[Metric] = []
+
+    def collect(self) -> Iterable[Metric]:
+        """The families that have a sample; raises NoGpuSampleError where the last failed or is too old.
+
+        They are built anew only where something in them is: several may scrape within one sample.
+        """
+        seen = (self._source.latest(), self._xids.counts(), self._watched_pids.trees())
+        if seen != self._seen:
+            self._families = [family for family in _families(*seen) if family.samples]
+            self._seen = seen
+        return self._families
+
+
+def _families(sample: GpuSample, xids: _XidCounts, trees: _Trees) -> Iterable[Metric]:
+    yield _info(sample)
+    for metric, label, documentation in _GAUGES:
+        gauge = GaugeMetricFamily(f"gpu_{metric}", documentation, labels=_labels(label))
+        yield _filled(gauge, metric, label, sample)
+    for metric, label, documentation in _COUNTERS:
+        counter = CounterMetricFamily(f"gpu_{metric}", documentation, labels=_labels(label))
+        yield _filled(counter, metric, label, sample)
+    yield _xid_errors(xids)
+    yield _process_memory(sample, trees)
+
+
+def _xid_errors(xids: _XidCounts) -> Metric:
+    family = CounterMetricFamily(
+        "gpu_xid_errors", "Xid errors seen by this exporter, by NVIDIA's code", labels=_labels("xid")
+    )
+    for key, counts in xids.items():
+        for code, count in counts.items():
+            family.add_metric([*key, code], count)
+    return family
+
+
+def _process_memory(sample: GpuSample, trees: _Trees) -> Metric:
+    family = GaugeMetricFamily(
+        "gpu_process_memory_bytes",
+        "GPU memory that the watched process and its children hold",
+        labels=_labels("process"),
+    )
+    for reading in sample.readings:
+        for process, pids in trees.items():
+            held = _held(reading, pids)
+            if held is not None:
+                family.add_metric([reading.index, reading.uuid, process], held)
+    return family
+
+
+def _held(reading: GpuReading, pids: frozenset[int]) -> int | None:
+    """What the processes hold of a GPU, None where none of them is on it or one's is not known."""
+    if reading.process_bytes is None:
+        return None
+    sizes = [reading.process_bytes[pid] for pid in reading.process_bytes.keys() & pids]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
+
+
+def _info(sample: GpuSample) -> Metric:
+    family = InfoMetricFamily("gpu", "The GPU, its driver and the newest CUDA that it runs", labels=_labels())
+    for reading in sample.readings:
+        family.add_metric([reading.index, reading.uuid], {"name": reading.name, **sample.versions})
+    return family
+
+
+def _filled(
+    family: GaugeMetricFamily | CounterMetricFamily, metric: str, label: str, sample: GpuSample
+) -> Metric:
+    for reading in sample.readings:
+        for value_of_label, value in reading.values.get(metric, {}).items():
+            own = [value_of_label] if label else []
+            family.add_metric([reading.index, reading.uuid, *own], value)
+    return family
+
+
+def _labels(own: str = "") -> list[str]:
+    return ["gpu", "uuid", own] if own else ["gpu", "uuid"]

@@ -1,0 +1,1 @@
+"""The host, under the names of node_exporter."""

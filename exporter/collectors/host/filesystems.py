@@ -1,0 +1,72 @@
+"""How full the host's file systems are, under node_exporter's names and with its choice of file systems.
+
+node_filesystem_avail_bytes{device="/dev/vda",fstype="ext4",mountpoint="/"} 8.4e+10
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from exporter.collectors.host.host_files import Mount, parse_mounts
+from exporter.collectors.host.shown_devices import ShownDevices
+from exporter.collectors.procfs import ProcFs
+
+# The defaults of node_exporter's --collector.filesystem.*-exclude (filesystem_linux.go).
+_NOT_MOUNTED_AT = re.compile(
+    r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+)
+_NOT_OF_TYPE = re.compile(
+    r"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs"
+    r"|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
+)
+_LABELS = ["device", "mountpoint", "fstype"]
+
+
+def collect_filesystems(proc: ProcFs, host_root: Path, shown: ShownDevices) -> Iterable[Metric]:
+    """One series a file system and family; one that cannot be asked has no sizes and a device_error of 1.
+
+    `host_root` is where the host's file systems are seen from here: `/`, or the mount of it in a container.
+    A file system that hangs hangs this call: isolation.py bounds what that costs.
+    """
+    at_home = host_root == Path("/")
+    families = {
+        name: GaugeMetricFamily(f"node_filesystem_{name}", documentation, labels=_LABELS)
+        for name, documentation in (
+            ("avail_bytes", "Space that an unprivileged user may still fill"),
+            ("size_bytes", "Size"),
+            ("free_bytes", "Free space, that kept for root included"),
+            ("files", "Inodes"),
+            ("files_free", "Free inodes"),
+            ("readonly", "1 where it is mounted read-only"),
+            ("device_error", "1 where it could not be asked"),
+        )
+    }
+    for mount in shown.first("filesystem", _wanted(proc.read("mounts" if at_home else "1/mounts"))):
+        labels = [mount.device, mount.mountpoint, mount.fstype]
+        families["readonly"].add_metric(labels, int(mount.read_only))
+        try:
+            now = os.statvfs(mount.mountpoint if at_home else f"{host_root}{mount.mountpoint}")
+        except OSError:
+            families["device_error"].add_metric(labels, 1)
+            continue
+        families["device_error"].add_metric(labels, 0)
+        families["avail_bytes"].add_metric(labels, now.f_bavail * now.f_frsize)
+        families["size_bytes"].add_metric(labels, now.f_blocks * now.f_frsize)
+        families["free_bytes"].add_metric(labels, now.f_bfree * now.f_frsize)
+        families["files"].add_metric(labels, now.f_files)
+        families["files_free"].add_metric(labels, now.f_ffree)
+    return families.values()
+
+
+def _wanted(text: str) -> Iterable[Mount]:
+    """The file systems to show, each label set once: a path may be mounted over several times."""
+    seen = set()
+    for mount in parse_mounts(text):
+        key = (mount.device, mount.mountpoint, mount.fstype)
+        if key in seen or _NOT_OF_TYPE.match(mount.fstype) or _NOT_MOUNTED_AT.match(mount.mountpoint):
+            continue
+        seen.add(key)
+        yield mount

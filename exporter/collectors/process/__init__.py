@@ -1,0 +1,1 @@
+"""The watched processes and their children."""

@@ -1,0 +1,168 @@
+"""Finding a watched process, and knowing cheaply that it is still the same."""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporter.collectors.proc_files import ProcessStat
+from exporter.collectors.process.table import ProcessTable
+from exporter.collectors.process.tcp_tables import TcpTables
+from exporter.collectors.procfs import UNREADABLE, ProcFs, read_bytes
+from exporter.settings.exporter_config import WatchedProcess
+
+_LOG = logging.getLogger(__name__)
+
+_COMM_BYTES = 15  # the kernel keeps no more of a name (TASK_COMM_LEN less the closing zero)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    key: tuple[int, int]
+    descriptor: str = ""
+    socket: str = ""
+
+
+class ProcessFinder:
+    """The main process of one WatchedProcess.
+
+    What was found is kept by (pid, start time) and checked at each call with a read or two; everything is
+    searched again only once that process has gone or no longer matches. Where several match, the oldest
+    that descends from no other match is taken.
+    """
+
+    def __init__(self, watched: WatchedProcess, proc: ProcFs, table: ProcessTable, own_pid: int) -> None:
+        self._name = watched.name
+        self._match = watched.match
+        self._proc = proc
+        self._table = table
+        self._own_pid = own_pid
+        self._found: _Found | None = None
+        self._told: str | None = None
+        self._pattern: re.Pattern[str] | None = None
+        if watched.match.command_line is not None:
+            self._pattern = re.compile(watched.match.command_line)
+
+    def find(self, tables: TcpTables) -> ProcessStat | None:
+        """The process as it is now, or None where there is none. A zombie is none.
+
+        The table is searched as it was last refreshed.
+        """
+        if self._found is not None:
+            try:
+                stat = self._proc.stat(self._found.key[0])
+                if stat.key == self._found.key and stat.alive and self._still_matches(stat, self._found):
+                    return stat
+            except UNREADABLE:
+                pass
+            self._found = None
+        if self._match.port is not None:
+            return self._find_listener(self._match.port, tables)
+        if self._match.pid_file is not None:
+            candidates = self._from_pid_file()
+        else:
+            candidates = [stat for stat in self._all() if self._matches(stat)]
+        chosen = self._table.eldest(candidates)
+        if chosen is not None:
+            self._found = _Found(chosen.key)
+        return chosen
+
+    def _still_matches(self, stat: ProcessStat, found: _Found) -> bool:
+        if self._match.port is not None:
+            return self._holds(found)
+        if self._match.pid_file is not None:
+            return self._pid_in_file() == stat.pid
+        return self._matches(stat)
+
+    def _matches(self, stat: ProcessStat) -> bool:
+        if self._match.name is not None:
+            wanted = self._match.name.encode()[:_COMM_BYTES].decode("utf-8", "replace")
+            return stat.comm == wanted
+        if self._pattern is None or stat.pid == self._own_pid:
+            return False
+        try:
+            arguments = self._proc.read(f"{stat.pid}/cmdline").rstrip("\0").split("\0")
+        except UNREADABLE:
+            return False
+        return self._pattern.search(" ".join(arguments)) is not None
+
+    def _all(self) -> Iterator[ProcessStat]:
+        for pid in self._table.user_pids():
+            try:
+                stat = self._proc.stat(pid)
+            except UNREADABLE:
+                continue
+            if stat.alive:
+                yield stat
+
+    def _pid_in_file(self) -> int | None:
+        if self._match.pid_file is None:
+            return None
+        try:
+            text = read_bytes(str(self._match.pid_file)).decode("ascii").strip()
+        except FileNotFoundError:
+            return None  # what it names has not started
+        except (OSError, UnicodeDecodeError) as error:
+            self._tell(f"the pid file cannot be read ({error})")
+            return None
+        return int(text) if text.isdecimal() else None
+
+    def _from_pid_file(self) -> list[ProcessStat]:
+        pid = self._pid_in_file()
+        if pid is None:
+            return []
+        try:
+            stat = self._proc.stat(pid)
+        except UNREADABLE:
+            return []
+        return [stat] if stat.alive else []
+
+    def _holds(self, found: _Found) -> bool:
+        """Whether the process still has the listening socket: one link where it has not moved."""
+        pid = found.key[0]
+        try:
+            return self._proc.link(f"{pid}/fd/{found.descriptor}") == f"socket:[{found.socket}]"
+        except PermissionError:
+            return True  # it has given up the exporter's user since it was found: the same process still
+        except FileNotFoundError:
+            return False
+
+    def _find_listener(self, port: int, tables: TcpTables) -> ProcessStat | None:
+        unknown = False
+        for listeners in tables.listeners(port):
+            holder = self._holder(listeners)
+            if holder is not None:
+                return holder
+            unknown = True
+        if unknown:
+            self._tell(
+                f"something listens on port {port} but its descriptors may not be read; run the exporter as "
+                "the same user or as root with CAP_SYS_PTRACE, or match by name"
+            )
+        return None
+
+    def _tell(self, problem: str) -> None:
+        """Log why a process that is there is not found, when that is news."""
+        if problem != self._told:
+            _LOG.warning("watched process %s: %s", self._name, problem)
+            self._told = problem
+
+    def _holder(self, listeners: set[str]) -> ProcessStat | None:
+        """The process with one of the listening sockets; of several (supervisor and workers) the eldest."""
+        holders: dict[int, tuple[ProcessStat, _Found]] = {}
+        for pid in self._table.user_pids():
+            try:
+                sockets = self._proc.sockets(pid, self._proc.names(f"{pid}/fd"))
+                held = listeners & sockets.keys()
+                if held:
+                    stat = self._proc.stat(pid)
+                    socket = min(held)
+                    holders[pid] = (stat, _Found(stat.key, sockets[socket], socket))
+            except UNREADABLE:
+                continue
+        # systemd keeps the sockets that it hands to services: it is not the service.
+        services = [stat for stat, _ in holders.values() if stat.comm != "systemd" and stat.alive]
+        chosen = self._table.eldest(services or [stat for stat, _ in holders.values()])
+        if chosen is not None:
+            self._found = holders[chosen.pid][1]
+        return chosen

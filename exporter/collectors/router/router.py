@@ -1,0 +1,172 @@
+"""The router's HTTP face: whether it answers, and what it says of its nodes.
+
+    router_up 1
+    router_probe_duration_seconds{probe="models"} 0.0021
+    router_probe_duration_seconds{probe="nodes"} 0.0034
+    router_nodes{status="online"} 3
+    router_node_requests_total{node="gpu-1",outcome="success"} 4711
+    router_tokens_total{direction="output"} 990210
+
+`GET /v1/models` is asked of any router: any answer below 500 is a router that is up, one that wants a key
+(401) included. Its nodes are asked of the first of NODE_SOURCES that it has, found by asking; a router that
+has none is the plain OpenAI-compatible subset, which is no error.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from exporter.clock import Clock
+from exporter.collectors.router.node_slots import NodeSlots
+from exporter.collectors.router.nodes_api import NodeState, Overview, parse_model_count, parse_overview
+from exporter.collectors.router.probe import Answer, HttpProbe
+from exporter.errors import ConfigurationError
+
+NODE_SOURCES = (
+    "/api/dashboard/overview",  # first generation: open; current: for a JWT as key
+    "/api/endpoints",  # current: for an API key
+    "/api/dashboard/nodes",  # first generation, as the overview but without totals
+    "/api/nodes",  # first generation, without counts
+)
+"""where the nodes may be listed, the fullest account first"""
+_ASK_AGAIN_SECONDS = 60.0
+_TRY_LATER = frozenset({408, 425, 429})
+
+# Both probes together must end within the default deadline of a collector, twice the default timeout.
+_BUDGET_TIMEOUTS = 1.8
+
+
+class RouterCollector:
+    """All `router_*` series of one router.
+
+    A router that refuses or does not answer in time is `router_up 0`, not a failed collector. The key, an
+    API key or a JWT, goes to the router's own URL and, redirects not being followed, nowhere else.
+    """
+
+    name = "router"
+
+    def __init__(self, url: str, timeout_seconds: float, clock: Clock, api_key: str | None = None) -> None:
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise ConfigurationError(
+                "router: the API key is not printable ASCII, as headers are; check api_key_env, api_key_file"
+            )
+        self._probe = HttpProbe(url, clock)
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._source: str | None = None
+        self._look_again_at = clock.monotonic()
+        self._slots = NodeSlots()
+
+    def collect(self) -> Iterable[Metric]:
+        """The families as they are now."""
+        seconds: dict[str, float] = {}
+        answer = self._ask("models", "/v1/models", self._timeout_seconds, seconds)
+        up = answer is not None and answer.status < 500
+        yield GaugeMetricFamily(
+            "router_up", "1 where the router gave an HTTP answer below 500, else 0", int(up)
+        )
+        overview: Overview | None = None
+        if answer is not None:
+            models = parse_model_count(answer.json()) if answer.status == 200 else None
+            if models is not None:
+                yield GaugeMetricFamily("router_models", "Models that the router lists", models)
+            left = min(self._timeout_seconds, _BUDGET_TIMEOUTS * self._timeout_seconds - seconds["models"])
+            overview = self._ask_overview(self._clock.monotonic() + left, seconds)
+        duration = GaugeMetricFamily(
+            "router_probe_duration_seconds", "How long the probe took", labels=["probe"]
+        )
+        for probe, took in seconds.items():
+            duration.add_metric([probe], took)
+        yield duration
+        if overview is not None:
+            yield from self._overview_families(overview)
+
+    def _ask(self, probe: str, path: str, timeout_seconds: float, seconds: dict[str, float]) -> Answer | None:
+        begun = self._clock.monotonic()
+        answer = self._probe.get(path, timeout_seconds, self._headers)
+        seconds[probe] = self._clock.monotonic() - begun
+        return answer
+
+    def _ask_overview(self, deadline: float, seconds: dict[str, float]) -> Overview | None:
+        """From the source that the router is known to have, else from the first that it turns out to have."""
+        if self._source is None and self._clock.monotonic() < self._look_again_at:
+            return None
+        for path in NODE_SOURCES if self._source is None else (self._source,):
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                return None
+            answer = self._ask("nodes", path, left, seconds)
+            if answer is None:
+                return None
+            overview = parse_overview(answer.json()) if answer.status == 200 else None
+            if overview is not None:
+                self._source = path
+            # A failure, or nonsense of a source that has worked, costs this scrape's series, no more.
+            if overview is not None or not self._lacks(answer.status):
+                return overview
+            del seconds["nodes"]  # not a figure of the nodes' probe: there is no such source
+        # A source that is gone is looked for at once at the next scrape, one that never was in a minute.
+        if self._source is None:
+            self._look_again_at = self._clock.monotonic() + _ASK_AGAIN_SECONDS
+        self._source = None
+        return None
+
+    def _lacks(self, status: int) -> bool:
+        """Whether this status of a source means that the router does not offer it (to this key)."""
+        if status == 200:
+            return self._source is None  # a page for every path is no source
+        return (300 <= status < 500 and status not in _TRY_LATER) or status == 501
+
+    def _overview_families(self, overview: Overview) -> Iterable[Metric]:
+        if overview.statuses is not None:
+            statuses = GaugeMetricFamily("router_nodes", "Nodes registered, by status", labels=["status"])
+            for status, count in overview.statuses.items():
+                statuses.add_metric([status], count)
+            yield statuses
+            shown = self._slots.choose(overview.nodes, self._clock.monotonic())
+            yield GaugeMetricFamily(
+                "router_nodes_not_shown",
+                "Nodes that are counted but have no series of their own",
+                overview.unnamed + len(overview.nodes) - len(shown),
+            )
+            yield from _node_families({name: overview.nodes[name] for name in shown})
+        yield from _total_families(overview)
+
+
+def _node_families(nodes: Mapping[str, NodeState]) -> Iterable[Metric]:
+    up = GaugeMetricFamily("router_node_up", "1 where the node is online, else 0", labels=["node"])
+    active = GaugeMetricFamily(
+        "router_node_active_requests", "Requests in flight at the node", labels=["node"]
+    )
+    requests = CounterMetricFamily("router_node_requests", "Requests of the node", labels=["node", "outcome"])
+    for name, node in nodes.items():
+        if node.online is not None:
+            up.add_metric([name], int(node.online))
+        if node.active_requests is not None:
+            active.add_metric([name], node.active_requests)
+        _add(requests, (([name, "success"], node.successes), ([name, "failure"], node.failures)))
+    return up, active, requests
+
+
+def _total_families(overview: Overview) -> Iterable[Metric]:
+    active = GaugeMetricFamily("router_active_requests", "Requests in flight")
+    _add(active, [([], overview.active_requests)])
+    queued = GaugeMetricFamily("router_queued_requests", "Requests that wait for a node")
+    _add(queued, [([], overview.queued_requests)])
+    requests = CounterMetricFamily(
+        "router_requests", "Requests that the router has served", labels=["outcome"]
+    )
+    _add(requests, ((["success"], overview.successes), (["failure"], overview.failures)))
+    tokens = CounterMetricFamily("router_tokens", "Tokens that the router has counted", labels=["direction"])
+    _add(tokens, ((["input"], overview.input_tokens), (["output"], overview.output_tokens)))
+    return active, queued, requests, tokens
+
+
+def _add(
+    family: GaugeMetricFamily | CounterMetricFamily, values: Iterable[tuple[list[str], float | None]]
+) -> None:
+    """What is known of these as samples of the family."""
+    for labels, value in values:
+        if value is not None:
+            family.add_metric(labels, value)

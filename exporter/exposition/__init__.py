@@ -1,0 +1,1 @@
+"""What the exporter answers: /metrics, the runs API and the landing page."""

@@ -1,0 +1,155 @@
+"""/metrics, health and the landing page: the application that web/server.py serves."""
+
+import gzip
+import math
+import threading
+from dataclasses import dataclass
+
+import prometheus_client
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.clock import Clock
+from exporter.collectors.benchmark.load import LoadCollector
+from exporter.collectors.build_info import BuildInfo
+from exporter.collectors.isolation import Collection, IsolatedCollectors
+from exporter.collectors.priority import RightOfWay
+from exporter.exposition.landing import landing_page
+from exporter.exposition.runs_api import Announcements
+from exporter.exposition.text_format import TextFormat
+from exporter.live.ingest import Ingest
+from exporter.live.runs import LiveRuns
+from exporter.live.state_file import Journal
+
+MOST_SCRAPES = 16
+"""answered at a time; more are sent away at once"""
+MARGIN_SECONDS = 0.5
+"""of a scrape's timeout, kept for writing the answer and its way; a quarter of a timeout under 2 s"""
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """What scrapes that come together share."""
+
+    own: list[Metric]
+    world: Collection
+
+
+class Exposition:
+    """The HTTP application of one exporter; one without an ingest takes no runs and shows none (an agent)."""
+
+    def __init__(
+        self,
+        runs: LiveRuns,
+        ingest: Ingest | None,
+        collectors: IsolatedCollectors,
+        journal: Journal | None,
+        clock: Clock,
+        ingest_port: int | None,
+        telemetry_path: str = "/metrics",
+        right_of_way: RightOfWay | None = None,
+    ) -> None:
+        self._runs = runs
+        self._clock = clock
+        self._telemetry_path = telemetry_path
+        self._collectors = collectors
+        self._ingest = ingest
+        self._own: list[Collector] = [BuildInfo(), prometheus_client.ProcessCollector(registry=None)]
+        if ingest is not None:
+            self._own = [LoadCollector(runs, journal, clock), ingest, *self._own]
+        self._snapshot: _Snapshot | None = None
+        self._beginning = threading.Lock()
+        self._scrapes = 0
+        self._text = TextFormat()
+        self._right_of_way = right_of_way or RightOfWay()
+        self.app = Starlette(
+            routes=[
+                Route(telemetry_path, self._metrics),
+                Route("/-/healthy", self._healthy),
+                Route("/-/ready", self._healthy),
+                *Announcements(runs, ingest, clock, ingest_port).routes,
+                Route("/", self._landing),
+            ]
+        )
+        # A redirect would be to whatever the Host header says.
+        self.app.router.redirect_slashes = False
+
+    async def _metrics(self, request: Request) -> Response:
+        until = self._clock.monotonic() + scrape_budget(request.headers.get(_TIMEOUT_HEADER))
+        if self._scrapes >= MOST_SCRAPES:
+            return PlainTextResponse("too many scrapes at a time\n", 503, {"Retry-After": "1"})
+        self._scrapes += 1
+        if self._ingest is not None:
+            self._ingest.take_waiting()
+        try:
+            with self._right_of_way:
+                # One thread for the whole of it: each change of threads costs a tenth of a millisecond.
+                return await run_in_threadpool(self._written, until, request)
+        finally:
+            self._scrapes -= 1
+
+    def _shared_snapshot(self) -> _Snapshot:
+        """Scrapes that come while one is being collected share it, each until its own deadline."""
+        before = self._snapshot
+        with self._beginning:
+            # Whoever waited for another to begin has what that one began.
+            if self._snapshot is None or (self._snapshot is before and not before.world.running):
+                self._snapshot = self._begin()
+            return self._snapshot
+
+    def _begin(self) -> _Snapshot:
+        own = [family for source in self._own for family in source.collect()]
+        return _Snapshot(own, self._collectors.begin())
+
+    def _written(self, until: float, request: Request) -> Response:
+        """The answer to a scrape, in the format and coding that it accepts."""
+        snapshot = self._shared_snapshot()
+        families = [*snapshot.own, *snapshot.world.families(until)]
+        _, content_type = choose_encoder(request.headers.get("accept", ""))
+        openmetrics = content_type.startswith("application/openmetrics-text")
+        body = self._text.openmetrics(families) if openmetrics else self._text.plain(families)
+        headers = {"Content-Type": content_type}
+        if _accepts_gzip(request.headers.get("accept-encoding", "")):
+            # Level 1: a scrape is read once, on the same machine as a rule.
+            body = gzip.compress(body, 1)
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, headers=headers)
+
+    async def _healthy(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _landing(self, _request: Request) -> Response:
+        return HTMLResponse(
+            landing_page(self._telemetry_path, self._ingest is not None, self._runs.current())
+        )
+
+
+_TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
+
+
+def scrape_budget(header: str | None) -> float:
+    """For how many seconds a scrape can wait for collectors, from what Prometheus says of its timeout.
+
+    Infinite where it says nothing, or nonsense: the collectors' own deadline is the bound then.
+    """
+    try:
+        timeout = float(header or "")
+    except ValueError:
+        return math.inf
+    if not (math.isfinite(timeout) and timeout > 0):
+        return math.inf
+    return timeout - min(MARGIN_SECONDS, timeout / 4)
+
+
+def _accepts_gzip(accept_encoding: str) -> bool:
+    for coding in accept_encoding.lower().split(","):
+        name, _, quality = coding.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return quality.strip("0.") != "" or quality == ""
+    return False

@@ -1,0 +1,127 @@
+"""What every request passes before the application sees it: body, rate, headers, user."""
+
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from exporter.clock import Clock
+from exporter.errors import ConfigurationError
+from exporter.http_server.auth import BasicAuth, BusyError
+from exporter.http_server.config import RateLimit
+from exporter.http_server.reload import WebFile
+
+MOST_BODY_BYTES = 16 << 10
+
+
+class _Bucket:
+    """A token bucket: `burst` requests at once, and one more each `interval` seconds."""
+
+    def __init__(self, limit: RateLimit, now: float) -> None:
+        self.limit = limit
+        self._tokens = float(limit.burst)
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Whether there is a token for a request at `now` (monotonic s)."""
+        self._tokens = min(self.limit.burst, self._tokens + (now - self._at) / self.limit.interval)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class WebGuard:
+    """An ASGI application around another, as `--web.config.file` says; in the exporter-toolkit's order.
+
+    It covers every path, health and announcements too. The body is read whole before anything is answered,
+    so that a refused client has sent it and hears why.
+    """
+
+    def __init__(self, app: ASGIApp, web: WebFile, clock: Clock) -> None:
+        self._app = app
+        self._web = web
+        self._clock = clock
+        self._auth = BasicAuth()
+        self._bucket: _Bucket | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        if len(body) > MOST_BODY_BYTES:
+            refusal = _text("body too long", 413, {"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        try:
+            settings = self._web.current()
+        except ConfigurationError:
+            # Logged where it was found; what is wrong is none of the client's business.
+            await _text("Internal Server Error", 500)(scope, receive, send)
+            return
+        if not self._within(settings.rate_limit):
+            await _text("Too Many Requests", 429)(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *settings.headers]
+            await send(message)
+
+        refused = None
+        if settings.users:
+            refused = await self._unless_allowed(Headers(scope=scope), settings.users)
+        if refused is not None:
+            await refused(scope, receive, send_with_headers)
+            return
+        await self._app(scope, _replayed(body, receive), send_with_headers)
+
+    def _within(self, limit: RateLimit | None) -> bool:
+        if limit is None:
+            self._bucket = None
+            return True
+        now = self._clock.monotonic()
+        if self._bucket is None or self._bucket.limit != limit:
+            self._bucket = _Bucket(limit, now)
+        return self._bucket.take(now)
+
+    async def _unless_allowed(self, headers: Headers, users: Mapping[str, bytes]) -> PlainTextResponse | None:
+        try:
+            if await self._auth.allows(headers.get("authorization", ""), users):
+                return None
+        except BusyError:
+            return _text("Service Unavailable", 503, {"Retry-After": "1"})
+        return _text("Unauthorized", 401, {"WWW-Authenticate": "Basic"})
+
+    def close(self) -> None:
+        """End what checks passwords."""
+        self._auth.close()
+
+
+def _text(text: str, status: int, headers: dict[str, str] | None = None) -> PlainTextResponse:
+    return PlainTextResponse(text + "\n", status, headers)
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body, no more than a chunk longer than allowed; None where the client has gone."""
+    body = bytearray()
+    while len(body) <= MOST_BODY_BYTES:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """`receive` for the application: the body at first, then what comes."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay

@@ -1,0 +1,50 @@
+"""Sends live messages to an ingest."""
+
+import socket
+import struct
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from exporter.live.histogram import OCTAVE
+from exporter.live.message import Row, WorkerCounts
+from exporter.live.wire import WORDS_A_DATAGRAM, encode
+
+BURST = 50
+BURST_PAUSE_SECONDS = 0.02
+"""between bursts, so that the ingest's receive buffer holds them"""
+ROWS_A_DATAGRAM = WORDS_A_DATAGRAM // (2 + OCTAVE)
+"""of one octave each"""
+
+
+def rows_of(counts: Sequence[int]) -> tuple[Row, ...]:
+    """Counts of the whole index space as rows, one for each octave that has any."""
+    octaves = ((start, counts[start : start + OCTAVE]) for start in range(0, len(counts), OCTAVE))
+    return tuple((start, struct.pack(f"<{len(row)}I", *row)) for start, row in octaves if any(row))
+
+
+def parts_of(report: WorkerCounts) -> tuple[WorkerCounts, ...]:
+    """A report of any length as messages that fit a datagram each."""
+    starts = range(0, max(len(report.rows), 1), ROWS_A_DATAGRAM)
+    return tuple(
+        replace(report, part=part, rows=report.rows[start : start + ROWS_A_DATAGRAM])
+        for part, start in enumerate(starts)
+    )
+
+
+def send(messages: Iterable[WorkerCounts], host: str, port: int) -> None:
+    """Send each as one UDP datagram; raises OSError where the ingest is known not to listen."""
+    with _udp_to(host, port) as udp:
+        for number, message in enumerate(messages, 1):
+            udp.send(encode(message))
+            if number % BURST == 0:
+                time.sleep(BURST_PAUSE_SECONDS)
+
+
+@contextmanager
+def _udp_to(host: str, port: int) -> Iterator[socket.socket]:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind, protocol) as udp:
+        udp.connect(address)
+        yield udp

@@ -1,1 +1,0 @@
-"""Events to samples: what the exporter publishes of a run."""

@@ -1,0 +1,108 @@
+"""`benchmarks/results/`: where a run's files go, and under which names."""
+
+import json
+import os
+import re
+import tempfile
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import ConfigurationError
+from exporter.live.results_csv import rows_text
+from exporter.results.csv_row import result_row
+from exporter.results.openmetrics import write_openmetrics
+from exporter.results.record import record_text
+from exporter.results.run_result import RunResult
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+
+
+def check_label(label: str) -> None:
+    """A label becomes a file name: raises ConfigurationError for one that could be anything else."""
+    if not _NAME.fullmatch(label):
+        raise ConfigurationError(
+            f"--label: {label[:80]!r}: use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder and write to it once, before an hour of load; raises ConfigurationError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"--results: cannot write to {folder} ({error.strerror}); name another folder"
+        ) from error
+
+
+def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
+    """Write `YYYYMMDD-<label>.csv`, `.md` and the folder of that name; returns each by its kind.
+
+    A name that is taken gets -2, -3, …: no earlier run's file is ever written to.
+    """
+    day = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
+    name = claim_name(folder, f"{day:%Y%m%d}-{result.info.label}")
+    details = folder / name
+    csv_file, record_file = folder / f"{name}.csv", folder / f"{name}.md"
+    csv_file.write_text(rows_text([result_row(result)]), encoding="utf-8")
+    record_file.write_text(record_text(result, name), encoding="utf-8")
+    run_file = details / "run.json"
+    run_file.write_text(json.dumps(run_document(result), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    series_file = details / "series.om.gz"
+    write_openmetrics(result.evidence.series, series_file)
+    return {"csv": csv_file, "record": record_file, "run": run_file, "series": series_file}
+
+
+def claim_name(folder: Path, base: str) -> str:
+    """The first of `base`, `base`-2, … under which nothing lies yet; makes the folder of that name."""
+    number = 1
+    while True:
+        name = base if number == 1 else f"{base}-{number}"
+        number += 1
+        if any(os.path.lexists(folder / f"{name}{ending}") for ending in (".csv", ".md")):
+            continue
+        try:
+            (folder / name).mkdir()
+        except FileExistsError:
+            continue
+        return name
+
+
+def run_document(result: RunResult) -> dict[str, Any]:
+    """run.json: inputs, versions, evidence, verdict. Durations in seconds; null is what is not known."""
+    evidence = result.evidence
+    return {
+        "run": {**asdict(result.info), "route": result.info.route.value},
+        "inputs": result.inputs,
+        "command": list(result.command),
+        "versions": result.versions,
+        "evidence": {
+            "planned_seconds": evidence.planned_seconds,
+            "measured_seconds": evidence.measured_seconds,
+            "ended_early": evidence.ended_early or None,
+            "success_requests_per_second": result.requests_per_second,
+            "requests": {name.value: count for name, count in evidence.requests.items()},
+            "statuses": evidence.statuses,
+            "failures": {name.value: count for name, count in evidence.failures.items()},
+            "stalled_connections": evidence.stalled,
+            "latency_seconds_2xx": result.quantiles,
+            "counts_by_source": {
+                source: asdict(count) if count else None for source, count in evidence.totals.items()
+            },
+            "scrapes": evidence.scrapes,
+            "failed_scrapes": evidence.failed_scrapes,
+            "engine": result.engine_totals,
+            "alerts": result.alerts,
+        },
+        "verdict": {
+            "outcome": result.judgement.outcome.value,
+            "findings": [
+                {"check": f.check, "outcome": f.outcome.value, "text": f.text}
+                for f in result.judgement.findings
+            ],
+        },
+    }

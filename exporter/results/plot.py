@@ -1,0 +1,293 @@
+"""The picture of results: p95 and p99 of every run, and beside them its requests per second.
+
+A run is a line of its own with horizontal bars, so that names stay readable however many runs there are.
+matplotlib is an optional dependency (group `report`) and is loaded when a picture is made; only its object
+interface is used, so nothing is left behind in pyplot.
+"""
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.errors import ConfigurationError, ToolMissingError
+from exporter.live.results_csv import ResultRow, one_line
+from exporter.results.summary import SourcedRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_RUNS = 100
+"""the last ones given; more make a picture that nothing shows"""
+FORMATS = ("png", "svg", "pdf")
+LOG_FROM_RATIO = 30.0
+"""greatest to least value on one axis: beyond it the least bar is a line of a few pixels"""
+
+# From Okabe and Ito's palette: told apart with every kind of colour blindness, and in grey.
+_P95, _P99, _RPS, _ALARM = "#56B4E9", "#0072B2", "#009E73", "#A63603"
+_INK, _QUIET, _GRID, _STRIPE = "#1C2733", "#66727F", "#DDE2E7", "#F5F7F9"
+_WIDTH, _ROW, _TOP, _BOTTOM, _GAP, _SIDE = 12.0, 0.5, 0.95, 0.65, 0.4, 0.25
+"""inches: the picture, one run, what is above and below the bars, between and beside the panels"""
+_WIDEST_LABEL = 3.2
+_BAR = 0.34
+_JAPANESE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoGothic",
+    "VL Gothic",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "MS Gothic",
+)
+
+
+@dataclass(frozen=True)
+class _Bar:
+    place: float
+    """on the y axis, where run 0 is at 0"""
+    name: str
+    value: float | None
+    """None is not known"""
+    colour: str
+    remark: str = ""
+
+
+def plot_rows(rows: Sequence[SourcedRow], path: Path) -> None:
+    """Write the picture to `path` (.png, .svg or .pdf), in one step: a reader sees the old or the new one.
+
+    Milliseconds and requests per second; an axis is logarithmic where its values differ more than 30-fold,
+    and says so. A value that is not known is marked "no data", never drawn as 0. Raises ToolMissingError
+    without matplotlib, ConfigurationError where there is nothing to draw or the file cannot be written.
+    """
+    try:
+        import matplotlib  # noqa: PLC0415 - optional, and slow to load
+    except ImportError as error:
+        raise ToolMissingError(f"plots need matplotlib ({error}): pip install matplotlib") from error
+    if not rows:
+        raise ConfigurationError("there are no results to plot")
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise ConfigurationError(f"{path}: a picture's name must end in .{' or .'.join(FORMATS)}")
+    # The user's own matplotlibrc (TeX for all text, a dark background) must not decide whether this works.
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["font.family"] = _font_families()
+        # A character that no font has is drawn as a box, and the picture says so.
+        warnings.filterwarnings("ignore", message="Glyph")
+        _save(_draw(rows), path, kind)
+
+
+def _save(figure: "Figure", path: Path, kind: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        figure.savefig(temporary, format=kind)
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot write the picture ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _draw(rows: Sequence[SourcedRow]) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    shown = rows[-MOST_RUNS:]
+    height = _TOP + _BOTTOM + _ROW * len(shown)
+    figure = Figure(figsize=(_WIDTH, height), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+
+    names = [_fitted(figure, row.label, 9.5) for row, _ in shown]
+    sources = [_fitted(figure, source, 7.5) for _, source in shown]
+    left = _SIDE + 0.1 + max(width for _, width in names + sources)
+    panel = (_WIDTH - left - _GAP - _SIDE) / 2
+
+    def place(x: float, width: float) -> tuple[float, float, float, float]:
+        return (x / _WIDTH, _BOTTOM / height, width / _WIDTH, 1 - (_TOP + _BOTTOM) / height)
+
+    latency = figure.add_axes(place(left, panel))
+    rate = figure.add_axes(place(left + panel + _GAP, panel))
+    _bars(latency, len(shown), [bar for i, (row, _) in enumerate(shown) for bar in _latency_bars(i, row)])
+    _bars(rate, len(shown), [_rate_bar(i, row) for i, (row, _) in enumerate(shown)])
+    _say_axis(latency, "latency, ms")
+    _say_axis(rate, "requests per second")
+    for i, ((name, _), (source, _)) in enumerate(zip(names, sources, strict=True)):
+        for text, size, colour, lift in ((name, 9.5, _INK, -0.15), (source, 7.5, _QUIET, 0.21)):
+            latency.text(
+                -0.1 / panel,
+                i + lift,
+                text,
+                transform=latency.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                fontsize=size,
+                color=colour,
+                parse_math=False,
+            )
+    _head(figure, height, left, rows, shown)
+    return figure
+
+
+def _latency_bars(i: int, row: ResultRow) -> list[_Bar]:
+    return [
+        _Bar(i - _BAR / 2 - 0.02, "p95", row.p95_ms, _P95),
+        _Bar(i + _BAR / 2 + 0.02, "p99", row.p99_ms, _P99),
+    ]
+
+
+def _rate_bar(i: int, row: ResultRow) -> _Bar:
+    share = row.failure_ratio
+    return _Bar(i, "RPS", row.rps, _RPS, f"{_percent(share)} % failed" if share else "")
+
+
+def _bars(axes: "Axes", runs: int, bars: Sequence[_Bar]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter  # noqa: PLC0415
+
+    known = [_drawable(bar.value) for bar in bars if bar.value]
+    top = max(known, default=1.0)
+    # Room for the figures behind the longest bar.
+    room = 1.65 if any(bar.remark for bar in bars) else 1.3
+    logarithmic = bool(known) and top / min(known) > LOG_FROM_RATIO
+    if logarithmic:
+        start = min(known) / 1.6
+        axes.set_xscale("log")
+        axes.set_xlim(start, start * (top / start) ** room)
+        axes.xaxis.set_major_locator(LogLocator(numticks=7))
+    else:
+        start = 0.0
+        axes.set_xlim(0, top * room)
+        axes.xaxis.set_major_locator(MaxNLocator(6, prune="upper"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(runs - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.tick_params(axis="x", which="both", labelsize=8, colors=_QUIET, length=0, labeltop=runs > 15)
+    axes.grid(axis="x", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    for i in range(0, runs, 2):
+        axes.axhspan(i - 0.5, i + 0.5, color=_STRIPE, zorder=0, linewidth=0)
+    for bar in bars:
+        if bar.value is None:
+            text, colour, end = f"× {bar.name}: no data", _QUIET, start
+        else:
+            text, colour, end = _number(bar.value), _INK, max(_drawable(bar.value), start)
+            axes.barh(bar.place, end - start, _BAR, left=start, color=bar.colour)
+        if bar.remark:
+            text, colour = f"{text} · {bar.remark}", _ALARM
+        axes.annotate(
+            text,
+            (end, bar.place),
+            (4, 0),
+            textcoords="offset points",
+            va="center_baseline",
+            fontsize=7.5,
+            color=colour,
+        )
+
+
+def _drawable(value: float) -> float:
+    """No real run is beyond these; an axis to 1e308 is beyond floating point."""
+    return min(max(value, 1e-6), 1e12) if value else 0.0
+
+
+def _say_axis(axes: "Axes", text: str) -> None:
+    scale = " (log scale)" if axes.get_xscale() == "log" else ""
+    axes.set_xlabel(text + scale, fontsize=9, color=_INK)
+
+
+def _head(
+    figure: "Figure", height: float, left: float, rows: Sequence[SourcedRow], shown: Sequence[SourcedRow]
+) -> None:
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    def say(inches_down: float, text: str, **style: Any) -> None:
+        figure.text(_SIDE / _WIDTH, 1 - inches_down / height, text, va="top", **style)
+
+    # A family of its own: to a Japanese font without a bold one findfont would object, on the terminal.
+    heading = {"fontsize": 13, "weight": "bold", "family": "DejaVu Sans", "color": _INK}
+    say(0.15, "Benchmark results: latency p95 / p99 and throughput", **heading)
+    count = f"{len(rows)} run{'s' if len(rows) > 1 else ''}"
+    if len(shown) < len(rows):
+        count = f"the last {len(shown)} of {count}"
+    boxes = _missing(text for row, source in shown for text in (row.label, source))
+    note = (
+        "; boxes: characters that no font here has (for Japanese: apt install fonts-noto-cjk)"
+        if boxes
+        else ""
+    )
+    say(0.45, count + note, fontsize=9, color=_QUIET)
+    figure.legend(
+        handles=[
+            Patch(color=_P95, label="p95"),
+            Patch(color=_P99, label="p99"),
+            Patch(color=_RPS, label="requests/s"),
+        ],
+        loc="upper right",
+        bbox_to_anchor=(1 - _SIDE / _WIDTH, 1 - 0.1 / height),
+        borderaxespad=0,
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def _fitted(figure: "Figure", text: str, size: float) -> tuple[str, float]:
+    """The text, cut with … where it is too wide for a label, and its width in inches."""
+    clean = one_line(text)[:200]
+    drawn = figure.text(0, 0, clean, fontsize=size, parse_math=False)
+    try:
+        if (width := _inches(figure, drawn)) <= _WIDEST_LABEL:
+            return clean, width
+        fits, too_long = 0, len(clean)
+        while too_long - fits > 1:
+            middle = (fits + too_long) // 2
+            drawn.set_text(clean[:middle].rstrip() + "…")
+            fits, too_long = (middle, too_long) if _inches(figure, drawn) <= _WIDEST_LABEL else (fits, middle)
+        return clean[:fits].rstrip() + "…", _WIDEST_LABEL
+    finally:
+        drawn.remove()
+
+
+def _inches(figure: "Figure", drawn: Any) -> float:
+    return float(drawn.get_window_extent().width) / figure.dpi
+
+
+def _number(value: float) -> str:
+    """Three digits or more, without an exponent where that is readable."""
+    if value >= 1e7:
+        return f"{value:.3g}"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 0.001 or value == 0 else f"{value:.1e}"
+
+
+def _percent(share: float) -> str:
+    """Four digits; only what is all of it is 100."""
+    text = f"{100 * share:.4g}"
+    return ">99.99" if text == "100" and share < 1 else text
+
+
+def _font_families() -> list[str]:
+    """matplotlib's own font, and behind it those here that have Japanese."""
+    from matplotlib.font_manager import fontManager  # noqa: PLC0415
+
+    installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(name for name in _JAPANESE_FONTS if name in installed)]
+
+
+def _missing(texts: Iterable[str]) -> bool:
+    """Whether any character is in none of the fonts."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font  # noqa: PLC0415
+
+    fonts = [get_font(findfont(FontProperties(family=[name]))) for name in _font_families()]
+    characters = set(one_line("".join(texts)))
+    return any(not any(font.get_char_index(ord(each)) for font in fonts) for each in characters)

@@ -1,0 +1,91 @@
+"""Talks to a running exporter: announces runs to it and asks what has arrived."""
+
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from exporter.errors import ConfigurationError, QueryError
+from exporter.live.message import Phase, RunInfo
+from exporter.settings.login import NO_LOGIN, HttpClient
+
+TIMEOUT_SECONDS = 3.0
+
+
+class ExporterApi:
+    """The HTTP API of one exporter."""
+
+    def __init__(self, url: str, client: HttpClient = NO_LOGIN) -> None:
+        self.url = url.rstrip("/")
+        try:
+            parts = urlsplit(self.url)
+            host = parts.hostname if parts.scheme in ("http", "https") else None
+        except ValueError:
+            host = None
+        if not host:
+            raise ConfigurationError(f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877")
+        self.host: str = host
+        self._client = client
+        self._session = client.session()
+
+    def session(self) -> requests.Session:
+        """Another session, for another thread, that is logged in at this exporter."""
+        return self._client.session()
+
+    def problem(self) -> str | None:
+        """Why no exporter can be used there; None where one answers."""
+        try:
+            answer = self._session.get(f"{self.url}/-/healthy", timeout=TIMEOUT_SECONDS)
+        except requests.exceptions.SSLError as error:
+            return f"no TLS with {self.url} ({_cause(error)}); check tls_config in --exporter.config"
+        except (requests.RequestException, OSError):
+            # An OSError is a file of the TLS configuration that cannot be used.
+            return f"no exporter answers at {self.url}; start one: soak exporter"
+        if answer.status_code == 401:
+            return f"{self.url} asks for another user and password; give basic_auth in --exporter.config"
+        if answer.status_code != 200:
+            return f"{self.url} is no healthy exporter (HTTP {answer.status_code})"
+        return None
+
+    def announce(self, info: RunInfo, phase: Phase) -> int:
+        """Announce a run, or its phase; returns the UDP port of the ingest.
+
+        Raises QueryError where the exporter does not answer, ConfigurationError where it refuses.
+        """
+        body = {**asdict(info), "phase": phase.value}
+        port = self._ask("PUT", info.run, body).get("ingest_port")
+        if not isinstance(port, int):
+            raise QueryError(f"exporter at {self.url} did not name its ingest port")
+        return port
+
+    def status(self, run: str) -> dict[str, Any]:
+        """The state of a run (metrics/status.py); raises QueryError where there is none to be had."""
+        return self._ask("GET", run, None)
+
+    def _ask(self, method: str, run: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            answer = self._session.request(
+                method, f"{self.url}/api/runs/{run}", json=body, timeout=TIMEOUT_SECONDS
+            )
+            if answer.status_code == 401:
+                raise QueryError(f"exporter at {self.url} does not take this user and password any more")
+            if answer.status_code == 413:
+                raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
+            document: dict[str, Any] = answer.json()
+            if not isinstance(document, dict):
+                raise QueryError(f"exporter at {self.url}: an answer that is no JSON object")
+            if answer.status_code in (400, 409) and "error" in document:
+                raise ConfigurationError(f"exporter at {self.url} refused the run: {document['error']}")
+            if answer.status_code != 200:
+                raise QueryError(f"exporter at {self.url}: HTTP {answer.status_code}")
+        except (requests.RequestException, ValueError) as error:
+            raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
+        return document
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of an error of requests, which wraps it several times."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error)

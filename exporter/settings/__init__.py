@@ -1,0 +1,1 @@
+"""Configuration files, secrets and where shipped files lie."""

@@ -1,0 +1,119 @@
+"""How to log in at a secured exporter: the format of promtool's `--http.config.file`, strictly read.
+
+Of that format basic_auth and tls_config are known; source: prometheus.io, configuration/promtool.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+from pydantic import Field, SecretStr, model_validator
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import InsecureRequestWarning
+
+from exporter.errors import ConfigurationError
+from exporter.settings.exporter_config import Model
+from exporter.settings.secret_file import load_secret_yaml, read_text
+
+OPTION = "--exporter.config"
+
+
+class Login(Model):
+    """`basic_auth`."""
+
+    username: str
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("give password or password_file, one of them")
+        return self
+
+
+class TlsClient(Model):
+    """`tls_config`."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("give cert_file and key_file, or neither")
+        return self
+
+
+class HttpClientConfig(Model):
+    """The whole file."""
+
+    basic_auth: Login | None = None
+    tls_config: TlsClient = Field(default_factory=TlsClient)
+
+
+class _NamedServer(HTTPAdapter):
+    """Asks for, and checks, another name than the URL's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, server_hostname=self._name, assert_hostname=self._name, **options)
+
+
+class HttpClient:
+    """Makes sessions that are logged in; `folder` is where relative paths begin."""
+
+    def __init__(self, config: HttpClientConfig, folder: Path) -> None:
+        self._tls = config.tls_config
+        self._folder = folder
+        self._login: HTTPBasicAuth | None = None
+        if config.basic_auth is not None:
+            login = config.basic_auth
+            password = login.password.get_secret_value() if login.password else ""
+            if login.password_file is not None:
+                password = read_text(folder / login.password_file, "basic_auth.password_file").strip()
+            # As UTF-8: requests would send the Latin-1 of it.
+            self._login = HTTPBasicAuth(login.username.encode(), password.encode())
+        for key in ("ca_file", "cert_file", "key_file"):
+            file = getattr(self._tls, key)
+            if file is not None:
+                read_text(folder / file, f"tls_config.{key}")
+
+    def session(self) -> requests.Session:
+        """A session for one thread."""
+        session = requests.Session()
+        # Neither a proxy nor a .netrc of the environment is meant for the exporter.
+        session.trust_env = False
+        session.auth = self._login
+        tls = self._tls
+        if tls.ca_file is not None:
+            session.verify = str(self._folder / tls.ca_file)
+        if tls.cert_file is not None and tls.key_file is not None:
+            session.cert = (str(self._folder / tls.cert_file), str(self._folder / tls.key_file))
+        if tls.insecure_skip_verify:
+            session.verify = False
+            # It was asked for; a warning with each request says nothing new.
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+        if tls.server_name is not None:
+            session.mount("https://", _NamedServer(tls.server_name))
+        return session
+
+
+NO_LOGIN = HttpClient(HttpClientConfig(), Path())
+
+
+def load_http_client(path: Path) -> HttpClient:
+    """The client of a file; raises ConfigurationError naming file and key, and shows no secret."""
+    config = load_secret_yaml(path, HttpClientConfig, OPTION)
+    try:
+        return HttpClient(config, path.parent)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error

@@ -1,0 +1,1 @@
+"""The native stack: Prometheus, Alertmanager, Grafana and the exporter as child processes."""

@@ -1,0 +1,246 @@
+"""The native stack: simulator, exporter, Prometheus, Alertmanager and Grafana as child processes.
+
+All files of a stack live in one temporary folder; the configuration of Prometheus is the project's own, of
+which only the targets (file_sd) are written anew, with the ports in use.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import requests
+import yaml
+
+from exporter.errors import PortTakenError, SoakError, ToolMissingError
+from exporter.load.child import end_with_parent
+from exporter.run.interrupt import Interrupt, uninterrupted
+from exporter.settings.shipped import CHECKOUT, shipped
+from exporter.stack.ports import HOST, Ports
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.05
+
+
+class NativeStack:
+    """Starts services and, when left, stops them in reverse order, whatever happened.
+
+    Waiting for a service ends with KeyboardInterrupt where `interrupt` was asked to end.
+    """
+
+    def __init__(self, ports: Ports, checkout: Path = CHECKOUT, interrupt: Interrupt | None = None) -> None:
+        self.ports = ports
+        self._checkout = checkout
+        self._interrupt = interrupt
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._temporary = tempfile.TemporaryDirectory(prefix="soak-stack-")
+        self.folder = Path(self._temporary.name)
+
+    def __enter__(self) -> "NativeStack":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        # Another Ctrl-C now would leave children behind; stopping is bounded, so it need not be cut short.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for _, child in reversed(self._children):
+                _stop(child)
+            self._temporary.cleanup()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def check_ports(self, services: Sequence[str]) -> None:
+        """Raise PortTakenError for the first of the services' ports that is in use."""
+        for service in services:
+            port = getattr(self.ports, service)
+            kind = socket.SOCK_DGRAM if service == "ingest" else socket.SOCK_STREAM
+            with socket.socket(socket.AF_INET, kind) as probe:
+                if kind == socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError as error:
+                    raise PortTakenError(service, HOST, port, f"--{service}-port") from error
+
+    # services
+
+    def start_simulator(self, *options: str) -> None:
+        """The simulated router."""
+        self._start_soak("router", ["simulate", "--port", str(self.ports.router), *options])
+        self._wait("router", self.ports.url("router") + "/v1/models")
+
+    def start_exporter(
+        self, *options: str, router_url: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """The exporter, watching this stack's router or another; its state outlives a restart.
+
+        `environment` is what it has beside this process's own.
+        """
+        command = ["exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
+        command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
+        command += ["--ingest.state-file", str(self.folder / "ingest-state.json"), *options]
+        known = {"ROUTER_URL": router_url or self.ports.url("router"), **(environment or {})}
+        self._start_soak("exporter", command, known)
+        self._wait("exporter", self.ports.url("exporter") + "/-/ready")
+
+    def start_prometheus(self) -> None:
+        """Prometheus on the project's configuration."""
+        program = find_program("prometheus", "prometheus")
+        configuration = self.folder / "prometheus"
+        shutil.copytree(shipped("prometheus", self._checkout), configuration)
+        for service in ("exporter", "router", "prometheus", "alertmanager"):
+            self._retarget(configuration / "targets" / f"{service}.yml", getattr(self.ports, service))
+        self._start(
+            "prometheus",
+            [
+                program,
+                f"--config.file={configuration / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self.folder / 'prometheus-data'}",
+                f"--web.listen-address={HOST}:{self.ports.prometheus}",
+                # An alert from before Alertmanager was found is sent again after this, not after a minute.
+                "--rules.alert.resend-delay=10s",
+                "--log.level=warn",
+            ],
+        )
+        self._wait("prometheus", self.ports.url("prometheus") + "/-/ready")
+
+    def start_alertmanager(self, configuration: Path | None = None) -> None:
+        """Alertmanager on the project's configuration, or on another."""
+        file = (configuration or shipped("prometheus/alertmanager.yml", self._checkout)).resolve()
+        self._start(
+            "alertmanager",
+            [
+                find_program("Alertmanager", "prometheus-alertmanager", "alertmanager"),
+                f"--config.file={file}",
+                f"--storage.path={self.folder / 'alertmanager-data'}",
+                f"--web.listen-address={HOST}:{self.ports.alertmanager}",
+                "--cluster.listen-address=",
+                "--log.level=warn",
+            ],
+            # It looks for some secret files from the folder it was started in, not from its configuration's.
+            folder=file.parent,
+        )
+        self._wait("alertmanager", self.ports.url("alertmanager") + "/-/ready")
+
+    def start_grafana(self) -> bool:
+        """Grafana with the project's provisioning; False where it is not installed."""
+        program = shutil.which("grafana") or shutil.which("grafana-server")
+        if program is None:
+            return False
+        command = [program, "server"] if Path(program).name == "grafana" else [program]
+        grafana = shipped("grafana", self._checkout)
+        self._start(
+            "grafana",
+            [*command, "--homepath", "/usr/share/grafana"],
+            {
+                "GF_SERVER_HTTP_ADDR": HOST,
+                "GF_SERVER_HTTP_PORT": str(self.ports.grafana),
+                "GF_PATHS_DATA": str(self.folder / "grafana-data"),
+                "GF_PATHS_LOGS": str(self.folder / "grafana-logs"),
+                "GF_PATHS_PROVISIONING": str(grafana / "provisioning"),
+                "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(grafana / "dashboards" / "soak.json"),
+                "GF_AUTH_ANONYMOUS_ENABLED": "true",
+                "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
+                "GF_ANALYTICS_REPORTING_ENABLED": "false",
+                "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+                "GRAFANA_DASHBOARDS_PATH": str(grafana / "dashboards"),
+                "PROMETHEUS_URL": self.ports.url("prometheus"),
+            },
+        )
+        self._wait("grafana", self.ports.url("grafana") + "/api/health")
+        return True
+
+    # children
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a service and forget it, so that it can be started again."""
+        for entry in [entry for entry in self._children if entry[0] == name]:
+            entry[1].kill()
+            entry[1].wait()
+            self._children.remove(entry)
+
+    def _start_soak(self, name: str, arguments: list[str], environment: dict[str, str] | None = None) -> None:
+        self._start(name, [sys.executable, "-m", "exporter.cli", *arguments], environment)
+
+    def _start(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log, uninterrupted():
+            # A session of its own: Ctrl-C is for this command, which stops its children when it is done.
+            child = subprocess.Popen(
+                end_with_parent(command),
+                env={**os.environ, **(environment or {})},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            self._children.append((name, child))
+
+    def _wait(self, name: str, url: str) -> None:
+        """Poll until a service answers 200; raises SoakError with the end of its log where it does not.
+
+        Raises KeyboardInterrupt where an end has been asked for.
+        """
+        child = dict(self._children)[name]
+        deadline = time.monotonic() + READY_SECONDS
+        with requests.Session() as session:
+            session.trust_env = False
+            while time.monotonic() < deadline:
+                if self._interrupt is not None:
+                    self._interrupt.check()
+                if child.poll() is not None:
+                    raise SoakError(f"{name}: ended with exit code {child.returncode}: {self._log_end(name)}")
+                try:
+                    if session.get(url, timeout=1).status_code == 200:
+                        return
+                except requests.RequestException:
+                    pass
+                time.sleep(POLL_SECONDS)
+        raise SoakError(f"{name}: not ready after {READY_SECONDS:.0f} s: {self._log_end(name)}")
+
+    def _log_end(self, name: str) -> str:
+        text = (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip()
+        return " | ".join(text.splitlines()[-3:]) or "it printed nothing"
+
+    def _retarget(self, file: Path, port: int) -> None:
+        groups = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for group in groups:
+            group["targets"] = [f"{HOST}:{port}"]
+        file.write_text(yaml.safe_dump(groups), encoding="utf-8")
+
+
+def find_program(what: str, *names: str) -> str:
+    """The path of the first program found; raises ToolMissingError naming what to install."""
+    for name in names:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise ToolMissingError(f"{what}: not installed; install it (Debian, Ubuntu: apt install {names[0]})")
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -1,1 +1,0 @@
-"""How the exporter is served: TLS, logins, limits, the landing page, announcements, the text of a scrape."""

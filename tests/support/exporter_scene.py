@@ -1,0 +1,132 @@
+"""A whole exporter on recorded sources: everything that it says is known beforehand.
+
+The host and its processes are tests/fixtures/proc, the router answers from tests/fixtures/router, the GPUs
+are the NVML stub's, the runs are announced and their messages sent here, and the clock stands still.
+"""
+
+import functools
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import prometheus_client
+import pytest
+
+from exporter.collectors import COLLECTORS, Shared
+from exporter.collectors.benchmark.results import ResultsCollector
+from exporter.collectors.collector import Collector
+from exporter.collectors.isolation import IsolatedCollectors
+from exporter.collectors.priority import RightOfWay
+from exporter.collectors.watched_pids import WatchedPids
+from exporter.exposition.application import Exposition
+from exporter.live.ingest import Ingest
+from exporter.live.message import Phase
+from exporter.live.runs import LiveRuns
+from exporter.live.wire import encode
+from exporter.settings.exporter_config import ExporterConfig, Match, Role, RouterApi, WatchedProcess
+from tests.support.checkout import FIXTURES
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import answered, run_info
+from tests.support.local_http import Answer, Asked, LocalHttp
+from tests.support.served_app import ServedApp
+
+PROC = FIXTURES / "proc"
+PROCESSES = (
+    WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=8080)),
+    WatchedProcess(name="node-1", role=Role.NODE, match=Match(command_line="ollama serve")),
+    WatchedProcess(name="wrk", role=Role.LOAD, match=Match(name="wrk")),
+    WatchedProcess(name="gone", role=Role.NODE, match=Match(name="vllm")),
+)
+SYSCONF = {"SC_CLK_TCK": 100, "SC_PAGE_SIZE": 4096}
+CSV_HEAD = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"
+
+
+def freeze_machine(monkeypatch: pytest.MonkeyPatch, proc: Path = PROC) -> None:
+    """What is asked of the machine itself and not of a recorded tree gives the same everywhere."""
+    real_sysconf = os.sysconf
+    monkeypatch.setattr("os.sysconf", lambda name: SYSCONF.get(name) or real_sysconf(name))
+    system = ("Linux", "router-1", "6.12.0-amd64", "#1 SMP PREEMPT_DYNAMIC", "x86_64")
+    monkeypatch.setattr("os.uname", lambda: os.uname_result(system))
+    monkeypatch.setattr("os.statvfs", _statvfs)
+    monkeypatch.setattr("platform.python_version", lambda: "3.11.2")
+    own = functools.partial(prometheus_client.ProcessCollector, proc=str(proc), pid=lambda: 900)
+    monkeypatch.setattr(prometheus_client, "ProcessCollector", own)
+
+
+def _statvfs(path: str) -> os.statvfs_result:
+    if path.endswith("/no such place"):
+        raise FileNotFoundError(2, "No such file or directory", path)
+    return os.statvfs_result((4096, 4096, 10_000_000, 6_000_000, 5_500_000, 2_500_000, 2_000_000, 0, 0, 255))
+
+
+def recorded_router(overview: str) -> LocalHttp:
+    """A router that gives the recorded models and this overview."""
+    answers: dict[str, Answer] = {
+        "/v1/models": (200, (FIXTURES / "router/models.json").read_bytes()),
+        "/api/dashboard/overview": (200, (FIXTURES / f"router/{overview}.json").read_bytes()),
+    }
+
+    def behave(asked: Asked) -> Answer:
+        return answers.get(asked.path, (404, b"{}"))
+
+    return LocalHttp(behave)
+
+
+def configuration(router_url: str) -> ExporterConfig:
+    """Everything watched in the recorded tree."""
+    # A deadline that a crowded machine does not miss: the clock that durations are taken from stands still.
+    return ExporterConfig(
+        router=RouterApi(url=router_url, timeout_seconds=10),
+        processes=PROCESSES,
+        proc_root=PROC,
+        collector_deadline_seconds=30,
+    )
+
+
+def collectors(
+    config: ExporterConfig, clock: FakeClock, results: Path, pids: WatchedPids, gpu: Collector
+) -> list[Collector]:
+    """What the configuration builds, with the given collector for its GPUs, and that of the results."""
+    shared = Shared(clock, RightOfWay(), pids)
+    built = (build(config, shared) for name, build in COLLECTORS.items() if name != gpu.name)
+    return [*(found for found in built if found is not None), gpu, ResultsCollector(results, clock)]
+
+
+def some_results(folder: Path, clock: FakeClock) -> Path:
+    """Two results files of a row each, one without p95, as wrk alone writes it."""
+    folder.mkdir()
+    for number, (name, row) in enumerate(
+        {
+            "20251124-local": "local,893.4,20.3,25.1,31.0,43.1,58.5,3,0,26802,30.0\n",
+            "20251123-openai": "openai,71.2,210,260,330,,810,0,1,2136,30.0\n",
+        }.items()
+    ):
+        (folder / f"{name}.csv").write_text(CSV_HEAD + row, encoding="utf-8")
+        (folder / name).mkdir()
+        run = {"run": {"start_timestamp_seconds": clock.wall() - 3600 * (number + 1)}}
+        (folder / name / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    return folder
+
+
+def some_load(runs: LiveRuns, ingest: Ingest) -> None:
+    """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse."""
+    runs.announce(run_info(connections=2), Phase.LOAD)
+    first = answered(
+        {"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1, started=7
+    )
+    second = answered({"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, started=5, errors=(1, 2, 0))
+    for message in (first, second):
+        ingest.take(encode(message))
+    ingest.take(b"not a message")
+
+
+@contextmanager
+def served(
+    watched: list[Collector], deadline_seconds: float, clock: FakeClock, runs: LiveRuns, ingest: Ingest
+) -> Iterator[str]:
+    """The exporter at a loopback port: its URL."""
+    isolated = IsolatedCollectors(watched, deadline_seconds, clock)
+    with ServedApp(Exposition(runs, ingest, isolated, None, clock, 9878).app) as app:
+        yield app.url

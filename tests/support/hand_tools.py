@@ -1,0 +1,111 @@
+"""The hand tools as a user types their commands, and a server that keeps what wrk sent it."""
+
+import os
+import re
+import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from exporter.stack.native import NativeStack
+from tests.support.checkout import CHECKOUT
+
+TOOLS = CHECKOUT / "scripts" / "benchmarks"
+FIXTURES = CHECKOUT / "tests" / "fixtures"
+COLUMNS = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s"
+CHAT = "/v1/chat/completions"
+PING = [{"role": "user", "content": "ping"}]
+
+USER_SCRIPT = """
+local calls = 0
+function setup(thread) thread:set("from_setup", "set up") end
+function init(arguments) from_init = table.concat(arguments, ",") end
+function request()
+  calls = calls + 1
+  return wrk.format("PUT", "/mine", { ["X-Setup"] = from_setup, ["X-Init"] = from_init }, "of the script")
+end
+function response(status, headers, body) answered = (answered or 0) + 1 end
+function delay() return 1 end
+function done(summary, latency, requests) print("script: " .. summary.requests) end
+"""
+
+
+def typed(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a user types, in the checkout, with nothing of this test's Python environment."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        cwd=CHECKOUT,
+        env={**kept, "SOAK_EXPORTER": "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def start(router: NativeStack, command: str, **environment: str) -> subprocess.Popen[str]:
+    """The same with the router as wrk's target, not waited for, in a process group of its own."""
+    return subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=CHECKOUT,
+        env={"PATH": os.environ["PATH"], "WRK_TARGET": router.ports.url("router"), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def requests_of(output: str) -> int:
+    """The count in wrk's line "N requests in …"."""
+    [count] = re.findall(r"(\d+) requests in ", output)
+    return int(count)
+
+
+class Recorder:
+    """An HTTP server that answers 200 and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        seen: list[tuple[str, str, dict[str, str], bytes]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                names = {name.lower(): value for name, value in self.headers.items()}
+                seen.append((self.command, self.path, names, body))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            do_GET = do_PUT = do_POST  # noqa: N815
+
+            def log_message(self, *_arguments: Any) -> None:
+                """Nothing: the test says what was seen."""
+
+        self.seen = seen
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def run(self, command: str = "scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **environment: str) -> str:
+        """run_wrk.sh against this server; its output."""
+        done = typed(command, **{"WRK_TARGET": self.url, **environment})
+        assert (done.returncode, done.stderr) == (0, ""), done
+        assert self.seen
+        return done.stdout
+
+    def only(self) -> tuple[str, str, dict[str, str], bytes]:
+        """The one kind of request that was sent."""
+        first = self.seen[0]
+        assert all(each == first for each in self.seen), self.seen[:3]
+        return first
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

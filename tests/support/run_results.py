@@ -1,0 +1,73 @@
+"""Evidence and results of runs as tests need them: a good run by default, a test names what differs."""
+
+from dataclasses import replace
+from typing import Any
+
+from exporter.live.message import FailureReason, StatusClass
+from exporter.results.run_result import RunResult
+from exporter.timeseries import SeriesStore
+from exporter.verdict.evidence import Count, Evidence
+from exporter.verdict.judgement import judge
+from tests.support.live_messages import run_info
+
+
+def requests_by_class(**counts: int) -> dict[StatusClass, int]:
+    """Whole responses by status class; `_2xx=5` is five of that class."""
+    return {name: counts.get(f"_{name.value}", 0) for name in StatusClass}
+
+
+def failures_by_reason(**counts: int) -> dict[FailureReason, int]:
+    """Failures by reason, none where not named."""
+    return {reason: counts.get(reason.value, 0) for reason in FailureReason}
+
+
+def watched_router(seconds: float = 60.0) -> SeriesStore:
+    """A router that answered every probe and whose process stayed."""
+    store = SeriesStore()
+    for i in range(int(seconds // 5) + 1):
+        time = 1_764_000_000.0 + 5 * i
+        store.add("router_up", {}, time, 1.0)
+        labels = {"process": "router", "role": "router"}
+        store.add("observed_process_restarts_total", labels, time, 0.0)
+    return store
+
+
+def evidence(**changes: Any) -> Evidence:
+    """A minute in which a thousand requests were answered 200 and every source agrees."""
+    fields: dict[str, Any] = {
+        "planned_seconds": 60.0,
+        "measured_seconds": 60.0,
+        "ended_early": "",
+        "requests": requests_by_class(_2xx=1000),
+        "statuses": {"200": 1000},
+        "failures": failures_by_reason(),
+        "stalled": 0,
+        "totals": {"engine": Count(1000, None), "live": Count(1000, 0), "exporter": Count(1000, 0)},
+        "scrapes": 13,
+        "failed_scrapes": 0,
+        "series": watched_router(),
+    }
+    return Evidence(**{**fields, **changes})
+
+
+def run_result(known: Evidence | None = None, label: str = "nightly", **changes: Any) -> RunResult:
+    """The result of a run with that evidence; the judgement is that of the evidence."""
+    known = known or evidence()
+    result = RunResult(
+        info=run_info(label=label),
+        command=("wrk", "-t", "4", "-c", "4", "-d", "60s", "http://127.0.0.1:8080/v1/chat/completions"),
+        evidence=known,
+        quantiles={
+            "0.5": 0.0201,
+            "0.75": 0.0254,
+            "0.9": 0.0333,
+            "0.95": 0.0405678,
+            "0.99": 0.0612349,
+            "0.999": 0.09,
+        },
+        judgement=judge(known, 0.01),
+        versions={"wrk": "4.1.0"},
+        inputs={"command": "run"},
+        engine_totals=None,
+    )
+    return replace(result, **changes)

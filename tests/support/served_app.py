@@ -1,0 +1,47 @@
+"""The exporter's HTTP application, served for real on a loopback port."""
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from exporter.http_server.server import bind_http
+
+
+class ServedApp:
+    """Serves the application `app`, which may be replaced, from entering to leaving."""
+
+    def __init__(self, app: Any = None) -> None:
+        self.app = app
+        self._socket: socket.socket = bind_http("127.0.0.1", 0)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._call, interface="asgi3", log_config=None, access_log=False, lifespan="off", ws="none"
+            )
+        )
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+    async def _call(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        # The socket listens already: a request waits until the application is there.
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()

@@ -1,0 +1,103 @@
+"""exporter.cli.serve: addresses as Go spells them, and where the journal is kept."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from exporter.cli.serve import _journal, listen_address
+from exporter.errors import ConfigurationError
+from exporter.live.message import Phase
+from exporter.live.runs import LiveRuns
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import run_info
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9877", ("127.0.0.1", 9877)),
+        ("localhost:0", ("localhost", 0)),
+        (":9877", ("0.0.0.0", 9877)),
+        ("[::1]:9877", ("::1", 9877)),
+        ("[::]:65535", ("::", 65535)),
+        ("0.0.0.0:09877", ("0.0.0.0", 9877)),
+    ],
+)
+def test_an_address_is_host_and_port(text: str, address: tuple[str, int]) -> None:
+    assert listen_address(text, "--web.listen-address") == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "9877",
+        "localhost",
+        "localhost:",
+        "localhost:http",
+        "localhost:65536",
+        "h:-1",
+        "h: 80",
+        "h:８０",
+        "h:8.0",
+    ],
+)
+def test_anything_else_is_refused_by_the_options_name(text: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        listen_address(text, "--ingest.listen-address")
+    assert str(error.value) == f"--ingest.listen-address: {text!r} is not HOST:PORT, like 127.0.0.1:9877"
+
+
+def saved(state_file: str | None) -> None:
+    runs = LiveRuns(FakeClock())
+    runs.announce(run_info(), Phase.LOAD)
+    journal = _journal(state_file, 9878)
+    assert journal is not None
+    journal.save(runs)
+
+
+def test_an_empty_name_is_no_journal() -> None:
+    assert _journal("", 9878) is None
+
+
+def test_the_journal_is_the_file_that_was_named(tmp_path: Path) -> None:
+    saved(str(tmp_path / "own.json"))
+    assert [path.name for path in tmp_path.iterdir()] == ["own.json"]
+
+
+def test_a_named_journal_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        _journal(str(tmp_path / "gone" / "own.json"), 9878)
+    assert str(error.value) == f"--ingest.state-file: the folder {tmp_path / 'gone'} does not exist"
+
+
+def test_by_default_the_journal_is_in_the_state_folder_named_by_its_ingest_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    saved(None)
+    assert [path.name for path in (tmp_path / "llm-router-soak").iterdir()] == ["ingest-9878.json"]
+
+
+def test_without_a_state_folder_in_the_environment_it_is_below_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved(None)
+    assert (tmp_path / ".local/state/llm-router-soak/ingest-9878.json").is_file()
+
+
+def test_where_no_state_folder_can_be_made_the_exporter_warns_and_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(blocked))
+    with caplog.at_level(logging.WARNING):
+        assert _journal(None, 9878) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{blocked / 'llm-router-soak'}: no state file (Not a directory); "
+        "a restart in mid-run would count twice"
+    ]

@@ -1,0 +1,140 @@
+"""exporter.cli.terminal: what a run shows while it lasts and after."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from exporter.cli.terminal import RateMeter, TerminalView, facts_of, print_verdict
+from exporter.live.message import Phase
+from exporter.live.runs import LiveRuns
+from exporter.live.status import run_status
+from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.judgement import Judgement
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import RUN, answered, message, run_info
+from tests.support.run_results import evidence, failures_by_reason, run_result
+
+UNKNOWN = "–"
+
+
+def status_after(*messages: Any, seconds: float = 0.0) -> dict[str, Any]:
+    clock = FakeClock()
+    runs = LiveRuns(clock)
+    runs.announce(run_info(), Phase.LOAD)
+    for each in messages:
+        runs.apply(each)
+    clock.advance(seconds)
+    return run_status(runs.runs[RUN], clock.monotonic())
+
+
+def console() -> tuple[Console, io.StringIO]:
+    written = io.StringIO()
+    return Console(file=written, width=200, force_terminal=False, highlight=False), written
+
+
+def test_before_the_first_answer_latency_rate_and_memory_are_unknown_and_not_zero() -> None:
+    assert facts_of(status_after(), None, None) == [
+        ("success", UNKNOWN),
+        ("p50/p95/p99", f"{UNKNOWN} / {UNKNOWN} / {UNKNOWN} ms"),
+        ("failures", "none"),
+        ("router RSS", UNKNOWN),
+    ]
+
+
+def test_an_exporter_that_gives_no_answer_is_said_and_nothing_else() -> None:
+    assert facts_of(None, 5.0, 7.0) == [("exporter", "gives no answer; counts go on and will be caught up")]
+
+
+def test_what_is_known_is_shown_with_its_unit() -> None:
+    status = status_after(
+        answered(
+            {"2xx": [200] * 98 + [5_000_000] * 2, "4xx": [5]}, {404: 1}, errors=(0, 1500, 0), disconnects=2
+        ),
+        message(worker=1, in_flight=1),
+        message(worker=2),
+        seconds=31,
+    )
+    assert facts_of(status, 12345.6, 1536 * 2**20) == [
+        ("success", "12,346 req/s"),
+        ("p50/p95/p99", "0.2 / 0.2 / 4,997 ms"),
+        ("failures", "read 1,500, disconnect 2"),
+        ("not 2xx", "404: 1"),
+        ("stalled", "1 of 3 connections"),
+        ("router RSS", "1,536.0 MiB"),
+    ]
+
+
+def test_a_rate_needs_two_counts() -> None:
+    meter = RateMeter(5.0)
+    assert meter.rate(10.0, 0) is None
+    assert meter.rate(11.0, 50) == 50
+    assert meter.rate(13.0, 350) == pytest.approx(350 / 3)
+
+
+def test_a_rate_is_that_of_the_trailing_seconds() -> None:
+    meter = RateMeter(5.0)
+    rates = [meter.rate(float(second), min(second, 3) * 100) for second in range(10)]
+    assert rates[3] == 100
+    assert rates[9] == 0
+
+
+def test_a_rate_survives_a_clock_that_stands_still() -> None:
+    meter = RateMeter()
+    assert meter.rate(1.0, 1) is None
+    assert meter.rate(1.0, 5) is None
+
+
+def test_where_there_is_no_terminal_the_state_is_a_line() -> None:
+    out, written = console()
+    with TerminalView(out, "a title") as view:
+        view.say("a word")
+        view.update("load", 65.4, 3725.0, status_after(), None)
+    assert written.getvalue() == (
+        f"a word\nload 1:05/1:02:05  success {UNKNOWN}  "
+        f"p50/p95/p99 {UNKNOWN} / {UNKNOWN} / {UNKNOWN} ms  failures none  router RSS {UNKNOWN}\n"
+    )
+
+
+def test_on_a_terminal_the_state_is_drawn_and_markup_in_names_is_not_obeyed() -> None:
+    written = io.StringIO()
+    out = Console(file=written, width=100, force_terminal=True, color_system=None, legacy_windows=False)
+    with TerminalView(out, "[bold]model[/] at http://x") as view:
+        view.update("drain", 5.0, 10.0, None, None)
+    assert "[bold]model[/] at http://x" in written.getvalue()
+    assert "0:05 / 0:10" in written.getvalue()
+    assert "gives no answer" in written.getvalue()
+
+
+def test_the_verdict_is_the_last_line_behind_findings_figures_and_files() -> None:
+    out, written = console()
+    result = run_result(evidence(failures=failures_by_reason(read=2)))
+    print_verdict(out, result, {"csv": Path("results/x.csv"), "record": Path("results/x.md")})
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    assert "fail        disconnects   2 requests were cut off without a whole answer (read: 2)" in lines
+    assert "16.7 successes/s, p50/p95/p99 20.1 / 40.6 / 61.2 ms" in lines
+    assert lines[-4:] == ["results/x.csv", "results/x.md", "", "verdict: fail"]
+
+
+def test_markup_in_a_finding_is_not_obeyed() -> None:
+    out, written = console()
+    finding = Finding("errors of [red]x[/red]", Outcome.FAIL, "route [/bold] failed")
+    result = replace(run_result(), judgement=Judgement(Outcome.FAIL, (finding,)))
+    print_verdict(out, result, {})
+    assert "fail  errors of [red]x[/red]  route [/bold] failed" in written.getvalue()
+
+
+def test_a_verdict_without_figures_shows_them_as_unknown() -> None:
+    out, written = console()
+    unknown: dict[str, float | None] = dict.fromkeys(("0.5", "0.95", "0.99"))
+    print_verdict(out, run_result(evidence(measured_seconds=0.0), quantiles=unknown), {})
+    assert f"{UNKNOWN} successes/s, p50/p95/p99 {UNKNOWN} / {UNKNOWN} / {UNKNOWN} ms" in written.getvalue()
+
+
+def test_alerts_that_fired_are_named() -> None:
+    out, written = console()
+    print_verdict(out, run_result(alerts=["NodeOffline", "RouterDown"]), {})
+    assert "alerts that fired: NodeOffline, RouterDown\n" in written.getvalue()

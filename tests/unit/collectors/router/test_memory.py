@@ -1,0 +1,96 @@
+"""exporter.collectors.router.router against heavy lists of nodes: how much memory they may cost."""
+
+import gzip
+import re
+import socket
+import subprocess
+import sys
+import tracemalloc
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.collectors.router.router import RouterCollector
+from tests.support.raw_router import MIB, NODES, OVERVIEW, RawServer, serve_raw_router
+from tests.support.waiting import wait_for
+
+server = pytest.fixture(serve_raw_router)
+
+
+def of_size(head: bytes, piece: bytes, tail: bytes, size: int = 4 * MIB - 1000) -> bytes:
+    return head + piece * ((size - len(head) - len(tail)) // len(piece)) + tail
+
+
+HEAVY = {
+    "10 MB": of_size(b'{"nodes":[', b'{"status":"online"},', b"{}]}", 10 * MIB),
+    "empty lists": of_size(b'{"nodes":[', b"[],", b"[]]}"),
+    "empty objects": of_size(b'{"nodes":[', b"{},", b"{}]}"),
+    "small objects": of_size(b'{"nodes":[', b'{"a":1},', b"{}]}"),
+    "numbers": of_size(b'{"nodes":[', b"1e9,", b"1]}"),
+    "a megabyte a name": b'{"nodes":[%s]}' % b",".join([b'{"machine_name":"%s"}' % (b"x" * MIB)] * 3),
+    "wide names": b'{"nodes":[{"machine_name":"%s"}]}' % ("\U0001f980" * (MIB // 2)).encode(),
+    "deep nesting": b'{"nodes":' + b"[" * MIB,
+    "deep nesting within the values that are read": b'{"nodes":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "a number of a megabyte": b'{"nodes":[{"active_requests":%s}]}' % (b"9" * MIB),
+    "a gzip bomb": gzip.compress(bytes(256 * MIB)),
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_a_heavy_list_of_nodes_is_bounded_in_memory(server: RawServer, name: str) -> None:
+    server.give(OVERVIEW, HEAVY[name])
+    collector = RouterCollector(server.url, 60, SystemClock())
+    tracemalloc.start()
+    try:
+        families = list(collector.collect())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    found = {sample.name: sample.value for family in families for sample in family.samples}
+    assert (found["router_up"], found["router_models"]) == (1, 2)
+    assert peak < 40 * MIB
+
+
+def resident_bytes(pid: int) -> int:
+    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def test_an_exporter_that_was_given_every_heavy_list_has_grown_little(
+    server: RawServer, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = tmp_path / "exporter.yaml"
+    config.write_text(f"router: {{url: {server.url}, timeout_seconds: 10}}\nhost: false\ngpu: off\n", "utf-8")
+    command = [sys.executable, "-m", "exporter.cli", "exporter", "--config", str(config)]
+    command += ["--web.listen-address", f"127.0.0.1:{port}", "--ingest.listen-address", "127.0.0.1:0"]
+    command += ["--ingest.state-file", "", "--results.folder", str(tmp_path)]
+
+    def scraped() -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    with subprocess.Popen(command) as process:
+        try:
+            wait_for("the exporter answers", scraped)
+            for _ in range(20):
+                assert "router_node_up" in scraped()
+            before = resident_bytes(process.pid)
+            for name, body in HEAVY.items():
+                server.give(OVERVIEW, body)
+                for _ in range(3):
+                    assert "\nrouter_up 1.0" in scraped(), name
+            server.give(OVERVIEW, NODES)
+            assert "router_node_up" in scraped()
+            after = resident_bytes(process.pid)
+        finally:
+            process.terminate()
+    assert after - before < 16 * MIB, f"from {before} to {after} bytes"

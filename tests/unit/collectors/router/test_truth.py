@@ -1,0 +1,140 @@
+"""collectors.router.router against the simulated router's own count, under load, in both generations."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import requests
+
+from exporter.clock import SystemClock
+from exporter.collectors.router.router import RouterCollector
+from tests.support.waiting import wait_for
+
+KEY = "sk_of_the_simulator"
+CHAT = {"model": "gpt-oss:20b", "messages": [{"role": "user", "content": "ping"}], "max_tokens": 4}
+REQUESTS, CLIENTS = 600, 6
+
+
+class Simulated:
+    """`soak simulate` as a process on a free port."""
+
+    def __init__(self, generation: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "exporter.cli", "simulate", "--port", str(port), "--nodes", "3"]
+        command += ["--generation", generation, "--api-key-env", "SIMULATOR_KEY"]
+        command += ["--latency-median", "0.002", "--latency-p99", "0.01"]
+        self.process = subprocess.Popen(command, env={**os.environ, "SIMULATOR_KEY": KEY})
+        self.collector = RouterCollector(self.url, 5, SystemClock(), KEY)
+
+    def scrape(self) -> dict[str, float]:
+        return {
+            " ".join([sample.name, *sample.labels.values()]): sample.value
+            for family in self.collector.collect()
+            for sample in family.samples
+        }
+
+    def truth(self) -> dict[str, Any]:
+        document: dict[str, Any] = requests.get(f"{self.url}/admin/truth", timeout=10).json()
+        return document
+
+    def fault(self, name: str, **parameters: Any) -> None:
+        requests.put(f"{self.url}/admin/faults/{name}", json=parameters, timeout=10).raise_for_status()
+
+    def load(self, count: int) -> None:
+        """Requests from CLIENTS threads until all have been answered or dropped."""
+        session = threading.local()
+
+        def ask(_: int) -> None:
+            client = session.__dict__.setdefault("client", requests.Session())
+            client.headers["Authorization"] = f"Bearer {KEY}"
+            with suppress(requests.ConnectionError):
+                client.post(f"{self.url}/v1/chat/completions", json=CHAT, timeout=30).content  # noqa: B018
+
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(ask, range(count)))
+
+
+@contextmanager
+def simulated(generation: str) -> Iterator[Simulated]:
+    simulator = Simulated(generation)
+    try:
+        wait_for("the simulator answers", lambda: simulator.scrape()["router_up"])
+        yield simulator
+    finally:
+        simulator.process.terminate()
+        simulator.process.wait(timeout=10)
+
+
+def node_sum(found: dict[str, float], outcome: str) -> float:
+    return sum(found[f"router_node_requests_total node-{number} {outcome}"] for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize("generation", ["first", "current"])
+def test_what_is_said_of_the_router_under_load_is_what_it_did(generation: str) -> None:
+    with simulated(generation) as simulator:
+        simulator.fault("error", status=502, ratio=0.1)
+        simulator.fault("drop_connections", ratio=0.02, mode="rst")
+        load = threading.Thread(target=simulator.load, args=(REQUESTS,))
+        load.start()
+        last = 0.0
+        while load.is_alive():
+            before = simulator.truth()
+            found = simulator.scrape()
+            after = simulator.truth()
+            served = node_sum(found, "success")
+            low, high = (truth["inference_responses"].get("200", 0) for truth in (before, after))
+            assert low <= served <= high
+            assert served >= last
+            last = served
+        load.join()
+        truth, found = simulator.truth(), simulator.scrape()
+    responses = truth["inference_responses"]
+    failed = responses["502"] + truth["dropped"]
+    assert responses["200"] + failed == REQUESTS
+    assert min(responses["200"], responses["502"], truth["dropped"]) > 0
+    assert node_sum(found, "success") == responses["200"]
+    assert node_sum(found, "failure") == failed
+    assert (found["router_up"], found["router_models"]) == (1, 3)
+    assert (found["router_nodes online"], found["router_nodes offline"]) == (3, 0)
+    totals = {key: value for key, value in found.items() if key.startswith("router_requests_total")}
+    if generation == "first":
+        assert totals == {
+            "router_requests_total success": responses["200"],
+            "router_requests_total failure": failed,
+        }
+    else:
+        assert totals == {}  # only its own overview, which wants a JWT, has them
+
+
+def test_requests_in_flight_are_those_that_hang() -> None:
+    with simulated("first") as simulator:
+        simulator.fault("hang")
+        load = threading.Thread(target=simulator.load, args=(CLIENTS,))
+        load.start()
+        wait_for("all requests hang", lambda: simulator.truth()["hanging"] == CLIENTS)
+        found = simulator.scrape()
+        requests.delete(f"{simulator.url}/admin/faults", timeout=10).raise_for_status()
+        load.join()
+        after = simulator.scrape()
+    nodes = [f"router_node_active_requests node-{number}" for number in (1, 2, 3)]
+    assert (found["router_active_requests"], [found[node] for node in nodes]) == (CLIENTS, [2, 2, 2])
+    assert (after["router_active_requests"], [after[node] for node in nodes]) == (0, [0, 0, 0])
+
+
+@pytest.mark.parametrize("generation", ["first", "current"])
+def test_a_node_that_goes_offline_is_down_and_counted(generation: str) -> None:
+    with simulated(generation) as simulator:
+        simulator.fault("node_offline", node="node-2")
+        found = simulator.scrape()
+    assert [found[f"router_node_up node-{number}"] for number in (1, 2, 3)] == [1, 0, 1]
+    assert (found["router_nodes online"], found["router_nodes offline"]) == (2, 1)

@@ -1,0 +1,117 @@
+"""exporter.exposition.application: runs announced and asked for, and announcements that are refused."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from exporter.collectors.isolation import IsolatedCollectors
+from exporter.exposition.application import Exposition
+from exporter.live.message import Phase
+from exporter.live.runs import MOST_MODELS, MOST_RUNS, LiveRuns
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import RUN, answered, run_info
+from tests.support.served_app import ServedApp
+from tests.support.served_exporter import Served, Stub, announcement, serve_app, serve_exporter
+
+server = pytest.fixture(scope="module")(serve_app)
+served = pytest.fixture(serve_exporter)
+
+
+def test_a_run_is_announced_and_its_status_asked_for(served: Served) -> None:
+    answer = served.put(announcement("warmup"))
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"run": RUN, "phase": "warmup", "ingest_port": 9878},
+    )
+    served.runs.apply(answered({"2xx": [100] * 3}))
+    status = served.get(f"/api/runs/{RUN}").json()
+    assert status["phase"] == "warmup"
+    assert status["requests"]["2xx"] == 3
+    assert served.put(announcement("finished")).json()["phase"] == "finished"
+    assert served.get(f"/api/runs/{RUN}").json()["requests"]["2xx"] == 3
+
+
+def test_the_status_of_an_unknown_run_is_not_found(served: Served) -> None:
+    answer = served.get("/api/runs/" + "f" * 16)
+    assert (answer.status_code, answer.json()) == (404, {"error": "no such run"})
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        pytest.param(b"{", 400, "not an announcement: JSONDecodeError", id="cut off"),
+        pytest.param(b"\xff", 400, "not an announcement: UnicodeDecodeError", id="no text"),
+        pytest.param(b"[]", 400, "not an announcement: TypeError", id="a list"),
+        pytest.param(b"7", 400, "not an announcement: AttributeError", id="a number"),
+        pytest.param(b"[" * 15_000, 400, "not an announcement: ", id="nested without end"),
+        pytest.param({}, 400, "not an announcement: KeyError", id="no phase"),
+        pytest.param(announcement("lunch"), 400, "not an announcement: ValueError", id="unknown phase"),
+        pytest.param(announcement(colour="red"), 400, "colour: Unexpected keyword", id="unknown key"),
+        pytest.param({"phase": "load"}, 400, "run: ", id="no parameters"),
+        pytest.param(
+            announcement(run="A" * 16), 400, "run: String should match pattern", id="run in capitals"
+        ),
+        pytest.param(announcement(run="short"), 400, "run: String should match pattern", id="short run"),
+        pytest.param(announcement(route="mars"), 400, "route: ", id="unknown route"),
+        pytest.param(announcement(engine="w r k"), 400, "engine: ", id="space in a name"),
+        pytest.param(announcement(model=""), 400, "model: ", id="empty model"),
+        pytest.param(announcement(model="m" * 129), 400, "model: ", id="long model"),
+        pytest.param(announcement(model="a\nb"), 400, "model: ", id="line break in a model"),
+        pytest.param(announcement(model="\ud800"), 400, "model: ", id="half a character"),
+        pytest.param(announcement(label=7), 400, "label: ", id="a number as label"),
+        pytest.param(announcement(connections=0), 400, "connections: ", id="no connection"),
+        pytest.param(announcement(connections=10_001), 400, "connections: ", id="too many connections"),
+        pytest.param(announcement(start_timestamp_seconds=float("nan")), 400, "start_", id="NaN"),
+        pytest.param(announcement(planned_duration_seconds=float("inf")), 400, "planned_", id="infinite"),
+        pytest.param(announcement(stall_after_seconds=-1), 400, "stall_after_seconds: ", id="negative"),
+        pytest.param(announcement(run="f" * 16), 409, "the run in the path is not", id="another run"),
+    ],
+)
+def test_a_bad_announcement_is_refused_with_its_reason_and_leaves_nothing(
+    served: Served, body: Any, status: int, error: str
+) -> None:
+    answer = served.put(body)
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(error)
+    assert served.runs.runs == {}
+    assert served.runs.models == {}
+
+
+def test_a_run_announced_again_with_other_parameters_is_a_conflict(served: Served) -> None:
+    assert served.put(announcement()).status_code == 200
+    answer = served.put(announcement(connections=5))
+    assert answer.status_code == 409
+    assert answer.json() == {"error": f"run {RUN}: already announced with other parameters"}
+
+
+def test_one_model_more_than_the_most_is_a_conflict(served: Served) -> None:
+    for i in range(MOST_MODELS):
+        served.runs.announce(run_info(run=f"{i:016}", model=f"m{i}"), Phase.FINISHED)
+    answer = served.put(announcement(model="one too many"))
+    assert answer.status_code == 409
+    assert answer.json()["error"].startswith(f"this exporter already publishes {MOST_MODELS} models")
+    assert "one too many" not in served.get("/metrics").text
+
+
+def test_one_run_more_than_the_most_is_a_conflict(served: Served) -> None:
+    for i in range(MOST_RUNS):
+        served.runs.announce(run_info(run=f"{i:016}"), Phase.LOAD)
+    assert served.put(announcement()).status_code == 409
+
+
+def test_other_methods_on_a_run_are_not_allowed(served: Served) -> None:
+    assert requests.delete(f"{served.url}/api/runs/{RUN}", timeout=10).status_code == 405
+
+
+def test_an_exporter_without_ingest_takes_no_runs_and_shows_none(clock: FakeClock) -> None:
+    own = Exposition(LiveRuns(clock), None, IsolatedCollectors([Stub()], 1.0, clock), None, clock, None)
+    with ServedApp(own.app) as server:
+        answer = requests.put(f"{server.url}/api/runs/{RUN}", json=announcement(), timeout=10)
+        assert answer.status_code == 409
+        assert "takes no runs" in answer.json()["error"]
+        text = requests.get(server.url + "/metrics", timeout=10).text
+        assert "stub_value 7.0" in text
+        assert "benchmark_run" not in text
+        assert "exporter_ingest" not in text
+        assert "It takes no runs" in requests.get(server.url, timeout=10).text

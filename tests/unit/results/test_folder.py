@@ -1,0 +1,161 @@
+"""exporter.results.folder: names that cannot escape, and no earlier run's file is ever touched."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.errors import ConfigurationError
+from exporter.live.results_csv import rows_text
+from exporter.results.csv_row import result_row
+from exporter.results.folder import check_label, check_writable, run_document, write_results
+from exporter.results.record import record_text
+from exporter.verdict.evidence import Count
+from tests.support.run_results import evidence, requests_by_class, run_result
+
+DAY = "20251125"  # in Tokyo; in UTC it is still the day before
+
+
+def tree(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def files_of(name: str) -> set[str]:
+    return {f"{name}.csv", f"{name}.md", f"{name}/run.json", f"{name}/series.om.gz"}
+
+
+@pytest.mark.parametrize("label", ["a", "nightly", "run-1_b.2", "0", "A" * 64, "a..b"])
+def test_a_label_that_is_a_plain_file_name_is_taken(label: str) -> None:
+    check_label(label)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-rf",
+        "_x",
+        "a b",
+        "a\nb",
+        "a\n",
+        "a\0",
+        "ラン",
+        "a" * 65,
+        "a" * 1000,
+    ],
+)
+def test_a_label_that_is_a_path_or_worse_is_refused(label: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        check_label(label)
+    assert str(error.value) == (
+        f"--label: {label[:80]!r}: use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"
+    )
+
+
+def test_a_folder_that_can_be_written_to_is_made_and_left_empty(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_folder_below_a_file_is_refused_by_the_options_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "results"
+    with pytest.raises(ConfigurationError) as error:
+        check_writable(folder)
+    assert str(error.value) == f"--results: cannot write to {folder} (Not a directory); name another folder"
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path) -> None:
+    result = run_result()
+    files = write_results(result, tmp_path)
+    name = f"{DAY}-nightly"
+    assert tree(tmp_path) == files_of(name)
+    assert files == {
+        "csv": tmp_path / f"{name}.csv",
+        "record": tmp_path / f"{name}.md",
+        "run": tmp_path / name / "run.json",
+        "series": tmp_path / name / "series.om.gz",
+    }
+    assert files["csv"].read_text() == rows_text([result_row(result)])
+    assert files["record"].read_text() == record_text(result, name)
+    assert json.loads(files["run"].read_text()) == run_document(result)
+    assert gzip.decompress(files["series"].read_bytes()).endswith(b"# EOF\n")
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    write_results(run_result(), tmp_path)
+    before = {path: (tmp_path / path).read_bytes() for path in tree(tmp_path)}
+    other = run_result(evidence(requests=requests_by_class(_2xx=7), statuses={"200": 7}))
+    assert write_results(other, tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
+    assert write_results(other, tmp_path)["csv"].name == f"{DAY}-nightly-3.csv"
+    assert {path: (tmp_path / path).read_bytes() for path in before} == before
+    assert (tmp_path / f"{DAY}-nightly-3.md").read_text().startswith(f"## {DAY}-nightly-3\n")
+    assert tree(tmp_path) == set().union(*(files_of(f"{DAY}-nightly{n}") for n in ("", "-2", "-3")))
+
+
+@pytest.mark.usefixtures("in_tokyo")
+@pytest.mark.parametrize("taken", ["nightly.csv", "nightly.md", "nightly"])
+def test_any_file_of_a_name_takes_it(tmp_path: Path, taken: str) -> None:
+    (tmp_path / f"{DAY}-{taken}").write_text("mine")
+    assert write_results(run_result(), tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
+    assert (tmp_path / f"{DAY}-{taken}").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_link_that_leads_nowhere_takes_a_name_too(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / f"{DAY}-nightly.csv").symlink_to(elsewhere)
+    assert write_results(run_result(), tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
+    assert not elsewhere.exists()
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(run_document(run_result(**changes))))
+    return found
+
+
+def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
+    found = document(engine_totals={"requests": 1000}, alerts=["RouterDown"])
+    assert found["run"]["route"] == "local"
+    assert found["run"]["start_timestamp_seconds"] == 1_764_000_000.0
+    assert found["inputs"] == {"command": "run"}
+    assert found["command"][0] == "wrk"
+    assert found["versions"] == {"wrk": "4.1.0"}
+    known = found["evidence"]
+    assert known["requests"] == {"1xx": 0, "2xx": 1000, "3xx": 0, "4xx": 0, "5xx": 0}
+    assert known["failures"]["disconnect"] == 0
+    assert known["success_requests_per_second"] == pytest.approx(1000 / 60)
+    assert known["latency_seconds_2xx"]["0.99"] == 0.0612349
+    assert known["counts_by_source"]["engine"] == {"responses": 1000, "failures": None}
+    assert known["engine"] == {"requests": 1000}
+    assert known["alerts"] == ["RouterDown"]
+    assert found["verdict"]["outcome"] == "pass"
+    assert found["verdict"]["findings"][0] == {
+        "check": "answers",
+        "outcome": "pass",
+        "text": "1,000 of 1,000 responses were 2xx",
+    }
+
+
+def test_what_is_not_known_is_null_in_run_json_and_not_zero() -> None:
+    silent: dict[str, Count | None] = {"exporter": None}
+    known = evidence(measured_seconds=0.0, totals=silent)
+    found = document(known=known, quantiles={"0.5": None})["evidence"]
+    assert found["success_requests_per_second"] is None
+    assert found["latency_seconds_2xx"] == {"0.5": None}
+    assert found["counts_by_source"] == {"exporter": None}
+    assert found["ended_early"] is None
+    assert found["engine"] is None
+    assert found["alerts"] is None

@@ -1,0 +1,119 @@
+"""exporter.results.record: the seed's template to the letter; what is not known is 不明."""
+
+from typing import Any
+
+import pytest
+
+from exporter.live.message import Route
+from exporter.results.record import record_text
+from exporter.timeseries import SeriesStore
+from exporter.verdict.evidence import Count
+from tests.support.live_messages import run_info
+from tests.support.run_results import (
+    evidence,
+    failures_by_reason,
+    requests_by_class,
+    run_result,
+    watched_router,
+)
+
+
+def line(text: str, field: str) -> str:
+    """What the record says behind a field of the template."""
+    (found,) = (each for each in text.splitlines() if each.lstrip(" -").startswith(f"{field}: "))
+    return found.split(": ", 1)[1]
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_good_run_fills_in_the_template_of_the_seed() -> None:
+    assert record_text(run_result(), "20251125-nightly") == (
+        "## 20251125-nightly\n"
+        "- 日時: 2025-11-25 01:00 JST\n"
+        "- 対象: ローカル\n"
+        "- コマンド: wrk -t 4 -c 4 -d 60s http://127.0.0.1:8080/v1/chat/completions\n"
+        "- 成果物:\n"
+        "  - RPS: 16.67\n"
+        "  - p95: 40.57 ms / p99: 61.23 ms\n"
+        "- 失敗: 0 (内訳 4xx: 0 / 5xx: 0 / timeout: 0)\n"
+        "- 備考: 判定 合格\n"
+    )
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> None:
+    series = watched_router()
+    memory = {"process": "router", "role": "router"}
+    for i, (idle, busy) in enumerate(((0.0, 0.0), (4.0, 1.0), (5.0, 5.0))):
+        time = 1_764_000_000.0 + 5 * i
+        series.add("observed_process_resident_memory_bytes", memory, time, (100 + 7.25 * i) * 2**20)
+        series.add("node_cpu_seconds_total", {"cpu": "0", "mode": "idle"}, time, idle)
+        series.add("node_cpu_seconds_total", {"cpu": "0", "mode": "user"}, time, busy)
+    known = evidence(
+        requests=requests_by_class(_2xx=900, _3xx=2, _4xx=40, _5xx=58),
+        statuses={"200": 900, "302": 2, "404": 40, "500": 58},
+        failures=failures_by_reason(read=3, disconnect=1),
+        totals={"live": Count(1000, 4), "exporter": None},
+        series=series,
+    )
+    alerts = ["BenchmarkDisconnects", "BenchmarkErrorRateHigh"]
+    assert record_text(run_result(known, alerts=alerts), "20251125-nightly-2") == (
+        "## 20251125-nightly-2\n"
+        "- 日時: 2025-11-25 01:00 JST\n"
+        "- 対象: ローカル\n"
+        "- コマンド: wrk -t 4 -c 4 -d 60s http://127.0.0.1:8080/v1/chat/completions\n"
+        "- 成果物:\n"
+        "  - RPS: 15.00\n"
+        "  - p95: 40.57 ms / p99: 61.23 ms\n"
+        "- 失敗: 104 (内訳 4xx: 40 / 5xx: 58 / timeout: 0 / read: 3 / disconnect: 1 / 3xx: 2)\n"
+        "- 備考: 判定 不合格、"
+        "answers: 900 of 1,000 responses were 2xx; 10.00% were not "
+        "(302: 2, 404: 40 (no such endpoint or model), 500: 58), "
+        "allowed 1.00%、"
+        "disconnects: 4 requests were cut off without a whole answer (read: 3, disconnect: 1)、"
+        "totals: a source is silent: live 1,000 and 4 failed, exporter no answer、"
+        "Router RSS最大 114.5 MiB、ホストCPU使用率最大 80%、"
+        "アラート BenchmarkDisconnects, BenchmarkErrorRateHigh\n"
+    )
+
+
+def test_what_is_not_known_is_said_to_be_unknown_and_never_zero() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(("0.5", "0.75", "0.9", "0.95", "0.99", "0.999"))
+    known = evidence(measured_seconds=0.0, requests=requests_by_class(), statuses={}, series=SeriesStore())
+    text = record_text(run_result(known, quantiles=nothing), "x")
+    assert line(text, "RPS") == "不明"
+    assert line(text, "p95") == "不明 / p99: 不明"
+    assert line(text, "備考").startswith("判定 判定不能、")
+    assert "RSS" not in text
+    assert "CPU" not in text
+    assert "アラート" not in text
+
+
+@pytest.mark.parametrize(
+    ("route", "name"),
+    [
+        (Route.LOCAL, "ローカル"),
+        (Route.OPENAI, "openai"),
+        (Route.GOOGLE, "google"),
+        (Route.ANTHROPIC, "anthropic"),
+    ],
+)
+def test_the_target_is_spelled_as_in_the_template(route: Route, name: str) -> None:
+    assert line(record_text(run_result(info=run_info(route=route)), "x"), "対象") == name
+
+
+def test_the_command_can_be_pasted_into_a_shell() -> None:
+    text = record_text(run_result(command=("wrk", "-H", "X: it's", "http://x/?a=1&b=2")), "x")
+    assert line(text, "コマンド") == """wrk -H 'X: it'"'"'s' 'http://x/?a=1&b=2'"""
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [
+        ({"timeout": 7}, "7 (内訳 4xx: 0 / 5xx: 0 / timeout: 7)"),
+        ({"in_band": 2, "timeout": 1}, "3 (内訳 4xx: 0 / 5xx: 0 / timeout: 1 / in_band: 2)"),
+        ({"connect": 1, "write": 1}, "2 (内訳 4xx: 0 / 5xx: 0 / timeout: 0 / connect: 1 / write: 1)"),
+    ],
+)
+def test_failures_are_summed_and_broken_down(failures: dict[str, int], said: str) -> None:
+    text = record_text(run_result(evidence(failures=failures_by_reason(**failures))), "x")
+    assert line(text, "失敗") == said
