@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Seconds since the Unix epoch, for timestamps."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        ...
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -24,3 +28,6 @@ class SystemClock:
 
     def wall(self) -> float:
         return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)

@@ -2,53 +2,46 @@
 
 import sys
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import click
 from rich.console import Console
 
+from exporter.cli.command import EXIT_CODES as EXIT_CODE_TEXT
+from exporter.cli.command import GroupedCommand
 from exporter.cli.run_options import (
-    default_target,
+    LoadOptions,
+    TargetOptions,
+    WatchOptions,
     exporter_for,
     load_options,
-    planner_of,
+    plan_of,
     prometheus_at,
     target_options,
-    workload_of,
+    watch_options,
 )
 from exporter.cli.terminal import TerminalView, print_verdict
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.results.scale_report import saturation, scale_table
-from exporter.run.exporter_client import ExporterApi
+from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.plan import RunPlan, check_plan
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.scale import STEPS, run_scale
-from exporter.run.soak import RunPlan, check_plan, run_soak
-from exporter.settings.exporter_config import read_secret
+from exporter.run.soak import run_soak
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import Ports
 from exporter.verdict.judgement import EXIT_CODES
 
 
-@click.command()
+@click.command(cls=GroupedCommand, epilog=EXIT_CODE_TEXT)
 @target_options
 @click.option("--duration", default="30s", show_default=True, metavar="TIME", help="30s, 45m, 1h, …")
-@click.option("--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else.")
 @load_options
-def run(
-    target: str | None,
-    scenario: str | None,
-    api_key_env: str | None,
-    api_key_file: Path | None,
-    duration: str,
-    exporter_url: str | None,
-    exporter_config: Path | None,
-    prometheus_url: str | None,
-    as_json: bool,
-    **options: Any,
-) -> None:
+@watch_options
+@click.option("--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else.")
+def run(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duration: str, as_json: bool) -> None:
     """Run one benchmark or soak against a router, live, and judge it.
 
     \b
@@ -57,22 +50,20 @@ def run(
     WRK_TARGET=http://router:8080 soak run --body request.json --connections 100
 
     Leaves a CSV row, a Markdown record and run.json under --results. Ctrl-C ends it early and keeps what
-    was measured. Exit code: 0 pass, 1 fail, 2 bad usage, 3 inconclusive.
+    was measured.
     """
-    target = target or default_target()
-    workload = workload_of(target, scenario, options, read_secret(api_key_env, api_key_file))
     console = Console(stderr=as_json, highlight=False)
+    plan = plan_of(target, load, duration, "run")
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
-        # Everything that can be wrong is said before anything is started.
-        make_plan = planner_of(workload, scenario, duration, options, "run")
-        version = check_plan(make_plan(ExporterApi("http://127.0.0.1"), None))
-        prometheus = prometheus_at(prometheus_url)
-        api = exporter_for(exporter_url, exporter_config, workload, cleanup, interrupt, console)
-        sys.exit(_run(make_plan(api, prometheus), version, console, interrupt, as_json))
+        # Everything that can be wrong is reported before anything is started.
+        plan = check_plan(plan)
+        prometheus = prometheus_at(watch.prometheus_url)
+        exporter = exporter_for(plan, watch, cleanup, interrupt, console)
+        sys.exit(_run(plan, exporter, prometheus, console, interrupt, as_json))
 
 
-@click.command()
+@click.command(cls=GroupedCommand, epilog=EXIT_CODE_TEXT.replace("a check of the run", "a check of a step"))
 @target_options
 @click.option(
     "--duration", default="30s", show_default=True, metavar="TIME", help="How long each step lasts."
@@ -85,47 +76,33 @@ def run(
     help="Connections of each.",
 )
 @load_options
-def scale(
-    target: str | None,
-    scenario: str | None,
-    api_key_env: str | None,
-    api_key_file: Path | None,
-    duration: str,
-    exporter_url: str | None,
-    exporter_config: Path | None,
-    prometheus_url: str | None,
-    steps: str,
-    **options: Any,
-) -> None:
+@watch_options
+def scale(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duration: str, steps: str) -> None:
     """Run the same load at 5, 20, 50 and 100 connections and compare.
 
+    \b
+    soak scale --duration 60s --label before-upgrade
+    soak scale --steps 10,50,250
+
     Leaves each step's own files, and one table, one CSV and one plot of throughput, p95 and p99 against the
-    connections; says where it saturates. The exit code is that of the worst step.
+    connections; shows where it saturates. The worst step decides the exit code.
     """
     wanted = _steps(steps)
-    workload = workload_of(
-        target or default_target(), scenario, options, read_secret(api_key_env, api_key_file)
-    )
     console = Console(highlight=False)
-    label = options["label"] or f"{scenario or workload.route.value}-scale"
-    planners = [
-        planner_of(
-            workload, scenario, duration, {**options, "connections": n, "label": f"{label}-c{n}"}, "scale"
-        )
-        for n in wanted
-    ]
+    plan = plan_of(target, load, duration, "scale")
+    label = load.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
-        version = check_plan(planners[-1](ExporterApi("http://127.0.0.1"), None))
-        prometheus = prometheus_at(prometheus_url)
-        api = exporter_for(exporter_url, exporter_config, workload, cleanup, interrupt, console)
-        plans = [make(api, prometheus) for make in planners]
+        plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}"))
+        prometheus = prometheus_at(watch.prometheus_url)
+        exporter = exporter_for(plan, watch, cleanup, interrupt, console)
+        plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
 
-        def view_of(plan: RunPlan) -> TerminalView:
-            console.print(f"{plan.connections} connections")
-            return TerminalView(console, _title(plan, version))
+        def view_of(step: RunPlan) -> TerminalView:
+            console.print(f"{step.connections} connections")
+            return TerminalView(console, step.title)
 
-        result = run_scale(plans, version, view_of, interrupt, SystemClock(), label)
+        result = run_scale(plans, exporter, prometheus, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
         console.print(f"saturation: {saturation(result.points)}", markup=False)
         for path in result.files.values():
@@ -144,7 +121,7 @@ def _steps(text: str) -> list[int]:
     return steps
 
 
-@click.command()
+@click.command(cls=GroupedCommand, epilog=EXIT_CODE_TEXT)
 @click.option(
     "--duration",
     default="120s",
@@ -154,43 +131,41 @@ def _steps(text: str) -> list[int]:
     help="How long the load lasts [env DURATION].",
 )
 @click.option("--keep", is_flag=True, envvar="KEEP", help="Leave the stack up until Ctrl-C [env KEEP].")
+@load_options
 @click.option("--router-port", type=int, default=8080, show_default=True)
 @click.option("--exporter-port", type=int, default=9877, show_default=True)
 @click.option("--ingest-port", type=int, default=9878, show_default=True)
 @click.option("--prometheus-port", type=int, default=9090, show_default=True)
 @click.option("--alertmanager-port", type=int, default=9093, show_default=True)
 @click.option("--grafana-port", type=int, default=3000, show_default=True)
-@load_options
-def demo(duration: str, keep: bool, **options: Any) -> None:
+def demo(load: LoadOptions, duration: str, keep: bool, **service_ports: int) -> None:
     """Start everything on this machine, soak the simulated router, and show the verdict.
+
+    \b
+    soak demo --duration 10m --keep
 
     Simulated router, exporter, Prometheus, Alertmanager, and Grafana where it is installed; a wrk soak with
     live progress; result files; then everything is stopped, or left up with --keep.
     """
-    ports = Ports(
-        **{
-            name: options.pop(f"{name}_port")
-            for name in ("router", "exporter", "ingest", "prometheus", "alertmanager", "grafana")
-        }
-    )
+    ports = Ports(**{name.removesuffix("_port"): port for name, port in service_ports.items()})
     console = Console(highlight=False)
-    options["label"] = options["label"] or "demo"
-    workload = workload_of(ports.url("router"), None, options, None)
-    make_plan = planner_of(workload, None, duration, options, "demo")
+    load = replace(load, label=load.label or "demo")
+    plan = plan_of(TargetOptions(target=ports.url("router")), load, duration, "demo")
     # One Interrupt for all of it: whoever asks to end while the result is written does not ask again.
     with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):
             stack.start_simulator()
-        plan = make_plan(ExporterApi(ports.url("exporter")), PrometheusApi(ports.url("prometheus")))
-        version = check_plan(plan)
+        plan = check_plan(plan)
         with console.status("starting exporter, Alertmanager and Prometheus"):
-            stack.start_exporter("--results.folder", str(options["results"].resolve()))
+            stack.start_exporter("--results.folder", str(plan.results.resolve()))
             stack.start_alertmanager()
             stack.start_prometheus()
         urls = _urls(stack, console)
         console.print(urls)
-        code = _run(plan, version, console, interrupt, as_json=False)
+        exporter = ExporterClient(ports.url("exporter"))
+        prometheus = PrometheusClient(ports.url("prometheus"))
+        code = _run(plan, exporter, prometheus, console, interrupt, as_json=False)
         console.print(urls)
         if keep and not interrupt.requested:
             console.print("\nthe stack stays up; Ctrl-C stops it")
@@ -220,18 +195,18 @@ def _urls(stack: NativeStack, console: Console) -> str:
     return "\n".join(lines)
 
 
-def _run(plan: RunPlan, version: str, console: Console, interrupt: Interrupt, as_json: bool) -> int:
-    with TerminalView(console, _title(plan, version)) as view:
-        result, files = run_soak(plan, version, view, interrupt, SystemClock())
+def _run(
+    plan: RunPlan,
+    exporter: ExporterClient,
+    prometheus: PrometheusClient | None,
+    console: Console,
+    interrupt: Interrupt,
+    as_json: bool,
+) -> int:
+    with TerminalView(console, plan.title) as view:
+        result, files = run_soak(plan, exporter, prometheus, view, interrupt, SystemClock())
     if as_json:
         click.echo(files["run"].read_text(encoding="utf-8"), nl=False)
     else:
         print_verdict(console, result, files)
     return result.judgement.exit_code
-
-
-def _title(plan: RunPlan, version: str) -> str:
-    return (
-        f"{plan.workload.model} at {plan.workload.url}, {plan.connections} connections, "
-        f"{plan.engine.name} {version}"
-    )

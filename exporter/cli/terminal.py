@@ -1,9 +1,7 @@
 """A run in the terminal: a live picture while it lasts, the verdict after."""
 
-import time
 from collections import deque
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,7 +9,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from exporter.clock import Clock, SystemClock
 from exporter.results.run_result import RunResult
+from exporter.run.view import Moment
 from exporter.verdict.finding import Outcome
 
 LINE_EVERY_SECONDS = 10.0
@@ -42,7 +42,8 @@ class RateMeter:
 class TerminalView:
     """Shows a run on a console: redrawn in place on a terminal, a line every 10 s elsewhere."""
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(self, console: Console, title: str, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._console = console
         self._title = title
         self._rate = RateMeter()
@@ -60,65 +61,53 @@ class TerminalView:
         if self._live is not None:
             self._live.stop()
 
-    def say(self, text: str, style: str = "") -> None:
+    def warn(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(Text(text, style=style))
+        self._console.print(Text(text, style="bold red"))
 
-    def update(
-        self, phase: str, elapsed: float, planned: float, status: dict[str, Any] | None, memory: float | None
-    ) -> None:
-        """The state now: seconds, the run's status (None: the exporter gives no answer), router RSS."""
-        now = time.monotonic()
-        rate = self._rate.rate(now, status["requests"]["2xx"]) if status else None
+    def update(self, moment: Moment) -> None:
+        """The state now."""
+        now = self._clock.monotonic()
+        rate = self._rate.rate(now, moment.status.successes) if moment.status else None
         if self._live is not None:
-            self._live.update(self._picture(phase, elapsed, planned, status, memory, rate), refresh=True)
+            self._live.update(self._picture(moment, rate), refresh=True)
         elif now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
-            facts = "  ".join(f"{name} {value}" for name, value in facts_of(status, rate, memory))
-            line = f"{phase} {_clock(elapsed)}/{_clock(planned)}  {facts}"
-            self._console.print(Text(line), soft_wrap=True)
+            facts = "  ".join(f"{name} {value}" for name, value in facts_of(moment, rate))
+            self._console.print(Text(f"{_phase(moment)}  {facts}"), soft_wrap=True)
 
-    def _picture(
-        self,
-        phase: str,
-        elapsed: float,
-        planned: float,
-        status: dict[str, Any] | None,
-        memory: float | None,
-        rate: float | None,
-    ) -> Group:
+    def _picture(self, moment: Moment, rate: float | None) -> Group:
+        elapsed, planned = moment.elapsed_seconds, moment.planned_seconds
         head = Table.grid(padding=(0, 1))
         head.add_row(
-            Text(phase, style="bold"),
+            Text(moment.phase.value, style="bold"),
             ProgressBar(total=planned, completed=min(elapsed, planned), width=40),
-            f"{_clock(elapsed)} / {_clock(planned)}",
+            f"{_clock_text(elapsed)} / {_clock_text(planned)}",
         )
         facts = Table.grid(padding=(0, 2))
-        for name, value in facts_of(status, rate, memory):
+        for name, value in facts_of(moment, rate):
             bad = (name == "failures" and value != "none") or name == "not 2xx"
             facts.add_row(Text(name, style="dim"), Text(value, style="red" if bad else ""))
         return Group(Text(self._title, style="dim"), head, facts)
 
 
-def facts_of(
-    status: dict[str, Any] | None, rate: float | None, memory: float | None
-) -> list[tuple[str, str]]:
-    """Name and text of what is shown of a run; what is not known is shown as –."""
+def facts_of(moment: Moment, rate: float | None) -> list[tuple[str, str]]:
+    """Name and text of what is shown of a run; `rate` is of 2xx a second; what is not known is shown as –."""
+    status, memory = moment.status, moment.router_memory_bytes
     if status is None:
         return [("exporter", "gives no answer; counts go on and will be caught up")]
-    quantiles = status["recent_quantiles"]
-    latency = " / ".join(_milliseconds(quantiles[q]) for q in ("0.5", "0.95", "0.99"))
-    failures = {reason: count for reason, count in status["failures"].items() if count}
-    bad = {code: count for code, count in status["statuses"].items() if not code.startswith("2")}
+    latency = " / ".join(_milliseconds(status.recent_quantiles[q]) for q in ("0.5", "0.95", "0.99"))
+    failures = ", ".join(f"{reason.value} {count:,}" for reason, count in status.failures.items() if count)
+    bad = {code: count for code, count in status.statuses.items() if not code.startswith("2")}
     facts = [
         ("success", "–" if rate is None else f"{rate:,.0f} req/s"),
         ("p50/p95/p99", f"{latency} ms"),
-        ("failures", ", ".join(f"{reason} {count:,}" for reason, count in failures.items()) or "none"),
+        ("failures", failures or "none"),
     ]
     if bad:
         facts.append(("not 2xx", ", ".join(f"{code}: {count:,}" for code, count in bad.items())))
-    if status["stalled"]:
-        facts.append(("stalled", f"{status['stalled']} of {status['open']} connections"))
+    if status.stalled:
+        facts.append(("stalled", f"{status.stalled} of {status.open} connections"))
     facts.append(("router RSS", "–" if memory is None else f"{memory / 2**20:,.1f} MiB"))
     return facts
 
@@ -142,7 +131,12 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     console.print(Text(f"\nverdict: {verdict.value}", style=STYLES[verdict]))
 
 
-def _clock(seconds: float) -> str:
+def _phase(moment: Moment) -> str:
+    elapsed, planned = _clock_text(moment.elapsed_seconds), _clock_text(moment.planned_seconds)
+    return f"{moment.phase.value} {elapsed}/{planned}"
+
+
+def _clock_text(seconds: float) -> str:
     whole = int(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -12,7 +12,7 @@ from exporter.errors import ConfigurationError
 from exporter.live.ingest import Ingest
 from exporter.live.message import Phase, RunInfo
 from exporter.live.runs import LiveRuns
-from exporter.live.status import run_status
+from exporter.live.status import RunStatus
 from exporter.settings.exporter_config import first_problem
 
 _announcement = TypeAdapter(RunInfo)
@@ -42,7 +42,8 @@ class Announcements:
             run = self._runs.runs.get(request.path_params["run"])
             if run is None:
                 return JSONResponse({"error": "no such run"}, status_code=404)
-            return JSONResponse(run_status(run, self._clock.monotonic()))
+            status = RunStatus.of(run, self._clock.monotonic())
+        return Response(status.to_json(), media_type="application/json")
 
     async def _announce(self, request: Request) -> Response:
         if self._ingest is None:

@@ -1,41 +1,95 @@
-"""A run's state as JSON: what a run's own command asks for to show progress and to hold totals together."""
+"""A run's state: what its own command asks for, to show progress and to reconcile the totals."""
 
-from typing import Any
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
 
 from exporter.live.histogram import QUANTILES, quantiles_seconds
-from exporter.live.message import STATUS_CLASSES, SUCCESS_CLASS
+from exporter.live.message import STATUS_CLASSES, SUCCESS_CLASS, FailureReason, Phase, StatusClass
 from exporter.live.runs import Run
 
+Quantiles = dict[str, float | None]
+"""seconds by quantile ("0.95"); None where there were no 2xx"""
 
-def run_status(run: Run, now: float) -> dict[str, Any]:
-    """Counts of the run so far.
 
-    `requests` by status class, `statuses` by HTTP status, `failures` by reason; `duration_seconds` the sum of
-    2xx durations; `recent_quantiles` (10 s) and `quantiles` (whole run) of 2xx in seconds, null where there
-    were no requests; `open`, `stalled`, `in_flight` connections; `workers`, `final_workers` that reported.
-    """
-    totals = run.published
-    requests = totals.requests()
-    statuses = {str(code): count for code, count in enumerate(totals.of_statuses()) if count}
-    success = requests[SUCCESS_CLASS]
-    plain = success - sum(count for code, count in statuses.items() if code.startswith("2"))
-    if plain > 0:
-        statuses["200"] = plain
-    opened, stalled, in_flight = run.connections(now)
-    recent = quantiles_seconds(run.model_totals.recent(), QUANTILES)
-    whole = quantiles_seconds(totals.of_class(SUCCESS_CLASS), QUANTILES)
-    return {
-        "run": run.info.run,
-        "phase": run.phase.value,
-        "requests": {name.value: count for name, count in zip(STATUS_CLASSES, requests, strict=True)},
-        "statuses": dict(sorted(statuses.items())),
-        "failures": {reason.value: count for reason, count in totals.failures.items()},
-        "duration_seconds": totals.sum_us[SUCCESS_CLASS] / 1e6,
-        "recent_quantiles": {str(q): value for q, value in zip(QUANTILES, recent, strict=True)},
-        "quantiles": {str(q): value for q, value in zip(QUANTILES, whole, strict=True)},
-        "open": opened,
-        "stalled": stalled,
-        "in_flight": in_flight,
-        "workers": len(run.workers),
-        "final_workers": run.final_workers(),
-    }
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Counts of one run so far."""
+
+    run: str
+    phase: Phase
+    requests: dict[StatusClass, int]
+    """whole responses by status class"""
+    statuses: dict[str, int]
+    """whole responses by HTTP status"""
+    failures: dict[FailureReason, int]
+    """attempts without a whole response"""
+    duration_seconds: float
+    """sum of the durations of 2xx"""
+    recent_quantiles: Quantiles
+    """of the trailing 10 s"""
+    quantiles: Quantiles
+    """of the whole run"""
+    open: int
+    """connections, as the workers last reported, as `stalled` and `in_flight`"""
+    stalled: int
+    in_flight: int
+    workers: int
+    """workers that have reported"""
+    final_workers: int
+    """workers that have sent their last report"""
+
+    @classmethod
+    def of(cls, run: Run, now: float) -> "RunStatus":
+        """The status of `run` at `now` (monotonic seconds)."""
+        totals = run.published
+        requests = totals.requests()
+        statuses = {str(code): count for code, count in enumerate(totals.of_statuses()) if count}
+        plain = requests[SUCCESS_CLASS] - sum(n for code, n in statuses.items() if code.startswith("2"))
+        if plain > 0:
+            statuses["200"] = plain
+        opened, stalled, in_flight = run.connections(now)
+        recent = quantiles_seconds(run.model_totals.recent(), QUANTILES)
+        whole = quantiles_seconds(totals.of_class(SUCCESS_CLASS), QUANTILES)
+        return cls(
+            run=run.info.run,
+            phase=run.phase,
+            requests=dict(zip(STATUS_CLASSES, requests, strict=True)),
+            statuses=dict(sorted(statuses.items())),
+            failures=dict(totals.failures),
+            duration_seconds=totals.sum_us[SUCCESS_CLASS] / 1e6,
+            recent_quantiles={str(q): value for q, value in zip(QUANTILES, recent, strict=True)},
+            quantiles={str(q): value for q, value in zip(QUANTILES, whole, strict=True)},
+            open=opened,
+            stalled=stalled,
+            in_flight=in_flight,
+            workers=len(run.workers),
+            final_workers=run.final_workers(),
+        )
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "RunStatus":
+        """The status that `to_json` wrote; raises ValueError (pydantic's) where it is none."""
+        return _ADAPTER.validate_json(text, strict=True)
+
+    def to_json(self) -> bytes:
+        """One JSON object; null where a quantile is not known."""
+        return _ADAPTER.dump_json(self)
+
+    @property
+    def responses(self) -> int:
+        """Whole responses of every status."""
+        return sum(self.requests.values())
+
+    @property
+    def successes(self) -> int:
+        """Whole 2xx responses."""
+        return self.requests[StatusClass.SUCCESS]
+
+    @property
+    def failed(self) -> int:
+        """Attempts without a whole response, of every reason."""
+        return sum(self.failures.values())
+
+
+_ADAPTER = TypeAdapter(RunStatus)

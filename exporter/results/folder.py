@@ -1,19 +1,16 @@
 """`benchmarks/results/`: where a run's files go, and under which names."""
 
-import json
 import os
 import re
 import tempfile
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import rows_text
-from exporter.results.csv_row import result_row
 from exporter.results.openmetrics import write_openmetrics
-from exporter.results.record import record_text
+from exporter.results.record import record_text, result_row
+from exporter.results.run_json import run_json
 from exporter.results.run_result import RunResult
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -51,7 +48,7 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
     csv_file.write_text(rows_text([result_row(result)]), encoding="utf-8")
     record_file.write_text(record_text(result, name), encoding="utf-8")
     run_file = details / "run.json"
-    run_file.write_text(json.dumps(run_document(result), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    run_file.write_text(run_json(result), encoding="utf-8")
     series_file = details / "series.om.gz"
     write_openmetrics(result.evidence.series, series_file)
     return {"csv": csv_file, "record": record_file, "run": run_file, "series": series_file}
@@ -70,39 +67,3 @@ def claim_name(folder: Path, base: str) -> str:
         except FileExistsError:
             continue
         return name
-
-
-def run_document(result: RunResult) -> dict[str, Any]:
-    """run.json: inputs, versions, evidence, verdict. Durations in seconds; null is what is not known."""
-    evidence = result.evidence
-    return {
-        "run": {**asdict(result.info), "route": result.info.route.value},
-        "inputs": result.inputs,
-        "command": list(result.command),
-        "versions": result.versions,
-        "evidence": {
-            "planned_seconds": evidence.planned_seconds,
-            "measured_seconds": evidence.measured_seconds,
-            "ended_early": evidence.ended_early or None,
-            "success_requests_per_second": result.requests_per_second,
-            "requests": {name.value: count for name, count in evidence.requests.items()},
-            "statuses": evidence.statuses,
-            "failures": {name.value: count for name, count in evidence.failures.items()},
-            "stalled_connections": evidence.stalled,
-            "latency_seconds_2xx": result.quantiles,
-            "counts_by_source": {
-                source: asdict(count) if count else None for source, count in evidence.totals.items()
-            },
-            "scrapes": evidence.scrapes,
-            "failed_scrapes": evidence.failed_scrapes,
-            "engine": result.engine_totals,
-            "alerts": result.alerts,
-        },
-        "verdict": {
-            "outcome": result.judgement.outcome.value,
-            "findings": [
-                {"check": f.check, "outcome": f.outcome.value, "text": f.text}
-                for f in result.judgement.findings
-            ],
-        },
-    }

@@ -1,11 +1,31 @@
 """Everything that the reports of one run are made from."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from exporter.live.message import RunInfo
+from exporter.live.status import Quantiles
+from exporter.load.engine import EngineTotals
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.judgement import Judgement
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What the run was asked to do, as run.json keeps it; secrets have no place here."""
+
+    command: str
+    scenario: str
+    target: str
+    endpoint: str
+    model: str
+    body_bytes: int
+    body_file: str | None
+    script: str | None
+    headers: tuple[str, ...]
+    """names alone"""
+    connections: int
+    duration_seconds: int
+    max_error_ratio: float
 
 
 @dataclass(frozen=True)
@@ -16,14 +36,14 @@ class RunResult:
     command: tuple[str, ...]
     """what was started against the router, without secrets"""
     evidence: Evidence
-    quantiles: dict[str, float | None]
-    """of 2xx over the whole run in seconds, by quantile ("0.95"); None where there were no 2xx"""
+    quantiles: Quantiles
+    """of 2xx over the whole run"""
     judgement: Judgement
     versions: dict[str, str]
-    inputs: dict[str, Any]
-    engine_totals: dict[str, Any] | None
+    inputs: RunInputs
+    engine_totals: EngineTotals | None
     """the engine's own account, or None where it gave none"""
-    alerts: list[str] | None = field(default=None)
+    alerts: list[str] | None = None
     """alerts that fired during the run, or None where no Prometheus was asked"""
 
     @property

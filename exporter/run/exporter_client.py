@@ -1,19 +1,19 @@
 """Talks to a running exporter: announces runs to it and asks what has arrived."""
 
 from dataclasses import asdict
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Phase, RunInfo
+from exporter.live.status import RunStatus
 from exporter.settings.login import NO_LOGIN, HttpClient
 
 TIMEOUT_SECONDS = 3.0
 
 
-class ExporterApi:
+class ExporterClient:
     """The HTTP API of one exporter."""
 
     def __init__(self, url: str, client: HttpClient = NO_LOGIN) -> None:
@@ -54,34 +54,45 @@ class ExporterApi:
         Raises QueryError where the exporter does not answer, ConfigurationError where it refuses.
         """
         body = {**asdict(info), "phase": phase.value}
-        port = self._ask("PUT", info.run, body).get("ingest_port")
+        answer = self._ask("PUT", info.run, body)
+        port = _object(answer).get("ingest_port")
         if not isinstance(port, int):
             raise QueryError(f"exporter at {self.url} did not name its ingest port")
         return port
 
-    def status(self, run: str) -> dict[str, Any]:
-        """The state of a run (metrics/status.py); raises QueryError where there is none to be had."""
-        return self._ask("GET", run, None)
+    def status(self, run: str) -> RunStatus:
+        """The state of a run; raises QueryError where there is none to be had."""
+        answer = self._ask("GET", run, None)
+        try:
+            return RunStatus.from_json(answer.content)
+        except ValueError as error:
+            raise QueryError(f"exporter at {self.url} gave no usable status of the run") from error
 
-    def _ask(self, method: str, run: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(self, method: str, run: str, body: dict[str, object] | None) -> requests.Response:
         try:
             answer = self._session.request(
                 method, f"{self.url}/api/runs/{run}", json=body, timeout=TIMEOUT_SECONDS
             )
-            if answer.status_code == 401:
-                raise QueryError(f"exporter at {self.url} does not take this user and password any more")
-            if answer.status_code == 413:
-                raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
-            document: dict[str, Any] = answer.json()
-            if not isinstance(document, dict):
-                raise QueryError(f"exporter at {self.url}: an answer that is no JSON object")
-            if answer.status_code in (400, 409) and "error" in document:
-                raise ConfigurationError(f"exporter at {self.url} refused the run: {document['error']}")
-            if answer.status_code != 200:
-                raise QueryError(f"exporter at {self.url}: HTTP {answer.status_code}")
         except (requests.RequestException, ValueError) as error:
             raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
-        return document
+        if answer.status_code == 401:
+            raise QueryError(f"exporter at {self.url} does not take this user and password any more")
+        if answer.status_code == 413:
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
+        if answer.status_code in (400, 409) and "error" in _object(answer):
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {_object(answer)['error']}")
+        if answer.status_code != 200:
+            raise QueryError(f"exporter at {self.url}: HTTP {answer.status_code}")
+        return answer
+
+
+def _object(answer: requests.Response) -> dict[str, object]:
+    """The JSON object in an answer, empty where there is none."""
+    try:
+        document = answer.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _cause(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from exporter.timeseries import Series
 TIMEOUT_SECONDS = 10.0
 
 
-class PrometheusApi:
+class PrometheusClient:
     """The HTTP API of one Prometheus."""
 
     def __init__(self, url: str) -> None:

@@ -1,19 +1,17 @@
-"""The end of a run's counting: every source is brought to the same totals, or says that it is not there."""
+"""The end of a run's counting: every source is brought to the same totals, or shows that it is missing."""
 
+import contextlib
 import json
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.live.message import Phase, RunInfo, WorkerCounts
 from exporter.live.runs import LiveRuns
 from exporter.live.sender import send
-from exporter.live.status import run_status
-from exporter.run.exporter_client import ExporterApi
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.live.status import RunStatus
+from exporter.run.prometheus_client import PrometheusClient
+from exporter.run.registration import Registration
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 
@@ -22,13 +20,16 @@ SETTLE_SECONDS = 20.0
 POLL_SECONDS = 0.2
 COUNTERS = ("benchmark_requests_total", "benchmark_request_failures_total")
 
-
-def count_of(status: dict[str, Any]) -> Count:
-    """Responses and failures of a run's status (metrics/status.py)."""
-    return Count(sum(status["requests"].values()), sum(status["failures"].values()))
+Totals = dict[str, Count | None]
+"""what each source counts; None: it gives no answer"""
 
 
-def truth_of(info: RunInfo, messages: Iterable[WorkerCounts], clock: Clock) -> dict[str, Any] | None:
+def count_of(status: RunStatus) -> Count:
+    """Whole responses and failures of a status."""
+    return Count(status.responses, status.failed)
+
+
+def final_status(info: RunInfo, messages: Iterable[WorkerCounts], clock: Clock) -> RunStatus | None:
     """A run's status from the last reports of its workers, joined as the exporter joins them.
 
     None where there are no reports: the engine died before it could leave them.
@@ -38,66 +39,57 @@ def truth_of(info: RunInfo, messages: Iterable[WorkerCounts], clock: Clock) -> d
     run = runs.runs[info.run]
     for message in messages:
         runs.apply(message)
-    return run_status(run, clock.monotonic()) if run.workers else None
+    return RunStatus.of(run, clock.monotonic()) if run.workers else None
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """Brings one run's sources together."""
+def deliver(
+    registration: Registration, messages: tuple[WorkerCounts, ...], final: RunStatus, clock: Clock
+) -> None:
+    """Repeat the workers' last reports until the exporter has them all, or time is up."""
+    deadline = clock.monotonic() + SETTLE_SECONDS
+    while not _has_all(registration.status(), final) and clock.monotonic() < deadline:
+        registration.enter(Phase.DRAIN)
+        # Where the exporter is away, the next round tries again.
+        with contextlib.suppress(OSError):
+            send(messages, registration.ingest_host, registration.ingest_port)
+        clock.sleep(POLL_SECONDS)
 
-    info: RunInfo
-    exporter: ExporterApi
-    ingest_port: int
-    clock: Clock
 
-    def deliver(self, messages: tuple[WorkerCounts, ...], truth: dict[str, Any]) -> None:
-        """Repeat the workers' last reports until the exporter has them all, or time is up."""
-        deadline = self.clock.monotonic() + SETTLE_SECONDS
-        while not self._has_arrived(truth) and self.clock.monotonic() < deadline:
-            try:
-                self.exporter.announce(self.info, Phase.DRAIN)
-                send(messages, self.exporter.host, self.ingest_port)
-            except (QueryError, OSError):
-                pass  # the exporter is away; the next round tries again
-            time.sleep(POLL_SECONDS)
+def _has_all(status: RunStatus | None, final: RunStatus) -> bool:
+    return status is not None and (
+        (status.requests, status.failures, status.final_workers)
+        == (final.requests, final.failures, final.final_workers)
+    )
 
-    def _has_arrived(self, truth: dict[str, Any]) -> bool:
-        status = self.status()
-        return status is not None and all(
-            status[part] == truth[part] for part in ("requests", "failures", "final_workers")
-        )
 
-    def status(self) -> dict[str, Any] | None:
-        """What the exporter knows of the run, or None where it gives no answer."""
+def scraped(info: RunInfo, store: SeriesStore) -> Count | None:
+    """How much the scraped counters rose, or None where there are none."""
+    series = [store.select(name, **_labels(info)) for name in COUNTERS]
+    if not all(series):
+        return None
+    return Count(*(round(sum(each.increase() for each in group)) for group in series))
+
+
+def in_prometheus(
+    info: RunInfo, prometheus: PrometheusClient, store: SeriesStore, expected: Count, clock: Clock
+) -> Count | None:
+    """How much the counters rose in Prometheus since the first recorded scrape.
+
+    Waits for as long as SETTLE_SECONDS for it to have scraped the end; None where it gives no answer.
+    """
+    labels = ",".join(f"{name}={json.dumps(value)}" for name, value in _labels(info).items())
+    before = [sum(each.values[0] for each in store.select(name, **_labels(info))) for name in COUNTERS]
+    deadline = clock.monotonic() + SETTLE_SECONDS
+    while True:
         try:
-            return self.exporter.status(self.info.run)
+            now = [prometheus.value(f"sum({name}{{{labels}}})") for name in COUNTERS]
+            count = Count(*(round(b - a) for a, b in zip(before, now, strict=True)))
         except QueryError:
-            return None
+            count = None
+        if count == expected or clock.monotonic() >= deadline:
+            return count
+        clock.sleep(POLL_SECONDS)
 
-    def scraped(self, store: SeriesStore) -> Count | None:
-        """How much the scraped counters rose, or None where there are none."""
-        series = [store.select(name, **self._labels()) for name in COUNTERS]
-        if not all(series):
-            return None
-        return Count(*(round(sum(each.increase() for each in group)) for group in series))
 
-    def in_prometheus(self, prometheus: PrometheusApi, store: SeriesStore, expected: Count) -> Count | None:
-        """How much Prometheus says the counters rose since the first recorded scrape.
-
-        Waits for as long as SETTLE_SECONDS for it to have scraped the end; None where it gives no answer.
-        """
-        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in self._labels().items())
-        before = [sum(each.values[0] for each in store.select(name, **self._labels())) for name in COUNTERS]
-        deadline = self.clock.monotonic() + SETTLE_SECONDS
-        while True:
-            try:
-                now = [prometheus.value(f"sum({name}{{{labels}}})") for name in COUNTERS]
-                count = Count(*(round(b - a) for a, b in zip(before, now, strict=True)))
-            except QueryError:
-                count = None
-            if count == expected or self.clock.monotonic() >= deadline:
-                return count
-            time.sleep(POLL_SECONDS)
-
-    def _labels(self) -> dict[str, str]:
-        return {"route": self.info.route.value, "model": self.info.model}
+def _labels(info: RunInfo) -> dict[str, str]:
+    return {"route": info.route.value, "model": info.model}

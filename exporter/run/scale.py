@@ -8,12 +8,15 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.live.results_csv import rows_text
-from exporter.results.csv_row import result_row
 from exporter.results.folder import claim_name
+from exporter.results.record import result_row
 from exporter.results.run_result import RunResult
 from exporter.results.scale_report import ScalePoint, plot_scale, point_of, saturation, scale_table
+from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
-from exporter.run.soak import RunPlan, run_soak
+from exporter.run.plan import RunPlan
+from exporter.run.prometheus_client import PrometheusClient
+from exporter.run.soak import run_soak
 from exporter.run.view import RunView
 from exporter.verdict.finding import Outcome
 
@@ -41,7 +44,8 @@ class ScaleResult:
 
 def run_scale(
     plans: Sequence[RunPlan],
-    engine_version: str,
+    exporter: ExporterClient,
+    prometheus: PrometheusClient | None,
     view_of: Callable[[RunPlan], AbstractContextManager[RunView]],
     interrupt: Interrupt,
     clock: Clock,
@@ -54,7 +58,7 @@ def run_scale(
     results: list[RunResult] = []
     for plan in plans:
         with view_of(plan) as view:
-            result, _ = run_soak(plan, engine_version, view, interrupt, clock)
+            result, _ = run_soak(plan, exporter, prometheus, view, interrupt, clock)
         results.append(result)
         if interrupt.requested:
             break

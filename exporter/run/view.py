@@ -1,15 +1,41 @@
 """What a run shows while it lasts, whoever shows it."""
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.live.message import Phase
+from exporter.live.status import RunStatus
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of a run at one moment."""
+
+    phase: Phase
+    elapsed_seconds: float
+    planned_seconds: float
+    """of this phase"""
+    status: RunStatus | None
+    """None: the exporter gives no answer"""
+    router_memory_bytes: float | None
+    """the router's RSS; None where it is not known"""
 
 
 class RunView(Protocol):
-    """Told of a run's progress."""
+    """Receives a run's progress."""
 
-    def update(
-        self, phase: str, elapsed: float, planned: float, status: dict[str, Any] | None, memory: float | None
-    ) -> None:
-        """The state now: seconds, the run's status (None: the exporter gives no answer), router RSS."""
+    def update(self, moment: Moment) -> None:
+        """The state now; about once a second."""
 
-    def say(self, text: str, style: str = "") -> None:
+    def warn(self, text: str) -> None:
         """One line that stays."""
+
+
+class Silent:
+    """A view that shows nothing."""
+
+    def update(self, moment: Moment) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        pass

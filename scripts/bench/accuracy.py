@@ -79,7 +79,7 @@ def percentiles_of(run: LiveRun) -> list[Percentile]:
         Percentile(
             quantile,
             gauges[quantile],
-            run.status["quantiles"][quantile],
+            run.status.quantiles[quantile],
             percentile_us(raw, 100 * float(quantile)) / 1e6,
             totals.percentiles_seconds[f"{100 * float(quantile):g}"],
         )

@@ -1,12 +1,9 @@
 """One run of the real wrk engine, reported live to an exporter, as `soak run` does it."""
 
-import secrets
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from exposition_text import Scraper, sum_of
 from failure import BenchError
@@ -14,17 +11,21 @@ from process_stat import cpu_seconds
 from service import Service
 
 from exporter.clock import SystemClock
-from exporter.live.message import Phase, RunInfo
-from exporter.load.engine import EngineTotals, LoadPlan, LoadResult, RunningLoad
+from exporter.live.message import Phase
+from exporter.live.status import RunStatus
+from exporter.load.engine import EngineTotals, LoadResult
 from exporter.load.workload import Workload
 from exporter.load.wrk import WrkEngine
-from exporter.run.exporter_client import ExporterApi
-from exporter.run.reconcile import Settlement, truth_of
+from exporter.run.exporter_client import ExporterClient
+from exporter.run.interrupt import Interrupt
+from exporter.run.load_phase import run_load
+from exporter.run.plan import RunPlan
+from exporter.run.progress import Progress
+from exporter.run.reconcile import deliver, final_status
+from exporter.run.registration import Registration
+from exporter.run.view import Moment
 
-POLL_SECONDS = 0.1
-STATUS_EVERY_SECONDS = 1.0
 SCRAPE_EVERY_SECONDS = 5.0
-OVERRUN_SECONDS = 30.0
 COUNTER = "benchmark_requests_total"
 
 
@@ -39,8 +40,8 @@ class LiveRun:
     """how much benchmark_requests_total rose on /metrics, over all its series"""
     at_end: str
     """/metrics at the moment the load ended"""
-    status: dict[str, Any]
-    """the exporter's account of the run (metrics/status.py)"""
+    status: RunStatus
+    """the exporter's account of the run"""
     cpu_seconds: float
     """the exporter's, while the load ran"""
     wall_seconds: float
@@ -65,89 +66,73 @@ class LiveLoad:
     connections: int
 
     def run(self, seconds: int, each_scrape: Callable[[], None] = lambda: None) -> LiveRun:
-        """Load for `seconds`, asking the exporter what `soak run` and a Prometheus ask in the meantime.
+        """Load for `seconds` by the loop of `soak run`, scraped every 5 s as a Prometheus does.
 
-        That is its status every second and a scrape every 5 s (the first after half of that), so its CPU
-        holds these too. `each_scrape` is called after every scrape. Raises BenchError where wrk cannot
-        measure or any request failed.
+        So the exporter's CPU holds the answers to both. The first scrape comes after half of that;
+        `each_scrape` is called after every one. Raises BenchError where wrk cannot measure or any request
+        failed.
         """
-        api = ExporterApi(self.exporter.url)
-        info = self._info(seconds)
+        clock = SystemClock()
         with (
             Scraper(self.exporter.url) as scraper,
             tempfile.TemporaryDirectory(prefix="bench-live-") as folder,
         ):
             before = sum_of(scraper.text(), COUNTER)
-            ingest_port = api.announce(info, Phase.LOAD)
-            cpu_before, started = cpu_seconds(self.exporter.pid), time.monotonic()
-            plan = LoadPlan(
-                info.run, self.workload, self.connections, seconds, api.host, ingest_port, Path(folder)
-            )
-            load = WrkEngine().start(plan)
-            try:
-                self._ask(load, api, scraper, info, seconds, each_scrape)
-                cpu, wall = cpu_seconds(self.exporter.pid) - cpu_before, time.monotonic() - started
-                at_end = scraper.text()
-            finally:
-                load.stop()
-                result = load.result()
-            totals = _clean_totals(result)
-            status = self._settle(api, info, ingest_port, result)
+            plan = self._plan(seconds, Path(folder) / "results")
+            (Path(folder) / "wrk").mkdir()
+            exporter = ExporterClient(self.exporter.url)
+            registration = Registration(plan.info(clock.wall()), exporter, clock, Phase.LOAD)
+            progress = Progress(registration, _Scrapes(scraper, each_scrape), lambda: None)
+            cpu_before, started = cpu_seconds(self.exporter.pid), clock.monotonic()
+            load = run_load(plan, registration, Path(folder) / "wrk", progress, Interrupt(), clock)
+            cpu, wall = cpu_seconds(self.exporter.pid) - cpu_before, clock.monotonic() - started
+            at_end = scraper.text()
+            if load.ended_early:
+                raise BenchError(f"the live wrk: {load.ended_early}")
+            totals = _clean_totals(load.result)
+            final = final_status(registration.info, load.result.messages, clock)
+            if final is None:
+                raise BenchError("the live wrk left no last reports")
+            deliver(registration, load.result.messages, final, clock)
+            status = registration.status()
+            if status is None:
+                raise BenchError("the exporter gives no answer at the end of a run")
             counted = sum_of(scraper.text(), COUNTER) - before
-            api.announce(info, Phase.FINISHED)
+            registration.enter(Phase.FINISHED)
         return LiveRun(totals, self.connections, round(counted), at_end, status, cpu, wall)
 
-    def _info(self, seconds: int) -> RunInfo:
-        return RunInfo(
-            run=secrets.token_hex(8),
+    def _plan(self, seconds: int, results: Path) -> RunPlan:
+        return RunPlan(
+            command="bench",
+            workload=self.workload,
+            engine=WrkEngine(),
             scenario="local",
-            engine=WrkEngine.name,
-            route=self.workload.route,
-            model=self.workload.model,
-            target=self.workload.target,
-            connections=self.connections,
             label="bench",
-            start_timestamp_seconds=time.time(),
-            planned_duration_seconds=float(seconds),
+            connections=self.connections,
+            duration_seconds=seconds,
+            drain_seconds=0.0,
             stall_after_seconds=30.0,
+            most_error_ratio=0.0,
+            results=results,
         )
 
-    def _ask(
-        self,
-        load: RunningLoad,
-        api: ExporterApi,
-        scraper: Scraper,
-        info: RunInfo,
-        seconds: int,
-        each_scrape: Callable[[], None],
-    ) -> None:
-        """Until the load ends: the run's status every second, /metrics every five."""
-        started = time.monotonic()
-        next_status, next_scrape = STATUS_EVERY_SECONDS, SCRAPE_EVERY_SECONDS / 2
-        while load.poll() is None:
-            elapsed = time.monotonic() - started
-            if elapsed > seconds + OVERRUN_SECONDS:
-                raise BenchError("the live wrk did not end by itself")
-            if elapsed >= next_status:
-                next_status += STATUS_EVERY_SECONDS
-                api.status(info.run)
-            if elapsed >= next_scrape:
-                next_scrape += SCRAPE_EVERY_SECONDS
-                api.announce(info, Phase.LOAD)
-                scraper.scrape()
-                each_scrape()
-            time.sleep(POLL_SECONDS)
 
-    def _settle(
-        self, api: ExporterApi, info: RunInfo, ingest_port: int, result: LoadResult
-    ) -> dict[str, Any]:
-        """Bring exporter and engine together as a run's end does; the exporter's account of the run."""
-        clock = SystemClock()
-        truth = truth_of(info, result.messages, clock)
-        if truth is None:
-            raise BenchError("the live wrk left no last reports")
-        Settlement(info, api, ingest_port, clock).deliver(result.messages, truth)
-        return api.status(info.run)
+class _Scrapes:
+    """A run's view that scrapes as a Prometheus does, instead of showing anything."""
+
+    def __init__(self, scraper: Scraper, each_scrape: Callable[[], None]) -> None:
+        self._scraper = scraper
+        self._each_scrape = each_scrape
+        self._next = SCRAPE_EVERY_SECONDS / 2
+
+    def update(self, moment: Moment) -> None:
+        if moment.elapsed_seconds >= self._next:
+            self._next += SCRAPE_EVERY_SECONDS
+            self._scraper.scrape()
+            self._each_scrape()
+
+    def warn(self, text: str) -> None:
+        raise BenchError(text)
 
 
 def _clean_totals(result: LoadResult) -> EngineTotals:

@@ -16,7 +16,7 @@ import requests
 import trustme
 
 from exporter.errors import QueryError
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from exporter.timeseries import Series
@@ -72,7 +72,7 @@ class Fleet:
     """Everything that runs."""
 
     stack: NativeStack
-    prometheus: PrometheusApi
+    prometheus: PrometheusClient
     agents: dict[str, Agent]
     """by their node"""
     odd: OddTarget
@@ -140,7 +140,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         stack.start_prometheus()
         for agent in agents.values():
             agent.wait_until_it_serves()
-        whole = Fleet(stack, PrometheusApi(stack.ports.url("prometheus")), agents, odd)
+        whole = Fleet(stack, PrometheusClient(stack.ports.url("prometheus")), agents, odd)
         whole.write_agents("gpu-1", "gpu-2")
         write_targets(
             whole.targets / "agents.yml", [group(agents["gpu-3"].target, node="gpu-3", role="node")]

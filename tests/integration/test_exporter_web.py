@@ -13,7 +13,7 @@ import requests
 import yaml
 
 from exporter.errors import QueryError
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.secured_exporter import PASSWORD, USER, Certificates, ExporterProcess, hashed
@@ -164,7 +164,7 @@ def test_prometheus_scrapes_with_certificate_and_password(secured: Secured, tmp_
     command += [f"--storage.tsdb.path={tmp_path / 'data'}", "--log.level=error"]
     prometheus = subprocess.Popen(command)
     try:
-        api = PrometheusApi(f"http://127.0.0.1:{port}")
+        api = PrometheusClient(f"http://127.0.0.1:{port}")
 
         def up() -> bool:
             try:

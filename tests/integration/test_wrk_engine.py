@@ -14,8 +14,8 @@ from exporter.live.message import Phase, Route, RunInfo
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
 from exporter.load.wrk import LIVE_SCRIPT, WrkEngine
-from exporter.run.exporter_client import ExporterApi
-from exporter.run.reconcile import truth_of
+from exporter.run.exporter_client import ExporterClient
+from exporter.run.reconcile import final_status
 from exporter.stack.native import NativeStack
 from tests.support.soak_command import total
 from tests.support.waiting import need, wait_for
@@ -48,7 +48,7 @@ def test_the_live_histogram_is_wrks_own_before_its_correction(
     monkeypatch.setenv("SOAK_WHOLE_RESPONSES", whole_responses)
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
     stack.start_exporter()
-    api = ExporterApi(stack.ports.url("exporter"))
+    api = ExporterClient(stack.ports.url("exporter"))
     workload = make_workload(stack.ports.url("router"), "/v1/chat/completions", "gpt-oss:20b")
     info = run_info(stack, CONNECTIONS)
     port = api.announce(info, Phase.LOAD)
@@ -57,21 +57,21 @@ def test_the_live_histogram_is_wrks_own_before_its_correction(
     result = running.result()
     totals = result.totals
     assert totals is not None
-    truth = truth_of(info, result.messages, SystemClock())
-    assert truth is not None
+    final = final_status(info, result.messages, SystemClock())
+    assert final is not None
     duration_us = round(totals.duration_seconds * 1e6)
     raw = uncorrected(totals.histogram, expected_us(duration_us, totals.requests, CONNECTIONS))
-    assert sum(count for _, count in raw) == totals.requests == truth["requests"]["2xx"]
-    for quantile, seconds in truth["quantiles"].items():
+    assert sum(count for _, count in raw) == totals.requests == final.successes
+    for quantile, seconds in final.quantiles.items():
         assert seconds * 1e6 == pytest.approx(percentile_us(raw, 100 * float(quantile)), rel=0.02), quantile
-    assert truth["duration_seconds"] * 1e6 == pytest.approx(sum(us * count for us, count in raw), rel=0.02)
+    assert final.duration_seconds * 1e6 == pytest.approx(sum(us * count for us, count in raw), rel=0.02)
 
 
 def test_several_connections_a_thread_are_counted_and_not_timed(stack: NativeStack, tmp_path: Path) -> None:
     need("wrk")
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
     stack.start_exporter()
-    api = ExporterApi(stack.ports.url("exporter"))
+    api = ExporterClient(stack.ports.url("exporter"))
     info = run_info(stack, 10)
     port = api.announce(info, Phase.LOAD)
     body = tmp_path / "body"
@@ -93,4 +93,4 @@ def test_several_connections_a_thread_are_counted_and_not_timed(stack: NativeSta
     [count] = re.findall(r"(\d+) requests in", ended.stdout)
     assert total(stack, "benchmark_requests_total", status_class="2xx") == int(count) > 100
     assert total(stack, "benchmark_request_duration_seconds_count") == 0
-    assert api.status(info.run)["statuses"] == {"200": int(count)}
+    assert api.status(info.run).statuses == {"200": int(count)}

@@ -19,7 +19,7 @@ import requests
 import yaml
 
 from exporter.errors import QueryError
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import HOST, free_ports
 from tests.support.checkout import CHECKOUT
@@ -101,7 +101,7 @@ class Scene:
         self._stack.start_prometheus()
         self._scrape_too("exporter", agent, {"node": "gpu-1", "role": "node"})
         self._scrape_too("router", runtime, {})
-        self.prometheus = PrometheusApi(self._stack.ports.url("prometheus"))
+        self.prometheus = PrometheusClient(self._stack.ports.url("prometheus"))
 
     def _happen(self) -> None:
         for number, options in enumerate(

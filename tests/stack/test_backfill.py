@@ -15,7 +15,7 @@ from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import ResultRow, rows_text
 from exporter.results.backfill import backfill
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.ports import HOST, free_ports
 from tests.support.waiting import need, wait_for
 
@@ -27,7 +27,7 @@ GRAPH_STEP_SECONDS = 30 * DAY_SECONDS / 1000
 
 
 @contextmanager
-def prometheus_on(data: Path) -> Iterator[PrometheusApi]:
+def prometheus_on(data: Path) -> Iterator[PrometheusClient]:
     """A Prometheus without targets on a folder of blocks; stopped by its process id."""
     configuration = data.parent / "prometheus.yml"
     configuration.write_text("{}\n", encoding="utf-8")
@@ -57,7 +57,7 @@ def prometheus_on(data: Path) -> Iterator[PrometheusApi]:
 
     try:
         wait_for("prometheus to be ready", ready, 60)
-        yield PrometheusApi(url)
+        yield PrometheusClient(url)
     finally:
         child.terminate()
         try:

@@ -11,7 +11,7 @@ import requests
 
 from exporter.errors import QueryError
 from exporter.run.interrupt import Interrupt
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.soak_command import SoakRun, end_faults, fault, total
@@ -31,8 +31,8 @@ def whole() -> Iterator[NativeStack]:
 
 
 @pytest.fixture
-def prometheus(whole: NativeStack) -> PrometheusApi:
-    return PrometheusApi(whole.ports.url("prometheus"))
+def prometheus(whole: NativeStack) -> PrometheusClient:
+    return PrometheusClient(whole.ports.url("prometheus"))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def soak(whole: NativeStack, tmp_path: Path) -> Iterator[Callable[..., SoakRun]]
     end_faults(whole)
 
 
-def values(prometheus: PrometheusApi, expression: str) -> list[float]:
+def values(prometheus: PrometheusClient, expression: str) -> list[float]:
     """The finite values of an expression now; an empty list where Prometheus has none yet."""
     try:
         return [v for s in prometheus.query(expression) for v in s.values if math.isfinite(v)]
@@ -66,7 +66,7 @@ def firing(whole: NativeStack) -> dict[str, dict[str, str]]:
 
 
 def test_prometheus_sees_the_soak_live_and_a_disconnect_reaches_alertmanager(
-    whole: NativeStack, prometheus: PrometheusApi, soak: Callable[..., SoakRun]
+    whole: NativeStack, prometheus: PrometheusClient, soak: Callable[..., SoakRun]
 ) -> None:
     run = soak("--duration", "45s", "--connections", "10")
     rate = "sum(rate(benchmark_requests_total[30s]))"
@@ -112,7 +112,7 @@ def test_prometheus_sees_the_soak_live_and_a_disconnect_reaches_alertmanager(
 
 
 def test_an_exporter_killed_in_mid_run_costs_prometheus_nothing_but_a_gap(
-    whole: NativeStack, prometheus: PrometheusApi, soak: Callable[..., SoakRun]
+    whole: NativeStack, prometheus: PrometheusClient, soak: Callable[..., SoakRun]
 ) -> None:
     before = total(whole, "benchmark_requests_total")
     run = soak("--duration", "25s", "--connections", "5")
@@ -130,7 +130,7 @@ def test_an_exporter_killed_in_mid_run_costs_prometheus_nothing_but_a_gap(
     assert prometheus.value("sum(resets(benchmark_requests_total[2m]))") == 0
 
 
-def test_every_target_of_prometheus_is_up(prometheus: PrometheusApi) -> None:
+def test_every_target_of_prometheus_is_up(prometheus: PrometheusClient) -> None:
     wait_for(
         "four jobs up",
         lambda: (
@@ -140,7 +140,7 @@ def test_every_target_of_prometheus_is_up(prometheus: PrometheusApi) -> None:
     )
 
 
-def test_the_routers_own_metrics_are_in_prometheus(whole: NativeStack, prometheus: PrometheusApi) -> None:
+def test_the_routers_own_metrics_are_in_prometheus(whole: NativeStack, prometheus: PrometheusClient) -> None:
     text = requests.get(whole.ports.url("router") + "/metrics/cloud", timeout=5).text
     providers = set(re.findall(r'^cloud_requests_total\{provider="(\w+)"', text, re.MULTILINE))
     assert providers == {"openai", "google", "anthropic"}

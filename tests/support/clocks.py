@@ -14,6 +14,9 @@ class FakeClock:
     def wall(self) -> float:
         return self._wall
 
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
     def advance(self, seconds: float) -> None:
         self._monotonic += seconds
         self._wall += seconds

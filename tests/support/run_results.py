@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.live.message import FailureReason, StatusClass
-from exporter.results.run_result import RunResult
+from exporter.results.run_result import RunInputs, RunResult
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.judgement import judge
@@ -67,7 +67,20 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
         },
         judgement=judge(known, 0.01),
         versions={"wrk": "4.1.0"},
-        inputs={"command": "run"},
+        inputs=RunInputs(
+            command="run",
+            scenario="local",
+            target="http://127.0.0.1:8080",
+            endpoint="/v1/chat/completions",
+            model="gpt-oss:20b",
+            body_bytes=70,
+            body_file=None,
+            script=None,
+            headers=(),
+            connections=4,
+            duration_seconds=60,
+            max_error_ratio=0.01,
+        ),
         engine_totals=None,
     )
     return replace(result, **changes)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.ports import Ports, free_ports
 from tests.stack.containers.daemon import Docker
 from tests.support.compose_command import ROOT, compose_command
@@ -120,8 +120,8 @@ class ComposeStack:
         )
 
     @property
-    def prometheus(self) -> PrometheusApi:
-        return PrometheusApi(self.ports.url("prometheus"))
+    def prometheus(self) -> PrometheusClient:
+        return PrometheusClient(self.ports.url("prometheus"))
 
     def store_answers(self) -> bool:
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from exporter.errors import QueryError
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import HOST, free_ports
 
@@ -131,7 +131,7 @@ class Stage:
 
 def _wait_until_it_watches(url: str) -> None:
     """Until a Prometheus has scraped both exporters and found Alertmanager."""
-    prometheus = PrometheusApi(url)
+    prometheus = PrometheusClient(url)
 
     def both_are_up() -> bool:
         try:

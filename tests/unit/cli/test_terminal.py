@@ -3,15 +3,15 @@
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from exporter.cli.terminal import RateMeter, TerminalView, facts_of, print_verdict
-from exporter.live.message import Phase
+from exporter.live.message import Phase, WorkerCounts
 from exporter.live.runs import LiveRuns
-from exporter.live.status import run_status
+from exporter.live.status import RunStatus
+from exporter.run.view import Moment
 from exporter.verdict.finding import Finding, Outcome
 from exporter.verdict.judgement import Judgement
 from tests.support.clocks import FakeClock
@@ -21,14 +21,24 @@ from tests.support.run_results import evidence, failures_by_reason, run_result
 UNKNOWN = "–"
 
 
-def status_after(*messages: Any, seconds: float = 0.0) -> dict[str, Any]:
+def status_after(*messages: WorkerCounts, seconds: float = 0.0) -> RunStatus:
     clock = FakeClock()
     runs = LiveRuns(clock)
     runs.announce(run_info(), Phase.LOAD)
     for each in messages:
         runs.apply(each)
     clock.advance(seconds)
-    return run_status(runs.runs[RUN], clock.monotonic())
+    return RunStatus.of(runs.runs[RUN], clock.monotonic())
+
+
+def moment(
+    status: RunStatus | None,
+    memory: float | None = None,
+    phase: Phase = Phase.LOAD,
+    elapsed: float = 65.4,
+    planned: float = 3725.0,
+) -> Moment:
+    return Moment(phase, elapsed, planned, status, memory)
 
 
 def console() -> tuple[Console, io.StringIO]:
@@ -37,7 +47,7 @@ def console() -> tuple[Console, io.StringIO]:
 
 
 def test_before_the_first_answer_latency_rate_and_memory_are_unknown_and_not_zero() -> None:
-    assert facts_of(status_after(), None, None) == [
+    assert facts_of(moment(status_after()), None) == [
         ("success", UNKNOWN),
         ("p50/p95/p99", f"{UNKNOWN} / {UNKNOWN} / {UNKNOWN} ms"),
         ("failures", "none"),
@@ -45,8 +55,10 @@ def test_before_the_first_answer_latency_rate_and_memory_are_unknown_and_not_zer
     ]
 
 
-def test_an_exporter_that_gives_no_answer_is_said_and_nothing_else() -> None:
-    assert facts_of(None, 5.0, 7.0) == [("exporter", "gives no answer; counts go on and will be caught up")]
+def test_an_exporter_without_an_answer_is_all_that_is_shown() -> None:
+    assert facts_of(moment(None, 7.0), 5.0) == [
+        ("exporter", "gives no answer; counts go on and will be caught up")
+    ]
 
 
 def test_what_is_known_is_shown_with_its_unit() -> None:
@@ -58,7 +70,7 @@ def test_what_is_known_is_shown_with_its_unit() -> None:
         message(worker=2),
         seconds=31,
     )
-    assert facts_of(status, 12345.6, 1536 * 2**20) == [
+    assert facts_of(moment(status, 1536 * 2**20), 12345.6) == [
         ("success", "12,346 req/s"),
         ("p50/p95/p99", "0.2 / 0.2 / 4,997 ms"),
         ("failures", "read 1,500, disconnect 2"),
@@ -91,8 +103,8 @@ def test_a_rate_survives_a_clock_that_stands_still() -> None:
 def test_where_there_is_no_terminal_the_state_is_a_line() -> None:
     out, written = console()
     with TerminalView(out, "a title") as view:
-        view.say("a word")
-        view.update("load", 65.4, 3725.0, status_after(), None)
+        view.warn("a word")
+        view.update(moment(status_after()))
     assert written.getvalue() == (
         f"a word\nload 1:05/1:02:05  success {UNKNOWN}  "
         f"p50/p95/p99 {UNKNOWN} / {UNKNOWN} / {UNKNOWN} ms  failures none  router RSS {UNKNOWN}\n"
@@ -103,7 +115,7 @@ def test_on_a_terminal_the_state_is_drawn_and_markup_in_names_is_not_obeyed() ->
     written = io.StringIO()
     out = Console(file=written, width=100, force_terminal=True, color_system=None, legacy_windows=False)
     with TerminalView(out, "[bold]model[/] at http://x") as view:
-        view.update("drain", 5.0, 10.0, None, None)
+        view.update(moment(None, None, Phase.DRAIN, 5.0, 10.0))
     assert "[bold]model[/] at http://x" in written.getvalue()
     assert "0:05 / 0:10" in written.getvalue()
     assert "gives no answer" in written.getvalue()

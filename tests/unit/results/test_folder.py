@@ -9,9 +9,10 @@ import pytest
 
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import rows_text
-from exporter.results.csv_row import result_row
-from exporter.results.folder import check_label, check_writable, run_document, write_results
-from exporter.results.record import record_text
+from exporter.load.engine import EngineTotals
+from exporter.results.folder import check_label, check_writable, write_results
+from exporter.results.record import record_text, result_row
+from exporter.results.run_json import run_json
 from exporter.verdict.evidence import Count
 from tests.support.run_results import evidence, requests_by_class, run_result
 
@@ -89,7 +90,7 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
     }
     assert files["csv"].read_text() == rows_text([result_row(result)])
     assert files["record"].read_text() == record_text(result, name)
-    assert json.loads(files["run"].read_text()) == run_document(result)
+    assert files["run"].read_text() == run_json(result)
     assert gzip.decompress(files["series"].read_bytes()).endswith(b"# EOF\n")
 
 
@@ -122,15 +123,17 @@ def test_a_link_that_leads_nowhere_takes_a_name_too(tmp_path: Path) -> None:
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(run_document(run_result(**changes))))
+    found: dict[str, Any] = json.loads(run_json(run_result(**changes)))
     return found
 
 
 def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
-    found = document(engine_totals={"requests": 1000}, alerts=["RouterDown"])
+    engine = EngineTotals(1000, 60.0, 0, {"read": 0}, {"99": 0.06}, [(60_000, 1000)])
+    found = document(engine_totals=engine, alerts=["RouterDown"])
     assert found["run"]["route"] == "local"
     assert found["run"]["start_timestamp_seconds"] == 1_764_000_000.0
-    assert found["inputs"] == {"command": "run"}
+    assert found["inputs"]["command"] == "run"
+    assert found["inputs"]["max_error_ratio"] == 0.01
     assert found["command"][0] == "wrk"
     assert found["versions"] == {"wrk": "4.1.0"}
     known = found["evidence"]
@@ -139,7 +142,13 @@ def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
     assert known["success_requests_per_second"] == pytest.approx(1000 / 60)
     assert known["latency_seconds_2xx"]["0.99"] == 0.0612349
     assert known["counts_by_source"]["engine"] == {"responses": 1000, "failures": None}
-    assert known["engine"] == {"requests": 1000}
+    assert known["engine"] == {
+        "requests": 1000,
+        "duration_seconds": 60.0,
+        "non_2xx": 0,
+        "socket_errors": {"read": 0},
+        "percentiles_seconds": {"99": 0.06},
+    }
     assert known["alerts"] == ["RouterDown"]
     assert found["verdict"]["outcome"] == "pass"
     assert found["verdict"]["findings"][0] == {

@@ -6,14 +6,16 @@ import pytest
 
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Phase
-from exporter.run.exporter_client import ExporterApi
-from tests.support.live_messages import RUN, run_info
+from exporter.live.status import RunStatus
+from exporter.run.exporter_client import ExporterClient
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import RUN, announced, run_info
 from tests.support.local_http import Answer, LocalHttp
 
 
 def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
     with LocalHttp(lambda asked: (200, {"run": RUN, "phase": "drain", "ingest_port": 9999})) as server:
-        port = ExporterApi(server.url + "/").announce(run_info(), Phase.DRAIN)
+        port = ExporterClient(server.url + "/").announce(run_info(), Phase.DRAIN)
     assert port == 9999
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("PUT", f"/api/runs/{RUN}")
@@ -34,8 +36,9 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
 
 
 def test_the_status_of_a_run_is_what_the_exporter_says() -> None:
-    with LocalHttp(lambda asked: (200, {"requests": {"2xx": 7}})) as server:
-        assert ExporterApi(server.url).status(RUN) == {"requests": {"2xx": 7}}
+    status = RunStatus.of(announced(FakeClock()).runs[RUN], 0.0)
+    with LocalHttp(lambda asked: (200, json.loads(status.to_json()))) as server:
+        assert ExporterClient(server.url).status(RUN) == status
     assert [(asked.method, asked.path) for asked in server.asked] == [("GET", f"/api/runs/{RUN}")]
 
 
@@ -45,7 +48,7 @@ def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: in
         LocalHttp(lambda asked: (status, {"error": "16 runs are active"})) as server,
         pytest.raises(ConfigurationError) as error,
     ):
-        ExporterApi(server.url).announce(run_info(), Phase.LOAD)
+        ExporterClient(server.url).announce(run_info(), Phase.LOAD)
     assert str(error.value) == f"exporter at {server.url} refused the run: 16 runs are active"
 
 
@@ -54,11 +57,12 @@ def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: in
     [
         ((404, {"error": "no such run"}), "HTTP 404"),
         ((500, {}), "HTTP 500"),
-        ((500, "Internal Server Error"), "gave no usable answer"),
-        ((200, "<html>"), "gave no usable answer"),
+        ((500, "Internal Server Error"), "HTTP 500"),
+        ((200, "<html>"), "gave no usable status"),
         ((400, {}), "HTTP 400"),
-        ((200, []), "no JSON object"),
-        ((400, ["x"]), "no JSON object"),
+        ((200, []), "gave no usable status"),
+        ((200, {"requests": {"2xx": 7}}), "gave no usable status"),
+        ((400, ["x"]), "HTTP 400"),
     ],
 )
 def test_any_other_answer_is_missing_evidence(answer: Answer, said: str) -> None:
@@ -66,17 +70,17 @@ def test_any_other_answer_is_missing_evidence(answer: Answer, said: str) -> None
         LocalHttp(lambda asked: answer) as server,
         pytest.raises(QueryError) as error,
     ):
-        ExporterApi(server.url).status(RUN)
+        ExporterClient(server.url).status(RUN)
     assert str(error.value).startswith(f"exporter at {server.url}")
     assert said in str(error.value)
 
 
 def test_an_exporter_that_is_away_is_not_healthy_and_gives_no_status() -> None:
     with LocalHttp(lambda asked: (200, "ok\n")) as server:
-        api = ExporterApi(server.url)
+        api = ExporterClient(server.url)
         assert api.problem() is None
         url = server.url
-    away = ExporterApi(url)
+    away = ExporterClient(url)
     assert away.problem() == f"no exporter answers at {url}; start one: soak exporter"
     with pytest.raises(QueryError, match="gave no usable answer"):
         away.status(RUN)
@@ -84,14 +88,14 @@ def test_an_exporter_that_is_away_is_not_healthy_and_gives_no_status() -> None:
 
 def test_what_answers_with_an_error_is_no_healthy_exporter() -> None:
     with LocalHttp(lambda asked: (404, "what?")) as server:
-        assert ExporterApi(server.url).problem() == f"{server.url} is no healthy exporter (HTTP 404)"
+        assert ExporterClient(server.url).problem() == f"{server.url} is no healthy exporter (HTTP 404)"
     assert [asked.path for asked in server.asked] == ["/-/healthy"]
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:9877", "ftp://x", "http://", "http:///x"])
 def test_a_url_that_is_none_is_refused_by_its_option(url: str) -> None:
     with pytest.raises(ConfigurationError) as error:
-        ExporterApi(url)
+        ExporterClient(url)
     assert str(error.value) == f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877"
 
 
@@ -99,16 +103,16 @@ def test_a_url_that_is_none_is_refused_by_its_option(url: str) -> None:
     ("url", "host"), [("http://127.0.0.1:9877/", "127.0.0.1"), ("https://soak.example", "soak.example")]
 )
 def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
-    assert ExporterApi(url).host == host
-    assert ExporterApi(url).url == url.rstrip("/")
+    assert ExporterClient(url).host == host
+    assert ExporterClient(url).url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("answer", [{}, {"ingest_port": "x"}])
 def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: object) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
-        ExporterApi(server.url).announce(run_info(), Phase.LOAD)
+        ExporterClient(server.url).announce(run_info(), Phase.LOAD)
 
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^--exporter: 'http://\[::1' is not a URL"):
-        ExporterApi("http://[::1")
+        ExporterClient("http://[::1")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from exporter.errors import QueryError
-from exporter.run.prometheus_client import PrometheusApi
+from exporter.run.prometheus_client import PrometheusClient
 from tests.support.local_http import Answer, LocalHttp
 
 
@@ -20,7 +20,7 @@ def vector(*values: str) -> dict[str, Any]:
 
 def test_an_instant_vector_is_one_series_with_one_sample_each() -> None:
     with LocalHttp(lambda asked: (200, vector("1", "0.25"))) as server:
-        found = PrometheusApi(server.url + "/").query("up{job=~'j.'}")
+        found = PrometheusClient(server.url + "/").query("up{job=~'j.'}")
     assert [(series.name, series.labels) for series in found] == [
         ("up", (("job", "j0"),)),
         ("up", (("job", "j1"),)),
@@ -36,7 +36,7 @@ def test_a_range_is_asked_for_with_its_bounds_and_step() -> None:
     series = {"metric": {"alertname": "RouterDown"}, "values": [[10, "1"], [15.5, "NaN"], [20, "+Inf"]]}
     document = {"status": "success", "data": {"resultType": "matrix", "result": [series]}}
     with LocalHttp(lambda asked: (200, document)) as server:
-        (found,) = PrometheusApi(server.url).query_range("ALERTS", 10.0, 20.0, 5.0)
+        (found,) = PrometheusClient(server.url).query_range("ALERTS", 10.0, 20.0, 5.0)
     assert (found.name, found.label("alertname")) == ("", "RouterDown")
     assert found.times.tolist() == [10, 15.5, 20]
     assert [repr(value) for value in found.values] == ["1.0", "nan", "inf"]
@@ -47,12 +47,12 @@ def test_a_range_is_asked_for_with_its_bounds_and_step() -> None:
 
 def test_an_empty_vector_is_an_answer() -> None:
     with LocalHttp(lambda asked: (200, vector())) as server:
-        assert PrometheusApi(server.url).query("nothing") == []
+        assert PrometheusClient(server.url).query("nothing") == []
 
 
 def test_the_value_of_one_series_is_given() -> None:
     with LocalHttp(lambda asked: (200, vector("42"))) as server:
-        assert PrometheusApi(server.url).value("sum(x)") == 42.0
+        assert PrometheusClient(server.url).value("sum(x)") == 42.0
 
 
 @pytest.mark.parametrize("values", [[], ["1", "2"]])
@@ -61,7 +61,7 @@ def test_a_value_of_no_series_or_of_several_is_an_error_and_not_zero(values: lis
         LocalHttp(lambda asked: (200, vector(*values))) as server,
         pytest.raises(QueryError) as error,
     ):
-        PrometheusApi(server.url).value("sum(x)")
+        PrometheusClient(server.url).value("sum(x)")
     assert str(error.value) == f"Prometheus: sum(x) gives {len(values)} series, not one"
 
 
@@ -71,7 +71,7 @@ def test_a_query_that_prometheus_refuses_is_an_error_with_its_reason() -> None:
         LocalHttp(lambda asked: (400, refusal)) as server,
         pytest.raises(QueryError) as error,
     ):
-        PrometheusApi(server.url).query("sum(")
+        PrometheusClient(server.url).query("sum(")
     assert str(error.value) == "Prometheus: sum(: parse error: unexpected end"
 
 
@@ -92,7 +92,7 @@ def test_an_answer_that_is_none_is_an_error_naming_the_place(answer: Answer) -> 
         LocalHttp(lambda asked: answer) as server,
         pytest.raises(QueryError) as error,
     ):
-        PrometheusApi(server.url).query("up")
+        PrometheusClient(server.url).query("up")
     assert str(error.value).startswith(f"Prometheus at {server.url} gave no usable answer (")
 
 
@@ -100,11 +100,11 @@ def test_a_prometheus_that_is_away_is_an_error() -> None:
     with LocalHttp(lambda asked: (200, vector())) as server:
         url = server.url
     with pytest.raises(QueryError, match=f"Prometheus at {url} gave no usable answer"):
-        PrometheusApi(url).query("up")
+        PrometheusClient(url).query("up")
 
 
 @pytest.mark.parametrize("result", [[1.0, "2"], None, [{"metric": {}}], [{"metric": {}, "value": [0, "x"]}]])
 def test_a_result_of_another_shape_is_missing_evidence(result: object) -> None:
     answer = {"status": "success", "data": {"result": result}}
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError):
-        PrometheusApi(server.url).value("1")
+        PrometheusClient(server.url).value("1")

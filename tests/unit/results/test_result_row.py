@@ -1,4 +1,4 @@
-"""exporter.results.csv_row: the seed's columns; what is not known is empty."""
+"""exporter.results.record: the seed's columns; what is not known is empty."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.live.results_csv import rows_text
-from exporter.results.csv_row import result_row
+from exporter.results.record import result_row
 from exporter.results.run_result import RunResult
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class, run_result
 

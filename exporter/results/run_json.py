@@ -1,0 +1,56 @@
+"""`run.json`: everything that is known of a run, for machines."""
+
+import json
+from dataclasses import asdict
+
+from exporter.results.run_result import RunResult
+
+
+def run_json(result: RunResult) -> str:
+    """The file's text."""
+    return json.dumps(run_document(result), indent=2, ensure_ascii=False) + "\n"
+
+
+def run_document(result: RunResult) -> dict[str, object]:
+    """run.json: inputs, versions, evidence, verdict. Durations in seconds; null is what is not known."""
+    evidence = result.evidence
+    return {
+        "run": {**asdict(result.info), "route": result.info.route.value},
+        "inputs": asdict(result.inputs),
+        "command": list(result.command),
+        "versions": result.versions,
+        "evidence": {
+            "planned_seconds": evidence.planned_seconds,
+            "measured_seconds": evidence.measured_seconds,
+            "ended_early": evidence.ended_early or None,
+            "success_requests_per_second": result.requests_per_second,
+            "requests": {name.value: count for name, count in evidence.requests.items()},
+            "statuses": evidence.statuses,
+            "failures": {name.value: count for name, count in evidence.failures.items()},
+            "stalled_connections": evidence.stalled,
+            "latency_seconds_2xx": result.quantiles,
+            "counts_by_source": {
+                source: asdict(count) if count else None for source, count in evidence.totals.items()
+            },
+            "scrapes": evidence.scrapes,
+            "failed_scrapes": evidence.failed_scrapes,
+            "engine": _engine(result),
+            "alerts": result.alerts,
+        },
+        "verdict": {
+            "outcome": result.judgement.outcome.value,
+            "findings": [
+                {"check": f.check, "outcome": f.outcome.value, "text": f.text}
+                for f in result.judgement.findings
+            ],
+        },
+    }
+
+
+def _engine(result: RunResult) -> dict[str, object] | None:
+    """The engine's own account, without its histogram of some thousand lines."""
+    if result.engine_totals is None:
+        return None
+    account = asdict(result.engine_totals)
+    del account["histogram"]
+    return account

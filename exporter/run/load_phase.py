@@ -1,0 +1,99 @@
+"""The load of a run: the engine from its start to what it leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.errors import EngineError
+from exporter.live.message import Phase
+from exporter.load.engine import LoadPlan, LoadResult, RunningLoad
+from exporter.run.interrupt import Interrupt
+from exporter.run.plan import RunPlan
+from exporter.run.progress import EVERY_SECONDS, Progress
+from exporter.run.registration import Registration
+
+POLL_SECONDS = 0.2
+OVERRUN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the load came to."""
+
+    command: tuple[str, ...]
+    result: LoadResult
+    seconds: float
+    ended_early: str
+    """why it ended before its time, or empty"""
+    stalled: int
+    """connections whose attempt was out for too long when it ended"""
+
+
+def run_load(
+    plan: RunPlan,
+    registration: Registration,
+    folder: Path,
+    progress: Progress,
+    interrupt: Interrupt,
+    clock: Clock,
+) -> Load:
+    """Start the engine, show its progress until it ends, and collect what it leaves.
+
+    `folder` is empty and the engine's own. Raises EngineError where nothing could be measured.
+    """
+    running = plan.engine.start(
+        LoadPlan(
+            run=registration.info.run,
+            workload=plan.workload,
+            connections=plan.connections,
+            duration_seconds=plan.duration_seconds,
+            ingest_host=registration.ingest_host,
+            ingest_port=registration.ingest_port,
+            folder=folder,
+        )
+    )
+    started = clock.monotonic()
+    ended_early = ""
+    try:
+        ended_early = _watch(running, plan, progress, interrupt, clock)
+    except EngineError as error:
+        status = registration.status()
+        if status is None or status.responses == status.failed == 0:
+            raise
+        ended_early = str(error)
+    finally:
+        running.stop()
+        result = running.result()
+    seconds = result.totals.duration_seconds if result.totals else clock.monotonic() - started
+    if result.totals is None and not ended_early:
+        ended_early = f"{plan.engine.name} died before it could give its totals"
+    return Load(running.command, result, seconds, ended_early, _stalled(result, plan, progress))
+
+
+def _watch(
+    running: RunningLoad, plan: RunPlan, progress: Progress, interrupt: Interrupt, clock: Clock
+) -> str:
+    """Show progress until the load ends; why it ended early, or an empty string."""
+    started, shown = clock.monotonic(), 0.0
+    while running.poll() is None:
+        now = clock.monotonic()
+        if now - started > plan.duration_seconds + OVERRUN_SECONDS:
+            return f"{plan.engine.name} did not end by itself"
+        if now - shown >= EVERY_SECONDS:
+            shown = now
+            progress.show(Phase.LOAD, now - started, plan.duration_seconds)
+        if interrupt.wait(POLL_SECONDS):
+            return "stopped by the user"
+    return ""
+
+
+def _stalled(result: LoadResult, plan: RunPlan, progress: Progress) -> int:
+    """From the workers' last reports; as last seen where the engine left none."""
+    if not result.messages:
+        return progress.last_status.stalled if progress.last_status else 0
+    out = {
+        message.worker
+        for message in result.messages
+        if message.in_flight and message.waiting_ms > plan.stall_after_seconds * 1000
+    }
+    return len(out)

@@ -1,0 +1,84 @@
+"""What a run is asked to do, and everything that can be wrong with it before the load."""
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter.live.message import RunInfo
+from exporter.load.engine import LoadEngine
+from exporter.load.workload import Workload, check_reachable
+from exporter.results.folder import check_label, check_writable
+from exporter.results.run_result import RunInputs
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One run; whoever watches it is chosen later."""
+
+    command: str
+    """the command that asked for it: run, scale or demo"""
+    workload: Workload
+    engine: LoadEngine
+    scenario: str
+    label: str
+    connections: int
+    duration_seconds: int
+    drain_seconds: float
+    stall_after_seconds: float
+    most_error_ratio: float
+    results: Path
+    body_file: Path | None = None
+    engine_version: str = ""
+    """known once the plan is checked"""
+
+    @property
+    def title(self) -> str:
+        """One line that names the run."""
+        return (
+            f"{self.workload.model} at {self.workload.url}, {self.connections} connections, "
+            f"{self.engine.name} {self.engine_version}"
+        )
+
+    def info(self, start_timestamp_seconds: float) -> RunInfo:
+        """The run as it is announced, under a new id."""
+        return RunInfo(
+            run=secrets.token_hex(8),
+            scenario=self.scenario,
+            engine=self.engine.name,
+            route=self.workload.route,
+            model=self.workload.model,
+            target=self.workload.target,
+            connections=self.connections,
+            label=self.label,
+            start_timestamp_seconds=start_timestamp_seconds,
+            planned_duration_seconds=float(self.duration_seconds),
+            stall_after_seconds=self.stall_after_seconds,
+        )
+
+    @property
+    def inputs(self) -> RunInputs:
+        """What run.json keeps of the plan: no value of a header, since it may be a secret."""
+        workload = self.workload
+        return RunInputs(
+            command=self.command,
+            scenario=self.scenario,
+            target=workload.target,
+            endpoint=workload.endpoint,
+            model=workload.model,
+            body_bytes=len(workload.body),
+            body_file=None if self.body_file is None else str(self.body_file),
+            script=None if workload.script is None else str(workload.script),
+            headers=tuple(name for name, _ in workload.headers),
+            connections=self.connections,
+            duration_seconds=self.duration_seconds,
+            max_error_ratio=self.most_error_ratio,
+        )
+
+
+def check_plan(plan: RunPlan) -> RunPlan:
+    """The plan with the engine's version; raises SoakError where label, folder, engine or target is wrong."""
+    check_label(plan.label)
+    check_writable(plan.results)
+    version = plan.engine.check()
+    check_reachable(plan.workload)
+    return replace(plan, engine_version=version)

@@ -1,0 +1,46 @@
+"""A run as the exporter knows it: announced, repeated as a sign of life, asked for, ended."""
+
+from exporter.clock import Clock
+from exporter.errors import QueryError
+from exporter.live.message import Phase, RunInfo
+from exporter.live.status import RunStatus
+from exporter.run.exporter_client import ExporterClient
+
+REPEAT_SECONDS = 5.0
+
+
+class Registration:
+    """One run at one exporter, which may be away at times or come back without it.
+
+    Raises QueryError or ConfigurationError where the exporter does not take the run at its begin.
+    """
+
+    def __init__(self, info: RunInfo, exporter: ExporterClient, clock: Clock, phase: Phase) -> None:
+        self.info = info
+        self.ingest_host = exporter.host
+        self.ingest_port = exporter.announce(info, phase)
+        self._exporter = exporter
+        self._clock = clock
+        self._phase = phase
+        self._announced = clock.monotonic()
+
+    def enter(self, phase: Phase) -> None:
+        """Announce a phase; an exporter that is away learns of it by `repeat`."""
+        self._phase = phase
+        try:
+            self._exporter.announce(self.info, phase)
+        except QueryError:
+            return
+        self._announced = self._clock.monotonic()
+
+    def repeat(self, at_once: bool = False) -> None:
+        """Announce the run again where the last time is REPEAT_SECONDS ago, or at once."""
+        if at_once or self._clock.monotonic() - self._announced >= REPEAT_SECONDS:
+            self.enter(self._phase)
+
+    def status(self) -> RunStatus | None:
+        """What the exporter has counted, or None where it gives no answer."""
+        try:
+            return self._exporter.status(self.info.run)
+        except QueryError:
+            return None
