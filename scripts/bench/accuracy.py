@@ -79,12 +79,18 @@ def percentiles_of(run: LiveRun) -> list[Percentile]:
         Percentile(
             quantile,
             gauges[quantile],
-            run.status.quantiles[quantile],
+            _known(run.status.quantiles[quantile]),
             percentile_us(raw, 100 * float(quantile)) / 1e6,
             totals.percentiles_seconds[f"{100 * float(quantile):g}"],
         )
         for quantile in QUANTILES
     ]
+
+
+def _known(seconds: float | None) -> float:
+    if seconds is None:
+        raise BenchError("the exporter has no quantiles of a run")
+    return seconds
 
 
 def accuracy_rows(runs: Sequence[Sequence[Percentile]], where: str) -> list[Row]:

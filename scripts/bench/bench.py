@@ -118,7 +118,8 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
             if "scrape" in chosen:
                 _say(f"scrape: {SCRAPES} of each exporter, in turns")
                 with _idle_exporters(load, target, folder) as (exporters, _):
-                    rows += scrape_rows(*measure_scrapes(exporters), "host, 4 processes, router")
+                    ours, theirs = measure_scrapes(exporters)
+                    rows += scrape_rows(ours, theirs, "host, 4 processes, router")
             if "gpu" in chosen:
                 _say(f"gpu: {SCRAPES} scrapes of each exporter, in turns")
                 rows += gpu_rows(*measure_gpu_scrapes(folder))

@@ -65,7 +65,10 @@ def dashboard_rows(folder: Path) -> list[Row]:
         "--log.level=error",
     ]
     with running("prometheus", command, url, "/-/ready", folder) as service:
-        asked = {(page, where): _fastest(service.url, *query, end) for page, where, *query in _queries()}
+        asked = {
+            (page, where): _fastest(service.url, expr, instant, end)
+            for page, where, expr, instant in _queries()
+        }
     (page, where), (slowest, _) = max(asked.items(), key=lambda each: each[1][0])
     empty = sum(not series for _, series in asked.values())
     told = f"{slowest * 1000:.0f} ms: {page}, {where}"

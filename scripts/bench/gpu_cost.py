@@ -9,10 +9,10 @@ import yaml
 from scrape_cost import ScrapeCost, measure_scrapes, running_node_exporter
 from service import Service, running, soak_command
 from table import Row
-from tests.nvml_stub import NvmlStub, StubGpu, build_stub
 
 from exporter.load.child import end_with_parent
 from exporter.stack.ports import HOST, free_ports
+from tests.support.nvml_stub import NvmlStub, StubGpu, build_stub
 
 GPUS = 8
 PROCESSES = 16

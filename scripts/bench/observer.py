@@ -3,7 +3,7 @@
 import statistics
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +94,11 @@ def observer_rows(rounds: Sequence[ObservedRound], target: str) -> list[Row]:
     Met where the median is within 1 % of one, or no further from it than half of the equal pairs are.
     """
     rows = []
-    for what, figure in (
-        ("throughput", lambda run: run.throughput),
-        ("p99", lambda run: run.p99_seconds),
-    ):
+    figures: dict[str, Callable[[BareRun], float]] = {
+        "throughput": lambda run: run.throughput,
+        "p99": lambda run: run.p99_seconds,
+    }
+    for what, figure in figures.items():
         effect = statistics.median(
             2 * figure(each.scraped) / (figure(each.unscraped) + figure(each.again)) for each in rounds
         )

@@ -35,8 +35,8 @@ def main() -> int:
         print("summarize_csv.py: no results in what was given; --help has examples", file=sys.stderr)
         return 2
     try:
-        sys.stdout.reconfigure(encoding="utf-8")
-        sys.stdout.write(summary_table(rows))
+        # As UTF-8, whatever the locale is: labels may be in any language.
+        sys.stdout.buffer.write(summary_table(rows).encode())
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, less) has had enough; Python would complain once more when it closes the stream.
