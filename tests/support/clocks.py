@@ -2,7 +2,7 @@
 
 
 class FakeClock:
-    """Both clocks of exporter.clock; they advance together and only when told to."""
+    """Both clocks of exporter.clock; they advance together, and only by `advance`."""
 
     def __init__(self, monotonic: float = 1000.0, wall: float = 1_764_000_000.0) -> None:
         self._monotonic = monotonic

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exporter.clock import SystemClock
 from exporter.collectors.isolation import IsolatedCollectors
+from tests.support.clocks import FakeClock
 
 SHORT = 0.1  # seconds until a collector that hangs by design is given up
 LONG = 10.0  # never reached
@@ -30,17 +31,6 @@ class Stub:
         return self.behave()
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return 1_700_000_000.0 + self.now
-
-
 def scrape(collectors: IsolatedCollectors) -> dict[str, float]:
     return {
         f"{sample.name}{{{','.join(sample.labels.values())}}}": sample.value
@@ -50,8 +40,13 @@ def scrape(collectors: IsolatedCollectors) -> dict[str, float]:
 
 
 def test_every_collector_is_reported_with_success_duration_and_time_of_the_last_success() -> None:
-    clock = FakeClock()
-    stub = Stub("a", lambda: (setattr(clock, "now", clock.now + 2.5), [])[1])
+    clock = FakeClock(wall=1_700_000_100.0)
+
+    def slow() -> Iterable[Metric]:
+        clock.advance(2.5)
+        return []
+
+    stub = Stub("a", slow)
     found = scrape(IsolatedCollectors([stub], LONG, clock))
     assert found == {
         "exporter_collector_success{a}": 1,
@@ -203,6 +198,7 @@ def test_a_hung_collector_does_not_keep_the_interpreter_from_its_exit() -> None:
 import threading
 from exporter.clock import SystemClock
 from exporter.collectors.isolation import IsolatedCollectors
+from tests.support.clocks import FakeClock
 class Hung:
     name = "hung"
     def collect(self):

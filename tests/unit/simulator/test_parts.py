@@ -17,19 +17,7 @@ from exporter.simulator.leak import BLOCK_BYTES, FdLeak, MemoryLeak
 from exporter.simulator.node import History, NodePool
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.request import RequestReader
-
-
-class FakeClock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_700_000_000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def wall(self) -> float:
-        return self.seconds
+from tests.support.clocks import FakeClock
 
 
 @pytest.mark.parametrize(
@@ -161,11 +149,11 @@ def test_history_has_a_point_for_each_of_the_last_sixty_minutes_and_forgets_olde
     clock = FakeClock()
     history = History(clock)
     history.record(success=True)
-    clock.seconds += 59 * 60
+    clock.advance(59 * 60)
     history.record(success=False)
     points = history.document()
     assert (len(points), points[0]["success"], points[-1]["error"]) == (60, 1, 1)
-    clock.seconds += 60
+    clock.advance(60)
     history.record(success=True)
     points = history.document()
     assert [(point["success"], point["error"]) for point in points[-2:]] == [(0, 1), (1, 0)]

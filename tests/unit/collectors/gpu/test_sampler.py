@@ -8,6 +8,7 @@ import sys
 import psutil
 import pytest
 
+from tests.support.checkout import CHECKOUT
 from tests.support.gpu_exporters import (
     NODE_SUCCESS,
     SUCCESS,
@@ -29,6 +30,7 @@ def run_beside(stub: NvmlStub, script: str) -> "subprocess.CompletedProcess[byte
     return subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ | stub.environment(),
+        cwd=CHECKOUT,
         capture_output=True,
         timeout=60,
         check=False,
@@ -41,12 +43,9 @@ import itertools, sys, time
 from exporter.collectors.gpu import sampler as gpu_sampler
 from exporter.collectors.priority import RightOfWay
 from exporter.collectors.gpu.xid_events import XidEvents
+from tests.support.clocks import FakeClock
 
-class Clock:
-    now = 0.0
-    def monotonic(self): return self.now
-
-clock = Clock()
+clock = FakeClock(monotonic=0.0)
 sampler = gpu_sampler.GpuSampler(XidEvents(clock, 5), clock, True, 5, 60, RightOfWay())
 begun = []
 read = sampler._read
@@ -57,28 +56,26 @@ def until(count):
 def wake():
     with sampler._changed: sampler._changed.notify_all()
 sampler.latest(); until(1)
-clock.now = 1.5; wake(); until(2)
-clock.now = 31; wake()
+clock.advance(1.5); wake(); until(2)
+clock.advance(29.5); wake()
 sampler.latest(); until(3)
 print(begun)
 """
     run = run_beside(stub, script)
-    assert run.stdout.decode() == "[0.0, 1.5, 31]\n", run.stderr.decode()
+    assert run.stdout.decode() == "[0.0, 1.5, 31.0]\n", run.stderr.decode()
 
 
 def test_a_sample_gives_way_to_scrapes_before_it_begins_and_before_each_gpu(stub: NvmlStub) -> None:
     script = """
 from exporter.collectors.gpu.sampler import GpuSampler
 from exporter.collectors.gpu.xid_events import XidEvents
-
-class Clock:
-    def monotonic(self): return 7.0
+from tests.support.clocks import FakeClock
 
 class Way:
     given = []
     def give(self, seconds): self.given.append(round(seconds, 3))
 
-clock = Clock()
+clock = FakeClock()
 sampler = GpuSampler(XidEvents(clock, 5), clock, True, 5, 60, Way())
 sampler.latest()
 print(Way.given)
