@@ -31,9 +31,8 @@ def router(stack: NativeStack) -> NativeStack:
 def recorder() -> Iterator[Recorder]:
     """A server that keeps what wrk sends it."""
     need("wrk")
-    server = Recorder()
-    yield server
-    server.close()
+    with Recorder() as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import os
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import bcrypt
@@ -22,6 +20,7 @@ from exporter.stack.ports import free_ports
 from exporter.timeseries import Series
 from tests.support.agent_fleet import Agent, group, label_names, write_targets
 from tests.support.checkout import CHECKOUT
+from tests.support.local_http import LocalHttp
 from tests.support.waiting import need, wait_for
 
 PASSWORD = "of-the-agents"
@@ -29,42 +28,18 @@ KEY = "sk-of-the-router"
 AUTHORITY_LINE = "# tls_config: {ca_file: secrets/agents-ca.pem}"
 
 
-class OddTarget:
-    """A target that says what no agent and no router should, a page a path; keeps what it was asked with."""
-
-    def __init__(self) -> None:
-        self.authorizations: dict[str, str | None] = {}
-        owner = self
-        pages = {
-            "/agent": 'node_load1{job="prometheus",instance="another:9877",role="king"} 1\n',
-            "/metrics/cloud": 'benchmark_requests_total{route="local"} 1e9\nrouter_up 1\nup 7\n'
-            "a:benchmark:rate1m 1\ncloud_requests_total 3\nvllm:num_requests_running 2\n",
-            "/api/metrics/cloud": "cloud_requests_total 5\n",
-            "/flood": "".join(f'cloud_requests_total{{n="{n}"}} 1\n' for n in range(10_001)),
-        }
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                owner.authorizations[self.path] = self.headers.get("Authorization")
-                body = pages[self.path].encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.target = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+def odd_target() -> LocalHttp:
+    """A target that says what no agent and no router should, a page a path."""
+    target = LocalHttp()
+    target.give("/agent", 'node_load1{job="prometheus",instance="another:9877",role="king"} 1\n')
+    target.give(
+        "/metrics/cloud",
+        'benchmark_requests_total{route="local"} 1e9\nrouter_up 1\nup 7\n'
+        "a:benchmark:rate1m 1\ncloud_requests_total 3\nvllm:num_requests_running 2\n",
+    )
+    target.give("/api/metrics/cloud", "cloud_requests_total 5\n")
+    target.give("/flood", "".join(f'cloud_requests_total{{n="{n}"}} 1\n' for n in range(10_001)))
+    return target
 
 
 @dataclass(frozen=True)
@@ -75,7 +50,7 @@ class Fleet:
     prometheus: PrometheusClient
     agents: dict[str, Agent]
     """by their node"""
-    odd: OddTarget
+    odd: LocalHttp
 
     @property
     def targets(self) -> Path:
@@ -89,7 +64,7 @@ class Fleet:
             [
                 group(exporter, node="router-1", role="router"),
                 *(group(self.agents[node].target, node=node, role="node") for node in nodes),
-                group(self.odd.target, node="odd", role="node", __metrics_path__="/agent"),
+                group(self.odd.address, node="odd", role="node", __metrics_path__="/agent"),
             ],
         )
 
@@ -124,8 +99,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     )
     with ExitStack() as cleanup:
         stack = cleanup.enter_context(NativeStack(free_ports(), checkout))
-        odd = OddTarget()
-        cleanup.callback(odd.close)
+        odd = cleanup.enter_context(odd_target())
         secured = ("--web.config.file", str(web_file(folder, authority, "127.0.0.4")))
         agents = {
             node: cleanup.enter_context(Agent(folder / node, address, *options))
@@ -148,10 +122,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         router = stack.ports.url("router").removeprefix("http://")
         write_targets(
             whole.targets / "router.yml",
-            [group(router), group(odd.target), group(odd.target, __metrics_path__="/flood", node="flood")],
+            [group(router), group(odd.address), group(odd.address, __metrics_path__="/flood", node="flood")],
         )
         write_targets(
-            whole.targets / "router-with-key.yml", [group(odd.target, __scheme__="http", node="keyed")]
+            whole.targets / "router-with-key.yml", [group(odd.address, __scheme__="http", node="keyed")]
         )
         wait_for(
             "four exporters up",
@@ -250,7 +224,7 @@ def test_an_agent_with_a_password_answers_prometheus_and_nobody_else(fleet: Flee
 def test_an_agent_cannot_write_series_of_another_target(fleet: Fleet) -> None:
     [load] = wait_for("the odd agent", lambda: fleet.series('node_load1{node="odd"}'), 30)
     assert load.label("job") == "exporter"
-    assert load.label("instance") == fleet.odd.target
+    assert load.label("instance") == fleet.odd.address
     assert fleet.series('node_load1{job="prometheus"} or node_load1{instance="another:9877"}') == []
 
 
@@ -267,7 +241,7 @@ def test_the_routers_own_metrics_are_in_prometheus(fleet: Fleet) -> None:
 
 
 def test_a_router_cannot_speak_under_our_names(fleet: Fleet) -> None:
-    mine = f'job="router",instance="{fleet.odd.target}",node=""'
+    mine = f'job="router",instance="{fleet.odd.address}",node=""'
     wait_for("the odd router", lambda: fleet.series(f"cloud_requests_total{{{mine}}}"), 30)
     names = {s.name for s in fleet.series(f'{{__name__!~"scrape_.*",{mine}}}')}
     assert names == {"up", "cloud_requests_total", "vllm:num_requests_running"}
@@ -285,9 +259,10 @@ def test_a_router_with_a_key_is_asked_with_it_and_the_others_are_not(fleet: Flee
         lambda: fleet.by_node('cloud_requests_total{job="router",node="keyed"}') == {"keyed": 5},
         30,
     )
-    assert fleet.odd.authorizations["/api/metrics/cloud"] == f"Bearer {KEY}"
-    assert fleet.odd.authorizations["/metrics/cloud"] is None
-    assert fleet.odd.authorizations["/agent"] is None
+    sent = {asked.path: asked.headers.get("Authorization") for asked in fleet.odd.asked}
+    assert sent["/api/metrics/cloud"] == f"Bearer {KEY}"
+    assert sent["/metrics/cloud"] is None
+    assert sent["/agent"] is None
 
 
 def test_an_agent_added_is_scraped_and_one_removed_is_gone_while_prometheus_runs(

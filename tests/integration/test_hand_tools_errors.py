@@ -63,4 +63,4 @@ def test_a_script_with_a_mistake_ends_the_run_instead_of_sending_something_else(
     assert done.stderr.startswith("run_wrk.sh: WRK_SCRIPT: ")
     assert done.stderr.endswith("bad.lua:1: unexpected symbol near '='\n")
     assert done.stderr.count("\n") == 1
-    assert recorder.seen == []
+    assert recorder.asked == []

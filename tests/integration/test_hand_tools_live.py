@@ -113,7 +113,7 @@ def test_a_live_run_sends_the_same_and_keeps_a_scripts_hooks(
     assert (method, path, sent) == ("POST", CHAT, body.encode())
     assert (headers["x-a"], headers["content-type"]) == ("b", "application/json")
     assert total(watched, "benchmark_requests_total", model="google:gemini-1.5-pro", route="google") > 0
-    recorder.seen.clear()
+    recorder.asked.clear()
     script = tmp_path / "mine.lua"
     script.write_text(USER_SCRIPT, encoding="utf-8")
     output = recorder.run(WRK_SCRIPT=str(script), WRK_MODEL="mine", **environment)

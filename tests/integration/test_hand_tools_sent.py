@@ -93,7 +93,7 @@ def test_the_api_key_is_sent(recorder: Recorder, tmp_path: Path, given: dict[str
     (tmp_path / "key").write_text("sk-1\n", encoding="utf-8")
     recorder.run(WRK_SCRIPT=script, **{k: v.format(folder=tmp_path) for k, v in given.items()})
     assert recorder.only()[2]["authorization"] == "Bearer sk-1"
-    recorder.seen.clear()
+    recorder.asked.clear()
     chat = {k: v.format(folder=tmp_path) for k, v in given.items()}
     assert typed(f"wrk -t1 -c1 -d1s -s {TOOLS}/chat.lua {recorder.url}/", **chat).returncode == 0
     assert recorder.only()[2]["authorization"] == "Bearer sk-1"

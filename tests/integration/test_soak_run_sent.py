@@ -1,13 +1,13 @@
 """What `soak run` sends with the real wrk: body, headers, key, and a script of the user's own."""
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import psutil
 import pytest
 
 from exporter.stack.native import NativeStack
+from tests.support.local_http import LocalHttp
 from tests.support.soak_command import Soak, total
 from tests.support.waiting import need, wait_for
 
@@ -58,31 +58,11 @@ def test_a_script_with_an_error_is_refused_in_one_line(
     assert not list(results.iterdir())
 
 
-class _Recording(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    seen: list[tuple[bytes, dict[str, str]]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.seen.append((body, dict(self.headers)))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
-def recording() -> "tuple[str, list[tuple[bytes, dict[str, str]]]]":
-    handler = type("Handler", (_Recording,), {"seen": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", handler.seen
-    server.shutdown()
-    server.server_close()
+def target() -> Iterator[LocalHttp]:
+    """A target that answers everything with 200."""
+    with LocalHttp(lambda asked: (200, {})) as server:
+        yield server
 
 
 def test_body_headers_and_key_go_over_the_wire_as_given_and_the_key_nowhere_else(
@@ -90,33 +70,31 @@ def test_body_headers_and_key_go_over_the_wire_as_given_and_the_key_nowhere_else
     soak: Soak,
     results: Path,
     tmp_path: Path,
-    recording: "tuple[str, list[tuple[bytes, dict[str, str]]]]",
+    target: LocalHttp,
 ) -> None:
-    url, seen = recording
     body = '{"model": "openai:gpt-4o", "q": "\\"]] ]=] \' 日本語\\n", "x": 1}\r\n\x00tail'.encode()
     (tmp_path / "body").write_bytes(body)
     run = soak(
-        *("--target", url, "--duration", "2s", "--connections", "2", "--body", str(tmp_path / "body")),
+        *("--target", target.url, "--duration", "2s", "--connections", "2", "--body", str(tmp_path / "body")),
         *("--model", "openai:gpt-4o", "--header", "X-Trace: a: b", "--api-key-env", "ROUTER_KEY"),
         ROUTER_KEY="sk_secret_words",
     )
-    wait_for("a request", lambda: bool(seen))
+    wait_for("a request", lambda: bool(target.asked))
     shown = [
         argument
         for process in psutil.Process(run.process.pid).children(recursive=True)
         for argument in process.cmdline()
     ]
     ended = run.end()
-    sent_body, headers = seen[0]
-    assert sent_body == body
-    assert headers["Authorization"] == "Bearer sk_secret_words"
-    assert headers["X-Trace"] == "a: b"
-    assert headers["Content-Type"] == "application/json"
+    sent = target.asked[0]
+    assert sent.body == body
+    assert sent.headers["Authorization"] == "Bearer sk_secret_words"
+    assert sent.headers["X-Trace"] == "a: b"
+    assert sent.headers["Content-Type"] == "application/json"
     written = ended.output + ended.errors + ended.record + " ".join(shown)
     written += "".join(path.read_text("utf-8") for path in results.rglob("run.json"))
     assert "sk_secret_words" not in written
     assert ended.document["run"]["model"] == "openai:gpt-4o"
     # What is on its way when wrk stops has been seen and is not counted: one a connection at most.
-    assert (
-        0 <= len(seen) - total(live, "benchmark_requests_total", route="openai", model="openai:gpt-4o") <= 2
-    )
+    counted = total(live, "benchmark_requests_total", route="openai", model="openai:gpt-4o")
+    assert 0 <= len(target.asked) - counted <= 2

@@ -1,19 +1,16 @@
 """A real Alertmanager on the shipped configuration: who is told of what, and what is kept back."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
 from exporter.stack.native import NativeStack
-from exporter.stack.ports import HOST
 from tests.support.checkout import CHECKOUT
+from tests.support.local_http import LocalHttp
 from tests.support.waiting import need, wait_for
 
 SHIPPED = CHECKOUT / "prometheus" / "alertmanager.yml"
@@ -22,33 +19,18 @@ MODEL = {"route": "local", "model": "gpt-oss:20b"}
 GPU = {**OTHER, "gpu": "0", "uuid": "GPU-1"}
 
 
-class Told:
-    """An HTTP server that keeps what it is told: path, Authorization and body of every POST."""
+class Told(LocalHttp):
+    """A receiver that answers 200 and keeps what it is told."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[str, str | None, dict[str, Any]]] = []
-        told = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                told.requests.append((self.path, self.headers["Authorization"], body))
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer((HOST, 0), Handler)
-        self.url = f"http://{HOST}:{self.server.server_address[1]}"
+        super().__init__(lambda asked: (200, "ok"))
 
     def alerts(self, status: str) -> set[tuple[str, ...]]:
         """Alerts of the webhook notifications: name, severity, and what they are about."""
         return {
             brief(alert["labels"])
-            for _, _, body in self.requests
-            for alert in body.get("alerts", [])
+            for asked in self.asked
+            for alert in json.loads(asked.body).get("alerts", [])
             if alert["status"] == status
         }
 
@@ -60,13 +42,8 @@ def brief(labels: dict[str, str]) -> tuple[str, ...]:
 
 @pytest.fixture
 def told() -> Iterator[Told]:
-    found = Told()
-    thread = threading.Thread(target=found.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with Told() as found:
+        yield found
 
 
 def switch_on(way: str, folder: Path, told: Told) -> Path:
@@ -148,7 +125,7 @@ def test_what_follows_from_a_fault_is_kept_back_and_all_else_is_told_and_resolve
     post(stack, alert("LastOfAll", "critical"))
     wait_for("the last alert", lambda: ("LastOfAll", "critical") in told.alerts("firing"))
     assert told.alerts("firing") == {brief(each) for each in stays} | {("LastOfAll", "critical")}
-    assert {(path, authorization) for path, authorization, _ in told.requests} == {
+    assert {(asked.path, asked.headers["Authorization"]) for asked in told.asked} == {
         ("/alerts", "Bearer s3cret")
     }
 
@@ -173,10 +150,10 @@ def test_slack_is_told_at_the_address_in_the_file(
 
     post(stack, alert("RouterDown", "critical", **ONE))
 
-    wait_for("Slack's message", lambda: told.requests)
-    (path, _, body) = told.requests[0]
-    assert path == "/services/T/B/s3cret"
-    assert body["attachments"][0]["text"].strip() == "what has happened (prometheus/runbook.md#x)"
+    wait_for("Slack's message", lambda: told.asked)
+    assert told.asked[0].path == "/services/T/B/s3cret"
+    [attached] = json.loads(told.asked[0].body)["attachments"]
+    assert attached["text"].strip() == "what has happened (prometheus/runbook.md#x)"
 
 
 @pytest.mark.parametrize("way", ["webhook", "slack", "email"])

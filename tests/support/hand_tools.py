@@ -3,12 +3,10 @@
 import os
 import re
 import subprocess
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 from exporter.stack.native import NativeStack
 from tests.support.checkout import CHECKOUT
+from tests.support.local_http import LocalHttp
 
 TOOLS = CHECKOUT / "scripts" / "benchmarks"
 FIXTURES = CHECKOUT / "tests" / "fixtures"
@@ -63,49 +61,29 @@ def requests_of(output: str) -> int:
     return int(count)
 
 
-class Recorder:
-    """An HTTP server that answers 200 and keeps what it was sent."""
+class Recorder(LocalHttp):
+    """A server that answers 200 and keeps what it was sent."""
 
     def __init__(self) -> None:
-        seen: list[tuple[str, str, dict[str, str], bytes]] = []
+        super().__init__(lambda asked: (200, {}))
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                names = {name.lower(): value for name, value in self.headers.items()}
-                seen.append((self.command, self.path, names, body))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            do_GET = do_PUT = do_POST  # noqa: N815
-
-            def log_message(self, *_arguments: Any) -> None:
-                """Nothing: the test says what was seen."""
-
-        self.seen = seen
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever)
-        self._thread.start()
+    @property
+    def seen(self) -> list[tuple[str, str, dict[str, str], bytes]]:
+        """Method, path, headers (by their lower-case names) and body of every request."""
+        return [
+            (each.method, each.path, {key.lower(): value for key, value in each.headers.items()}, each.body)
+            for each in self.asked
+        ]
 
     def run(self, command: str = "scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **environment: str) -> str:
         """run_wrk.sh against this server; its output."""
         done = typed(command, **{"WRK_TARGET": self.url, **environment})
         assert (done.returncode, done.stderr) == (0, ""), done
-        assert self.seen
+        assert self.asked
         return done.stdout
 
     def only(self) -> tuple[str, str, dict[str, str], bytes]:
         """The one kind of request that was sent."""
-        first = self.seen[0]
-        assert all(each == first for each in self.seen), self.seen[:3]
+        first, *others = self.seen
+        assert all(each == first for each in others), others[:3]
         return first
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()

@@ -1,13 +1,10 @@
 """A router whose answers a test sets, mostly JSON, and what the router collector makes of them."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Iterator
 
 from exporter.clock import SystemClock
 from exporter.collectors.router.router import RouterCollector
+from tests.support.local_http import LocalHttp
 
 TIMEOUT = 5.0
 MODELS = {"object": "list", "data": [{"id": "gpt-oss:20b"}, {"id": "llama3"}]}
@@ -34,54 +31,15 @@ OVERVIEW = {
 }
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server: Any = self.server
-        server.asked.append((self.path, self.headers.get("Authorization")))
-        answer = server.answers.get(self.path, (404, b"not here", {}))
-        if callable(answer):
-            answer(self)
-            return
-        status, body, headers = answer
-        self.send_response(status)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class Router(ThreadingHTTPServer):
-    """A server on a free port; `answers` is path -> (status, body, headers) or a function of the handler."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: dict[str, tuple[int, bytes, dict[str, str]] | Callable[[Handler], None]] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, *args: object) -> None:
-        pass  # a client that hangs up is part of the test
-
-    def give(self, path: str, document: Any, status: int = 200) -> None:
-        self.answers[path] = (status, json.dumps(document).encode(), {})
-
-
-def serve_router() -> Iterator[Router]:
+def serve_router() -> Iterator[LocalHttp]:
     """The body of a fixture: a router that has no answer yet."""
-    server = Router()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with LocalHttp() as server:
+        yield server
+
+
+def asked_with(router: LocalHttp) -> list[tuple[str, str | None]]:
+    """The path and the Authorization of every request that arrived."""
+    return [(asked.path, asked.headers.get("Authorization")) for asked in router.asked]
 
 
 def scrape(url: str, timeout_seconds: float = TIMEOUT, api_key: str | None = None) -> dict[str, float]:

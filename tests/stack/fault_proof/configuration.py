@@ -38,7 +38,7 @@ def write_alertmanager(file: Path, webhook: Webhook) -> Path:
     token = file.with_name("webhook-token")
     token.write_text(webhook.token, encoding="ascii")
     ways = receivers["webhook"]["webhook_configs"]
-    ways[0]["url"] = webhook.url
+    ways[0]["url"] = f"{webhook.url}/alerts"
     ways[0]["http_config"]["authorization"]["credentials_file"] = str(token)
     for name in ("critical", "warning"):
         receivers[name]["webhook_configs"] = ways

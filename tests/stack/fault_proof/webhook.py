@@ -5,12 +5,9 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from exporter.stack.ports import HOST
-
-POLL_SECONDS = 0.05
+from tests.support.local_http import Answer, Asked, LocalHttp
 
 
 @dataclass
@@ -28,25 +25,14 @@ class Episode:
         return self.labels["alertname"]
 
 
-class Webhook:
-    """An HTTP server on a free loopback port while entered; it listens to nobody without the token."""
+class Webhook(LocalHttp):
+    """A receiver on a free loopback port while entered; it listens to nobody without the token."""
 
     def __init__(self) -> None:
+        super().__init__(self._receive)
         self.token = secrets.token_hex(16)
         self._episodes: list[Episode] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
-        self.url = f"http://{HOST}:{self._server.server_address[1]}/alerts"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,))
-
-    def __enter__(self) -> "Webhook":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     @property
     def episodes(self) -> list[Episode]:
@@ -65,19 +51,8 @@ class Webhook:
                     for episode in lasting:
                         episode.resolved_at = now
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        webhook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                known = self.headers["Authorization"] == f"Bearer {webhook.token}"
-                if known:
-                    webhook.take(json.loads(body), time.monotonic())
-                self.send_response(200 if known else 401)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing: the terminal shows the proof."""
-
-        return Handler
+    def _receive(self, asked: Asked) -> Answer:
+        if asked.headers["Authorization"] != f"Bearer {self.token}":
+            return 401, ""
+        self.take(json.loads(asked.body), time.monotonic())
+        return 200, ""

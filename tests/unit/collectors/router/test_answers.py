@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.local_http import LocalHttp
 from tests.support.raw_router import (
     DOWN,
     MIB,
@@ -17,7 +18,6 @@ from tests.support.raw_router import (
     SHORT,
     UP,
     WITH_MODELS,
-    RawServer,
     answer,
     scrape,
     serve_raw_router,
@@ -90,14 +90,14 @@ def without_nodes(found: dict[str, float]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", answers(MODELS))
-def test_models_are_counted_or_left_out_where_the_answer_is(server: RawServer, name: str) -> None:
+def test_models_are_counted_or_left_out_where_the_answer_is(server: LocalHttp, name: str) -> None:
     server.answers["/v1/models"], expected = answers(MODELS)[name]
     assert without_nodes(scrape(server.url)) == expected
 
 
 @pytest.mark.parametrize("name", answers(NODES))
 def test_nodes_are_shown_or_cost_their_own_series_alone_where_the_answer_is(
-    server: RawServer, name: str
+    server: LocalHttp, name: str
 ) -> None:
     server.answers[OVERVIEW], of_models = answers(NODES)[name]
     nodes = NODES_FOUND if of_models == WITH_MODELS else {}
@@ -122,7 +122,7 @@ ENDLESS: dict[str, tuple[Callable[[socket.socket], None], dict[str, float]]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_the_probe_hangs_up_on_what_never_ends(server: RawServer, name: str) -> None:
+def test_the_probe_hangs_up_on_what_never_ends(server: LocalHttp, name: str) -> None:
     server.answers["/v1/models"], expected = ENDLESS[name]
     found = scrape(server.url, SHORT)
     assert server.left.wait(30)
@@ -130,7 +130,7 @@ def test_the_probe_hangs_up_on_what_never_ends(server: RawServer, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_nodes_that_never_end_cost_their_own_series_alone(server: RawServer, name: str) -> None:
+def test_nodes_that_never_end_cost_their_own_series_alone(server: LocalHttp, name: str) -> None:
     server.answers[OVERVIEW], _ = ENDLESS[name]
     found = scrape(server.url, SHORT)
     assert server.left.wait(30)

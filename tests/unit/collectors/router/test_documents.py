@@ -16,12 +16,12 @@ from exporter.collectors.router import probe as http_probe
 from exporter.collectors.router.node_slots import MAX_NODES
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.collectors.router.router import RouterCollector
+from tests.support.local_http import LocalHttp
 from tests.support.raw_router import (
     MIB,
     NODES_FOUND,
     OVERVIEW,
     WITH_MODELS,
-    RawServer,
     scrape,
     serve_raw_router,
 )
@@ -32,7 +32,7 @@ WEIRD_NUMBERS = ["1e999", "-1e999", "NaN", "Infinity", "-1", '"12"', str(2**70),
 
 
 @pytest.mark.parametrize("number", WEIRD_NUMBERS)
-def test_a_number_that_cannot_be_a_count_leaves_its_series_out(server: RawServer, number: str) -> None:
+def test_a_number_that_cannot_be_a_count_leaves_its_series_out(server: LocalHttp, number: str) -> None:
     server.give(
         OVERVIEW,
         b'{"nodes":[{"machine_name":"a","status":"online","active_requests":%s}],'
@@ -41,7 +41,7 @@ def test_a_number_that_cannot_be_a_count_leaves_its_series_out(server: RawServer
     assert scrape(server.url) == {**WITH_MODELS, **NODES_FOUND}
 
 
-def test_names_that_would_break_the_exposition_are_made_fit(server: RawServer) -> None:
+def test_names_that_would_break_the_exposition_are_made_fit(server: LocalHttp) -> None:
     names = ["a\nb", 'quo"te', "back\\slash", "nul\0", "\u202eltr", "\ud800half", "x" * MIB, "名前", "\n", ""]
     server.give(
         OVERVIEW,

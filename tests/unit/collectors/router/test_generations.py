@@ -10,17 +10,18 @@ from tests.support.json_router import (
     MODELS,
     OVERVIEW,
     TIMEOUT,
-    Router,
+    asked_with,
     samples,
     scrape,
     serve_router,
     without_duration,
 )
+from tests.support.local_http import LocalHttp
 
 router = pytest.fixture(serve_router)
 
 
-def test_a_first_generation_router_gives_every_series(router: Router) -> None:
+def test_a_first_generation_router_gives_every_series(router: LocalHttp) -> None:
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", OVERVIEW)
     assert without_duration(scrape(router.url + "/"), "nodes") == {
@@ -49,7 +50,7 @@ def test_a_first_generation_router_gives_every_series(router: Router) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404])
-def test_a_router_without_a_dashboard_is_not_asked_again_for_a_minute(router: Router, status: int) -> None:
+def test_a_router_without_a_dashboard_is_not_asked_again_for_a_minute(router: LocalHttp, status: int) -> None:
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", {"error": "no"}, status)
     clock = FakeClock()
@@ -59,13 +60,13 @@ def test_a_router_without_a_dashboard_is_not_asked_again_for_a_minute(router: Ro
         found = samples(collector)
         assert found.pop("router_probe_duration_seconds{probe=models}") == 0  # by a clock that stands still
         assert found == {"router_up{}": 1, "router_models{}": 2}
-    assert [path for path, _ in router.asked].count("/api/dashboard/overview") == 1
+    assert [asked.path for asked in router.asked].count("/api/dashboard/overview") == 1
     router.give("/api/dashboard/overview", OVERVIEW)
     clock.advance(2)
     assert samples(collector)["router_node_up{node=gpu-1}"] == 1
 
 
-def test_a_dashboard_that_fails_is_asked_again_at_the_next_scrape(router: Router) -> None:
+def test_a_dashboard_that_fails_is_asked_again_at_the_next_scrape(router: LocalHttp) -> None:
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", {}, 503)
     collector = RouterCollector(router.url, TIMEOUT, SystemClock())
@@ -74,7 +75,7 @@ def test_a_dashboard_that_fails_is_asked_again_at_the_next_scrape(router: Router
     assert samples(collector)["router_nodes{status=online}"] == 1
 
 
-def test_a_current_router_is_asked_for_its_endpoints_with_the_api_key(router: Router) -> None:
+def test_a_current_router_is_asked_for_its_endpoints_with_the_api_key(router: LocalHttp) -> None:
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", {"error": "a session is required"}, 401)
     router.give(
@@ -89,7 +90,7 @@ def test_a_current_router_is_asked_for_its_endpoints_with_the_api_key(router: Ro
         },
     )
     found = without_duration(scrape(router.url, api_key="sk_secret"), "nodes")
-    assert router.asked == [
+    assert asked_with(router) == [
         ("/v1/models", "Bearer sk_secret"),
         ("/api/dashboard/overview", "Bearer sk_secret"),
         ("/api/endpoints", "Bearer sk_secret"),
@@ -113,7 +114,7 @@ def test_a_current_router_is_asked_for_its_endpoints_with_the_api_key(router: Ro
     }
 
 
-def test_the_overview_of_a_current_router_has_tokens_and_the_queue(router: Router) -> None:
+def test_the_overview_of_a_current_router_has_tokens_and_the_queue(router: LocalHttp) -> None:
     stats = {
         "total_active_requests": 4,
         "queued_requests": 2,
@@ -138,7 +139,7 @@ def test_the_overview_of_a_current_router_has_tokens_and_the_queue(router: Route
 
 @pytest.mark.parametrize("path", ["/api/dashboard/nodes", "/api/nodes"])
 def test_a_first_generation_router_without_an_overview_still_lists_its_nodes(
-    router: Router, path: str
+    router: LocalHttp, path: str
 ) -> None:
     router.give(path, [{"machine_name": "a", "status": "online"}, {"machine_name": "b", "status": "offline"}])
     collector = RouterCollector(router.url, TIMEOUT, SystemClock())
@@ -147,15 +148,15 @@ def test_a_first_generation_router_without_an_overview_still_lists_its_nodes(
     assert "router_requests_total{outcome=success}" not in found
     router.asked.clear()
     samples(collector)
-    assert [asked for asked, _ in router.asked] == ["/v1/models", path]
+    assert [asked.path for asked in router.asked] == ["/v1/models", path]
 
 
-def test_without_an_api_key_none_is_sent(router: Router) -> None:
+def test_without_an_api_key_none_is_sent(router: LocalHttp) -> None:
     scrape(router.url)
-    assert router.asked == [("/v1/models", None), *((path, None) for path in NODE_SOURCES)]
+    assert asked_with(router) == [("/v1/models", None), *((path, None) for path in NODE_SOURCES)]
 
 
-def test_a_router_that_becomes_another_generation_is_looked_at_anew(router: Router) -> None:
+def test_a_router_that_becomes_another_generation_is_looked_at_anew(router: LocalHttp) -> None:
     router.give("/api/dashboard/overview", OVERVIEW)
     collector = RouterCollector(router.url, TIMEOUT, SystemClock(), "sk_secret")
     assert samples(collector)["router_node_up{node=gpu-1}"] == 1
@@ -165,26 +166,26 @@ def test_a_router_that_becomes_another_generation_is_looked_at_anew(router: Rout
     assert samples(collector)["router_node_up{node=box}"] == 1
 
 
-def test_a_page_that_is_given_for_every_path_is_no_list_of_nodes(router: Router) -> None:
+def test_a_page_that_is_given_for_every_path_is_no_list_of_nodes(router: LocalHttp) -> None:
     for path in ("/v1/models", *NODE_SOURCES):
-        router.answers[path] = (200, b"<!doctype html><title>Chat</title>", {})
+        router.answers[path] = (200, "<!doctype html><title>Chat</title>")
     collector = RouterCollector(router.url, TIMEOUT, SystemClock())
     for _ in range(2):
         assert without_duration(samples(collector)) == {"router_up{}": 1}
-    assert [path for path, _ in router.asked] == ["/v1/models", *NODE_SOURCES, "/v1/models"]
+    assert [asked.path for asked in router.asked] == ["/v1/models", *NODE_SOURCES, "/v1/models"]
 
 
-def test_a_page_that_a_proxy_gives_in_place_of_known_nodes_costs_that_scrape_alone(router: Router) -> None:
+def test_a_page_that_a_proxy_gives_in_place_of_known_nodes_costs_that_scrape_alone(router: LocalHttp) -> None:
     router.give("/api/dashboard/overview", OVERVIEW)
     collector = RouterCollector(router.url, TIMEOUT, SystemClock())
     assert samples(collector)["router_node_up{node=gpu-1}"] == 1
-    router.answers["/api/dashboard/overview"] = (200, b"<!doctype html>", {})
+    router.answers["/api/dashboard/overview"] = (200, "<!doctype html>")
     assert without_duration(samples(collector), "nodes") == {"router_up{}": 1}
     router.give("/api/dashboard/overview", OVERVIEW)
     assert samples(collector)["router_node_up{node=gpu-1}"] == 1
 
 
-def test_models_that_need_a_key_are_a_router_that_is_up_and_its_nodes_are_asked(router: Router) -> None:
+def test_models_that_need_a_key_are_a_router_that_is_up_and_its_nodes_are_asked(router: LocalHttp) -> None:
     router.give("/v1/models", {"error": "no key"}, 401)
     router.give("/api/dashboard/overview", OVERVIEW)
     found = without_duration(scrape(router.url), "nodes")
@@ -198,7 +199,7 @@ def test_an_api_key_that_no_header_can_carry_is_refused_without_being_shown() ->
     assert "sk_" not in str(refused.value)
 
 
-def test_no_more_than_200_nodes_become_series_and_all_are_counted(router: Router) -> None:
+def test_no_more_than_200_nodes_become_series_and_all_are_counted(router: LocalHttp) -> None:
     nodes = [{"machine_name": f"n{number:05}", "status": "online"} for number in range(10_000)]
     router.give("/api/dashboard/overview", {"nodes": [*nodes, {"status": "offline"}]})
     found = scrape(router.url)

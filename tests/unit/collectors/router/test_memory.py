@@ -13,7 +13,8 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.collectors.router.router import RouterCollector
-from tests.support.raw_router import MIB, NODES, OVERVIEW, RawServer, serve_raw_router
+from tests.support.local_http import LocalHttp
+from tests.support.raw_router import MIB, NODES, OVERVIEW, serve_raw_router
 from tests.support.waiting import wait_for
 
 server = pytest.fixture(serve_raw_router)
@@ -39,7 +40,7 @@ HEAVY = {
 
 
 @pytest.mark.parametrize("name", HEAVY)
-def test_a_heavy_list_of_nodes_is_bounded_in_memory(server: RawServer, name: str) -> None:
+def test_a_heavy_list_of_nodes_is_bounded_in_memory(server: LocalHttp, name: str) -> None:
     server.give(OVERVIEW, HEAVY[name])
     collector = RouterCollector(server.url, 60, SystemClock())
     tracemalloc.start()
@@ -60,7 +61,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def test_an_exporter_that_was_given_every_heavy_list_has_grown_little(
-    server: RawServer, tmp_path: Path
+    server: LocalHttp, tmp_path: Path
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import socketserver
 import threading
 
 import pytest
@@ -10,12 +9,11 @@ import pytest
 from tests.support.json_router import (
     MODELS,
     OVERVIEW,
-    Handler,
-    Router,
     scrape,
     serve_router,
     without_duration,
 )
+from tests.support.local_http import LocalHttp
 
 router = pytest.fixture(serve_router)
 
@@ -34,27 +32,18 @@ def test_a_router_that_accepts_and_says_nothing_is_down() -> None:
     assert found["router_probe_duration_seconds{probe=models}"] >= 0.2
 
 
-def test_an_answer_that_is_not_http_is_a_router_that_is_down() -> None:
-    class Garbage(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(4096)
-            self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-
-    with socketserver.TCPServer(("127.0.0.1", 0), Garbage) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        found = scrape(f"http://127.0.0.1:{server.server_address[1]}")
-        thread.join()
-    assert without_duration(found) == {"router_up{}": 0}
+def test_an_answer_that_is_not_http_is_a_router_that_is_down(router: LocalHttp) -> None:
+    router.answers["/v1/models"] = b"SSH-2.0-OpenSSH_9.2\r\n\r\n"
+    assert without_duration(scrape(router.url)) == {"router_up{}": 0}
 
 
 @pytest.mark.parametrize(
     ("status", "up"), [(200, 1), (302, 1), (401, 1), (404, 1), (429, 1), (500, 0), (503, 0)]
 )
-def test_any_status_below_500_is_a_router_that_is_up(router: Router, status: int, up: int) -> None:
+def test_any_status_below_500_is_a_router_that_is_up(router: LocalHttp, status: int, up: int) -> None:
     router.answers["/v1/models"] = (status, b"{}", {"Location": router.url + "/elsewhere"})
     assert without_duration(scrape(router.url)) == {"router_up{}": up}
-    assert "/elsewhere" not in [path for path, _ in router.asked]
+    assert "/elsewhere" not in [asked.path for asked in router.asked]
 
 
 @pytest.mark.parametrize(
@@ -62,12 +51,12 @@ def test_any_status_below_500_is_a_router_that_is_up(router: Router, status: int
     [b"", b"<!doctype html>", b"{}", b"null", b'{"data": 3}', b'{"data"', b"[" * 100_000, b"\xff\xfe\xfd"],
     ids=["empty", "html", "an empty object", "null", "wrong type", "cut off", "too deep", "not utf-8"],
 )
-def test_json_that_cannot_be_used_leaves_its_series_out(router: Router, body: bytes) -> None:
-    router.answers["/v1/models"] = router.answers["/api/dashboard/overview"] = (200, body, {})
+def test_json_that_cannot_be_used_leaves_its_series_out(router: LocalHttp, body: bytes) -> None:
+    router.answers["/v1/models"] = router.answers["/api/dashboard/overview"] = (200, body)
     assert without_duration(scrape(router.url)) == {"router_up{}": 1}
 
 
-def test_a_body_beyond_4_mib_is_not_used(router: Router) -> None:
+def test_a_body_beyond_4_mib_is_not_used(router: LocalHttp) -> None:
     padding = "x" * (4 * 1024 * 1024)
     router.give("/v1/models", {**MODELS, "padding": padding})
     router.give("/api/dashboard/overview", {**OVERVIEW, "padding": padding})
@@ -78,14 +67,13 @@ def test_a_body_beyond_4_mib_is_not_used(router: Router) -> None:
     assert found["router_nodes{status=online}"] == 1  # from the list that is not too large
 
 
-def test_an_endless_body_is_read_no_further_than_the_limit(router: Router) -> None:
+def test_an_endless_body_is_read_no_further_than_the_limit(router: LocalHttp) -> None:
     sent = []
 
-    def pour(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
+    def pour(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:  # ends with the client's hanging up
-            handler.wfile.write(b"x" * 65536)
+            connection.sendall(b"x" * 65536)
             sent.append(65536)
 
     router.answers["/v1/models"] = pour
@@ -93,15 +81,11 @@ def test_an_endless_body_is_read_no_further_than_the_limit(router: Router) -> No
     assert sum(sent) < 64 * 1024 * 1024
 
 
-def test_a_body_that_never_ends_is_given_up_and_the_router_is_up(router: Router) -> None:
+def test_a_body_that_never_ends_is_given_up_and_the_router_is_up(router: LocalHttp) -> None:
     release = threading.Event()
 
-    def stall(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "100")
-        handler.end_headers()
-        handler.wfile.write(b'{"data": [')
-        handler.wfile.flush()
+    def stall(connection: socket.socket) -> None:
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"data": [')
         release.wait(30)
 
     router.answers["/v1/models"] = stall
@@ -112,18 +96,14 @@ def test_a_body_that_never_ends_is_given_up_and_the_router_is_up(router: Router)
     assert found["router_probe_duration_seconds{probe=models}"] < 5
 
 
-def test_a_truncated_body_leaves_its_series_out(router: Router) -> None:
-    def truncate(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
-        handler.end_headers()
-        handler.wfile.write(json.dumps(MODELS).encode())
-
-    router.answers["/v1/models"] = truncate
+def test_a_truncated_body_leaves_its_series_out(router: LocalHttp) -> None:
+    router.answers["/v1/models"] = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + json.dumps(MODELS).encode()
+    )
     assert without_duration(scrape(router.url)) == {"router_up{}": 1}
 
 
-def test_proxies_of_the_environment_are_not_used(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(router: LocalHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     router.give("/v1/models", MODELS)

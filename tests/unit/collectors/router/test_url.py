@@ -10,12 +10,12 @@ import trustme
 from exporter.clock import SystemClock
 from exporter.collectors.router.probe import HttpProbe
 from exporter.errors import ConfigurationError
+from tests.support.local_http import LocalHttp
 from tests.support.raw_router import (
     DOWN,
     NODES_FOUND,
     SHORT,
     WITH_MODELS,
-    RawServer,
     scrape,
     serve_raw_router,
 )
@@ -43,32 +43,30 @@ def test_a_url_that_cannot_be_asked_is_refused_without_showing_a_password(url: s
 
 
 @pytest.fixture
-def tls_server(server: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RawServer:
+def tls_server(server: LocalHttp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalHttp:
     """The server behind a certificate whose authority SSL_CERT_FILE names."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.use_tls(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    server.url = server.url.replace("http://", "https://")
     return server
 
 
-def test_a_router_behind_tls_is_asked_as_any_other(tls_server: RawServer) -> None:
+def test_a_router_behind_tls_is_asked_as_any_other(tls_server: LocalHttp) -> None:
     assert scrape(tls_server.url) == {**WITH_MODELS, **NODES_FOUND}
 
 
 def test_a_router_whose_certificate_nobody_vouches_for_is_down(
-    tls_server: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tls_server: LocalHttp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "another.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "another.pem"))
     assert scrape(tls_server.url) == DOWN
 
 
-def test_a_router_that_answers_https_in_the_clear_or_not_at_all_is_down(server: RawServer) -> None:
+def test_a_router_that_answers_https_in_the_clear_or_not_at_all_is_down(server: LocalHttp) -> None:
     assert scrape(server.url.replace("http://", "https://"), SHORT) == DOWN
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert scrape(f"https://127.0.0.1:{silent.getsockname()[1]}", SHORT) == DOWN
