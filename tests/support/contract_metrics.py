@@ -1,63 +1,294 @@
-"""The names of the contract's metrics, and of what Prometheus adds to them."""
+"""The one list of metrics: each with its type, its labels and how many values these can have.
 
-LOAD = {
-    "benchmark_requests_total", "benchmark_error_responses_total", "benchmark_request_failures_total",
-    "benchmark_request_duration_quantile_seconds", "benchmark_in_flight_requests", "benchmark_connections",
-    "benchmark_output_tokens_total", "benchmark_input_tokens_total", "benchmark_run_active",
-    "benchmark_run_info", "benchmark_run_start_timestamp_seconds", "benchmark_run_planned_duration_seconds",
-    "benchmark_run_phase", "benchmark_result_requests_per_second", "benchmark_result_latency_seconds",
-    "benchmark_result_non2xx_responses", "benchmark_result_socket_errors", "benchmark_result_requests",
-    "benchmark_result_duration_seconds", "benchmark_result_timestamp_seconds",
-}  # fmt: skip
+The golden exposition is compared with it in both directions, the bound on the number of series follows from
+it, and rules and runbook may read nothing else. A new metric is one line here. Names, types and labels stay:
+new ones come beside them.
+"""
 
-LOAD_HISTOGRAMS = {
-    "benchmark_request_duration_seconds", "benchmark_time_to_first_token_seconds",
-    "benchmark_inter_token_latency_seconds",
-}  # fmt: skip
+from dataclasses import dataclass
+from itertools import chain
+from math import prod
 
-PROCESSES = {
-    f"observed_process_{name}"
-    for name in (
-        "up", "cpu_seconds_total", "resident_memory_bytes", "anonymous_memory_bytes", "swap_bytes",
-        "virtual_memory_bytes", "threads", "open_fds", "max_fds", "connections", "context_switches_total",
-        "page_faults_total", "read_bytes_total", "write_bytes_total", "start_time_seconds", "restarts_total",
-    )
-}  # fmt: skip
+from exporter.collectors.benchmark.requests import ERROR_STATUSES
+from exporter.collectors.benchmark.results import MOST_ROWS
+from exporter.collectors.benchmark.run import PHASES
+from exporter.collectors.gpu.reading import THROTTLE_REASONS
+from exporter.collectors.gpu.xid_events import XID_CODES
+from exporter.collectors.host.host_files import CPU_MODES
+from exporter.collectors.host.shown_devices import KINDS, MOST_DEVICES
+from exporter.collectors.proc_files import TCP_STATES
+from exporter.collectors.router.node_slots import MAX_NODES
+from exporter.collectors.router.nodes_api import NODE_STATUSES
+from exporter.live.histogram import LE_SECONDS, QUANTILES
+from exporter.live.ingest import REJECTION_REASONS
+from exporter.live.message import STATUS_CLASSES, FailureReason
+from exporter.live.runs import MOST_MODELS
 
-HOST = {
-    "node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_network_receive_bytes_total",
-    "node_load1", "node_filesystem_avail_bytes", "node_netstat_Tcp_RetransSegs",
-    "node_netstat_TcpExt_ListenDrops", "node_boot_time_seconds", "node_memory_MemTotal_bytes",
-    "node_memory_SwapTotal_bytes", "node_memory_SwapFree_bytes", "node_vmstat_oom_kill",
-    "node_filesystem_size_bytes", "node_filesystem_readonly", "node_netstat_Tcp_OutRsts",
-    "node_netstat_Tcp_OutSegs", "node_netstat_TcpExt_ListenOverflows",
-}  # fmt: skip
+GAUGE, COUNTER, HISTOGRAM, UNKNOWN = "gauge", "counter", "histogram", "unknown"
 
-GPU = {
-    f"gpu_{name}"
-    for name in (
-        "info", "utilization_ratio", "memory_utilization_ratio", "memory_used_bytes", "memory_total_bytes",
-        "temperature_celsius", "power_watts", "power_limit_watts", "energy_joules_total", "clock_hertz",
-        "fan_speed_ratio", "throttle_active", "ecc_errors_total", "pcie_receive_bytes_per_second",
-        "pcie_transmit_bytes_per_second", "xid_errors_total", "process_memory_bytes",
-    )
-}  # fmt: skip
 
-ROUTER = {
-    "router_up", "router_probe_duration_seconds", "router_nodes", "router_node_up",
-    "router_node_active_requests", "router_node_requests_total", "router_active_requests",
-    "router_requests_total", "router_models",
-}  # fmt: skip
+@dataclass(frozen=True)
+class Scale:
+    """How much there is of what the configuration and the machine decide."""
 
-EXPORTER = {
-    "exporter_build_info", "exporter_collector_success", "exporter_collector_duration_seconds",
-    "exporter_collector_last_success_timestamp_seconds", "exporter_ingest_messages_total",
-    "exporter_ingest_rejected_total",
-    "process_start_time_seconds",  # by client_python, of the exporter itself
-}  # fmt: skip
+    processes: int
+    cpus: int
+    gpus: int
+    collectors: int
+    models: int = MOST_MODELS
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels whose values go together, and how many such sets of values there can be."""
+
+    names: tuple[str, ...]
+    bound: int | str
+    """a number, or the name of a field of Scale"""
+
+    def max_sets(self, scale: Scale) -> int:
+        """The bound as a number."""
+        return self.bound if isinstance(self.bound, int) else int(getattr(scale, self.bound))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A family of the exposition."""
+
+    name: str
+    kind: str
+    groups: tuple[Labels, ...]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The names of its labels; `le` of a histogram apart."""
+        return frozenset(chain.from_iterable(group.names for group in self.groups))
+
+    @property
+    def series_names(self) -> set[str]:
+        """What a query can ask for."""
+        if self.kind == HISTOGRAM:
+            return {f"{self.name}{suffix}" for suffix in ("_bucket", "_count", "_sum")}
+        return {self.name}
+
+    def max_series(self, scale: Scale) -> int:
+        """How many series it can have; a histogram has the buckets, +Inf, the sum and the count."""
+        sets = prod(group.max_sets(scale) for group in self.groups)
+        return sets * (len(LE_SECONDS) + 3 if self.kind == HISTOGRAM else 1)
+
+
+def _labels(names: str, bound: int | str) -> Labels:
+    return Labels(tuple(names.split()), bound)
+
+
+def _metrics(
+    prefix: str, common: tuple[Labels, ...], *rows: tuple[str, str, *tuple[Labels, ...]]
+) -> tuple[Metric, ...]:
+    """Families whose names begin with the prefix and that have the common labels; a row is one of them."""
+    return tuple(Metric(prefix + name, kind, (*common, *labels)) for name, kind, *labels in rows)
+
+
+MODEL = _labels("route model", "models")
+STATUS_CLASS = _labels("status_class", len(STATUS_CLASSES))
+RUN = _labels("run scenario engine route model target connections label", 1)
+LOAD = _metrics(
+    "benchmark_",
+    (),
+    ("requests_total", COUNTER, MODEL, STATUS_CLASS),
+    ("error_responses_total", COUNTER, MODEL, _labels("status_class status", len(ERROR_STATUSES) + 2)),
+    ("request_failures_total", COUNTER, MODEL, _labels("reason", len(FailureReason))),
+    ("request_duration_seconds", HISTOGRAM, MODEL, STATUS_CLASS),
+    ("request_duration_quantile_seconds", GAUGE, MODEL, _labels("quantile", len(QUANTILES))),
+    ("in_flight_requests", GAUGE, MODEL),
+    ("connections", GAUGE, MODEL, _labels("state", 2)),
+    ("run_active", GAUGE),
+    ("run_info", GAUGE, RUN),
+    ("run_start_timestamp_seconds", GAUGE),
+    ("run_planned_duration_seconds", GAUGE),
+    ("run_phase", GAUGE, _labels("phase", len(PHASES))),
+)
+
+ROW = _labels("label source", MOST_ROWS)
+RESULTS = _metrics(
+    "benchmark_result_",
+    (ROW,),
+    ("requests_per_second", GAUGE),
+    ("latency_seconds", GAUGE, _labels("quantile", 5)),
+    ("non2xx_responses", GAUGE),
+    ("socket_errors", GAUGE),
+    ("requests", GAUGE),
+    ("duration_seconds", GAUGE),
+    ("timestamp_seconds", GAUGE),
+) + _metrics("exporter_", (), ("results_bad_rows", GAUGE))
+
+PROCESSES = _metrics(
+    "observed_process_",
+    (_labels("process role", "processes"),),
+    ("up", GAUGE),
+    ("cpu_seconds_total", COUNTER, _labels("mode", 2)),
+    ("resident_memory_bytes", GAUGE),
+    ("anonymous_memory_bytes", GAUGE),
+    ("swap_bytes", GAUGE),
+    ("virtual_memory_bytes", GAUGE),
+    ("threads", GAUGE),
+    ("open_fds", GAUGE),
+    ("max_fds", GAUGE),
+    ("connections", GAUGE, _labels("state", len(TCP_STATES))),
+    ("context_switches_total", COUNTER, _labels("type", 2)),
+    ("page_faults_total", COUNTER, _labels("type", 2)),
+    ("read_bytes_total", COUNTER),
+    ("write_bytes_total", COUNTER),
+    ("start_time_seconds", GAUGE),
+    ("restarts_total", COUNTER),
+)
+
+HOST = (
+    *_metrics(
+        "node_",
+        (),
+        ("boot_time_seconds", GAUGE),
+        ("cpu_seconds_total", COUNTER, _labels("cpu", "cpus"), _labels("mode", len(CPU_MODES))),
+        ("load1", GAUGE),
+        ("memory_MemAvailable_bytes", GAUGE),
+        ("memory_MemTotal_bytes", GAUGE),
+        ("memory_SwapFree_bytes", GAUGE),
+        ("memory_SwapTotal_bytes", GAUGE),
+        ("netstat_TcpExt_ListenDrops", UNKNOWN),
+        ("netstat_TcpExt_ListenOverflows", UNKNOWN),
+        ("netstat_Tcp_OutRsts", UNKNOWN),
+        ("netstat_Tcp_OutSegs", UNKNOWN),
+        ("netstat_Tcp_RetransSegs", UNKNOWN),
+        ("uname_info", GAUGE, _labels("sysname release version machine nodename domainname", 1)),
+        ("vmstat_oom_kill", UNKNOWN),
+    ),
+    *_metrics(
+        "node_disk_",
+        (_labels("device", MOST_DEVICES),),
+        ("io_now", GAUGE),
+        ("io_time_seconds_total", COUNTER),
+        ("io_time_weighted_seconds_total", COUNTER),
+        ("read_bytes_total", COUNTER),
+        ("read_time_seconds_total", COUNTER),
+        ("reads_completed_total", COUNTER),
+        ("write_time_seconds_total", COUNTER),
+        ("writes_completed_total", COUNTER),
+        ("written_bytes_total", COUNTER),
+    ),
+    *_metrics(
+        "node_filesystem_",
+        (_labels("device mountpoint fstype", MOST_DEVICES),),
+        ("avail_bytes", GAUGE),
+        ("device_error", GAUGE),
+        ("files", GAUGE),
+        ("files_free", GAUGE),
+        ("free_bytes", GAUGE),
+        ("readonly", GAUGE),
+        ("size_bytes", GAUGE),
+    ),
+    *_metrics(
+        "node_network_",
+        (_labels("device", MOST_DEVICES),),
+        ("receive_bytes_total", COUNTER),
+        ("receive_drop_total", COUNTER),
+        ("receive_errs_total", COUNTER),
+        ("receive_packets_total", COUNTER),
+        ("transmit_bytes_total", COUNTER),
+        ("transmit_drop_total", COUNTER),
+        ("transmit_errs_total", COUNTER),
+        ("transmit_packets_total", COUNTER),
+    ),
+    *_metrics("exporter_host_", (), ("devices_not_shown", GAUGE, _labels("kind", len(KINDS)))),
+)
+MAX_KERNEL_NAMES = 190
+"""node_* families without a label, besides those of HOST: one a name that the kernel gives, which nobody
+outside chooses (meminfo 60, netstat 40, sockstat 30, vmstat 10, the rest 30)"""
+
+GPUS = _metrics(
+    "gpu_",
+    (_labels("gpu uuid", "gpus"),),
+    ("info", GAUGE, _labels("name driver_version cuda_version", 1)),
+    ("utilization_ratio", GAUGE),
+    ("memory_utilization_ratio", GAUGE),
+    ("memory_used_bytes", GAUGE),
+    ("memory_total_bytes", GAUGE),
+    ("temperature_celsius", GAUGE),
+    ("power_watts", GAUGE),
+    ("power_limit_watts", GAUGE),
+    ("energy_joules_total", COUNTER),
+    ("clock_hertz", GAUGE, _labels("clock", 4)),
+    ("fan_speed_ratio", GAUGE),
+    ("throttle_active", GAUGE, _labels("reason", len(THROTTLE_REASONS))),
+    ("ecc_errors_total", COUNTER, _labels("type", 2)),
+    ("pcie_receive_bytes_per_second", GAUGE),
+    ("pcie_transmit_bytes_per_second", GAUGE),
+    ("xid_errors_total", COUNTER, _labels("xid", len(XID_CODES) + 1)),
+    ("process_memory_bytes", GAUGE, _labels("process", "processes")),
+)
+
+NODE = _labels("node", MAX_NODES)
+OUTCOME = _labels("outcome", 2)
+ROUTER = _metrics(
+    "router_",
+    (),
+    ("up", GAUGE),
+    ("probe_duration_seconds", GAUGE, _labels("probe", 2)),
+    ("models", GAUGE),
+    ("nodes", GAUGE, _labels("status", len(NODE_STATUSES))),
+    ("nodes_not_shown", GAUGE),
+    ("node_up", GAUGE, NODE),
+    ("node_active_requests", GAUGE, NODE),
+    ("node_requests_total", COUNTER, NODE, OUTCOME),
+    ("active_requests", GAUGE),
+    ("queued_requests", GAUGE),
+    ("requests_total", COUNTER, OUTCOME),
+    ("tokens_total", COUNTER, _labels("direction", 2)),
+)
+
+COLLECTOR = _labels("collector", "collectors")
+EXPORTER = (
+    *_metrics(
+        "exporter_",
+        (),
+        ("build_info", GAUGE, _labels("version python", 1)),
+        ("collector_success", GAUGE, COLLECTOR),
+        ("collector_duration_seconds", GAUGE, COLLECTOR),
+        ("collector_last_success_timestamp_seconds", GAUGE, COLLECTOR),
+        ("ingest_messages_total", COUNTER),
+        ("ingest_rejected_total", COUNTER, _labels("reason", len(REJECTION_REASONS))),
+    ),
+    *_metrics(
+        "process_",  # by client_python, of the exporter itself
+        (),
+        ("cpu_seconds_total", COUNTER),
+        ("max_fds", GAUGE),
+        ("open_fds", GAUGE),
+        ("resident_memory_bytes", GAUGE),
+        ("start_time_seconds", GAUGE),
+        ("virtual_memory_bytes", GAUGE),
+    ),
+)
+
+CONTRACT = {metric.name: metric for metric in (*LOAD, *RESULTS, *PROCESSES, *HOST, *GPUS, *ROUTER, *EXPORTER)}
+LATER = _metrics(
+    "benchmark_",
+    (MODEL,),
+    ("time_to_first_token_seconds", HISTOGRAM),
+    ("inter_token_latency_seconds", HISTOGRAM),
+    ("output_tokens_total", COUNTER),
+    ("input_tokens_total", COUNTER),
+)
+"""of the streaming engine, which is still to come: then they move to LOAD"""
 
 BY_PROMETHEUS = {"up", "scrape_duration_seconds", "ALERTS"}
-METRICS = (
-    LOAD | PROCESSES | HOST | GPU | ROUTER | EXPORTER | BY_PROMETHEUS
-    | {name + suffix for name in LOAD_HISTOGRAMS for suffix in ("_bucket", "_count", "_sum")}
-)  # fmt: skip
+METRICS = BY_PROMETHEUS.union(*(metric.series_names for metric in (*CONTRACT.values(), *LATER)))
+"""every name that a rule, the runbook or a panel may read"""
+
+
+def is_kernel_name(name: str, labels: frozenset[str]) -> bool:
+    """True for a family of the host that MAX_KERNEL_NAMES counts."""
+    return name.startswith("node_") and not labels and name not in CONTRACT
+
+
+def max_series(metrics: tuple[Metric, ...], scale: Scale) -> int:
+    """How many series these can have together."""
+    return sum(metric.max_series(scale) for metric in metrics)
