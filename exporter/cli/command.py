@@ -1,7 +1,6 @@
 """How the commands of `soak` show their options: in groups, with one place for the exit codes."""
 
 from collections.abc import Callable
-from dataclasses import fields
 from functools import wraps
 from typing import Any
 
@@ -42,18 +41,19 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def option_group(heading: str, parameter: str, kind: type, *options: Option) -> Decorator:
-    """A decorator that adds `options` and passes their values on as one `kind`, the keyword `parameter`.
+def option_group(heading: str, parameter: str, make: Callable[..., object], *options: Option) -> Decorator:
+    """A decorator that adds `options` and passes on what `make` makes of their values.
 
-    `kind` is a dataclass with a field for each option.
+    `make` takes the value of each option by its name; the command takes the result as `parameter`.
     """
-    names = [field.name for field in fields(kind)]
+    added = [GroupedOption(flags, group=heading, **settings) for flags, settings in options]
+    names = [option.name for option in added if option.name]
 
     def decorate(command: Function) -> Function:
         @wraps(command)
         def grouped(**values: Any) -> Any:
             taken = {name: values.pop(name) for name in names}
-            return command(**{parameter: kind(**taken)}, **values)
+            return command(**{parameter: make(**taken)}, **values)
 
         result: Function = grouped
         for flags, settings in reversed(options):

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from exporter.cli.command import EXIT_CODES as EXIT_CODE_TEXT
 from exporter.cli.command import GroupedCommand
+from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
     LoadOptions,
     TargetOptions,
@@ -39,9 +40,17 @@ from exporter.verdict.judgement import EXIT_CODES
 @target_options
 @click.option("--duration", default="30s", show_default=True, metavar="TIME", help="30s, 45m, 1h, …")
 @load_options
+@objective_options
 @watch_options
 @click.option("--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else.")
-def run(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duration: str, as_json: bool) -> None:
+def run(
+    target: TargetOptions,
+    load: LoadOptions,
+    limits: Limits,
+    watch: WatchOptions,
+    duration: str,
+    as_json: bool,
+) -> None:
     """Run one benchmark or soak against a router, live, and judge it.
 
     \b
@@ -53,7 +62,7 @@ def run(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duration:
     was measured.
     """
     console = Console(stderr=as_json, highlight=False)
-    plan = plan_of(target, load, duration, "run")
+    plan = plan_of(target, load, limits, duration, "run")
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
@@ -76,8 +85,11 @@ def run(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duration:
     help="Connections of each.",
 )
 @load_options
+@objective_options
 @watch_options
-def scale(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duration: str, steps: str) -> None:
+def scale(
+    target: TargetOptions, load: LoadOptions, limits: Limits, watch: WatchOptions, duration: str, steps: str
+) -> None:
     """Run the same load at 5, 20, 50 and 100 connections and compare.
 
     \b
@@ -89,7 +101,7 @@ def scale(target: TargetOptions, load: LoadOptions, watch: WatchOptions, duratio
     """
     wanted = _steps(steps)
     console = Console(highlight=False)
-    plan = plan_of(target, load, duration, "scale")
+    plan = plan_of(target, load, limits, duration, "scale")
     label = load.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
@@ -132,13 +144,14 @@ def _steps(text: str) -> list[int]:
 )
 @click.option("--keep", is_flag=True, envvar="KEEP", help="Leave the stack up until Ctrl-C [env KEEP].")
 @load_options
+@objective_options
 @click.option("--router-port", type=int, default=8080, show_default=True)
 @click.option("--exporter-port", type=int, default=9877, show_default=True)
 @click.option("--ingest-port", type=int, default=9878, show_default=True)
 @click.option("--prometheus-port", type=int, default=9090, show_default=True)
 @click.option("--alertmanager-port", type=int, default=9093, show_default=True)
 @click.option("--grafana-port", type=int, default=3000, show_default=True)
-def demo(load: LoadOptions, duration: str, keep: bool, **service_ports: int) -> None:
+def demo(load: LoadOptions, limits: Limits, duration: str, keep: bool, **service_ports: int) -> None:
     """Start everything on this machine, soak the simulated router, and show the verdict.
 
     \b
@@ -150,7 +163,7 @@ def demo(load: LoadOptions, duration: str, keep: bool, **service_ports: int) -> 
     ports = Ports(**{name.removesuffix("_port"): port for name, port in service_ports.items()})
     console = Console(highlight=False)
     load = replace(load, label=load.label or "demo")
-    plan = plan_of(TargetOptions(target=ports.url("router")), load, duration, "demo")
+    plan = plan_of(TargetOptions(target=ports.url("router")), load, limits, duration, "demo")
     # One Interrupt for all of it: whoever asks to end while the result is written does not ask again.
     with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))

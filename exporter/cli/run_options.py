@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from exporter.cli.command import opt, option_group
+from exporter.cli.objective_options import Limits
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
 from exporter.load import ENGINES
@@ -57,7 +58,6 @@ class LoadOptions:
     label: str | None
     results: Path
     stall_after: str
-    max_error_ratio: float
 
 
 @dataclass(frozen=True)
@@ -157,13 +157,6 @@ load_options = option_group(
         metavar="TIME",
         help="A request without an answer for so long counts as stalled.",
     ),
-    opt(
-        "--max-error-ratio",
-        type=click.FloatRange(0, 1),
-        default=0.01,
-        show_default=True,
-        help="Share of non-2xx responses that still passes.",
-    ),
 )
 
 watch_options = option_group(
@@ -194,7 +187,7 @@ watch_options = option_group(
 )
 
 
-def plan_of(target: TargetOptions, load: LoadOptions, duration: str, command: str) -> RunPlan:
+def plan_of(target: TargetOptions, load: LoadOptions, limits: Limits, duration: str, command: str) -> RunPlan:
     """The plan that the options make; raises ConfigurationError where they contradict each other."""
     workload = make_workload(
         target=target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}",
@@ -220,7 +213,8 @@ def plan_of(target: TargetOptions, load: LoadOptions, duration: str, command: st
         duration_seconds=parse_duration(duration, "--duration"),
         drain_seconds=float(parse_duration(load.drain, "--drain")),
         stall_after_seconds=float(parse_duration(load.stall_after, "--stall-after")),
-        most_error_ratio=load.max_error_ratio,
+        bounds=limits.bounds,
+        warn=limits.warn,
         results=load.results,
         body_file=load.body_file,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import ResultRow, field_text, read_rows
 from exporter.results.summary import markdown_table
-from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.finding import Finding, Outcome, overall
 from exporter.verdict.judgement import Judgement
 
 TOLERANCE = 0.10
@@ -53,11 +53,7 @@ def compare_rows(baseline: ResultRow, candidate: ResultRow, tolerance: float = T
 def judgement_of(changes: Sequence[Change]) -> Judgement:
     """Fail beats inconclusive beats pass; without any change there is nothing to conclude from."""
     findings = tuple(change.finding for change in changes)
-    outcomes = {finding.outcome for finding in findings}
-    for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS):
-        if outcome in outcomes:
-            return Judgement(outcome, findings)
-    return Judgement(Outcome.INCONCLUSIVE, findings)
+    return Judgement(overall(finding.outcome for finding in findings), findings)
 
 
 def comparison_table(changes: Sequence[Change]) -> str:

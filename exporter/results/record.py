@@ -66,7 +66,7 @@ def _remarks(result: RunResult) -> list[str]:
     remarks += [
         f"{finding.check}: {finding.text}"
         for finding in result.judgement.findings
-        if finding.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+        if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]
     memory = peak_bytes(result.evidence.series, "router")
     if memory is not None:

@@ -3,7 +3,8 @@
 import json
 from dataclasses import asdict
 
-from exporter.results.run_result import RunResult
+from exporter.results.run_result import RunInputs, RunResult
+from exporter.verdict.objectives import BOUNDED
 
 
 def run_json(result: RunResult) -> str:
@@ -16,7 +17,7 @@ def run_document(result: RunResult) -> dict[str, object]:
     evidence = result.evidence
     return {
         "run": {**asdict(result.info), "route": result.info.route.value},
-        "inputs": asdict(result.inputs),
+        "inputs": _inputs(result.inputs),
         "command": list(result.command),
         "versions": result.versions,
         "evidence": {
@@ -45,6 +46,13 @@ def run_document(result: RunResult) -> dict[str, object]:
             ],
         },
     }
+
+
+def _inputs(inputs: RunInputs) -> dict[str, object]:
+    """Bounds stand under their options' names."""
+    document = asdict(inputs)
+    bounds = document.pop("bounds")
+    return document | {BOUNDED[check].parameter: bound for check, bound in bounds.items()}
 
 
 def _engine(result: RunResult) -> dict[str, object] | None:

@@ -25,7 +25,10 @@ class RunInputs:
     """names alone"""
     connections: int
     duration_seconds: int
-    max_error_ratio: float
+    bounds: dict[str, float]
+    """by check"""
+    warn: tuple[str, ...]
+    """checks that do not fail the run"""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What a run is asked to do, and everything that can be wrong with it before the load."""
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exporter.live.message import RunInfo
@@ -25,8 +26,11 @@ class RunPlan:
     duration_seconds: int
     drain_seconds: float
     stall_after_seconds: float
-    most_error_ratio: float
     results: Path
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """by check; a check that has none here goes by its default"""
+    warn: frozenset[str] = frozenset()
+    """checks that do not fail the run"""
     body_file: Path | None = None
     engine_version: str = ""
     """known once the plan is checked"""
@@ -71,7 +75,8 @@ class RunPlan:
             headers=tuple(name for name, _ in workload.headers),
             connections=self.connections,
             duration_seconds=self.duration_seconds,
-            max_error_ratio=self.most_error_ratio,
+            bounds=dict(self.bounds),
+            warn=tuple(sorted(self.warn)),
         )
 
 

@@ -18,7 +18,7 @@ from exporter.run.plan import RunPlan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.soak import run_soak
 from exporter.run.view import RunView
-from exporter.verdict.finding import Outcome
+from exporter.verdict.finding import Outcome, overall
 
 STEPS = (5, 20, 50, 100)
 
@@ -34,12 +34,8 @@ class ScaleResult:
     @property
     def outcome(self) -> Outcome:
         """The worst of the steps; inconclusive where some were not made."""
-        outcomes = {point.outcome for point in self.points}
-        if Outcome.FAIL in outcomes:
-            return Outcome.FAIL
-        if Outcome.INCONCLUSIVE in outcomes or not self.complete:
-            return Outcome.INCONCLUSIVE
-        return Outcome.PASS
+        outcomes = [point.outcome for point in self.points]
+        return overall(outcomes if self.complete else [*outcomes, Outcome.INCONCLUSIVE])
 
 
 def run_scale(

@@ -152,7 +152,7 @@ class _Soak:
             command=load.command,
             evidence=evidence,
             quantiles=known.quantiles,
-            judgement=judge(evidence, plan.most_error_ratio),
+            judgement=judge(evidence, plan.bounds, plan.warn),
             versions={
                 "llm-router-soak": __version__,
                 plan.engine.name: plan.engine_version,

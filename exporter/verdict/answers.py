@@ -1,26 +1,26 @@
-"""Did the router answer, and how much of it was in error?"""
+"""What share of the answers is an error?"""
 
 from exporter.live.message import Route
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
 
 
-def judge_answers(evidence: Evidence, most_error_ratio: float) -> Finding:
-    """Share of non-2xx responses among all whole responses, against `most_error_ratio` (0–1)."""
+def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
+    """At most `max_error_ratio` (0–1) of the whole responses are not 2xx, and at least one is."""
     responses, successes = evidence.responses, evidence.successes
     if responses == 0:
-        if evidence.disconnects or evidence.refused or evidence.stalled:
-            return Finding("answers", Outcome.FAIL, "the router gave not one whole response")
+        if evidence.unanswered or evidence.refused or evidence.stalled:
+            return Finding("answers", Outcome.FAIL, "the router gave no whole response")
         return Finding("answers", Outcome.INCONCLUSIVE, "no request was measured")
     if successes == 0:
         return Finding(
-            "answers", Outcome.FAIL, f"not one of {responses:,} responses was 2xx: {status_text(evidence)}"
+            "answers", Outcome.FAIL, f"none of {responses:,} responses was 2xx: {status_text(evidence)}"
         )
     ratio = (responses - successes) / responses
-    outcome = Outcome.PASS if ratio <= most_error_ratio else Outcome.FAIL
+    outcome = Outcome.PASS if ratio <= max_error_ratio else Outcome.FAIL
     text = f"{successes:,} of {responses:,} responses were 2xx"
     if ratio > 0:
-        text += f"; {ratio:.2%} were not ({status_text(evidence)}), allowed {most_error_ratio:.2%}"
+        text += f"; {ratio:.2%} were not ({status_text(evidence)}), allowed {max_error_ratio:.2%}"
     return Finding("answers", outcome, text)
 
 

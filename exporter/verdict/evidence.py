@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from exporter.live.message import DISCONNECT_REASONS, FailureReason, Route, StatusClass
+from exporter.live.message import FailureReason, Route, StatusClass
 from exporter.timeseries import SeriesStore
+
+REFUSED = (FailureReason.CONNECT, FailureReason.WRITE)
+"""a request that could not be sent; with any other reason an answer was due and did not come whole"""
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Count:
     responses: int
     """whole responses of every status"""
     failures: int | None
-    """requests without one; None where the source does not tell them all"""
+    """requests without one; None where the source does not count them all"""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,11 @@ class Evidence:
         return self.requests[StatusClass.SUCCESS]
 
     @property
-    def disconnects(self) -> int:
-        """Requests whose answer was due and never came whole."""
-        return sum(self.failures[reason] for reason in DISCONNECT_REASONS)
-
-    @property
     def refused(self) -> int:
         """Requests that could not be sent."""
-        return self.failures[FailureReason.CONNECT] + self.failures[FailureReason.WRITE]
+        return sum(self.failures[reason] for reason in REFUSED)
+
+    @property
+    def unanswered(self) -> int:
+        """Requests whose answer was due and did not come whole."""
+        return sum(self.failures.values()) - self.refused

@@ -112,7 +112,6 @@ class LiveLoad:
             duration_seconds=seconds,
             drain_seconds=0.0,
             stall_after_seconds=30.0,
-            most_error_ratio=0.0,
             results=results,
         )
 

@@ -65,7 +65,7 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
             "0.99": 0.0612349,
             "0.999": 0.09,
         },
-        judgement=judge(known, 0.01),
+        judgement=judge(known, {}, ()),
         versions={"wrk": "4.1.0"},
         inputs=RunInputs(
             command="run",
@@ -79,7 +79,8 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
             headers=(),
             connections=4,
             duration_seconds=60,
-            max_error_ratio=0.01,
+            bounds={"answers": 0.01},
+            warn=(),
         ),
         engine_totals=None,
     )

@@ -11,12 +11,12 @@ from exporter.verdict.leaks import RESOURCES
 from .series import Labelled
 from .shapes import STEP_SECONDS
 
-LEAST_GROWTH = {
-    "memory": RESOURCES[0].least_growth,
-    "fds": RESOURCES[1].least_growth,
-    "threads": RESOURCES[2].least_growth,
-    "close_wait": RESOURCES[3].least_growth,
-    "established": RESOURCES[3].least_growth,
+MIN_GROWTH = {
+    "memory": RESOURCES["memory"].min_growth,
+    "fds": RESOURCES["file_descriptors"].min_growth,
+    "threads": RESOURCES["threads"].min_growth,
+    "close_wait": RESOURCES["connections"].min_growth,
+    "established": RESOURCES["connections"].min_growth,
 }
 
 
@@ -28,5 +28,5 @@ def minute_told(labelled: Labelled) -> float | None:
     restart = -3600.0 if labelled.restarted is None else float(int(labelled.restarted * 60))
     started = [restart if time >= (labelled.restarted or 0) * 60 else -3600.0 for time in times]
     starts = Series("start", (), times, array("d", started))
-    growth = steady_growth([values], LEAST_GROWTH[labelled.resource], starts)
+    growth = steady_growth([values], MIN_GROWTH[labelled.resource], starts)
     return None if growth is None else float(growth.first_minute)

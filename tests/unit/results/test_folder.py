@@ -134,6 +134,7 @@ def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
     assert found["run"]["start_timestamp_seconds"] == 1_764_000_000.0
     assert found["inputs"]["command"] == "run"
     assert found["inputs"]["max_error_ratio"] == 0.01
+    assert found["inputs"]["warn"] == []
     assert found["command"][0] == "wrk"
     assert found["versions"] == {"wrk": "4.1.0"}
     known = found["evidence"]

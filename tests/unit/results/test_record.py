@@ -1,5 +1,6 @@
 """exporter.results.record: the seed's template to the letter; what is not known is 不明."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from exporter.live.message import Route
 from exporter.results.record import record_text
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
+from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
 from tests.support.run_results import (
     evidence,
@@ -56,7 +58,9 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         series=series,
     )
     alerts = ["BenchmarkDisconnects", "BenchmarkErrorRateHigh"]
-    assert record_text(run_result(known, alerts=alerts), "20251125-nightly-2") == (
+    result = replace(run_result(known, alerts=alerts), judgement=judge(known, {}, {"disconnects"}))
+    texts = {finding.check: finding.text for finding in result.judgement.findings}
+    assert record_text(result, "20251125-nightly-2") == (
         "## 20251125-nightly-2\n"
         "- 日時: 2025-11-25 01:00 JST\n"
         "- 対象: ローカル\n"
@@ -66,11 +70,8 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 104 (内訳 4xx: 40 / 5xx: 58 / timeout: 0 / read: 3 / disconnect: 1 / 3xx: 2)\n"
         "- 備考: 判定 不合格、"
-        "answers: 900 of 1,000 responses were 2xx; 10.00% were not "
-        "(302: 2, 404: 40 (no such endpoint or model), 500: 58), "
-        "allowed 1.00%、"
-        "disconnects: 4 requests were cut off without a whole answer (read: 3, disconnect: 1)、"
-        "totals: a source is silent: live 1,000 and 4 failed, exporter no answer、"
+        # What fails, what is only a warning, and what is inconclusive.
+        f"answers: {texts['answers']}、disconnects: {texts['disconnects']}、totals: {texts['totals']}、"
         "Router RSS最大 114.5 MiB、ホストCPU使用率最大 80%、"
         "アラート BenchmarkDisconnects, BenchmarkErrorRateHigh\n"
     )

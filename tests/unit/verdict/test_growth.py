@@ -11,7 +11,7 @@ from exporter.timeseries import Series
 from exporter.verdict.growth import steady_growth
 
 MIB = float(2**20)
-LEAST_MEMORY = 4 * MIB
+MIN_MEMORY = 4 * MIB
 START = 1_764_000_000.0
 Shape = Callable[[float], float]
 
@@ -57,46 +57,46 @@ def series_of(shape: Shape, seed: int, seconds: int = 3600) -> tuple[list[float]
     )
 
 
-def growth_per_hour(times: Sequence[float], values: Sequence[float], least_growth: float) -> float | None:
-    """What is told of one series that no restart interrupts."""
+def growth_per_hour(times: Sequence[float], values: Sequence[float], min_growth: float) -> float | None:
+    """The growth detected in one series that no restart interrupts."""
     series = Series("usage", (), array("d", times), array("d", values))
-    growth = steady_growth([series], least_growth, None)
+    growth = steady_growth([series], min_growth, None)
     return None if growth is None else growth.slope * 3600
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", SHAPES_WITHOUT_A_LEAK)
 def test_a_series_that_does_not_grow_without_end_is_clean(name: str, seed: int) -> None:
-    assert growth_per_hour(*series_of(SHAPES_WITHOUT_A_LEAK[name], seed), LEAST_MEMORY) is None
+    assert growth_per_hour(*series_of(SHAPES_WITHOUT_A_LEAK[name], seed), MIN_MEMORY) is None
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", LEAKS)
-def test_a_leak_is_found_and_its_rate_is_told(name: str, seed: int) -> None:
+def test_a_leak_is_found_with_its_rate(name: str, seed: int) -> None:
     shape, per_hour = LEAKS[name]
-    found = growth_per_hour(*series_of(shape, seed), LEAST_MEMORY)
+    found = growth_per_hour(*series_of(shape, seed), MIN_MEMORY)
     assert found is not None
     assert found / MIB == pytest.approx(per_hour, rel=0.25)
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_nothing_is_told_from_less_than_24_minutes(name: str) -> None:
+def test_nothing_is_detected_in_less_than_24_minutes(name: str) -> None:
     shape, _ = LEAKS[name]
-    assert growth_per_hour(*series_of(shape, 1, seconds=1435), LEAST_MEMORY) is None
+    assert growth_per_hour(*series_of(shape, 1, seconds=1435), MIN_MEMORY) is None
 
 
 @pytest.mark.parametrize(("name", "minute"), [("1 GiB/h", 24), ("60 MiB/h", 24), ("20 MiB/h", 36)])
-def test_a_leak_along_a_straight_line_is_told_the_sooner_the_faster_it_is(name: str, minute: int) -> None:
+def test_a_leak_along_a_straight_line_is_detected_the_sooner_the_faster_it_is(name: str, minute: int) -> None:
     shape, per_hour = LEAKS[name]
-    assert growth_per_hour(*series_of(shape, 1, seconds=minute * 60 - 5), LEAST_MEMORY) is None
-    found = growth_per_hour(*series_of(shape, 1, seconds=minute * 60), LEAST_MEMORY)
+    assert growth_per_hour(*series_of(shape, 1, seconds=minute * 60 - 5), MIN_MEMORY) is None
+    found = growth_per_hour(*series_of(shape, 1, seconds=minute * 60), MIN_MEMORY)
     assert found is not None
     assert found / MIB == pytest.approx(per_hour, rel=0.05)
 
 
-def test_growth_below_the_least_amount_does_not_count() -> None:
+def test_growth_below_the_minimum_does_not_count() -> None:
     times, values = series_of(lambda t: 1 + 4 * t / 3600, 1)
-    assert growth_per_hour(times, values, LEAST_MEMORY) is None
+    assert growth_per_hour(times, values, MIN_MEMORY) is None
     assert growth_per_hour(times, values, 0.5 * MIB) is not None
 
 
@@ -113,6 +113,6 @@ def test_a_leak_of_one_descriptor_a_minute_is_found_and_a_busy_pool_is_not() -> 
 def test_an_exporter_that_was_away_for_four_minutes_hides_no_leak() -> None:
     times, values = series_of(LEAKS["1 GiB/h"][0], 1)
     there = [i for i, time in enumerate(times) if not 600 < time - START < 840]
-    found = growth_per_hour([times[i] for i in there], [values[i] for i in there], LEAST_MEMORY)
+    found = growth_per_hour([times[i] for i in there], [values[i] for i in there], MIN_MEMORY)
     assert found is not None
     assert found / MIB == pytest.approx(1024, rel=0.1)

@@ -1,4 +1,4 @@
-"""exporter.verdict.leaks: each resource of each watched process is judged, and told by its name and rate."""
+"""exporter.verdict.leaks: each resource of each watched process is judged, and named with its rate."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Finding, Outcome
-from exporter.verdict.leaks import judge_leaks
+from exporter.verdict.leaks import RESOURCES, judge_leak
 from tests.support.run_results import evidence
 
 MIB = float(2**20)
@@ -21,86 +21,74 @@ SPANS = {
     "observed_process_connections": 1.0,
     "gpu_process_memory_bytes": MIB,
 }
-RESOURCES = ("memory", "file descriptors", "threads", "connections", "GPU memory")
-NAMES = ("router",) * 3 + ("router (state established)", "router (gpu 0)")
+NAMES = {
+    "memory": "router",
+    "file_descriptors": "router",
+    "threads": "router",
+    "connections": "router (state established)",
+    "gpu_memory": "router (gpu 0)",
+}
 APART = {
     "observed_process_connections": {"state": "established"},
     "gpu_process_memory_bytes": {"gpu": "0", "uuid": "GPU-1"},
 }
 
 
-def hour(seconds: int = 3600, process: str = "router", **shapes: Shape) -> SeriesStore:
+def hour(seconds: int = 3600, process: str = "router", role: str = "router", **shapes: Shape) -> SeriesStore:
     """What is watched of a process: flat but for the metrics whose shapes are given."""
     store = SeriesStore()
     for metric, unit in SPANS.items():
         shape = shapes.get(metric, lambda t: 50.0)
         for i in range(seconds // 5 + 1):
-            labels = {"process": process, "role": "router", **APART.get(metric, {})}
+            labels = {"process": process, "role": role, **APART.get(metric, {})}
             store.add(metric, labels, START + 5.0 * i, shape(5.0 * i) * unit)
     return store
 
 
-def leaks(store: SeriesStore, planned_seconds: float = 3600.0) -> list[Finding]:
-    return judge_leaks(evidence(series=store, planned_seconds=planned_seconds))
+def leaks(store: SeriesStore, planned_seconds: float = 3600.0) -> dict[str, Finding]:
+    """The finding of each leak check."""
+    known = evidence(series=store, planned_seconds=planned_seconds)
+    return {check: judge_leak(check, known) for check in RESOURCES}
+
+
+def test_every_resource_has_its_check() -> None:
+    assert list(RESOURCES) == list(NAMES)
 
 
 def test_a_flat_hour_passes_for_every_resource() -> None:
-    assert leaks(hour()) == [
-        Finding(f"leak of {resource}", Outcome.PASS, f"no steady growth in {name}")
-        for resource, name in zip(RESOURCES, NAMES, strict=True)
-    ]
+    for check, finding in leaks(hour()).items():
+        assert (finding.check, finding.outcome) == (check, Outcome.PASS)
+        assert finding.text.endswith(f" {NAMES[check]}")
 
 
 @pytest.mark.parametrize(
-    ("metric", "number", "text"),
+    ("metric", "check", "per_hour", "unit", "minutes"),
     [
-        (
-            "observed_process_anonymous_memory_bytes",
-            0,
-            "router grew steadily by 60.0 MiB/h (told in minutes 24 to 60 of 60)",
-        ),
-        (
-            "observed_process_swap_bytes",
-            0,
-            "router grew steadily by 60.0 MiB/h (told in minutes 24 to 60 of 60)",
-        ),
-        (
-            "observed_process_open_fds",
-            1,
-            "router grew steadily by 60.0 fds/h (told in minutes 24 to 60 of 60)",
-        ),
-        (
-            "observed_process_threads",
-            2,
-            "router grew steadily by 60.0 threads/h (told in minutes 24 to 60 of 60)",
-        ),
-        (
-            "observed_process_connections",
-            3,
-            "router (state established) grew steadily by 60.0 connections/h (told in minutes 24 to 60 of 60)",
-        ),
-        (
-            "gpu_process_memory_bytes",
-            4,
-            "router (gpu 0) grew steadily by 120.0 MiB/h (told in minutes 48 to 60 of 60)",
-        ),
+        ("observed_process_anonymous_memory_bytes", "memory", 60, "MiB", "24 to 60 of 60"),
+        ("observed_process_swap_bytes", "memory", 60, "MiB", "24 to 60 of 60"),
+        ("observed_process_open_fds", "file_descriptors", 60, "fds", "24 to 60 of 60"),
+        ("observed_process_threads", "threads", 60, "threads", "24 to 60 of 60"),
+        ("observed_process_connections", "connections", 60, "connections", "24 to 60 of 60"),
+        ("gpu_process_memory_bytes", "gpu_memory", 120, "MiB", "48 to 60 of 60"),
     ],
 )
-def test_a_leak_fails_its_resource_alone(metric: str, number: int, text: str) -> None:
-    rate = 120 if metric.startswith("gpu") else 60
-    findings = leaks(hour(**{metric: lambda t: 50 + rate * t / 3600}))
-    assert (findings[number].outcome, findings[number].text) == (Outcome.FAIL, text)
-    others = findings[:number] + findings[number + 1 :]
-    assert [finding.outcome for finding in others] == [Outcome.PASS] * 4
+def test_a_leak_fails_its_resource_alone_with_name_rate_and_minutes(
+    metric: str, check: str, per_hour: int, unit: str, minutes: str
+) -> None:
+    findings = leaks(hour(**{metric: lambda t: 50 + per_hour * t / 3600}))
+    leak = findings.pop(check)
+    assert leak.outcome == Outcome.FAIL
+    assert leak.text.startswith(f"{NAMES[check]} ")
+    assert f" {per_hour}.0 {unit}/h " in leak.text
+    assert f" {minutes}" in leak.text
+    assert {finding.outcome for finding in findings.values()} == {Outcome.PASS}
 
 
-def test_a_leak_that_stopped_is_told_to_have_ended() -> None:
-    findings = leaks(hour(observed_process_threads=lambda t: 50 + 60 * min(t, 2100) / 3600))
-    assert findings[2] == Finding(
-        "leak of threads",
-        Outcome.FAIL,
-        "router grew steadily by 60.0 threads/h (told in minutes 24 to 50 of 60)",
-    )
+def test_a_leak_that_stopped_is_reported_with_its_end() -> None:
+    leak = leaks(hour(observed_process_threads=lambda t: 50 + 60 * min(t, 2100) / 3600))["threads"]
+    assert leak.outcome == Outcome.FAIL
+    assert "60.0 threads/h" in leak.text
+    assert "24 to 50 of 60" in leak.text
 
 
 def test_memory_that_only_moves_into_swap_is_no_leak() -> None:
@@ -110,7 +98,7 @@ def test_memory_that_only_moves_into_swap_is_no_leak() -> None:
             observed_process_swap_bytes=lambda t: 40 * t / 3600,
         )
     )
-    assert findings[0].outcome == Outcome.PASS
+    assert findings["memory"].outcome == Outcome.PASS
 
 
 def test_every_leaking_process_is_named() -> None:
@@ -120,31 +108,39 @@ def test_every_leaking_process_is_named() -> None:
         for i in range(721):
             time = 5.0 * i
             store.add("observed_process_threads", {"process": process}, START + time, 50 + rate * time / 3600)
-    assert leaks(store)[2] == Finding(
-        "leak of threads",
-        Outcome.FAIL,
-        "router grew steadily by 60.0 threads/h (told in minutes 24 to 60 of 60); "
-        "node-1 grew steadily by 60.0 threads/h (told in minutes 24 to 60 of 60)",
-    )
+    leak = leaks(store)["threads"]
+    assert leak.outcome == Outcome.FAIL
+    assert leak.text.count("60.0 threads/h") == 2
+    assert "router " in leak.text
+    assert "node-1 " in leak.text
+    assert "node-2" not in leak.text
+
+
+@pytest.mark.parametrize(
+    ("role", "outcome"),
+    [("router", Outcome.FAIL), ("node", Outcome.FAIL), ("load", Outcome.NOT_JUDGED)],
+)
+def test_a_leak_of_the_load_generator_does_not_fail_the_run(role: str, outcome: Outcome) -> None:
+    store = hour(role=role, observed_process_threads=lambda t: 50 + 60 * t / 3600)
+    assert leaks(store)["threads"].outcome == outcome
 
 
 def test_a_short_run_is_not_judged() -> None:
-    said = "it takes 24 minutes of load to tell a leak from a warm-up"
     growing = hour(seconds=1430, observed_process_threads=lambda t: 50 + t)
-    assert leaks(growing, planned_seconds=1430.0) == [Finding("leaks", Outcome.NOT_JUDGED, said)]
+    findings = leaks(growing, planned_seconds=1430.0)
+    assert {finding.outcome for finding in findings.values()} == {Outcome.NOT_JUDGED}
+    assert all("24 minutes" in finding.text for finding in findings.values())
 
 
 def test_where_no_process_is_watched_nothing_is_judged() -> None:
-    assert leaks(SeriesStore()) == [
-        Finding(f"leak of {resource}", Outcome.NOT_JUDGED, "no process is watched on this host that has any")
-        for resource in RESOURCES
-    ]
+    assert {finding.outcome for finding in leaks(SeriesStore()).values()} == {Outcome.NOT_JUDGED}
 
 
 def test_a_long_run_that_was_observed_too_briefly_is_inconclusive() -> None:
     findings = leaks(hour(seconds=1200))
-    assert {finding.outcome for finding in findings} == {Outcome.INCONCLUSIVE}
-    assert findings[0].text == "router: observed for less than 24 minutes"
+    assert {finding.outcome for finding in findings.values()} == {Outcome.INCONCLUSIVE}
+    assert "router: " in findings["memory"].text
+    assert "24 minutes" in findings["memory"].text
 
 
 def test_a_process_that_came_late_does_not_hide_anothers_leak() -> None:
@@ -154,20 +150,17 @@ def test_a_process_that_came_late_does_not_hide_anothers_leak() -> None:
         store.add("observed_process_threads", {"process": "router"}, time, 50 + 60 * 5 * i / 3600)
         if i > 600:
             store.add("observed_process_threads", {"process": "node-9"}, time, 50)
-    [finding] = [
-        f for f in judge_leaks(evidence(series=store, planned_seconds=3600.0)) if "threads" in f.check
-    ]
-    assert finding.outcome == Outcome.FAIL
+    assert leaks(store)["threads"].outcome == Outcome.FAIL
 
 
-def test_what_grew_before_a_restart_is_not_joined_with_what_came_after() -> None:
+def test_growth_is_not_followed_across_a_restart() -> None:
     # A line of 46 minutes to the eye, cut in two by a restart: neither half is long enough.
     store = SeriesStore()
     for i in range(552):
         time, labels = START + 5.0 * i, {"process": "router"}
         store.add("observed_process_open_fds", labels, time, 100 + i)
         store.add("observed_process_start_time_seconds", labels, time, START + (1380 if i >= 276 else -3600))
-    assert leaks(store)[1] == Finding("leak of file descriptors", Outcome.PASS, "no steady growth in router")
+    assert leaks(store)["file_descriptors"].outcome == Outcome.PASS
 
 
 def test_memory_without_its_swap_is_not_judged_by_half() -> None:
@@ -176,4 +169,4 @@ def test_memory_without_its_swap_is_not_judged_by_half() -> None:
         store.add(
             "observed_process_anonymous_memory_bytes", {"process": "router"}, START + 5.0 * i, (50 + i) * MIB
         )
-    assert leaks(store)[0].outcome == Outcome.NOT_JUDGED
+    assert leaks(store)["memory"].outcome == Outcome.NOT_JUDGED

@@ -1,0 +1,44 @@
+"""Is there enough evidence, and do its sources agree?"""
+
+from exporter.verdict.evidence import Count, Evidence
+from exporter.verdict.finding import Finding, Outcome
+
+MAX_FAILED_SCRAPES_RATIO = 0.2
+
+
+def judge_completeness(evidence: Evidence) -> Finding:
+    """The load lasts as long as planned, and at most a fifth of the scrapes fail."""
+
+    def finding(outcome: Outcome, text: str) -> Finding:
+        return Finding("completeness", outcome, text)
+
+    if evidence.ended_early:
+        return finding(
+            Outcome.INCONCLUSIVE,
+            f"the load ended after {evidence.measured_seconds:.0f} s of "
+            f"{evidence.planned_seconds:.0f} s: {evidence.ended_early}",
+        )
+    attempts = evidence.scrapes + evidence.failed_scrapes
+    if evidence.scrapes == 0 or evidence.failed_scrapes > MAX_FAILED_SCRAPES_RATIO * attempts:
+        return finding(Outcome.INCONCLUSIVE, f"{evidence.failed_scrapes} of {attempts} scrapes failed")
+    return finding(Outcome.PASS, f"{evidence.scrapes} of {attempts} scrapes succeeded")
+
+
+def judge_totals(evidence: Evidence) -> Finding:
+    """Every source counts the same number of whole responses, and of failures where it counts them."""
+    totals = evidence.totals
+    listed = ", ".join(f"{source} {_text(count)}" for source, count in totals.items())
+    known = [count for count in totals.values() if count is not None]
+    if not known or len(known) < len(totals):
+        return Finding("totals", Outcome.INCONCLUSIVE, f"a source gave no count: {listed or 'none is known'}")
+    responses = {count.responses for count in known}
+    failures = {count.failures for count in known if count.failures is not None}
+    if len(responses) > 1 or len(failures) > 1:
+        return Finding("totals", Outcome.INCONCLUSIVE, f"the sources disagree: {listed}")
+    return Finding("totals", Outcome.PASS, f"the sources agree: {listed}")
+
+
+def _text(count: Count | None) -> str:
+    if count is None:
+        return "no answer"
+    return f"{count.responses:,}" + (f" and {count.failures:,} failed" if count.failures else "")

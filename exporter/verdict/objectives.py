@@ -1,0 +1,136 @@
+"""OBJECTIVES: everything that can fail a run, one row a check.
+
+Made from this table: the fold of judgement.py, the options of `soak run`, and the list for users. The rules'
+label `fails_run` is compared with it by tests/contract/test_objectives.py. A new check is its function and
+its row.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from exporter.errors import ConfigurationError
+from exporter.verdict.answers import judge_answers
+from exporter.verdict.coverage import judge_completeness, judge_totals
+from exporter.verdict.disconnects import judge_disconnects
+from exporter.verdict.evidence import Evidence
+from exporter.verdict.finding import Finding
+from exporter.verdict.growth import MIN_SECONDS
+from exporter.verdict.leaks import judge_leak
+from exporter.verdict.router import judge_router
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The number that a check compares with, and the option that sets it."""
+
+    option: str
+    default: float
+    min: float
+    max: float
+    help: str
+
+    @property
+    def parameter(self) -> str:
+        """The option's name in run.json and in Python."""
+        return self.option.removeprefix("--").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One check of a run."""
+
+    check: str
+    judge: Callable[..., Finding]
+    """of the evidence, and of the bound where there is one"""
+    sentence: str
+    """what the run has to do to pass, for users"""
+    alerts: tuple[str, ...] = ()
+    """the alerts that say the same while the run goes on"""
+    bound: Bound | None = None
+
+    def finding(self, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
+        """The finding of this check, with its bound of `bounds` (by check) or its default."""
+        if self.bound is None:
+            return self.judge(evidence)
+        return self.judge(evidence, bounds.get(self.check, self.bound.default))
+
+
+def _leak(check: str, alert: str, resource: str) -> Objective:
+    sentence = (
+        f"No steady growth of {resource} in any watched router or node. "
+        f"Judged from {MIN_SECONDS / 60:.0f} minutes of load on."
+    )
+    return Objective(check, partial(judge_leak, check), sentence, alerts=(alert,))
+
+
+OBJECTIVES = (
+    Objective(
+        "answers",
+        judge_answers,
+        "At least one response is 2xx, and the share of those that are not is within the bound.",
+        alerts=("BenchmarkErrorRateHigh",),
+        bound=Bound(
+            "--max-error-ratio",
+            default=0.01,
+            min=0,
+            max=1,
+            help="Share of non-2xx responses that still passes.",
+        ),
+    ),
+    Objective(
+        "disconnects",
+        judge_disconnects,
+        "Every request gets a whole answer: none is refused, cut off or stalled at the end of the load.",
+        alerts=("BenchmarkDisconnects", "BenchmarkStalled"),
+    ),
+    Objective(
+        "router",
+        judge_router,
+        "The router answers its probes and its process is not replaced. One missed probe is no failure.",
+        alerts=("RouterDown", "RouterRestarted"),
+    ),
+    _leak("memory", "ProcessMemoryLeak", "memory (RssAnon and swap)"),
+    _leak("file_descriptors", "ProcessFdLeak", "open file descriptors"),
+    _leak("threads", "ProcessThreadLeak", "threads"),
+    _leak("connections", "ConnectionLeak", "TCP connections (established, close_wait)"),
+    _leak("gpu_memory", "GpuMemoryLeak", "GPU memory"),
+    Objective(
+        "completeness",
+        judge_completeness,
+        "The load lasts as long as planned and the scrapes cover it. Otherwise the run is inconclusive.",
+    ),
+    Objective(
+        "totals",
+        judge_totals,
+        "The engine, the live messages, the exporter, its scrapes and Prometheus count the same requests. "
+        "Otherwise the run is inconclusive.",
+    ),
+)
+CHECKS = tuple(objective.check for objective in OBJECTIVES)
+BOUNDED = {objective.check: objective.bound for objective in OBJECTIVES if objective.bound is not None}
+"""the checks that have a bound"""
+
+
+def lowered_checks(names: Iterable[str]) -> frozenset[str]:
+    """The checks of `--warn`; raises ConfigurationError for a name that is none."""
+    for name in names:
+        if name not in CHECKS:
+            raise ConfigurationError(f"--warn: {name!r} is no check; one of {', '.join(CHECKS)}")
+    return frozenset(names)
+
+
+def checks_table() -> str:
+    """OBJECTIVES as a Markdown table for the documentation."""
+    rows = [
+        (
+            f"`{objective.check}`",
+            objective.sentence,
+            f"`{bound.option}` ({bound.default:g})" if (bound := objective.bound) else "",
+            ", ".join(f"`{alert}`" for alert in objective.alerts),
+        )
+        for objective in OBJECTIVES
+    ]
+    header = ("check", "passes where", "bound (default)", "alerts while it runs")
+    lines = [f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows)]
+    return "\n".join(lines) + "\n"

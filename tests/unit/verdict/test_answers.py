@@ -1,0 +1,85 @@
+"""exporter.verdict.answers: the share of errors, and what a status means."""
+
+from typing import Any
+
+import pytest
+
+from exporter.live.message import Route
+from exporter.verdict.answers import judge_answers, status_text
+from exporter.verdict.finding import Outcome
+from tests.support.run_results import evidence, failures_by_reason, requests_by_class
+
+ALLOWED = 0.01
+
+
+@pytest.mark.parametrize(
+    ("bad", "outcome", "figures"),
+    [
+        (0, Outcome.PASS, ["10,000 of 10,000"]),
+        (100, Outcome.PASS, ["9,900 of 10,000", "1.00%", "500: 100", "allowed 1.00%"]),
+        (101, Outcome.FAIL, ["9,899 of 10,000", "1.01%", "500: 101", "allowed 1.00%"]),
+    ],
+)
+def test_the_share_of_non_2xx_is_compared_with_what_is_allowed(
+    bad: int, outcome: Outcome, figures: list[str]
+) -> None:
+    known = evidence(
+        requests=requests_by_class(_2xx=10_000 - bad, _5xx=bad),
+        statuses={"200": 10_000 - bad, "500": bad} if bad else {"200": 10_000},
+    )
+    finding = judge_answers(known, ALLOWED)
+    assert (finding.check, finding.outcome) == ("answers", outcome)
+    assert [figure for figure in figures if figure not in finding.text] == []
+    assert ("%" in finding.text) == (bad > 0)
+
+
+@pytest.mark.parametrize("allowed", [0.0, 0.01, 1.0])
+def test_a_run_without_one_2xx_fails_by_its_statuses_whatever_is_allowed(allowed: float) -> None:
+    known = evidence(
+        requests=requests_by_class(_4xx=1212, _5xx=3, _3xx=1),
+        statuses={"500": 3, "401": 1200, "404": 12, "302": 1},
+    )
+    finding = judge_answers(known, allowed)
+    assert (finding.check, finding.outcome) == ("answers", Outcome.FAIL)
+    assert "1,216 responses" in finding.text
+    assert status_text(known) in finding.text
+
+
+def test_the_bad_statuses_are_listed_in_order_with_their_counts_and_meanings() -> None:
+    text = status_text(evidence(statuses={"500": 3, "401": 1200, "404": 12, "302": 1}))
+    listed = [text.index(part) for part in ("302: 1,", "401: 1,200 (", "404: 12 (", "500: 3")]
+    assert listed == sorted(listed)
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "meaning"),
+    [
+        (Route.LOCAL, "401", "--api-key-env"),
+        (Route.OPENAI, "401", "OPENAI_API_KEY"),
+        (Route.GOOGLE, "403", "google"),
+        (Route.ANTHROPIC, "400", "prefix or model"),
+        (Route.LOCAL, "404", "endpoint or model"),
+        (Route.LOCAL, "429", "rate limit"),
+        (Route.LOCAL, "503", "node"),
+    ],
+)
+def test_a_status_that_benchmarks_often_meet_is_explained(route: Route, status: str, meaning: str) -> None:
+    assert meaning in status_text(evidence(statuses={status: 1}, route=route))
+
+
+def test_statuses_that_were_2xx_are_not_among_the_bad_ones() -> None:
+    assert status_text(evidence(statuses={"200": 5, "204": 1, "500": 2, "418": 1})) == "418: 1, 500: 2"
+
+
+def test_no_request_at_all_is_inconclusive() -> None:
+    known = evidence(requests=requests_by_class(), statuses={})
+    assert judge_answers(known, ALLOWED).outcome == Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"failures": failures_by_reason(write=3)}, {"failures": failures_by_reason(read=1)}, {"stalled": 1}],
+)
+def test_requests_without_one_answer_are_a_failure(changes: dict[str, Any]) -> None:
+    known = evidence(requests=requests_by_class(), statuses={}, **changes)
+    assert judge_answers(known, ALLOWED).outcome == Outcome.FAIL

@@ -1,0 +1,63 @@
+"""exporter.verdict.coverage: too little evidence, or sources that disagree, are inconclusive."""
+
+from typing import Any
+
+import pytest
+
+from exporter.verdict.coverage import judge_completeness, judge_totals
+from exporter.verdict.evidence import Count
+from exporter.verdict.finding import Outcome
+from tests.support.run_results import evidence
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "failed", "outcome"),
+    [
+        (8, 2, Outcome.PASS),
+        (79, 20, Outcome.INCONCLUSIVE),
+        (7, 3, Outcome.INCONCLUSIVE),
+        (10, 0, Outcome.PASS),
+        (0, 0, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_fifth_of_the_scrapes_may_fail_and_no_more(scrapes: int, failed: int, outcome: Outcome) -> None:
+    finding = judge_completeness(evidence(scrapes=scrapes, failed_scrapes=failed))
+    assert (finding.check, finding.outcome) == ("completeness", outcome)
+    assert f"of {scrapes + failed} scrapes" in finding.text
+
+
+def test_a_load_that_ended_early_is_inconclusive_with_its_seconds_and_the_reason() -> None:
+    finding = judge_completeness(evidence(ended_early="stopped by the user", measured_seconds=12.4))
+    assert finding.outcome == Outcome.INCONCLUSIVE
+    assert "12 s of 60 s: stopped by the user" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("totals", "outcome", "listed"),
+    [
+        (
+            {"live": Count(1000, 2), "exporter": None},
+            "inconclusive",
+            "live 1,000 and 2 failed, exporter no answer",
+        ),
+        ({"engine": Count(1001, None), "live": Count(1000, 0)}, "inconclusive", "engine 1,001, live 1,000"),
+        (
+            {"live": Count(1000, 1), "exporter": Count(1000, 0)},
+            "inconclusive",
+            "live 1,000 and 1 failed, exporter 1,000",
+        ),
+        ({"live": None}, "inconclusive", "live no answer"),
+        ({}, "inconclusive", ""),
+        (
+            {"engine": Count(1000, None), "live": Count(1000, 7), "scraped": Count(1000, 7)},
+            "pass",
+            "engine 1,000, live 1,000 and 7 failed, scraped 1,000 and 7 failed",
+        ),
+    ],
+)
+def test_every_source_must_count_the_same_responses_and_those_that_do_the_same_failures(
+    totals: dict[str, Any], outcome: str, listed: str
+) -> None:
+    finding = judge_totals(evidence(totals=totals))
+    assert (finding.check, finding.outcome.value) == ("totals", outcome)
+    assert finding.text.endswith(listed)
