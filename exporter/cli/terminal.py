@@ -18,6 +18,7 @@ LINE_EVERY_SECONDS = 10.0
 STYLES = {
     Outcome.PASS: "bold green",
     Outcome.FAIL: "bold red",
+    Outcome.WARNING: "yellow",
     Outcome.INCONCLUSIVE: "bold yellow",
     Outcome.NOT_JUDGED: "dim",
 }
@@ -115,11 +116,16 @@ def facts_of(moment: Moment, rate: float | None) -> list[tuple[str, str]]:
 def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -> None:
     """The findings, the figures and the files of a run that has ended."""
     table = Table.grid(padding=(0, 2))
+    not_judged: dict[str, list[str]] = {}
     for finding in result.judgement.findings:
-        style = STYLES[finding.outcome]
-        outcome = Text(finding.outcome.value.replace("_", " "), style=style)
-        table.add_row(outcome, Text(finding.check), Text(finding.text))
+        if finding.outcome == Outcome.NOT_JUDGED:
+            not_judged.setdefault(finding.text, []).append(finding.check)
+        else:
+            outcome = Text(finding.outcome.value, style=STYLES[finding.outcome])
+            table.add_row(outcome, Text(finding.check), Text(finding.text))
     console.print(table)
+    for text, checks in not_judged.items():
+        console.print(Text(f"not judged: {', '.join(checks)}: {text}", style=STYLES[Outcome.NOT_JUDGED]))
     rps = result.requests_per_second
     latency = " / ".join(_milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
     console.print(f"\n{'–' if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from exporter.cli.terminal import RateMeter, TerminalView, facts_of, print_verdict
+from exporter.cli.terminal import STYLES, RateMeter, TerminalView, facts_of, print_verdict
 from exporter.live.message import Phase, WorkerCounts
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.run.view import Moment
 from exporter.verdict.finding import Finding, Outcome
-from exporter.verdict.judgement import Judgement
+from exporter.verdict.judgement import Judgement, judge
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, message, run_info
 from tests.support.run_results import evidence, failures_by_reason, run_result
@@ -126,9 +126,32 @@ def test_the_verdict_is_the_last_line_behind_findings_figures_and_files() -> Non
     result = run_result(evidence(failures=failures_by_reason(read=2)))
     print_verdict(out, result, {"csv": Path("results/x.csv"), "record": Path("results/x.md")})
     lines = [line.rstrip() for line in written.getvalue().splitlines()]
-    assert "fail        disconnects   2 requests were cut off without a whole answer (read: 2)" in lines
+    [failed] = [line.split(maxsplit=2) for line in lines if line.startswith("fail ")]
+    assert failed[1] == "disconnects"
+    assert "(read: 2)" in failed[2]
     assert "16.7 successes/s, p50/p95/p99 20.1 / 40.6 / 61.2 ms" in lines
     assert lines[-4:] == ["results/x.csv", "results/x.md", "", "verdict: fail"]
+
+
+def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None:
+    out, written = console()
+    print_verdict(out, run_result(), {})
+    [line] = [line for line in written.getvalue().splitlines() if line.startswith("not judged: ")]
+    assert line.startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
+
+
+def test_every_outcome_has_a_style_of_its_own() -> None:
+    assert set(STYLES) == set(Outcome)
+    assert len(set(STYLES.values())) == len(STYLES)
+
+
+def test_a_warning_is_shown_as_such_and_the_run_passes() -> None:
+    out, written = console()
+    judgement = judge(evidence(failures=failures_by_reason(read=2)), {}, {"disconnects"})
+    print_verdict(out, replace(run_result(), judgement=judgement), {})
+    lines = written.getvalue().splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("warning ")] == ["disconnects"]
+    assert lines[-1] == "verdict: pass"
 
 
 def test_markup_in_a_finding_is_not_obeyed() -> None:
