@@ -1,0 +1,97 @@
+"""What fails a run is in one table: options, alerts and the names of the contract agree with it."""
+
+import click
+import pytest
+
+from exporter.cli.objective_options import objective_options
+from exporter.cli.run import demo, run, scale
+from exporter.verdict.objectives import BOUNDED, CHECKS, OBJECTIVES
+from tests.support.prometheus_files import ALERTING
+
+CONTRACT = (
+    "answers", "disconnects", "stalls", "streams", "latency", "throughput", "router", "nodes",
+    "memory", "file_descriptors", "threads", "connections", "gpu_memory", "written_files",
+    "buffering", "idle", "generator", "alerts", "completeness", "totals",
+)  # fmt: skip
+"""every check of a run, those that are to come included"""
+
+FAILS_A_RUN = {
+    "ProcessMemoryLeak", "ProcessFdLeak", "ProcessThreadLeak", "ConnectionLeak", "GpuMemoryLeak",
+    "RouterDown", "RouterRestarted", "NodeOffline", "BenchmarkDisconnects", "BenchmarkStalled",
+    "BenchmarkErrorRateHigh", "BenchmarkLatencyRegression", "BenchmarkThroughputDrop",
+    "StreamsTruncated", "StreamStalled",
+}  # fmt: skip
+"""the alerts that carry fails_run="true" """
+
+WITHOUT_A_CHECK = {
+    "NodeOffline": "nodes",
+    "BenchmarkLatencyRegression": "latency",
+    "BenchmarkThroughputDrop": "throughput",
+    "StreamsTruncated": "streams",
+    "StreamStalled": "stalls",
+}
+"""alerts of FAILS_A_RUN that no check covers yet, with the check that is to"""
+
+WITHOUT_A_RULE = {"StreamsTruncated", "StreamStalled"}
+"""alerts of FAILS_A_RUN that do not exist yet: they come with the streaming engine"""
+
+COMMANDS = (run, scale, demo)
+
+
+def options_of(command: click.Command) -> dict[str, click.Option]:
+    """The options of a command by their long names."""
+    return {option.opts[0]: option for option in command.params if isinstance(option, click.Option)}
+
+
+@click.command()
+@objective_options
+def _bare() -> None:
+    """A command with no other options."""
+
+
+def test_the_checks_have_the_names_of_the_contract_in_its_order() -> None:
+    assert [check for check in CONTRACT if check in CHECKS] == list(CHECKS)
+
+
+def test_the_options_are_those_of_the_table() -> None:
+    assert list(options_of(_bare)) == [*(bound.option for bound in BOUNDED.values()), "--warn"]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_with_a_load_has_them_with_their_limits_and_defaults(command: click.Command) -> None:
+    options = options_of(command)
+    assert "--warn" in options
+    for bound in BOUNDED.values():
+        option = options[bound.option]
+        assert isinstance(option.type, click.FloatRange)
+        assert (option.type.min, option.type.max, option.default) == (bound.min, bound.max, bound.default)
+
+
+def test_every_alert_of_a_check_exists() -> None:
+    named = {alert for objective in OBJECTIVES for alert in objective.alerts}
+    assert named - set(ALERTING) == set()
+
+
+def test_an_alert_belongs_to_one_check() -> None:
+    named = [alert for objective in OBJECTIVES for alert in objective.alerts]
+    assert len(named) == len(set(named))
+
+
+def test_an_alert_fails_a_run_where_a_check_does_or_is_to() -> None:
+    covered = {alert for objective in OBJECTIVES for alert in objective.alerts}
+    assert covered | set(WITHOUT_A_CHECK) == FAILS_A_RUN
+    assert covered & set(WITHOUT_A_CHECK) == set()
+
+
+def test_what_waits_for_its_check_or_its_rule_does_so_still() -> None:
+    assert set(WITHOUT_A_CHECK.values()) <= set(CONTRACT) - set(CHECKS)
+    assert WITHOUT_A_RULE & set(ALERTING) == set()
+
+
+def test_the_rules_label_exactly_the_alerts_that_fail_a_run() -> None:
+    labelled = {
+        alert
+        for alert, rules in ALERTING.items()
+        if any("true" in rule["labels"].get("fails_run", "") for rule in rules)
+    }
+    assert labelled == FAILS_A_RUN - WITHOUT_A_RULE
