@@ -53,10 +53,12 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
     if evidence.planned_seconds < MIN_SECONDS:
         return finding(Outcome.NOT_JUDGED, f"a leak can be detected from {shortest} of load on")
     resource = RESOURCES[check]
+    # By the process: the series of a GPU have no role.
+    load = {series.label("process") for series in evidence.series.select("observed_process_up", role="load")}
     observed = [
         parts
         for series in evidence.series.select(resource.metrics[0])
-        if series.label("role") != "load"
+        if series.label("process") not in load
         if not resource.states or series.label("state") in resource.states
         if (parts := _parts(evidence, resource, series))
     ]

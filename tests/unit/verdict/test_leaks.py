@@ -34,13 +34,13 @@ APART = {
 }
 
 
-def hour(seconds: int = 3600, process: str = "router", role: str = "router", **shapes: Shape) -> SeriesStore:
+def hour(seconds: int = 3600, process: str = "router", **shapes: Shape) -> SeriesStore:
     """What is watched of a process: flat but for the metrics whose shapes are given."""
     store = SeriesStore()
     for metric, unit in SPANS.items():
         shape = shapes.get(metric, lambda t: 50.0)
         for i in range(seconds // 5 + 1):
-            labels = {"process": process, "role": role, **APART.get(metric, {})}
+            labels = {"process": process, "role": "router", **APART.get(metric, {})}
             store.add(metric, labels, START + 5.0 * i, shape(5.0 * i) * unit)
     return store
 
@@ -121,8 +121,11 @@ def test_every_leaking_process_is_named() -> None:
     [("router", Outcome.FAIL), ("node", Outcome.FAIL), ("load", Outcome.NOT_JUDGED)],
 )
 def test_a_leak_of_the_load_generator_does_not_fail_the_run(role: str, outcome: Outcome) -> None:
-    store = hour(role=role, observed_process_threads=lambda t: 50 + 60 * t / 3600)
-    assert leaks(store)["threads"].outcome == outcome
+    grow: Shape = lambda t: 50 + 120 * t / 3600  # noqa: E731
+    store = hour(observed_process_threads=grow, gpu_process_memory_bytes=grow)
+    store.add("observed_process_up", {"process": "router", "role": role}, START, 1.0)
+    findings = leaks(store)
+    assert (findings["threads"].outcome, findings["gpu_memory"].outcome) == (outcome, outcome)
 
 
 def test_a_short_run_is_not_judged() -> None:
