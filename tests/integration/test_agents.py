@@ -139,7 +139,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def web_file(folder: Path, authority: trustme.CA, address: str) -> Path:
-    """A --web.config.file as the README has it, with a certificate of the authority."""
+    """A --web.config.file as docs/agents.md has it, with a certificate of the authority."""
     certificate = authority.issue_cert(address)
     certificate.private_key_pem.write_to_path(str(folder / "node.key"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "node.crt"))
