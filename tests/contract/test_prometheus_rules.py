@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.support.prometheus_files import (
     PROMETHEUS,
     RECORDING,
     ROOT,
+    RUNBOOK,
     SEVERITIES,
     UNIT_SECONDS,
     load,
@@ -113,6 +115,51 @@ def test_a_recording_rule_is_tested_with_a_value(record: str) -> None:
         for metric in metrics_of(case["expr"])
     }
     assert record in tested
+
+
+def readers() -> list[str]:
+    """The text of all that may read a record: alerts, dashboards, the package's code, the runbook."""
+    alerts = [
+        " ".join([rule["expr"], *rule["annotations"].values()])
+        for rules in ALERTING.values()
+        for rule in rules
+    ]
+    files = [RUNBOOK, *(ROOT / "grafana" / "dashboards").glob("*.json"), *(ROOT / "exporter").rglob("*.py")]
+    return alerts + [path.read_text(encoding="utf-8") for path in files]
+
+
+def records_without_a_reader(records: dict[str, str], texts: Iterable[str]) -> set[str]:
+    """The records (name to expressions) that no text names, and no other record that has a reader."""
+
+    def named(record: str, text: str) -> bool:
+        return re.search(rf"(?<![\w:]){re.escape(record)}(?![\w:])", text) is not None
+
+    everything = "\n".join(texts)
+    unread = {record for record in records if not named(record, everything)}
+    while found := {
+        record
+        for record in unread
+        if any(named(record, records[reader]) for reader in records.keys() - unread)
+    }:
+        unread -= found
+    return unread
+
+
+def test_every_recording_rule_has_a_reader() -> None:
+    records: dict[str, str] = defaultdict(str)
+    for rule in rules_in("*.recording.yml"):
+        records[rule["record"]] += rule["expr"] + "\n"
+    assert records_without_a_reader(records, readers()) == set()
+
+
+def test_a_record_that_only_dead_records_read_has_no_reader() -> None:
+    records = {
+        "a:b:live": "sum(a:b:deeper)",
+        "a:b:deeper": "sum(m)",
+        "a:b:dead": "a:b:circle",
+        "a:b:circle": "a:b:dead",
+    }
+    assert records_without_a_reader(records, ["a:b:live > 0 and a:b:deadly"]) == {"a:b:dead", "a:b:circle"}
 
 
 @pytest.mark.parametrize("record", RECORDING)
