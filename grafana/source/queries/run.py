@@ -13,22 +13,11 @@ RUN_PROGRESS_RATIO = (
 
 # How many of the alerts that fail a run fire, or began since its start and have fired. The Watchdog, which
 # always fires, is counted and taken off: with it gone nobody evaluates the rules, and this shows nothing.
-_FAILS_A_RUN = "|".join(
-    (
-        ".+Leak",
-        "RouterDown",
-        "RouterRestarted",
-        "NodeOffline",
-        "BenchmarkDisconnects",
-        "BenchmarkStalled",
-        "BenchmarkErrorRateHigh",
-    )
-)
 _WATCHDOG = 'ALERTS{alertstate="firing",alertname="Watchdog"}'
 RUN_FAILING_ALERTS = (
     "(count(count by (alertname) ("
-    f'ALERTS{{alertstate="firing",alertname=~"Watchdog|{_FAILS_A_RUN}"}}'
-    f' or (max_over_time(ALERTS_FOR_STATE{{alertname=~"{_FAILS_A_RUN}"}}[12h])'
+    f'{_WATCHDOG} or ALERTS{{alertstate="firing",fails_run="true"}}'
+    ' or (max_over_time(ALERTS_FOR_STATE{fails_run="true"}[12h])'
     f" >= on () group_left () max(benchmark_run_start_timestamp_seconds{{{OWN}}})"
     f' and ignoring (alertstate) max_over_time(ALERTS{{alertstate="firing"}}[12h]))'
     f")) - count({_WATCHDOG}))"

@@ -60,7 +60,8 @@ LOAD = {"route": "local", "model": MODEL}
 PROCESS = {**ROUTER, "process": "router", "role": "router"}
 GPU = {**ROUTER, "gpu": "0", "uuid": Gpu.uuid}
 CRITICAL, WARNING = {"severity": "critical"}, {"severity": "warning"}
-DISCONNECTS = Expected("BenchmarkDisconnects", {**LOAD, **CRITICAL}, 20)
+FAILS_RUN = {"fails_run": "true"}
+DISCONNECTS = Expected("BenchmarkDisconnects", {**LOAD, **CRITICAL, **FAILS_RUN}, 20)
 
 # What `within` is made of: a scrape (5 s) and an evaluation (5 s), what the alert waits for (`for`, in whole
 # evaluations), and Alertmanager's group_wait (5 s).
@@ -69,7 +70,7 @@ NODE_OFFLINE = Scene(
     "node-offline",
     "one of two nodes goes offline",
     simulated("node_offline", node="node-1"),
-    (Expected("NodeOffline", {**ROUTER, "node": "node-1", **CRITICAL}, 20),),
+    (Expected("NodeOffline", {**ROUTER, "node": "node-1", **CRITICAL, **FAILS_RUN}, 20),),
 )
 DROP_CONNECTIONS = Scene(
     "drop-connections",
@@ -98,14 +99,14 @@ ERRORS = Scene(
     "errors",
     "half of the answers are 500",
     simulated("error", status=500, ratio=0.5),
-    (Expected("BenchmarkErrorRateHigh", {**LOAD, **WARNING}, 45),),
+    (Expected("BenchmarkErrorRateHigh", {**LOAD, **WARNING, **FAILS_RUN}, 45),),
 )
 HANG = Scene(
     "hang",
     "no request is answered any more, and no connection ends",
     simulated("hang"),
     # 30 s of them are soak run's --stall-after.
-    (Expected("BenchmarkStalled", {**LOAD, **CRITICAL}, 65),),
+    (Expected("BenchmarkStalled", {**LOAD, **CRITICAL, **FAILS_RUN}, 65),),
     # What hangs is dropped at the end.
     follows=frozenset({"BenchmarkDisconnects"}),
 )
@@ -113,7 +114,7 @@ RESTART = Scene(
     "restart",
     "the router's process is replaced; for two seconds nothing listens",
     Fault(lambda stage: stage.begin("restart", downtime_seconds=2.0)),
-    (Expected("RouterRestarted", {**PROCESS, **WARNING}, 25), DISCONNECTS),
+    (Expected("RouterRestarted", {**PROCESS, **WARNING, **FAILS_RUN}, 25), DISCONNECTS),
     # A new process is news for five minutes.
     resolves_within=420,
     lingers=True,
@@ -122,7 +123,7 @@ ROUTER_KILLED = Scene(
     "router-killed",
     "the router is killed under load, and started again",
     Fault(lambda stage: stage.stack.kill("router"), lambda stage: stage.start_router()),
-    (Expected("RouterDown", {**ROUTER, **CRITICAL}, 30), DISCONNECTS),
+    (Expected("RouterDown", {**ROUTER, **CRITICAL, **FAILS_RUN}, 30), DISCONNECTS),
     # Requests were refused after they had been cut off, and the process is another one.
     follows=frozenset({"BenchmarkDisconnects", "BenchmarkErrorRateHigh", "RouterRestarted"}),
     lingers=True,
@@ -137,7 +138,7 @@ def leak_scenes(scale: float) -> tuple[Scene, ...]:
             name,
             f"{what} a scaled minute",
             fault,
-            (Expected(alert, {**labels, **WARNING}, 35 * minute + 15),),
+            (Expected(alert, {**labels, **WARNING, **FAILS_RUN}, 35 * minute + 15),),
             follows,
             # They outlast a leak by 15 minutes.
             resolves_within=20 * minute + 120,
