@@ -33,6 +33,7 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/soak dashboards check
+	$(BIN)/soak rules check
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .

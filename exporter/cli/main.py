@@ -10,7 +10,7 @@ import sys
 import click
 
 from exporter import __version__
-from exporter.cli.dashboards import dashboards
+from exporter.cli.rendering import dashboards, rules
 from exporter.cli.results import backfill_command, compare, report
 from exporter.cli.run import demo, run, scale
 from exporter.cli.services import exporter, simulate
@@ -34,6 +34,7 @@ def soak(context: click.Context) -> None:
     soak compare     hold a run against a baseline
     soak backfill    load past results into Prometheus
     soak dashboards  render, check or outline the Grafana dashboards
+    soak rules       render or check the Prometheus files that are rendered
     soak exporter    the exporter by itself, for Prometheus to scrape
     soak simulate    the simulated router by itself, with faults on command
     """
@@ -41,7 +42,7 @@ def soak(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, run, scale, report, compare, backfill_command, dashboards, exporter, simulate):
+for command in (demo, run, scale, report, compare, backfill_command, dashboards, rules, exporter, simulate):
     soak.add_command(command)
 
 

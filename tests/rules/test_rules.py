@@ -35,15 +35,18 @@ def named(paths: list[Path]) -> dict[str, object]:
 
 
 @needs_promtool
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus.remote-write.yml"])
 @pytest.mark.parametrize("targets", ["prometheus/targets", "compose/targets"])
-def test_promtool_accepts_the_configuration_with_the_targets_of(targets: str, tmp_path: Path) -> None:
+def test_promtool_accepts_the_configuration_with_the_targets_of(
+    targets: str, name: str, tmp_path: Path
+) -> None:
     # A copy somewhere else, as the native stack makes one: shows that all its paths are relative to itself.
     copy = tmp_path / "elsewhere"
     shutil.copytree(PROMETHEUS, copy)
     shutil.rmtree(copy / "targets")
     shutil.copytree(ROOT / targets, copy / "targets")
 
-    said = run("promtool", "check", "config", copy / "prometheus.yml")
+    said = run("promtool", "check", "config", copy / name)
 
     assert f"{len(RULES)} rule files found" in said
 

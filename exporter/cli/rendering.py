@@ -1,0 +1,104 @@
+"""The commands over rendered files, `soak dashboards` and `soak rules`, and what their renderers share.
+
+What renders them is no part of the package: grafana/source and prometheus/source in a checkout.
+"""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import click
+
+from exporter.errors import ToolMissingError
+from exporter.settings.shipped import shipped
+
+SDK = "grafana_foundation_sdk"
+
+
+@click.group()
+def dashboards() -> None:
+    """Grafana's dashboards, written in Python under grafana/source."""
+
+
+@dashboards.command("render")
+def render_dashboards() -> None:
+    """Write grafana/dashboards/*.json from their source."""
+    _run_with_sdk("render")
+
+
+@dashboards.command("check")
+def check_dashboards() -> None:
+    """Compare the files in grafana/dashboards with their source.
+
+    Exit code: 0, 1 where one has drifted, 2 where the comparison is impossible.
+    """
+    _run_with_sdk("check")
+
+
+@dashboards.command()
+def outline() -> None:
+    """Print each dashboard as text: what stands where, in which unit, and under which names."""
+    _run_with_sdk("outline")
+
+
+@click.group()
+def rules() -> None:
+    """Prometheus files with copies of one thing, rendered from prometheus/source."""
+
+
+@rules.command("render")
+def render_rules() -> None:
+    """Write the rendered rule and configuration files under prometheus/ from their source."""
+    _run(shipped("prometheus/source/render_rules.py"), "render")
+
+
+@rules.command("check")
+def check_rules() -> None:
+    """Compare the rendered files under prometheus/ with their source.
+
+    Exit code: 0, 1 where one has drifted, 2 where the comparison is impossible.
+    """
+    _run(shipped("prometheus/source/render_rules.py"), "check")
+
+
+def drifted(texts: Mapping[Path, str], strangers: Iterable[Path] = ()) -> list[str]:
+    """What is not on disk as it is rendered, a line each; `strangers` are files that nothing renders."""
+    complaints = []
+    for path, text in texts.items():
+        if not path.exists():
+            complaints.append(f"{path}: missing")
+        elif path.read_text(encoding="utf-8") != text:
+            complaints.append(f"{path}: not what its source renders")
+    return complaints + [f"{path}: no source renders it" for path in strangers]
+
+
+def check_or_render(
+    verb: str, texts: Mapping[Path, str], command: str, strangers: Iterable[Path] = ()
+) -> int:
+    """What a renderer does with its texts when asked to `check` or `render`; the exit code."""
+    if verb == "check":
+        complaints = drifted(texts, strangers)
+        for complaint in complaints:
+            print(f"{complaint}; run: {command} render", file=sys.stderr)
+        return 1 if complaints else 0
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path)
+    return 0
+
+
+def _run_with_sdk(verb: str) -> None:
+    renderer = shipped("grafana/source/render.py")
+    if importlib.util.find_spec(SDK) is None:
+        raise ToolMissingError(
+            "grafana-foundation-sdk: not installed; install it: pip install -e '.[dashboards]'"
+        )
+    _run(renderer, verb)
+
+
+def _run(renderer: Path, verb: str) -> None:
+    """Run a renderer in a process of its own: its files import each other as scripts do."""
+    sys.exit(subprocess.run([sys.executable, str(renderer), verb], check=False).returncode)

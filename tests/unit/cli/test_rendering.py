@@ -1,0 +1,69 @@
+"""`soak dashboards` and `soak rules`: the renderers beside the package, and what a renderer does."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from exporter.cli import rendering
+from exporter.cli.main import soak
+from exporter.cli.rendering import check_or_render
+from exporter.errors import ConfigurationError, ToolMissingError
+from exporter.settings.shipped import shipped
+
+
+@pytest.mark.parametrize("command", ["dashboards", "rules"])
+def test_the_exit_code_is_the_renderers(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer = tmp_path / "render.py"
+    renderer.write_text("import sys; sys.exit({'check': 1, 'render': 0}[sys.argv[1]])", encoding="utf-8")
+    monkeypatch.setattr(rendering, "shipped", lambda _name: renderer)
+    assert CliRunner().invoke(soak, [command, "check"]).exit_code == 1
+    assert CliRunner().invoke(soak, [command, "render"]).exit_code == 0
+
+
+def test_what_is_rendered_passes_the_check_and_anything_else_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = {tmp_path / "folder" / "one.yml": "1\n", tmp_path / "two.yml": "2\n"}
+    assert check_or_render("check", texts, "soak rules") == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}: missing; run: soak rules render" for path in texts
+    ]
+    assert check_or_render("render", texts, "soak rules") == 0
+    assert check_or_render("check", texts, "soak rules") == 0
+    (tmp_path / "two.yml").write_text("3\n", encoding="utf-8")
+    capsys.readouterr()
+    assert check_or_render("check", texts, "soak rules", [tmp_path / "stray.yml"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path / 'two.yml'}: not what its source renders; run: soak rules render",
+        f"{tmp_path / 'stray.yml'}: no source renders it; run: soak rules render",
+    ]
+    assert (tmp_path / "two.yml").read_text(encoding="utf-8") == "3\n"
+
+
+def test_the_rendered_rules_are_up_to_date(capfd: pytest.CaptureFixture[str]) -> None:
+    assert CliRunner().invoke(soak, ["rules", "check"]).exit_code == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_the_outline_names_every_dashboard(capfd: pytest.CaptureFixture[str]) -> None:
+    assert CliRunner().invoke(soak, ["dashboards", "outline"]).exit_code == 0
+    heads = [line.split("  ")[0] for line in capfd.readouterr().out.splitlines() if line[:1].strip()]
+    assert heads == ["Soak", "Leaks", "Router and nodes", "GPU", "Results", "Stack health"]
+
+
+def test_without_a_checkout_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "grafana/source/render.py"
+    monkeypatch.setattr(rendering, "shipped", lambda name: shipped(name, tmp_path))
+    with pytest.raises(ConfigurationError, match=f"{missing}: not found; run this from a checkout"):
+        CliRunner().invoke(soak, ["dashboards", "check"], catch_exceptions=False)
+
+
+def test_without_the_sdk_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "SDK", "no_such_package")
+    with pytest.raises(
+        ToolMissingError, match=r"not installed; install it: pip install -e '\.\[dashboards\]'"
+    ):
+        CliRunner().invoke(soak, ["dashboards", "render"], catch_exceptions=False)
