@@ -34,6 +34,7 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/soak dashboards check
 	$(BIN)/soak rules check
+	$(BIN)/python scripts/render_docs.py check
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,204 @@
+"""Render docs/metrics.md and docs/alerts.md, or compare them with what they are made from.
+
+`python scripts/render_docs.py render|check`. The metrics are those of the golden exposition (tests/golden),
+the alerts those of prometheus/rules.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.cli.rendering import check_or_render
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+COMMAND = "python scripts/render_docs.py"
+RENDERED = f"<!-- rendered from {{}}, by `{COMMAND} render` -->\n"
+
+SOURCES = {
+    "Results of past runs": ("benchmark_result_", "exporter_results_"),
+    "Load": ("benchmark_",),
+    "Watched processes": ("observed_process_",),
+    "Router": ("router_",),
+    "GPUs": ("gpu_",),
+    "Host": ("node_", "exporter_host_"),
+    "Exporter": ("exporter_", "process_"),
+}
+"""section to how the names of its metrics begin; the first that fits"""
+SECTIONS = {
+    "Load": 'What the load generator counts and measures; `job="exporter"`, as everywhere here.',
+    "Watched processes": "Of each process of the configuration and its children. Its `role` is `router`, "
+    "`node` or `load`.",
+    "Router": "From the router's API.",
+    "GPUs": "From NVML.",
+    "Host": "With the names of node_exporter, so that its dashboards work. What is from `/proc` depends on "
+    "the kernel: these are of one machine.",
+    "Exporter": "Of the exporter and its collectors.",
+    "Results of past runs": "The newest rows of the results CSV.",
+}
+CLOSED = {
+    "clock", "kind", "mode", "outcome", "phase", "probe", "quantile", "reason", "state", "status",
+    "status_class", "type", "xid",
+}  # fmt: skip
+"""labels with a fixed set of values, which are listed; those of the others come from what is watched"""
+
+GROUPS = {
+    "leak_alerts": "Leaks",
+    "router": "Router and nodes",
+    "benchmark": "Load",
+    "gpu_xid": "GPUs",
+    "gpu": "GPUs",
+    "host": "Hosts",
+    "monitoring": "The watchers",
+}
+"""rule group to section"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Families that differ in their names alone."""
+
+    kind: str
+    labels: str
+    text: str
+
+
+def metrics_page(exposition: str) -> str:
+    """docs/metrics.md of an exposition in the text format; ValueError for a metric of no section."""
+    sections: dict[str, dict[Row, list[str]]] = {title: {} for title in SECTIONS}
+    for family in text_string_to_metric_families(exposition):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        rows = sections[_section(name)]
+        row = Row(family.type, _labels(family), family.documentation.rstrip("."))
+        rows.setdefault(row, []).append(name)
+    lines = [
+        "# Metrics\n",
+        "All metrics of the exporter, by source. A label with a fixed set of values is listed with them.\n",
+        _contents(SECTIONS),
+    ]
+    for title, rows in sections.items():
+        lines += [f"## {title}\n", f"{SECTIONS[title]}\n"]
+        lines += ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+        for row, names in rows.items():
+            lines.append(
+                f"| {' '.join(f'`{name}`' for name in names)} | {row.kind} | {row.labels} | {row.text} |"
+            )
+        lines.append("")
+    return RENDERED.format("tests/golden/exposition.txt") + "\n".join(lines)
+
+
+def _section(name: str) -> str:
+    for title, prefixes in SOURCES.items():
+        if name.startswith(prefixes):
+            return title
+    raise ValueError(f"{name}: no section of docs/metrics.md begins so; add it to SOURCES")
+
+
+def _labels(family: Metric) -> str:
+    values: dict[str, list[str]] = {}
+    for sample in family.samples:
+        for label, value in sample.labels.items():
+            known = values.setdefault(label, [])
+            if value not in known:
+                known.append(value)
+    values.pop("le", None)
+    return ", ".join(
+        f"`{label}` = {' '.join(f'`{value}`' for value in known)}" if label in CLOSED else f"`{label}`"
+        for label, known in values.items()
+    )
+
+
+def alerts_page(rule_files: Iterable[str]) -> str:
+    """docs/alerts.md of the texts of rule files; ValueError for a group or a template it cannot show."""
+    groups = {
+        group["name"]: group["rules"] for text in rule_files for group in yaml.safe_load(text)["groups"]
+    }
+    unknown = groups.keys() - GROUPS.keys()
+    if unknown:
+        raise ValueError(f"{sorted(unknown)}: rule groups without a section of docs/alerts.md; add to GROUPS")
+    sections: dict[str, list[dict[str, Any]]] = {title: [] for title in GROUPS.values()}
+    for group, title in GROUPS.items():
+        sections[title] += groups[group]
+    lines = [
+        "# Alerts\n",
+        "All alerts, by what they watch. Each name is a link to its section of the runbook. Words in italics "
+        "are labels. *For* is how long the condition has to last before the alert fires. What *fails a run* "
+        'has the label `fails_run="true"`.\n',
+        _contents(sections),
+    ]
+    for title, rules in sections.items():
+        lines += [
+            f"## {title}\n",
+            "| alert | severity | for | fails a run | meaning |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_alert(rule) for rule in rules]
+        lines.append("")
+    return RENDERED.format("prometheus/rules/*.alerts.yml") + "\n".join(lines)
+
+
+def _alert(rule: dict[str, Any]) -> str:
+    labels, annotations = rule["labels"], rule["annotations"]
+    fails = labels.get("fails_run", "")
+    cells = (
+        f"[{rule['alert']}](../{annotations['runbook_url']})",
+        labels["severity"],
+        rule.get("for", "0s"),
+        "yes" if fails == "true" else "router and nodes" if fails else "",
+        plain(annotations["summary"]),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def plain(template: str) -> str:
+    """A template of an annotation as text: labels in italics, both branches of a condition with `/` between.
+
+    ValueError where anything else is in it.
+    """
+
+    def branches(match: re.Match[str]) -> str:
+        return f"{match['yes'].replace('{{ . }}', '{{ ' + match['subject'] + ' }}')} / {match['no']}"
+
+    text = re.sub(
+        r"\{\{ (?:if \w+|with) (?P<subject>\$labels\.\w+)[^}]* \}\}(?P<yes>.*?)"
+        r"\{\{ else \}\}(?P<no>.*?)\{\{ end \}\}",
+        branches,
+        template,
+    )
+    text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"*\1*", text)
+    if "{{" in text:
+        raise ValueError(f"{template!r}: docs/alerts.md cannot show this template")
+    return " ".join(text.split())
+
+
+def _contents(titles: Iterable[str]) -> str:
+    def anchor(title: str) -> str:
+        return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+    return " · ".join(f"[{title}](#{anchor(title)})" for title in titles) + "\n"
+
+
+def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
+    """The path and the text of each page."""
+    exposition = (checkout / "tests" / "golden" / "exposition.txt").read_text(encoding="utf-8")
+    yield checkout / "docs" / "metrics.md", metrics_page(exposition)
+    files = sorted((checkout / "prometheus" / "rules").glob("*.alerts.yml"))
+    yield checkout / "docs" / "alerts.md", alerts_page(file.read_text(encoding="utf-8") for file in files)
+
+
+def main() -> int:
+    """Render or check; the exit code."""
+    parser = argparse.ArgumentParser(description="Render docs/metrics.md and docs/alerts.md.")
+    parser.add_argument("verb", choices=("render", "check"))
+    return check_or_render(parser.parse_args().verb, dict(pages(CHECKOUT)), COMMAND)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
