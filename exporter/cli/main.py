@@ -10,6 +10,7 @@ import sys
 import click
 
 from exporter import __version__
+from exporter.cli.command import CommandList
 from exporter.cli.rendering import dashboards, rules
 from exporter.cli.results import backfill_command, compare, report
 from exporter.cli.run import demo, run, scale
@@ -18,32 +19,32 @@ from exporter.errors import QueryError, SoakError
 
 
 @click.group(
+    cls=CommandList,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="soak")
+@click.version_option(__version__, "-V", "--version", prog_name="soak")
 @click.pass_context
 def soak(context: click.Context) -> None:
     """Soak-test an LLM router and watch it live.
 
     \b
-    soak demo        the whole stack against a simulated router, in two minutes
-    soak run         a benchmark or soak against a real router
-    soak scale       the same load at 5, 20, 50 and 100 connections
-    soak report      redo the report of runs
-    soak compare     hold a run against a baseline
-    soak backfill    load past results into Prometheus
-    soak dashboards  render, check or outline the Grafana dashboards
-    soak rules       render or check the Prometheus files that are rendered
-    soak exporter    the exporter by itself, for Prometheus to scrape
-    soak simulate    the simulated router by itself, with faults on command
+    soak demo                                   see it work, on a simulated router
+    soak run --duration 45m --label nightly     soak your own, on http://localhost:8080
+    soak COMMAND --help                         options, an example and exit codes
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (demo, run, scale, report, compare, backfill_command, dashboards, rules, exporter, simulate):
-    soak.add_command(command)
+soak.add_all(
+    {
+        "Load and verdict": (demo, run, scale),
+        "Results": (report, compare, backfill_command),
+        "Services": (exporter, simulate),
+        "Shipped files": (dashboards, rules),
+    }
+)
 
 
 def _terminated(_number: int, _frame: object) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes
 from exporter.errors import ToolMissingError
 from exporter.settings.shipped import shipped
 
+_CODES = exit_codes({0: "done", 2: BAD_USAGE})
+_CHECK_CODES = exit_codes({0: "every file is what its source renders", 1: "one has drifted", 2: BAD_USAGE})
 SDK = "grafana_foundation_sdk"
 
 
@@ -22,24 +25,33 @@ def dashboards() -> None:
     """Grafana's dashboards, written in Python under grafana/source."""
 
 
-@dashboards.command("render")
+@dashboards.command("render", cls=GroupedCommand, epilog=_CODES)
 def render_dashboards() -> None:
-    """Write grafana/dashboards/*.json from their source."""
+    """Write grafana/dashboards/*.json from their source.
+
+    \b
+    soak dashboards render; git diff grafana/dashboards
+    """
     _run_with_sdk("render")
 
 
-@dashboards.command("check")
+@dashboards.command("check", cls=GroupedCommand, epilog=_CHECK_CODES)
 def check_dashboards() -> None:
     """Compare the files in grafana/dashboards with their source.
 
-    Exit code: 0, 1 where one has drifted, 2 where the comparison is impossible.
+    \b
+    soak dashboards check
     """
     _run_with_sdk("check")
 
 
-@dashboards.command()
+@dashboards.command(cls=GroupedCommand, epilog=_CODES)
 def outline() -> None:
-    """Print each dashboard as text: what stands where, in which unit, and under which names."""
+    """Print each dashboard as text: what stands where, in which unit, and under which names.
+
+    \b
+    soak dashboards outline | less
+    """
     _run_with_sdk("outline")
 
 
@@ -48,17 +60,22 @@ def rules() -> None:
     """Prometheus files with copies of one thing, rendered from prometheus/source."""
 
 
-@rules.command("render")
+@rules.command("render", cls=GroupedCommand, epilog=_CODES)
 def render_rules() -> None:
-    """Write the rendered rule and configuration files under prometheus/ from their source."""
+    """Write the rendered rule and configuration files under prometheus/ from their source.
+
+    \b
+    soak rules render; git diff prometheus
+    """
     _run(shipped("prometheus/source/render_rules.py"), "render")
 
 
-@rules.command("check")
+@rules.command("check", cls=GroupedCommand, epilog=_CHECK_CODES)
 def check_rules() -> None:
     """Compare the rendered files under prometheus/ with their source.
 
-    Exit code: 0, 1 where one has drifted, 2 where the comparison is impossible.
+    \b
+    soak rules check
     """
     _run(shipped("prometheus/source/render_rules.py"), "check")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.results.backfill import backfill
@@ -17,7 +18,9 @@ from exporter.results.summary import read_files, summary_table
 RESULTS = Path("benchmarks/results")
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand, epilog=exit_codes({0: "done", 2: "something could not be read; the rest is reported"})
+)
 @click.argument("results", nargs=-1, required=True, metavar="RESULT...")
 @click.option(
     "-o",
@@ -35,8 +38,6 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     \b
     soak report benchmarks/results/20261124-nightly
     soak report benchmarks/results/202611*.csv -o november.png
-
-    Exit code: 0, or 2 where something could not be read.
     """
     folders = [Path(result) for result in results if Path(result).is_dir()]
     files = [
@@ -75,7 +76,17 @@ def _show_verdict(folder: Path) -> None:
         click.echo(f"  {one:<12}  {check}: {text}")
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    epilog=exit_codes(
+        {
+            0: "pass: no figure is worse by more than the tolerance",
+            1: "fail: one is",
+            2: BAD_USAGE,
+            3: "inconclusive: a figure is missing",
+        }
+    ),
+)
 @click.argument("baseline", type=click.Path(path_type=Path), metavar="BASELINE.csv")
 @click.argument("candidate", type=click.Path(path_type=Path), metavar="CANDIDATE.csv")
 @click.option(
@@ -94,9 +105,10 @@ def compare(
     baseline_label: str | None,
     candidate_label: str | None,
 ) -> None:
-    """Hold a run against a baseline: throughput, latencies and the share of failures.
+    """Compare a run with a baseline: throughput, latencies and the share of failures.
 
-    Exit code: 0 no figure is worse by more than the tolerance, 1 one is, 2 bad usage, 3 a figure is missing.
+    \b
+    soak compare benchmarks/results/20261101-baseline.csv benchmarks/results/20261124-nightly.csv
     """
     changes = compare_rows(
         read_row(baseline, baseline_label), read_row(candidate, candidate_label), tolerance
@@ -107,7 +119,11 @@ def compare(
     sys.exit(judgement.exit_code)
 
 
-@click.command(name="backfill")
+@click.command(
+    name="backfill",
+    cls=GroupedCommand,
+    epilog=exit_codes({0: "done", 2: "something could not be read; the rest is loaded"}),
+)
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -124,6 +140,9 @@ def compare(
 )
 def backfill_command(results: Path, output: Path) -> None:
     """Load past results into Prometheus, with the times at which they were measured.
+
+    \b
+    soak backfill --output /var/lib/prometheus/metrics2
 
     Prometheus deletes what is older than its --storage.tsdb.retention.time (15 days if not given).
     """

@@ -7,17 +7,18 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
-from exporter.cli.command import EXIT_CODES as EXIT_CODE_TEXT
-from exporter.cli.command import GroupedCommand
+from exporter.cli.command import VERDICT_CODES, GroupedCommand, grouped
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
     LoadOptions,
+    ResultOptions,
     TargetOptions,
     WatchOptions,
     exporter_for,
     load_options,
     plan_of,
     prometheus_at,
+    result_options,
     target_options,
     watch_options,
 )
@@ -36,16 +37,20 @@ from exporter.stack.ports import Ports
 from exporter.verdict.judgement import EXIT_CODES
 
 
-@click.command(cls=GroupedCommand, epilog=EXIT_CODE_TEXT)
+@click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
 @target_options
-@click.option("--duration", default="30s", show_default=True, metavar="TIME", help="30s, 45m, 1h, …")
+@grouped("Load", "--duration", default="30s", show_default=True, metavar="TIME", help="30s, 45m, 1h, …")
 @load_options
+@result_options
 @objective_options
 @watch_options
-@click.option("--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else.")
+@grouped(
+    "Results", "--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else."
+)
 def run(
     target: TargetOptions,
     load: LoadOptions,
+    results: ResultOptions,
     limits: Limits,
     watch: WatchOptions,
     duration: str,
@@ -62,7 +67,7 @@ def run(
     was measured.
     """
     console = Console(stderr=as_json, highlight=False)
-    plan = plan_of(target, load, limits, duration, "run")
+    plan = plan_of(target, load, results, limits, duration, "run")
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
@@ -72,12 +77,18 @@ def run(
         sys.exit(_run(plan, exporter, prometheus, console, interrupt, as_json))
 
 
-@click.command(cls=GroupedCommand, epilog=EXIT_CODE_TEXT.replace("a check of the run", "a check of a step"))
+@click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
 @target_options
-@click.option(
-    "--duration", default="30s", show_default=True, metavar="TIME", help="How long each step lasts."
+@grouped(
+    "Load",
+    "--duration",
+    default="30s",
+    show_default=True,
+    metavar="TIME",
+    help="How long each step lasts.",
 )
-@click.option(
+@grouped(
+    "Load",
     "--steps",
     default=",".join(map(str, STEPS)),
     show_default=True,
@@ -85,10 +96,17 @@ def run(
     help="Connections of each.",
 )
 @load_options
+@result_options
 @objective_options
 @watch_options
 def scale(
-    target: TargetOptions, load: LoadOptions, limits: Limits, watch: WatchOptions, duration: str, steps: str
+    target: TargetOptions,
+    load: LoadOptions,
+    results: ResultOptions,
+    limits: Limits,
+    watch: WatchOptions,
+    duration: str,
+    steps: str,
 ) -> None:
     """Run the same load at 5, 20, 50 and 100 connections and compare.
 
@@ -101,8 +119,8 @@ def scale(
     """
     wanted = _steps(steps)
     console = Console(highlight=False)
-    plan = plan_of(target, load, limits, duration, "scale")
-    label = load.label or f"{plan.scenario}-scale"
+    plan = plan_of(target, load, results, limits, duration, "scale")
+    label = results.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}"))
@@ -133,8 +151,9 @@ def _steps(text: str) -> list[int]:
     return steps
 
 
-@click.command(cls=GroupedCommand, epilog=EXIT_CODE_TEXT)
-@click.option(
+@click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
+@grouped(
+    "Load",
     "--duration",
     default="120s",
     envvar="DURATION",
@@ -142,16 +161,19 @@ def _steps(text: str) -> list[int]:
     metavar="TIME",
     help="How long the load lasts [env DURATION].",
 )
-@click.option("--keep", is_flag=True, envvar="KEEP", help="Leave the stack up until Ctrl-C [env KEEP].")
+@grouped("Stack", "--keep", is_flag=True, envvar="KEEP", help="Leave the stack up until Ctrl-C [env KEEP].")
 @load_options
+@result_options
 @objective_options
-@click.option("--router-port", type=int, default=8080, show_default=True)
-@click.option("--exporter-port", type=int, default=9877, show_default=True)
-@click.option("--ingest-port", type=int, default=9878, show_default=True)
-@click.option("--prometheus-port", type=int, default=9090, show_default=True)
-@click.option("--alertmanager-port", type=int, default=9093, show_default=True)
-@click.option("--grafana-port", type=int, default=3000, show_default=True)
-def demo(load: LoadOptions, limits: Limits, duration: str, keep: bool, **service_ports: int) -> None:
+@grouped("Stack", "--router-port", type=int, default=8080, show_default=True, metavar="PORT")
+@grouped("Stack", "--exporter-port", type=int, default=9877, show_default=True, metavar="PORT")
+@grouped("Stack", "--ingest-port", type=int, default=9878, show_default=True, metavar="PORT")
+@grouped("Stack", "--prometheus-port", type=int, default=9090, show_default=True, metavar="PORT")
+@grouped("Stack", "--alertmanager-port", type=int, default=9093, show_default=True, metavar="PORT")
+@grouped("Stack", "--grafana-port", type=int, default=3000, show_default=True, metavar="PORT")
+def demo(
+    load: LoadOptions, results: ResultOptions, limits: Limits, duration: str, keep: bool, **service_ports: int
+) -> None:
     """Start everything on this machine, soak the simulated router, and show the verdict.
 
     \b
@@ -162,8 +184,9 @@ def demo(load: LoadOptions, limits: Limits, duration: str, keep: bool, **service
     """
     ports = Ports(**{name.removesuffix("_port"): port for name, port in service_ports.items()})
     console = Console(highlight=False)
-    load = replace(load, label=load.label or "demo")
-    plan = plan_of(TargetOptions(target=ports.url("router")), load, limits, duration, "demo")
+    results = replace(results, label=results.label or "demo")
+    router = TargetOptions(target=ports.url("router"))
+    plan = plan_of(router, load, results, limits, duration, "demo")
     # One Interrupt for all of it: whoever asks to end while the result is written does not ask again.
     with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))

@@ -45,7 +45,7 @@ class TargetOptions:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What is sent, by which engine, and where the results go."""
+    """What is sent, and by which engine."""
 
     engine: str
     model: str | None
@@ -55,9 +55,15 @@ class LoadOptions:
     headers: tuple[str, ...]
     connections: int
     drain: str
-    label: str | None
-    results: Path
     stall_after: str
+
+
+@dataclass(frozen=True)
+class ResultOptions:
+    """What the run and its files are called, and where they go."""
+
+    label: str | None
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,7 @@ load_options = option_group(
     ),
     opt(
         "--endpoint",
+        metavar="PATH",
         envvar="WRK_ENDPOINT",
         default=DEFAULT_ENDPOINT,
         show_default=True,
@@ -131,9 +138,10 @@ load_options = option_group(
     opt(
         "--connections",
         type=click.IntRange(1, 1000),
+        metavar="N",
         default=20,
         show_default=True,
-        help="Connections, each with one request out at a time.",
+        help="Connections, 1 to 1000, each with one request in flight.",
     ),
     opt(
         "--drain",
@@ -142,20 +150,28 @@ load_options = option_group(
         metavar="TIME",
         help="How long the router is watched after the load.",
     ),
-    opt("--label", help="Names the run and its files [default: the scenario]."),
-    opt(
-        "--results",
-        type=_FILE,
-        default=Path("benchmarks/results"),
-        show_default=True,
-        help="Folder for the result files.",
-    ),
     opt(
         "--stall-after",
         default="30s",
         show_default=True,
         metavar="TIME",
         help="A request without an answer for so long counts as stalled.",
+    ),
+)
+
+result_options = option_group(
+    "Results",
+    "results",
+    ResultOptions,
+    opt("--label", metavar="NAME", help="Names the run and its files [default: the scenario]."),
+    opt(
+        "--results",
+        "folder",
+        type=_FILE,
+        default=Path("benchmarks/results"),
+        show_default=True,
+        metavar="FOLDER",
+        help="Folder for the result files.",
     ),
 )
 
@@ -187,7 +203,14 @@ watch_options = option_group(
 )
 
 
-def plan_of(target: TargetOptions, load: LoadOptions, limits: Limits, duration: str, command: str) -> RunPlan:
+def plan_of(
+    target: TargetOptions,
+    load: LoadOptions,
+    results: ResultOptions,
+    limits: Limits,
+    duration: str,
+    command: str,
+) -> RunPlan:
     """The plan that the options make; raises ConfigurationError where they contradict each other."""
     workload = make_workload(
         target=target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}",
@@ -208,14 +231,14 @@ def plan_of(target: TargetOptions, load: LoadOptions, limits: Limits, duration: 
         workload=workload,
         engine=ENGINES[load.engine](),
         scenario=workload.route.value,
-        label=load.label or workload.route.value,
+        label=results.label or workload.route.value,
         connections=load.connections,
         duration_seconds=parse_duration(duration, "--duration"),
         drain_seconds=float(parse_duration(load.drain, "--drain")),
         stall_after_seconds=float(parse_duration(load.stall_after, "--stall-after")),
         bounds=limits.bounds,
         warn=limits.warn,
-        results=load.results,
+        results=results.folder,
         body_file=load.body_file,
     )
 

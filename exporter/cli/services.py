@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes, grouped
 from exporter.cli.serve import listen_address, serve_exporter
 from exporter.errors import ConfigurationError
 from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
@@ -12,12 +13,14 @@ from exporter.settings.exporter_config import default_config, load_config, read_
 from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
 
+_CODES = exit_codes({0: "ended by SIGTERM or Ctrl-C", 2: BAD_USAGE})
 # Whether it can be read is seen on reading: access(2), which click would ask, does not know of capabilities.
 _CONFIGURATION = click.Path(path_type=Path, readable=False)
 
 
-@click.command()
-@click.option(
+@click.command(cls=GroupedCommand, epilog=_CODES)
+@grouped(
+    "Web",
     "--web.listen-address",
     "web",
     default="127.0.0.1:9877",
@@ -25,21 +28,24 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
     metavar="HOST:PORT",
     help="Where /metrics is served.",
 )
-@click.option(
+@grouped(
+    "Web",
     "--web.telemetry-path",
     "telemetry_path",
     default="/metrics",
     show_default=True,
     help="Path of the metrics.",
 )
-@click.option(
+@grouped(
+    "Web",
     "--web.config.file",
     "web_config",
     type=_CONFIGURATION,
     metavar="FILE",
     help="TLS, client certificates and passwords, in the Prometheus exporter-toolkit's format.",
 )
-@click.option(
+@grouped(
+    "Runs",
     "--ingest.listen-address",
     "ingest",
     default="127.0.0.1:9878",
@@ -47,28 +53,32 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
     metavar="HOST:PORT",
     help="UDP address that load engines report to; empty: none, no runs are taken (an agent).",
 )
-@click.option(
+@grouped(
+    "Runs",
     "--ingest.state-file",
     "state_file",
     metavar="FILE",
     help="Where published counters are kept over a restart "
     "[default: ~/.local/state/llm-router-soak/ingest-PORT.json; empty: nowhere].",
 )
-@click.option(
+@grouped(
+    "What is watched",
     "--config",
     "config_file",
     type=_CONFIGURATION,
     metavar="FILE",
     help="YAML of what to watch [default: the router at ROUTER_URL or http://127.0.0.1:8080, and this host].",
 )
-@click.option(
+@grouped(
+    "What is watched",
     "--path.rootfs",
     "host_root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER",
     help="The host's root directory as it is seen from here, in place of the configuration's host_root.",
 )
-@click.option(
+@grouped(
+    "Runs",
     "--results.folder",
     "results",
     type=click.Path(path_type=Path),
@@ -76,9 +86,9 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
     show_default=True,
     help="Folder whose results files become benchmark_result_*; it need not exist yet.",
 )
-@click.option("--log.level", "level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
-@click.option(
-    "--log.format", "log_format", type=click.Choice(LOG_FORMATS), default="logfmt", show_default=True
+@grouped("Log", "--log.level", "level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
+@grouped(
+    "Log", "--log.format", "log_format", type=click.Choice(LOG_FORMATS), default="logfmt", show_default=True
 )
 def exporter(
     web: str,
@@ -92,7 +102,12 @@ def exporter(
     level: str,
     log_format: str,
 ) -> None:
-    """Serve /metrics: the running benchmark, the router's process and API, and this host."""
+    """Serve /metrics: the running benchmark, the router's process and API, and this host.
+
+    \b
+    soak exporter
+    ROUTER_URL=http://router:8080 soak exporter --config watch.yml --web.listen-address :9877
+    """
     set_up_logging(level, log_format)
     if not telemetry_path.startswith("/") or telemetry_path == "/":
         raise ConfigurationError(f"--web.telemetry-path: {telemetry_path!r} must be a path like /metrics")
@@ -110,19 +125,23 @@ def exporter(
     )
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
-@click.option("--nodes", type=click.IntRange(1, 1000), default=2, show_default=True, help="Simulated nodes.")
-@click.option(
+@click.command(cls=GroupedCommand, epilog=_CODES)
+@grouped("Router", "--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@grouped("Router", "--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@grouped(
+    "Router", "--nodes", type=click.IntRange(1, 1000), default=2, show_default=True, help="Simulated nodes."
+)
+@grouped(
+    "Router",
     "--generation",
     type=click.Choice([generation.value for generation in Generation]),
     default=Generation.FIRST.value,
     show_default=True,
     help="Of the router's API: the open dashboard, or endpoints for the API key.",
 )
-@click.option("--latency-median", type=float, default=0.020, show_default=True, metavar="SECONDS")
-@click.option(
+@grouped("Answers", "--latency-median", type=float, default=0.020, show_default=True, metavar="SECONDS")
+@grouped(
+    "Answers",
     "--latency-p99",
     type=float,
     default=0.060,
@@ -130,11 +149,11 @@ def exporter(
     metavar="SECONDS",
     help="Equal to the median: every request takes exactly that long.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Decides every random draw.")
-@click.option(
-    "--api-key-env", metavar="NAME", help="Environment variable with the key that /v1/* then wants."
+@grouped("Answers", "--seed", type=int, default=1, show_default=True, help="Decides every random draw.")
+@grouped(
+    "Keys", "--api-key-env", metavar="NAME", help="Environment variable with the key that /v1/* then wants."
 )
-@click.option("--cloud-keys", is_flag=True, help="Treat the key of every cloud as present.")
+@grouped("Keys", "--cloud-keys", is_flag=True, help="Treat the key of every cloud as present.")
 def simulate(
     host: str,
     port: int,
@@ -149,6 +168,7 @@ def simulate(
     """Serve a simulated router with simulated nodes, and faults on command.
 
     \b
+    soak simulate --nodes 3 --latency-median 0.2
     curl -X PUT localhost:8080/admin/faults/drop_connections -d '{"ratio": 0.01, "mode": "rst"}'
     curl localhost:8080/admin/faults
     curl -X DELETE localhost:8080/admin/faults

@@ -1,6 +1,7 @@
 """The short form of the leak bench: the rules on 330 labelled hours, and held against the verdict's method.
 
-The bounds are a little wider than what `make leakbench` measures on many more; docs/measured.md has those figures.
+The bounds are a little wider than what `make leakbench` measures on many more; docs/measured.md
+has those figures.
 """
 
 import argparse
