@@ -20,7 +20,7 @@ from panels import (
 from queries import gpu
 from tables import Column, rows
 
-NOT_TOLD = "no GPU says so"
+NOT_REPORTED = "no GPU says so"
 HELD_BACK: States = {"0": ("free", GREEN), "1": ("held back", ORANGE)}
 INFO_COLUMNS = {
     "gpu": Column("gpu"),
@@ -69,9 +69,9 @@ def work() -> Section:
     )
     by_process = lines(
         "Memory by process",
-        "Memory that the watched processes hold. Absent in a container without the host's process ids.",
+        "Memory of the watched processes. Absent in a container without the host's process ids.",
         BYTES,
-        "no watched process holds any",
+        "no watched process has any",
         Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", SKY, many=True),
     )
     return Section(None, [(5, [(24, table)]), (8, [(8, busy), (8, memory), (8, by_process)])])
@@ -137,7 +137,7 @@ def errors() -> Section:
         "Memory errors (ECC)",
         "New errors. Corrected ones happen to sound memory; one that is uncorrected has lost data.",
         COUNT,
-        NOT_TOLD,
+        NOT_REPORTED,
         Series(gpu.ECC_ERRORS, "GPU {{gpu}} {{node}} {{type}}", SKY, many=True),
         named={"uncorrected": FAILURE},
     )
@@ -145,7 +145,7 @@ def errors() -> Section:
         "PCIe",
         "Bytes a second to and from each GPU, over 20 ms.",
         BYTES_PER_SECOND,
-        NOT_TOLD,
+        NOT_REPORTED,
         Series(gpu.PCIE_RECEIVE, "GPU {{gpu}} {{node}} in", BLUE, many=True),
         Series(gpu.PCIE_TRANSMIT, "GPU {{gpu}} {{node}} out", ORANGE, many=True),
     )

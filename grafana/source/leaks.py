@@ -173,7 +173,7 @@ def elsewhere() -> Section:
     )
     gpu_memory = lines(
         "GPU memory by process",
-        "Memory that each watched process holds on each GPU, and its floor.",
+        "Memory of each watched process on each GPU, and its floor.",
         BYTES,
         NO_GPU,
         Series(leaks.GPU_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),

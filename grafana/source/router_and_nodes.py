@@ -20,7 +20,7 @@ from queries import cloud, load, router
 
 NO_CLOUD = "no cloud route"
 NO_NODES = "no nodes"
-NOT_TOLD = "the router does not say"
+NOT_REPORTED = "the router does not say"
 ROUTER_SAYS, CLIENT_SAYS = "router: {{route}}", "client: {{route}}"
 
 
@@ -133,7 +133,7 @@ def nodes() -> Section:
         "Router requests by outcome",
         "All requests of the router, also those that no node got.",
         RATE,
-        NOT_TOLD,
+        NOT_REPORTED,
         Series(router.ROUTER_RATE_BY_OUTCOME, "{{outcome}} {{instance}}", GREY, many=True),
         named={"success": BLUE, "failure": FAILURE},
     )
@@ -141,7 +141,7 @@ def nodes() -> Section:
         "Router requests under way",
         "Active, and queued where the router has a queue.",
         COUNT,
-        NOT_TOLD,
+        NOT_REPORTED,
         Series(router.ROUTER_ACTIVE, "active {{instance}}", PURPLE, many=True),
         Series(router.ROUTER_QUEUED, "queued {{instance}}", ORANGE, many=True),
     )
@@ -156,7 +156,7 @@ def nodes() -> Section:
         "Router tokens",
         "Tokens a second, where the router counts them.",
         PER_SECOND,
-        NOT_TOLD,
+        NOT_REPORTED,
         Series(router.ROUTER_TOKEN_RATE, "{{direction}} {{instance}}", YELLOW, many=True),
     )
     return Section(

@@ -149,20 +149,20 @@ def prometheus() -> Section:
         Series(stack.ALERTS_SENT_RATE, "sent", BLUE),
         Series(stack.ALERTS_DROPPED_RATE, "dropped", FAILURE),
     )
-    told = lines(
+    notified = lines(
         "Notifications",
         "Notifications of Alertmanager to receivers, and those that failed. As shipped it notifies nobody.",
         PER_SECOND,
         NO_ALERTMANAGER,
-        Series(stack.TOLD_RATE, "notifications", BLUE),
-        Series(stack.TOLD_FAILED_RATE, "failed", FAILURE),
+        Series(stack.NOTIFIED_RATE, "notifications", BLUE),
+        Series(stack.NOTIFIED_FAILED_RATE, "failed", FAILURE),
     )
     return Section(
         "Prometheus and Alertmanager",
         [
             (8, [(12, rules), (12, rule_failures)]),
             (8, [(8, series), (8, appended), (8, disk)]),
-            (8, [(12, sent), (12, told)]),
+            (8, [(12, sent), (12, notified)]),
         ],
     )
 

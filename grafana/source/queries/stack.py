@@ -38,5 +38,7 @@ STORAGE_BLOCKS_BYTES = f"prometheus_tsdb_storage_blocks_bytes{{{PROMETHEUS}}}"
 STORAGE_CHUNKS = f"prometheus_tsdb_head_chunks{{{PROMETHEUS}}}"
 ALERTS_SENT_RATE = f"sum(rate(prometheus_notifications_sent_total{{{PROMETHEUS}}}[$__rate_interval]))"
 ALERTS_DROPPED_RATE = f"sum(rate(prometheus_notifications_dropped_total{{{PROMETHEUS}}}[$__rate_interval]))"
-TOLD_RATE = f"sum(rate(alertmanager_notifications_total{{{ALERTMANAGER}}}[$__rate_interval]))"
-TOLD_FAILED_RATE = f"sum(rate(alertmanager_notifications_failed_total{{{ALERTMANAGER}}}[$__rate_interval]))"
+NOTIFIED_RATE = f"sum(rate(alertmanager_notifications_total{{{ALERTMANAGER}}}[$__rate_interval]))"
+NOTIFIED_FAILED_RATE = (
+    f"sum(rate(alertmanager_notifications_failed_total{{{ALERTMANAGER}}}[$__rate_interval]))"
+)
