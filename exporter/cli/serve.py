@@ -13,9 +13,8 @@ import uvloop
 
 from exporter.clock import SystemClock
 from exporter.collectors import build_collectors
-from exporter.collectors.benchmark.results import ResultsCollector
+from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.isolation import IsolatedCollectors
-from exporter.collectors.priority import RightOfWay
 from exporter.errors import ConfigurationError
 from exporter.exposition.application import Exposition
 from exporter.http_server.guard import WebGuard
@@ -57,23 +56,20 @@ def serve_exporter(
     web_file = WebFile(web_config_file)
     http = bind_http(*web)
     runs = LiveRuns(clock)
-    udp, ingest, ingest_port, journal = None, None, None, None
+    udp, ingest, ingest_port, journal, load = None, None, None, None, None
     if ingest_address is not None:
         udp = bind_ingest(*ingest_address)
         ingest = Ingest(runs.apply, udp)
         ingest_port = udp.getsockname()[1]
         journal = _journal(state_file, ingest_port)
+        load = LiveLoad(runs, ingest, journal)
     if journal is not None:
         journal.load(runs)
-    right_of_way = RightOfWay()
+    shared = Shared(clock, load=load, results=results)
     collectors = IsolatedCollectors(
-        [*build_collectors(config, clock, right_of_way), ResultsCollector(results, clock)],
-        config.collector_deadline_seconds,
-        clock,
+        build_collectors(config, shared), config.collector_deadline_seconds, clock
     )
-    exposition = Exposition(
-        runs, ingest, collectors, journal, clock, ingest_port, telemetry_path, right_of_way
-    )
+    exposition = Exposition(runs, ingest, collectors, clock, ingest_port, telemetry_path, shared.right_of_way)
     guard = WebGuard(exposition.app, web_file, clock)
     _announce_address(http, udp, telemetry_path, web_file)
     ignore_repeated_signals()

@@ -1,20 +1,108 @@
-"""What a collector is."""
+"""What a collector is, and what collectors are built from."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.core import Metric
+
+from exporter.clock import Clock
+from exporter.collectors.priority import RightOfWay
+from exporter.live.ingest import Ingest
+from exporter.live.runs import LiveRuns
+from exporter.live.state_file import Journal
+from exporter.settings.exporter_config import ExporterConfig
 
 
 class Collector(Protocol):
     """One source of state, asked at every scrape.
 
-    `collect` builds fresh metric families each time and may raise any error or hang: isolation.py bounds
-    what that costs. What cannot be read is left out, never given as zero.
+    `collect` builds fresh metric families each time. An isolated one may raise any error or hang:
+    isolation.py bounds what that costs. What cannot be read is left out, never given as zero.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The label `collector` of an isolated one."""
+        ...
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it asks the world: on a thread of its own, with a deadline and with series about it.
+
+        The others are the exporter's own state. They always answer, at once, and come first.
+        """
+        ...
 
     def collect(self) -> Iterable[Metric]:
         """The source's metric families as they are now."""
         ...
+
+
+class CollectorClass(Protocol):
+    """A row of COLLECTORS: a class of collectors, and what it says of itself."""
+
+    @property
+    def name(self) -> str:
+        """As Collector has it."""
+        ...
+
+    @property
+    def isolated(self) -> bool:
+        """As Collector has it."""
+        ...
+
+    @property
+    def families(self) -> Collection[str]:
+        """Every family that it may have, as TYPE names it; `*` stands for names that the kernel chooses."""
+        ...
+
+    def build(self, config: ExporterConfig, shared: "Shared") -> Collector | None:
+        """The collector, None where the configuration does not ask for it.
+
+        Raises ConfigurationError where it cannot be built.
+        """
+        ...
+
+
+class WatchedPids:
+    """The process ids of every watched process with its descendants, as of the last scrape.
+
+    One collector writes it and others, on threads of their own, read it.
+    """
+
+    def __init__(self) -> None:
+        self._trees: Mapping[str, frozenset[int]] = {}
+
+    def update(self, trees: Mapping[str, frozenset[int]]) -> None:
+        """Take in the process ids of now, by the process's name in the configuration."""
+        self._trees = dict(trees)
+
+    def trees(self) -> Mapping[str, frozenset[int]]:
+        """The process ids by name; a process that was not there is missing."""
+        return self._trees
+
+
+@dataclass(frozen=True)
+class LiveLoad:
+    """The runs that an exporter takes, how they come in, and where their counts are kept."""
+
+    runs: LiveRuns
+    ingest: Ingest
+    journal: Journal | None = None
+    """None: nowhere, a restart begins at zero"""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What collectors are built from besides the configuration."""
+
+    clock: Clock
+    right_of_way: RightOfWay = field(default_factory=RightOfWay)
+    """entered while a scrape is under way: what collectors do in the background waits"""
+    watched_pids: WatchedPids = field(default_factory=WatchedPids)
+    load: LiveLoad | None = None
+    """None: it takes no runs (an agent)"""
+    results: Path | None = None
+    """the folder of past results, None where none is shown"""

@@ -1,4 +1,4 @@
-"""Collectors side by side, each bounded in time: one that fails or hangs costs exactly its own series.
+"""Collectors side by side, the isolated ones bounded in time: one that fails or hangs costs its own series.
 
 exporter_collector_success{collector="router"} 1
 exporter_collector_duration_seconds{collector="router"} 0.0021
@@ -15,6 +15,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Collector
+
+FAMILIES = (
+    "exporter_collector_success",
+    "exporter_collector_duration_seconds",
+    "exporter_collector_last_success_timestamp_seconds",
+)
+"""of every isolated collector"""
 
 _LOG = logging.getLogger(__name__)
 
@@ -144,9 +151,19 @@ def _checked(families: list[Metric]) -> list[Metric]:
 
 
 class Collection:
-    """One call of each collector, under way; scrapes may share it, each waiting for as long as it can."""
+    """One call of each collector, under way; scrapes may share it, each waiting for as long as it can.
 
-    def __init__(self, calls: Sequence[tuple[_Worker, _Call, bool]], deadline: float, clock: Clock) -> None:
+    `own` are the families of the collectors that are not isolated.
+    """
+
+    def __init__(
+        self,
+        own: Sequence[Metric],
+        calls: Sequence[tuple[_Worker, _Call, bool]],
+        deadline: float,
+        clock: Clock,
+    ) -> None:
+        self._own = own
         self._calls = calls
         self._deadline = deadline
         self._clock = clock
@@ -159,14 +176,14 @@ class Collection:
         return any(in_time and not call.done.is_set() for _, call, in_time in self._calls)
 
     def families(self, until: float = math.inf) -> list[Metric]:
-        """The families of every collector that answered, and how each of them fared.
+        """The families of every collector that answered, and how each isolated one fared.
 
         Waits no longer than until the collection's deadline, or `until` (monotonic s) where that is sooner.
         """
         success = _gauge("success", "1 where the collector answered this scrape within its deadline, else 0")
         duration = _gauge("duration_seconds", "How long the collector took, or has been running")
         last_success = _gauge("last_success_timestamp_seconds", "When the collector last succeeded")
-        families: list[Metric] = []
+        families = list(self._own)
         for worker, call, in_time in self._calls:
             result, seconds = worker.finish(call, in_time, min(until, self._deadline))
             labels = [worker.collector.name]
@@ -179,14 +196,16 @@ class Collection:
 
 
 class IsolatedCollectors:
-    """All collectors as one, for a registry: `collect()` never raises and ends by the deadline.
+    """All collectors as one, for a registry: `collect()` ends by the deadline, whatever an isolated one does.
 
-    A collector that has not answered within `deadline_seconds` is failed for this scrape, and for each
+    Those that are not isolated are asked first, in the caller's thread, and have no series about them. An
+    isolated one that has not answered within `deadline_seconds` is failed for this scrape, and for each
     later one, at once, until its call has ended; then it is called again.
     """
 
     def __init__(self, collectors: Sequence[Collector], deadline_seconds: float, clock: Clock) -> None:
-        self._workers = [_Worker(collector, clock) for collector in collectors]
+        self._own = [collector for collector in collectors if not collector.isolated]
+        self._workers = [_Worker(collector, clock) for collector in collectors if collector.isolated]
         self._runners = _Runners()
         self._deadline_seconds = deadline_seconds
         self._clock = clock
@@ -194,11 +213,12 @@ class IsolatedCollectors:
 
     def begin(self) -> Collection:
         """Call every collector that is not still being called."""
+        own = [family for collector in self._own for family in collector.collect()]
         with self._lock:
             deadline = self._clock.monotonic() + self._deadline_seconds
             next_calls = [(worker, *worker.next_call(self._deadline_seconds)) for worker in self._workers]
             self._runners.make([(worker, call) for worker, call, _, is_new in next_calls if is_new])
-        return Collection([each[:3] for each in next_calls], deadline, self._clock)
+        return Collection(own, [each[:3] for each in next_calls], deadline, self._clock)
 
     def collect(self) -> list[Metric]:
         """The families of a collection of its own."""

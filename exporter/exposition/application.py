@@ -1,14 +1,10 @@
-"""/metrics, health and the landing page: the application that web/server.py serves."""
+"""/metrics, health and the landing page: the application that http_server serves."""
 
 import gzip
 import math
 import threading
-from dataclasses import dataclass
 
-import prometheus_client
-from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,8 +12,6 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.clock import Clock
-from exporter.collectors.benchmark.load import LoadCollector
-from exporter.collectors.build_info import BuildInfo
 from exporter.collectors.isolation import Collection, IsolatedCollectors
 from exporter.collectors.priority import RightOfWay
 from exporter.exposition.landing import landing_page
@@ -25,20 +19,11 @@ from exporter.exposition.runs_api import Announcements
 from exporter.exposition.text_format import TextFormat
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
 
 MOST_SCRAPES = 16
 """answered at a time; more are sent away at once"""
 MARGIN_SECONDS = 0.5
 """of a scrape's timeout, kept for writing the answer and its way; a quarter of a timeout under 2 s"""
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """What scrapes that come together share."""
-
-    own: list[Metric]
-    world: Collection
 
 
 class Exposition:
@@ -49,7 +34,6 @@ class Exposition:
         runs: LiveRuns,
         ingest: Ingest | None,
         collectors: IsolatedCollectors,
-        journal: Journal | None,
         clock: Clock,
         ingest_port: int | None,
         telemetry_path: str = "/metrics",
@@ -60,10 +44,7 @@ class Exposition:
         self._telemetry_path = telemetry_path
         self._collectors = collectors
         self._ingest = ingest
-        self._own: list[Collector] = [BuildInfo(), prometheus_client.ProcessCollector(registry=None)]
-        if ingest is not None:
-            self._own = [LoadCollector(runs, journal, clock), ingest, *self._own]
-        self._snapshot: _Snapshot | None = None
+        self._collection: Collection | None = None
         self._beginning = threading.Lock()
         self._scrapes = 0
         self._text = TextFormat()
@@ -94,23 +75,18 @@ class Exposition:
         finally:
             self._scrapes -= 1
 
-    def _shared_snapshot(self) -> _Snapshot:
+    def _shared_collection(self) -> Collection:
         """Scrapes that come while one is being collected share it, each until its own deadline."""
-        before = self._snapshot
+        before = self._collection
         with self._beginning:
-            # Whoever waited for another to begin has what that one began.
-            if self._snapshot is None or (self._snapshot is before and not before.world.running):
-                self._snapshot = self._begin()
-            return self._snapshot
-
-    def _begin(self) -> _Snapshot:
-        own = [family for source in self._own for family in source.collect()]
-        return _Snapshot(own, self._collectors.begin())
+            # A scrape that waited here for another to begin takes what that one began.
+            if self._collection is None or (self._collection is before and not before.running):
+                self._collection = self._collectors.begin()
+            return self._collection
 
     def _written(self, until: float, request: Request) -> Response:
         """The answer to a scrape, in the format and coding that it accepts."""
-        snapshot = self._shared_snapshot()
-        families = [*snapshot.own, *snapshot.world.families(until)]
+        families = self._shared_collection().families(until)
         _, content_type = choose_encoder(request.headers.get("accept", ""))
         openmetrics = content_type.startswith("application/openmetrics-text")
         body = self._text.openmetrics(families) if openmetrics else self._text.plain(families)

@@ -2,9 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
-
-from prometheus_client.core import CounterMetricFamily, Metric
+from collections.abc import Callable
 
 from exporter.errors import WireError, cannot_listen
 from exporter.live.message import WorkerCounts
@@ -21,11 +19,7 @@ MOST_AT_ONCE = 256
 
 
 class Ingest:
-    """Decodes datagrams and hands them to `sink`; refused ones are counted by reason and leave nothing.
-
-    exporter_ingest_messages_total                          messages that were joined
-    exporter_ingest_rejected_total{reason}                  messages that were refused
-    """
+    """Decodes datagrams and hands them to `sink`; refused ones are counted by reason and leave nothing."""
 
     def __init__(self, sink: Callable[[WorkerCounts], None], udp: socket.socket | None = None) -> None:
         self._sink = sink
@@ -65,18 +59,6 @@ class Ingest:
             self.rejected[error.reason] += 1
         else:
             self.messages += 1
-
-    def collect(self) -> Iterable[Metric]:
-        """The ingest's own counters."""
-        yield CounterMetricFamily(
-            "exporter_ingest_messages", "Live messages that were taken.", value=self.messages
-        )
-        rejected = CounterMetricFamily(
-            "exporter_ingest_rejected", "Live messages that were refused, by reason.", labels=["reason"]
-        )
-        for reason, count in self.rejected.items():
-            rejected.add_metric([reason], count)
-        yield rejected
 
 
 def bind_ingest(host: str, port: int) -> socket.socket:

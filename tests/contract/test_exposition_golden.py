@@ -17,14 +17,13 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.collectors.collector import Collector
+from exporter.collectors.collector import Collector, WatchedPids
 from exporter.collectors.gpu.gpu import GpuCollector
 from exporter.collectors.gpu.nvml import close_nvml, count_gpus, find_gpu, open_nvml
 from exporter.collectors.gpu.reading import read_gpu, read_versions
 from exporter.collectors.gpu.sampler import GpuSample
 from exporter.collectors.gpu.xid_events import OTHER, XID_CODES
 from exporter.collectors.router.router import RouterCollector
-from exporter.collectors.watched_pids import WatchedPids
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from tests.support import exporter_scene as scene

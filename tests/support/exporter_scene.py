@@ -14,18 +14,15 @@ from pathlib import Path
 import prometheus_client
 import pytest
 
-from exporter.collectors import COLLECTORS, Shared
-from exporter.collectors.benchmark.results import ResultsCollector
-from exporter.collectors.collector import Collector
+from exporter.collectors import COLLECTORS, build_collectors
+from exporter.collectors.collector import Collector, LiveLoad, Shared, WatchedPids
 from exporter.collectors.isolation import IsolatedCollectors
-from exporter.collectors.priority import RightOfWay
-from exporter.collectors.watched_pids import WatchedPids
 from exporter.exposition.application import Exposition
 from exporter.live.ingest import Ingest
 from exporter.live.message import Phase
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import encode
-from exporter.settings.exporter_config import ExporterConfig, Match, Role, RouterApi, WatchedProcess
+from exporter.settings.exporter_config import ExporterConfig, GpuMode, Match, Role, RouterApi, WatchedProcess
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import answered, run_info
@@ -88,10 +85,11 @@ def configuration(router_url: str) -> ExporterConfig:
 def collectors(
     config: ExporterConfig, clock: FakeClock, results: Path, pids: WatchedPids, gpu: Collector
 ) -> list[Collector]:
-    """What the configuration builds, with the given collector for its GPUs, and that of the results."""
-    shared = Shared(clock, RightOfWay(), pids)
-    built = (build(config, shared) for name, build in COLLECTORS.items() if name != gpu.name)
-    return [*(found for found in built if found is not None), gpu, ResultsCollector(results, clock)]
+    """The isolated ones that the configuration builds, with the given collector for its GPUs."""
+    shared = Shared(clock, watched_pids=pids, results=results)
+    isolated = [each for each in COLLECTORS if each.isolated]
+    built = (gpu if each.name == gpu.name else each.build(config, shared) for each in isolated)
+    return [found for found in built if found is not None]
 
 
 def some_results(folder: Path, clock: FakeClock) -> Path:
@@ -126,7 +124,9 @@ def some_load(runs: LiveRuns, ingest: Ingest) -> None:
 def served(
     watched: list[Collector], deadline_seconds: float, clock: FakeClock, runs: LiveRuns, ingest: Ingest
 ) -> Iterator[str]:
-    """The exporter at a loopback port: its URL."""
-    isolated = IsolatedCollectors(watched, deadline_seconds, clock)
-    with ServedApp(Exposition(runs, ingest, isolated, None, clock, 9878).app) as app:
+    """The exporter at a loopback port, with its own collectors and those given: its URL."""
+    nothing = ExporterConfig(router=None, host=False, gpu=GpuMode.OFF)
+    own = build_collectors(nothing, Shared(clock, load=LiveLoad(runs, ingest)))
+    all_of_them = IsolatedCollectors([*own, *watched], deadline_seconds, clock)
+    with ServedApp(Exposition(runs, ingest, all_of_them, clock, 9878).app) as app:
         yield app.url

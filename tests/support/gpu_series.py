@@ -7,11 +7,11 @@ from pathlib import Path
 import pynvml
 import pytest
 
+from exporter.collectors.collector import WatchedPids
 from exporter.collectors.gpu.gpu import GpuCollector
 from exporter.collectors.gpu.nvml import close_nvml, count_gpus, find_gpu, open_nvml
 from exporter.collectors.gpu.reading import read_gpu, read_versions
 from exporter.collectors.gpu.sampler import GpuSample
-from exporter.collectors.watched_pids import WatchedPids
 from tests.support.nvml_stub import NvmlStub, StubGpu
 
 

@@ -11,14 +11,19 @@ import requests
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.collectors import build_collectors
+from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import Journal
+from exporter.settings.exporter_config import ExporterConfig, GpuMode
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, run_info
 from tests.support.served_app import ServedApp
+
+WATCHES_NOTHING = ExporterConfig(router=None, host=False, gpu=GpuMode.OFF)
 
 
 def series(name: str, **labels: str) -> str:
@@ -30,6 +35,7 @@ class Stub:
     """A collector with one series."""
 
     name = "stub"
+    isolated = True
 
     def collect(self) -> list[Metric]:
         return [GaugeMetricFamily("stub_value", "a value", 7)]
@@ -43,14 +49,10 @@ class Served:
         self.runs = LiveRuns(clock)
         self.state_file = state_file
         self.ingest = Ingest(self.runs.apply)
-        self.app = Exposition(
-            self.runs,
-            self.ingest,
-            IsolatedCollectors([Stub()], 10.0, clock),
-            Journal(state_file),
-            clock,
-            ingest_port=9878,
-        ).app
+        load = LiveLoad(self.runs, self.ingest, Journal(state_file))
+        own = build_collectors(WATCHES_NOTHING, Shared(clock, load=load))
+        collectors = IsolatedCollectors([*own, Stub()], 10.0, clock)
+        self.app = Exposition(self.runs, self.ingest, collectors, clock, ingest_port=9878).app
 
     def get(self, path: str, **headers: str) -> requests.Response:
         given = {"Accept-Encoding": "identity", **headers}

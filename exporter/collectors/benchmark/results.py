@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar, Self
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exporter.clock import Clock
+from exporter.collectors.collector import Shared
 from exporter.live.results_csv import Problem, ResultRow, one_line, read_rows
+from exporter.settings.exporter_config import ExporterConfig
 
 MOST_SERIES = 1000
 SERIES_A_ROW = 11
@@ -80,12 +83,19 @@ class ResultsCollector:
     A folder that does not exist holds no results yet; one that cannot be listed raises OSError.
     """
 
-    name = "results"
+    name: ClassVar = "results"
+    isolated: ClassVar = True
+    families: ClassVar = (*FIGURES, "exporter_results_bad_rows")
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
         self._read: dict[_Version, _File] = {}
+
+    @classmethod
+    def build(cls, _config: ExporterConfig, shared: Shared) -> Self | None:
+        """None where no results are shown."""
+        return None if shared.results is None else cls(shared.results, shared.clock)
 
     def collect(self) -> Iterable[Metric]:
         """The families now. Not for two threads at once."""

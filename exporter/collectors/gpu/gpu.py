@@ -13,14 +13,15 @@ driver keeps for itself.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
+from exporter.collectors.collector import Shared, WatchedPids
 from exporter.collectors.gpu.reading import GpuReading
-from exporter.collectors.gpu.sampler import GpuSample
-from exporter.collectors.gpu.xid_events import GpuKey
-from exporter.collectors.watched_pids import WatchedPids
+from exporter.collectors.gpu.sampler import GpuSample, GpuSampler
+from exporter.collectors.gpu.xid_events import GpuKey, XidEvents
+from exporter.settings.exporter_config import ExporterConfig, GpuMode
 
 # Metric without `gpu_`, label of its own, documentation.
 _GAUGES = (
@@ -69,7 +70,15 @@ class GpuCollector:
     each of them holds. What a GPU does not give is absent.
     """
 
-    name = "gpu"
+    name: ClassVar = "gpu"
+    isolated: ClassVar = True
+    families: ClassVar = (
+        "gpu_info",
+        *(f"gpu_{metric}" for metric, _, _ in _GAUGES),
+        *(f"gpu_{metric}_total" for metric, _, _ in _COUNTERS),
+        "gpu_xid_errors_total",
+        "gpu_process_memory_bytes",
+    )
 
     def __init__(self, source: GpuSource, xids: XidSource, watched_pids: WatchedPids) -> None:
         self._source = source
@@ -77,6 +86,23 @@ class GpuCollector:
         self._watched_pids = watched_pids
         self._seen: tuple[GpuSample, _XidCounts, _Trees] | None = None
         self._families: list[Metric] = []
+
+    @classmethod
+    def build(cls, config: ExporterConfig, shared: Shared) -> Self | None:
+        """None where GPUs are off; otherwise the threads that sample and listen are started."""
+        if config.gpu is GpuMode.OFF:
+            return None
+        xids = XidEvents(shared.clock, config.gpu_max_age_seconds)
+        sampler = GpuSampler(
+            xids,
+            shared.clock,
+            config.gpu is GpuMode.REQUIRED,
+            config.gpu_max_age_seconds,
+            config.gpu_retry_seconds,
+            shared.right_of_way,
+        )
+        sampler.start()
+        return cls(sampler, xids, shared.watched_pids)
 
     def collect(self) -> Iterable[Metric]:
         """The families that have a sample; raises NoGpuSampleError where the last failed or is too old.

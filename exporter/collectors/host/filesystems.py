@@ -23,6 +23,16 @@ _NOT_OF_TYPE = re.compile(
     r"|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
 )
 _LABELS = ["device", "mountpoint", "fstype"]
+_GAUGES = {
+    "avail_bytes": "Space that an unprivileged user may still fill",
+    "size_bytes": "Size",
+    "free_bytes": "Free space, that kept for root included",
+    "files": "Inodes",
+    "files_free": "Free inodes",
+    "readonly": "1 where it is mounted read-only",
+    "device_error": "1 where it could not be asked",
+}
+FILESYSTEM_FAMILIES = tuple(f"node_filesystem_{name}" for name in _GAUGES)
 
 
 def collect_filesystems(proc: ProcFs, host_root: Path, shown: ShownDevices) -> Iterable[Metric]:
@@ -34,15 +44,7 @@ def collect_filesystems(proc: ProcFs, host_root: Path, shown: ShownDevices) -> I
     at_home = host_root == Path("/")
     families = {
         name: GaugeMetricFamily(f"node_filesystem_{name}", documentation, labels=_LABELS)
-        for name, documentation in (
-            ("avail_bytes", "Space that an unprivileged user may still fill"),
-            ("size_bytes", "Size"),
-            ("free_bytes", "Free space, that kept for root included"),
-            ("files", "Inodes"),
-            ("files_free", "Free inodes"),
-            ("readonly", "1 where it is mounted read-only"),
-            ("device_error", "1 where it could not be asked"),
-        )
+        for name, documentation in _GAUGES.items()
     }
     for mount in shown.first("filesystem", _wanted(proc.read("mounts" if at_home else "1/mounts"))):
         labels = [mount.device, mount.mountpoint, mount.fstype]

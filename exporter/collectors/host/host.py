@@ -13,24 +13,22 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar, Self
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
 
 from exporter.clock import Clock
+from exporter.collectors.collector import Shared
 from exporter.collectors.host import host_files
-from exporter.collectors.host.cpu_times import CpuTimes
-from exporter.collectors.host.filesystems import collect_filesystems
+from exporter.collectors.host.filesystems import FILESYSTEM_FAMILIES, collect_filesystems
+from exporter.collectors.host.network import NETWORK_FAMILIES, collect_network
 from exporter.collectors.host.shown_devices import ShownDevices
 from exporter.collectors.procfs import ProcFs
+from exporter.errors import ConfigurationError
+from exporter.settings.exporter_config import ExporterConfig
 
-# Defaults of node_exporter: --collector.diskstats.device-exclude and netstat.fields.
+# The default of node_exporter's --collector.diskstats.device-exclude.
 _NOT_A_DISK = re.compile(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$")
-_NETSTAT = re.compile(
-    r"^(.*_(InErrors|InErrs)|Ip_Forwarding|IpExt_(InOctets|OutOctets)|Icmp_(InMsgs|OutMsgs)"
-    r"|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)"
-    r"|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)"
-    r"|Udp_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
-)
 
 # Where a number stands among those of a line, and what one of it is in the metric's unit.
 _DISK_COUNTERS = (
@@ -43,11 +41,6 @@ _DISK_COUNTERS = (
     ("io_time_seconds", 9, 0.001, "Time with any request in flight"),
     ("io_time_weighted_seconds", 10, 0.001, "Time of all requests"),
 )
-_NETWORK_COUNTERS = tuple(
-    (f"{direction}_{what}", start + place)
-    for direction, start in (("receive", 0), ("transmit", 8))
-    for place, what in enumerate(("bytes", "packets", "errs", "drop"))
-)
 _PRESSURE = (
     ("cpu_waiting", "cpu", "some"),
     ("memory_waiting", "memory", "some"),
@@ -57,10 +50,6 @@ _PRESSURE = (
 )
 
 
-def _netstat_wanted(name: str) -> bool:
-    return _NETSTAT.match(name) is not None
-
-
 class NodeCollector:
     """All `node_*` series.
 
@@ -68,14 +57,47 @@ class NodeCollector:
     or in a container the mount of it.
     """
 
-    name = "node"
+    name: ClassVar = "node"
+    isolated: ClassVar = True
+    families: ClassVar = (
+        "node_time_seconds",
+        "node_cpu_seconds_total",
+        "node_boot_time_seconds",
+        "node_context_switches_total",
+        "node_forks_total",
+        "node_intr_total",
+        "node_procs_running",
+        "node_procs_blocked",
+        "node_memory_*",
+        "node_load1",
+        "node_load5",
+        "node_load15",
+        "node_vmstat_*",
+        *(f"node_disk_{name}_total" for name, *_ in _DISK_COUNTERS),
+        "node_disk_io_now",
+        "node_filefd_allocated",
+        "node_filefd_maximum",
+        "node_uname_info",
+        *FILESYSTEM_FAMILIES,
+        *NETWORK_FAMILIES,
+        *(f"node_pressure_{name}_seconds_total" for name, *_ in _PRESSURE),
+        "exporter_host_devices_not_shown",
+    )
 
     def __init__(self, clock: Clock, proc_root: Path = Path("/proc"), host_root: Path = Path("/")) -> None:
         self._clock = clock
         self._proc = ProcFs(proc_root)
         self._host_root = host_root
-        self._cpu_times = CpuTimes()
-        self._page_bytes = os.sysconf("SC_PAGE_SIZE")
+        self._cpu_times = host_files.CpuTimes()
+
+    @classmethod
+    def build(cls, config: ExporterConfig, shared: Shared) -> Self | None:
+        """None where the host is not watched; ConfigurationError where a root cannot be read."""
+        if not config.host:
+            return None
+        _check_readable("proc_root", config.proc_root / "stat")
+        _check_readable("host_root", config.host_root / ".")
+        return cls(shared.clock, config.proc_root, config.host_root)
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError where CPU, memory or load cannot be read."""
@@ -94,7 +116,7 @@ class NodeCollector:
         for families in optional:
             with suppress(FileNotFoundError):
                 yield from families()
-        yield from self._network(shown)
+        yield from collect_network(self._proc, shown)
         yield from self._pressure()
         yield shown.family()
 
@@ -164,34 +186,6 @@ class NodeCollector:
         family.add_metric(list(labels.values()), 1)
         yield family
 
-    def _network(self, shown: ShownDevices) -> Iterator[Metric]:
-        interfaces = dict(
-            shown.first("interface", host_files.parse_interfaces(self._read_net("dev")).items())
-        )
-        for name, place in _NETWORK_COUNTERS:
-            family = CounterMetricFamily(f"node_network_{name}", "From /proc/net/dev", labels=["device"])
-            for device, numbers in interfaces.items():
-                family.add_metric([device], numbers[place])
-            yield family
-        for file in ("snmp", "netstat"):
-            for name, value in host_files.parse_protocols(self._read_net(file), _netstat_wanted).items():
-                yield UnknownMetricFamily(f"node_netstat_{name}", f"From /proc/net/{file}", value)
-        for file in ("sockstat", "sockstat6"):
-            with suppress(FileNotFoundError):
-                for name, value in host_files.parse_sockstat(self._read_net(file)).items():
-                    yield _gauge(f"node_sockstat_{name}", f"From /proc/net/{file}", value)
-                    if name.endswith("_mem"):
-                        yield _gauge(
-                            f"node_sockstat_{name}_bytes", "The same in bytes", value * self._page_bytes
-                        )
-
-    def _read_net(self, file: str) -> str:
-        """A table of the host's network namespace: process 1's; the exporter's own where that is hidden."""
-        try:
-            return self._proc.read(f"1/net/{file}")
-        except (FileNotFoundError, PermissionError):
-            return self._proc.read(f"net/{file}")
-
     def _pressure(self) -> Iterator[Metric]:
         found: dict[str, dict[str, float]] = {}
         for resource in ("cpu", "memory", "io"):
@@ -202,6 +196,16 @@ class NodeCollector:
             if kind in found.get(resource, {}):
                 value = found[resource][kind]
                 yield CounterMetricFamily(f"node_pressure_{name}_seconds", "Time stalled, by PSI", value)
+
+
+def _check_readable(key: str, path: Path) -> None:
+    try:
+        path.stat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{key}: {path} cannot be read ({error.strerror}); name the host's as it is seen from here "
+            "(/proc/1/root takes CAP_SYS_PTRACE)"
+        ) from error
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

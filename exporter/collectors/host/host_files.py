@@ -1,18 +1,20 @@
-"""The texts under /proc that are about the host as values: pure parsers, nothing is read here.
+"""The texts under /proc that are about the host as values: nothing is read here.
 
 Source of every format: proc(5) and the kernel's Documentation/. Names are those that node_exporter builds
 its metric names from; units are the file's own unless said otherwise.
 """
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-SECTOR_BYTES = (
-    512  # the unit of /proc/diskstats whatever the disk's own is (Documentation/admin-guide/iostats.rst)
-)
+_IDLE = CPU_MODES.index("idle")
+_HOTPLUG_SECONDS = 3.0
+SECTOR_BYTES = 512
+"""the unit of /proc/diskstats whatever the disk's own is (Documentation/admin-guide/iostats.rst)"""
 
 # The default of node_exporter's --collector.vmstat.fields. It begins with the end of the line before, which
 # is searched for at three times the speed of `^`.
@@ -39,6 +41,31 @@ def parse_cpus(text: str) -> dict[str, list[int]]:
         if name != "cpu":
             found[name[3:]] = [int(value) for value in ticks[: len(CPU_MODES)]]
     return found
+
+
+class CpuTimes:
+    """CPU times in seconds, kept from falling.
+
+    The kernel's idle and iowait may step back a little (proc(5)), which Prometheus would take for a reset of
+    the counter. As node_exporter does: a value below the last is held at the last, unless idle fell by more
+    than 3 s, for then the CPU was taken out and put back.
+    """
+
+    def __init__(self) -> None:
+        self._ticks_per_second = os.sysconf("SC_CLK_TCK")
+        self._last: dict[str, list[float]] = {}
+
+    def update(self, ticks: Mapping[str, list[int]]) -> dict[str, list[float]]:
+        """CPU number -> seconds by mode, from the ticks that /proc/stat has now."""
+        now: dict[str, list[float]] = {}
+        for cpu, values in ticks.items():
+            seconds = [value / self._ticks_per_second for value in values]
+            last = self._last.get(cpu)
+            if last is not None and last[_IDLE] - seconds[_IDLE] <= _HOTPLUG_SECONDS:
+                seconds = [max(pair) for pair in zip(last, seconds, strict=True)]
+            now[cpu] = seconds
+        self._last = now
+        return now
 
 
 def parse_kernel_counts(text: str) -> dict[str, int]:

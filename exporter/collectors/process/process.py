@@ -11,61 +11,75 @@ measured (process-exporter #246, #360).
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Self
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from exporter.collectors.collector import Shared, WatchedPids
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
 from exporter.collectors.process.counters import ProcessCounters, ProcessKey
 from exporter.collectors.process.discovery import ProcessFinder
-from exporter.collectors.process.known_sockets import KnownSockets
 from exporter.collectors.process.reading import ProcessReading, read_process, where_permitted
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_queues import ask_tcp, dump_tcp
-from exporter.collectors.process.tcp_tables import TcpTables
+from exporter.collectors.process.tcp_tables import KnownSockets, TcpTables
 from exporter.collectors.procfs import GONE, ProcFs
-from exporter.collectors.watched_pids import WatchedPids
-from exporter.settings.exporter_config import WatchedProcess
+from exporter.errors import ConfigurationError
+from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
+
+# Metric without `observed_process_`: its type, documentation and own label.
+_FAMILIES: Mapping[str, tuple[type[GaugeMetricFamily] | type[CounterMetricFamily], str, str]] = {
+    "up": (GaugeMetricFamily, "1 where the watched process was found and read, else 0", ""),
+    "restarts": (CounterMetricFamily, "Times that another process was found in place of the last", ""),
+    "start_time_seconds": (GaugeMetricFamily, "When the process started, since the Unix epoch", ""),
+    "cpu_seconds": (CounterMetricFamily, "CPU time used", "mode"),
+    "resident_memory_bytes": (GaugeMetricFamily, "Resident memory (VmRSS)", ""),
+    "anonymous_memory_bytes": (GaugeMetricFamily, "Resident memory that no file backs (RssAnon)", ""),
+    "swap_bytes": (GaugeMetricFamily, "Memory swapped out (VmSwap)", ""),
+    "virtual_memory_bytes": (GaugeMetricFamily, "Virtual memory (VmSize)", ""),
+    "threads": (GaugeMetricFamily, "Threads", ""),
+    "open_fds": (GaugeMetricFamily, "Open file descriptors", ""),
+    "max_fds": (GaugeMetricFamily, "Soft limit of open file descriptors of the main process", ""),
+    "connections": (
+        GaugeMetricFamily,
+        "TCP sockets held (one in time_wait is no process's any more)",
+        "state",
+    ),
+    "context_switches": (CounterMetricFamily, "Context switches of all threads", "type"),
+    "page_faults": (CounterMetricFamily, "Page faults", "type"),
+    "read_bytes": (CounterMetricFamily, "Bytes read from storage", ""),
+    "write_bytes": (CounterMetricFamily, "Bytes written to storage", ""),
+}
+_Families = Mapping[str, GaugeMetricFamily | CounterMetricFamily]
+_MEMORY = {
+    "VmRSS": "resident_memory_bytes",
+    "RssAnon": "anonymous_memory_bytes",
+    "VmSwap": "swap_bytes",
+    "VmSize": "virtual_memory_bytes",
+}
+"""field of /proc/PID/status -> family"""
+_COUNTERS = {
+    "user_ticks": ("cpu_seconds", ["user"]),
+    "system_ticks": ("cpu_seconds", ["system"]),
+    "minor_faults": ("page_faults", ["minor"]),
+    "major_faults": ("page_faults", ["major"]),
+    "voluntary_switches": ("context_switches", ["voluntary"]),
+    "involuntary_switches": ("context_switches", ["involuntary"]),
+    "read_bytes": ("read_bytes", []),
+    "write_bytes": ("write_bytes", []),
+}
+"""sum of ProcessCounters -> family, value of its own label"""
 
 
-class _Families:
-    """The families of one scrape, fresh and empty."""
-
-    def __init__(self) -> None:
-        self.up = _gauge("up", "1 where the watched process was found and read, else 0")
-        self.restarts = _counter("restarts", "Times that another process was found in place of the last")
-        self.start_time = _gauge("start_time_seconds", "When the process started, since the Unix epoch")
-        self.cpu = _counter("cpu_seconds", "CPU time used", "mode")
-        self.memory = {
-            "VmRSS": _gauge("resident_memory_bytes", "Resident memory (VmRSS)"),
-            "RssAnon": _gauge("anonymous_memory_bytes", "Resident memory that no file backs (RssAnon)"),
-            "VmSwap": _gauge("swap_bytes", "Memory swapped out (VmSwap)"),
-            "VmSize": _gauge("virtual_memory_bytes", "Virtual memory (VmSize)"),
-        }
-        self.threads = _gauge("threads", "Threads")
-        self.open_fds = _gauge("open_fds", "Open file descriptors")
-        self.max_fds = _gauge("max_fds", "Soft limit of open file descriptors of the main process")
-        self.connections = _gauge(
-            "connections", "TCP sockets held (one in time_wait is no process's any more)", "state"
+def _empty_families() -> _Families:
+    return {
+        name: kind(
+            f"observed_process_{name}", documentation, labels=["process", "role", *([own] if own else [])]
         )
-        self.switches = _counter("context_switches", "Context switches of all threads", "type")
-        self.faults = _counter("page_faults", "Page faults", "type")
-        self.read_bytes = _counter("read_bytes", "Bytes read from storage")
-        self.write_bytes = _counter("write_bytes", "Bytes written to storage")
-
-    def all(self) -> list[Metric]:
-        """Every family, in the order of the exposition."""
-        members = (value.values() if isinstance(value, dict) else [value] for value in vars(self).values())
-        return [family for member in members for family in member]
-
-
-def _gauge(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"observed_process_{name}", documentation, labels=["process", "role", *labels])
-
-
-def _counter(name: str, documentation: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"observed_process_{name}", documentation, labels=["process", "role", *labels])
+        for name, (kind, documentation, own) in _FAMILIES.items()
+    }
 
 
 class _Watch:
@@ -117,7 +131,12 @@ class ProcessCollector:
     scrape which process ids it found.
     """
 
-    name = "process"
+    name: ClassVar = "process"
+    isolated: ClassVar = True
+    families: ClassVar = tuple(
+        f"observed_process_{name}{'_total' * (kind is CounterMetricFamily)}"
+        for name, (kind, _, _) in _FAMILIES.items()
+    )
 
     def __init__(
         self,
@@ -138,38 +157,46 @@ class ProcessCollector:
         self._boot_time: int | None = None
         self._watched_pids = watched_pids
 
+    @classmethod
+    def build(cls, config: ExporterConfig, shared: Shared) -> Self | None:
+        """None where no process is watched; ConfigurationError where proc_root is no /proc of this kernel."""
+        if not config.processes:
+            return None
+        own_pid = _own_pid(config.proc_root)
+        return cls(config.processes, config.proc_root, own_pid, shared.watched_pids)
+
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError only where /proc itself cannot be read."""
-        families = _Families()
+        families = _empty_families()
         self._table.refresh()
         tables = TcpTables(self._proc, self._known_sockets)
         pids: dict[str, frozenset[int]] = {}
         for watch in self._watches:
             read = watch.read(tables)
-            families.up.add_metric(watch.labels, 0 if read is None else 1)
-            families.restarts.add_metric(watch.labels, watch.restarts)
+            families["up"].add_metric(watch.labels, 0 if read is None else 1)
+            families["restarts"].add_metric(watch.labels, watch.restarts)
             if read is not None:
                 pids[watch.labels[0]] = frozenset(reading.stat.pid for reading in read[0])
                 self._add_levels(families, watch.labels, read[0])
                 self._add_counters(families, watch.labels, read[1])
         if self._watched_pids is not None:
             self._watched_pids.update(pids)
-        return families.all()
+        return families.values()
 
     def _add_levels(self, families: _Families, labels: list[str], readings: list[ProcessReading]) -> None:
         main = readings[0]
-        families.start_time.add_metric(labels, self._started(main.stat))
-        for field, family in families.memory.items():
+        families["start_time_seconds"].add_metric(labels, self._started(main.stat))
+        for field, name in _MEMORY.items():
             if field in main.status:  # a zombie among the descendants has none
-                family.add_metric(labels, sum(reading.status.get(field, 0) for reading in readings))
+                families[name].add_metric(labels, sum(reading.status.get(field, 0) for reading in readings))
         alive = [reading for reading in readings if reading.stat.alive]
-        families.threads.add_metric(labels, sum(reading.status["Threads"] for reading in alive))
+        families["threads"].add_metric(labels, sum(reading.status["Threads"] for reading in alive))
         open_fds = [reading.open_fds for reading in alive if reading.open_fds is not None]
         if len(open_fds) == len(alive):
-            families.open_fds.add_metric(labels, sum(open_fds))
+            families["open_fds"].add_metric(labels, sum(open_fds))
         limits = where_permitted(lambda: self._max_fds(main.stat.pid))
         if limits is not None:
-            families.max_fds.add_metric(labels, limits)
+            families["max_fds"].add_metric(labels, limits)
         if all(reading.connections is not None for reading in alive):
             # By inode: a socket that was inherited by workers is one connection.
             sockets: dict[str, str] = {}
@@ -177,23 +204,13 @@ class ProcessCollector:
                 sockets.update(reading.connections or {})
             counts = Counter(sockets.values())
             for state in TCP_STATES.values():
-                families.connections.add_metric([*labels, state], counts[state])
+                families["connections"].add_metric([*labels, state], counts[state])
 
     def _add_counters(self, families: _Families, labels: list[str], sums: dict[str, int]) -> None:
-        for name, family, value in (
-            ("user_ticks", families.cpu, "user"),
-            ("system_ticks", families.cpu, "system"),
-            ("minor_faults", families.faults, "minor"),
-            ("major_faults", families.faults, "major"),
-            ("voluntary_switches", families.switches, "voluntary"),
-            ("involuntary_switches", families.switches, "involuntary"),
-        ):
-            if name in sums:
-                scale = self._ticks_per_second if family is families.cpu else 1
-                family.add_metric([*labels, value], sums[name] / scale)
-        for name, family in (("read_bytes", families.read_bytes), ("write_bytes", families.write_bytes)):
-            if name in sums:
-                family.add_metric(labels, sums[name])
+        for counter, value in sums.items():
+            name, own = _COUNTERS[counter]
+            scale = self._ticks_per_second if name == "cpu_seconds" else 1
+            families[name].add_metric([*labels, *own], value / scale)
 
     def _max_fds(self, pid: int) -> int | None:
         try:
@@ -206,3 +223,14 @@ class ProcessCollector:
         if self._boot_time is None:
             self._boot_time = parse_boot_time(self._proc.read("stat"))
         return self._boot_time + stat.start_ticks / self._ticks_per_second
+
+
+def _own_pid(proc_root: Path) -> int:
+    """The exporter's process id as that /proc counts: another than os.getpid() in another pid namespace."""
+    try:
+        return int((proc_root / "self").readlink().name)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"proc_root: {proc_root} is no /proc that shows this process ({error}); name the host's as it is "
+            "seen from here"
+        ) from error

@@ -12,15 +12,17 @@
 has none is the plain OpenAI-compatible subset, which is no error.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar, Self
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from exporter.clock import Clock
-from exporter.collectors.router.node_slots import NodeSlots
+from exporter.collectors.collector import Shared
 from exporter.collectors.router.nodes_api import NodeState, Overview, parse_model_count, parse_overview
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.errors import ConfigurationError
+from exporter.settings.exporter_config import ExporterConfig, read_secret
 
 NODE_SOURCES = (
     "/api/dashboard/overview",  # first generation: open; current: for a JWT as key
@@ -29,11 +31,33 @@ NODE_SOURCES = (
     "/api/nodes",  # first generation, without counts
 )
 """where the nodes may be listed, the fullest account first"""
+MAX_NODES = 200
+KEPT_SECONDS = 3600.0
 _ASK_AGAIN_SECONDS = 60.0
 _TRY_LATER = frozenset({408, 425, 429})
 
 # Both probes together must end within the default deadline of a collector, twice the default timeout.
 _BUDGET_TIMEOUTS = 1.8
+
+
+class NodeSlots:
+    """At most MAX_NODES slots; a name that has one keeps it until it has not been listed for KEPT_SECONDS.
+
+    So a node does not come and go because others do, one that was away a while has its place still, and a
+    router that makes up new names at every scrape gets 200 of them an hour into Prometheus and no more.
+    """
+
+    def __init__(self) -> None:
+        self._last_listed: dict[str, float] = {}
+
+    def choose(self, listed: Collection[str], now: float) -> list[str]:
+        """Those of the listed names that have a slot, in order of name; `now` is monotonic seconds."""
+        kept = {name: last for name, last in self._last_listed.items() if now - last < KEPT_SECONDS}
+        kept.update((name, now) for name in listed if name in kept)
+        waiting = sorted(name for name in listed if name not in kept)
+        kept.update((name, now) for name in waiting[: MAX_NODES - len(kept)])
+        self._last_listed = kept
+        return sorted(name for name in listed if name in kept)
 
 
 class RouterCollector:
@@ -43,7 +67,22 @@ class RouterCollector:
     API key or a JWT, goes to the router's own URL and, redirects not being followed, nowhere else.
     """
 
-    name = "router"
+    name: ClassVar = "router"
+    isolated: ClassVar = True
+    families: ClassVar = (
+        "router_up",
+        "router_models",
+        "router_probe_duration_seconds",
+        "router_nodes",
+        "router_nodes_not_shown",
+        "router_node_up",
+        "router_node_active_requests",
+        "router_node_requests_total",
+        "router_active_requests",
+        "router_queued_requests",
+        "router_requests_total",
+        "router_tokens_total",
+    )
 
     def __init__(self, url: str, timeout_seconds: float, clock: Clock, api_key: str | None = None) -> None:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
@@ -57,6 +96,15 @@ class RouterCollector:
         self._source: str | None = None
         self._look_again_at = clock.monotonic()
         self._slots = NodeSlots()
+
+    @classmethod
+    def build(cls, config: ExporterConfig, shared: Shared) -> Self | None:
+        """None where no router is asked; ConfigurationError where its URL or key cannot be used."""
+        router = config.router
+        if router is None:
+            return None
+        api_key = read_secret(router.api_key_env, router.api_key_file)
+        return cls(router.url, router.timeout_seconds, shared.clock, api_key)
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.collectors import build_collectors
-from exporter.collectors.collector import Collector
+from exporter.collectors.collector import Collector, Shared
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig, Match, Role, WatchedProcess
 from tests.support.clocks import FakeClock
@@ -19,7 +19,8 @@ ANY = WatchedProcess(name="any", role=Role.NODE, match=Match(command_line="."))
 def built(**settings: object) -> Mapping[str, Collector]:
     nothing = {"router": None, "host": False, "gpu": "off"}
     config = ExporterConfig.model_validate({**nothing, **settings})
-    return {collector.name: collector for collector in build_collectors(config, FakeClock())}
+    built = build_collectors(config, Shared(FakeClock()))
+    return {collector.name: collector for collector in built if collector.isolated}
 
 
 def proc_of(root: Path, *pids: int, own: int) -> Path:

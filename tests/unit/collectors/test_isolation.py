@@ -21,6 +21,8 @@ LONG = 10.0  # never reached
 class Stub:
     """A collector that does what a test tells it."""
 
+    isolated = True
+
     def __init__(self, name: str, behave: Callable[[], Iterable[Metric]] | None = None) -> None:
         self.name = name
         self.behave = behave or (lambda: [GaugeMetricFamily(f"{name}_value", "a value", 1)])
@@ -64,6 +66,17 @@ def test_a_failing_collector_costs_its_own_series_alone() -> None:
     assert found["exporter_collector_success{good}"] == 1
     assert found["exporter_collector_success{bad}"] == 0
     assert "exporter_collector_last_success_timestamp_seconds{bad}" not in found
+
+
+def test_a_collector_that_is_not_isolated_comes_first_and_has_no_series_about_it() -> None:
+    own = Stub("own")
+    own.isolated = False
+    families = [
+        family.name for family in IsolatedCollectors([Stub("world"), own], LONG, SystemClock()).collect()
+    ]
+    assert families[:2] == ["own_value", "world_value"]
+    found = scrape(IsolatedCollectors([own], LONG, SystemClock()))
+    assert found == {"own_value{}": 1}
 
 
 def test_what_a_failed_collector_had_given_is_dropped() -> None:
@@ -201,6 +214,7 @@ from exporter.collectors.isolation import IsolatedCollectors
 from tests.support.clocks import FakeClock
 class Hung:
     name = "hung"
+    isolated = True
     def collect(self):
         threading.Event().wait()
 print(len(IsolatedCollectors([Hung()], 0.05, SystemClock()).collect()))

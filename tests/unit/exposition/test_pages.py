@@ -42,7 +42,7 @@ def test_the_landing_page_escapes_what_an_announcement_says(served: Served) -> N
 
 def test_a_telemetry_path_of_ones_own_is_served_and_linked(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
-    own = Exposition(runs, Ingest(runs.apply), IsolatedCollectors([], 1.0, clock), None, clock, 1, "/own")
+    own = Exposition(runs, Ingest(runs.apply), IsolatedCollectors([], 1.0, clock), clock, 1, "/own")
     with ServedApp(own.app) as server:
         assert requests.get(server.url + "/own", timeout=10).status_code == 200
         assert requests.get(server.url + "/metrics", timeout=10).status_code == 404

@@ -105,7 +105,7 @@ def test_other_methods_on_a_run_are_not_allowed(served: Served) -> None:
 
 
 def test_an_exporter_without_ingest_takes_no_runs_and_shows_none(clock: FakeClock) -> None:
-    own = Exposition(LiveRuns(clock), None, IsolatedCollectors([Stub()], 1.0, clock), None, clock, None)
+    own = Exposition(LiveRuns(clock), None, IsolatedCollectors([Stub()], 1.0, clock), clock, None)
     with ServedApp(own.app) as server:
         answer = requests.put(f"{server.url}/api/runs/{RUN}", json=announcement(), timeout=10)
         assert answer.status_code == 409

@@ -46,6 +46,7 @@ class Hung:
     """A collector that answers when it is released, and says when it has been asked."""
 
     name = "hung"
+    isolated = True
 
     def __init__(self) -> None:
         self.asked = threading.Event()
@@ -65,7 +66,7 @@ def hung(server: ServedApp) -> Iterator[Hung]:
     collector, clock = Hung(), SystemClock()
     runs = LiveRuns(clock)
     collectors = IsolatedCollectors([Stub(), collector], 30.0, clock)
-    server.app = Exposition(runs, Ingest(runs.apply), collectors, None, clock, 9878).app
+    server.app = Exposition(runs, Ingest(runs.apply), collectors, clock, 9878).app
     yield collector
     collector.release.set()
 

@@ -7,10 +7,10 @@ from dataclasses import fields
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from exporter.collectors.collector import WatchedPids
 from exporter.collectors.gpu.gpu import GpuCollector
 from exporter.collectors.gpu.reading import THROTTLE_REASONS
 from exporter.collectors.gpu.xid_events import XID_CODES
-from exporter.collectors.watched_pids import WatchedPids
 from tests.support.gpu_series import Now, loaded_stub, of, series
 from tests.support.nvml_stub import NvmlStub, StubGpu
 from tests.support.waiting import need

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.collectors.watched_pids import WatchedPids
+from exporter.collectors.collector import WatchedPids
 from tests.support.gpu_series import loaded_stub, series
 from tests.support.nvml_stub import NOT_AVAILABLE, NvmlStub
 

@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter.clock import SystemClock
 from exporter.collectors.host import host_files
-from exporter.collectors.host.cpu_times import CpuTimes
 from exporter.collectors.host.host import NodeCollector
 from exporter.collectors.host.shown_devices import MOST_DEVICES
 from tests.support.checkout import FIXTURES
@@ -170,13 +169,13 @@ def test_file_systems_of_a_mounted_host_are_asked_below_the_mount(proc_root: Pat
 
 
 def test_cpu_times_that_step_back_are_held() -> None:
-    times = CpuTimes()
+    times = host_files.CpuTimes()
     times.update({"0": [100, 0, 0, 1000, 50, 0, 0, 0]})
     assert times.update({"0": [101, 0, 0, 999, 49, 0, 0, 0]})["0"][:5] == [1.01, 0, 0, 10.0, 0.5]
 
 
 def test_cpu_times_of_a_cpu_that_was_replaced_begin_again() -> None:
-    times = CpuTimes()
+    times = host_files.CpuTimes()
     times.update({"0": [100, 0, 0, 1000, 50, 0, 0, 0]})
     assert times.update({"0": [1, 0, 0, 20, 3, 0, 0, 0]})["0"][:5] == [0.01, 0, 0, 0.2, 0.03]
 

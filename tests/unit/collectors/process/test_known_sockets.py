@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collectors.process.known_sockets import KnownSockets
 from exporter.collectors.process.tcp_queues import (
     ALL_STATES,
     LISTEN,
@@ -17,6 +16,7 @@ from exporter.collectors.process.tcp_queues import (
     ask_tcp,
     dump_tcp,
 )
+from exporter.collectors.process.tcp_tables import KnownSockets
 from exporter.collectors.procfs import ProcFs
 from tests.support.waiting import wait_for
 

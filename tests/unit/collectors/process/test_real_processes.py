@@ -176,11 +176,12 @@ opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
 from exporter.clock import SystemClock
 from exporter.collectors import build_collectors
+from exporter.collectors.collector import Shared
 from exporter.settings.exporter_config import ExporterConfig, Match, Role, RouterApi, WatchedProcess
 match = Match(command_line="python")
 watched = [WatchedProcess(name=f"p{n}", role=Role.NODE, match=match) for n in range(2)]
 config = ExporterConfig(router=RouterApi(url="http://127.0.0.1:1"), processes=tuple(watched))
-for collector in build_collectors(config, SystemClock()):
+for collector in build_collectors(config, Shared(SystemClock())):
     list(collector.collect())
 assert any(path.endswith("/status") for path in opened), opened
 print([path for path in opened if "smaps" in path])

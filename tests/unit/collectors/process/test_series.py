@@ -2,8 +2,8 @@
 
 import pytest
 
+from exporter.collectors.collector import WatchedPids
 from exporter.collectors.process.process import ProcessCollector
-from exporter.collectors.watched_pids import WatchedPids
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
 from tests.support.fake_proc import ABSENT, FakeProc, fake_proc, scrape, watch
 

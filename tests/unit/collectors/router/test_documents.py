@@ -13,9 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from exporter.clock import SystemClock
 from exporter.collectors.router import nodes_api as dashboard
 from exporter.collectors.router import probe as http_probe
-from exporter.collectors.router.node_slots import MAX_NODES
 from exporter.collectors.router.probe import Answer, HttpProbe
-from exporter.collectors.router.router import RouterCollector
+from exporter.collectors.router.router import MAX_NODES, RouterCollector
 from tests.support.local_http import LocalHttp
 from tests.support.raw_router import (
     MIB,

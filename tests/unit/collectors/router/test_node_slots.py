@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collectors.router.node_slots import KEPT_SECONDS, MAX_NODES, NodeSlots
+from exporter.collectors.router.router import KEPT_SECONDS, MAX_NODES, NodeSlots
 
 
 def names(first: int, count: int) -> list[str]:
