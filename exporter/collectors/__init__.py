@@ -1,6 +1,5 @@
 """What the exporter publishes, one file a source."""
 
-from exporter.collectors.benchmark.ingest import IngestCollector
 from exporter.collectors.benchmark.load import LoadCollector
 from exporter.collectors.benchmark.results import ResultsCollector
 from exporter.collectors.collector import Collector, CollectorClass, Shared
@@ -13,7 +12,6 @@ from exporter.settings.exporter_config import ExporterConfig
 
 COLLECTORS: tuple[CollectorClass, ...] = (
     LoadCollector,
-    IngestCollector,
     OwnProcessCollector,
     ProcessCollector,
     NodeCollector,

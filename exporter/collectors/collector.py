@@ -18,40 +18,29 @@ from exporter.settings.exporter_config import ExporterConfig
 class Collector(Protocol):
     """One source of state, asked at every scrape.
 
-    `collect` builds fresh metric families each time. An isolated one may raise any error or hang:
-    isolation.py bounds what that costs. What cannot be read is left out, never given as zero.
+    An isolated one asks the world: it has a deadline and series about it with its name as label, and it may
+    raise any error or hang. The others are the exporter's own state: they answer at once and come first.
     """
 
     @property
-    def name(self) -> str:
-        """The label `collector` of an isolated one."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def isolated(self) -> bool:
-        """Whether it asks the world: on a thread of its own, with a deadline and with series about it.
-
-        The others are the exporter's own state. They always answer, at once, and come first.
-        """
-        ...
+    def isolated(self) -> bool: ...
 
     def collect(self) -> Iterable[Metric]:
-        """The source's metric families as they are now."""
+        """The families as they are now, fresh ones; what cannot be read is left out, never given as zero."""
         ...
 
 
 class CollectorClass(Protocol):
-    """A row of COLLECTORS: a class of collectors, and what it says of itself."""
+    """A row of COLLECTORS."""
 
     @property
-    def name(self) -> str:
-        """As Collector has it."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def isolated(self) -> bool:
-        """As Collector has it."""
-        ...
+    def isolated(self) -> bool: ...
 
     @property
     def families(self) -> Collection[str]:
@@ -59,10 +48,7 @@ class CollectorClass(Protocol):
         ...
 
     def build(self, config: ExporterConfig, shared: "Shared") -> Collector | None:
-        """The collector, None where the configuration does not ask for it.
-
-        Raises ConfigurationError where it cannot be built.
-        """
+        """None where the configuration does not ask for it; ConfigurationError where it cannot be built."""
         ...
 
 

@@ -1,19 +1,20 @@
-"""The `benchmark_*` families of a load, as one collector."""
+"""What is known of the load: `benchmark_*`, and `exporter_ingest_*` of the messages that it came in."""
 
 from collections.abc import Iterable
 from typing import ClassVar, Self
 
-from prometheus_client.core import Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from exporter.clock import Clock
 from exporter.collectors.benchmark.requests import request_families
 from exporter.collectors.benchmark.run import connection_families, run_families
 from exporter.collectors.collector import LiveLoad, Shared
+from exporter.live.ingest import Ingest
 from exporter.settings.exporter_config import ExporterConfig
 
 
 class LoadCollector:
-    """The `benchmark_*` families; what they say is in the state file before anyone sees it."""
+    """All that an exporter says of runs; what it says is in the state file before anyone sees it."""
 
     name: ClassVar = "load"
     isolated: ClassVar = False
@@ -30,11 +31,12 @@ class LoadCollector:
         "benchmark_run_start_timestamp_seconds",
         "benchmark_run_planned_duration_seconds",
         "benchmark_run_phase",
+        "exporter_ingest_messages_total",
+        "exporter_ingest_rejected_total",
     )
 
     def __init__(self, load: LiveLoad, clock: Clock) -> None:
-        self._runs = load.runs
-        self._journal = load.journal
+        self._load = load
         self._clock = clock
 
     @classmethod
@@ -44,12 +46,27 @@ class LoadCollector:
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now."""
-        with self._runs.lock:
-            if self._journal is not None:
-                self._journal.save(self._runs)
+        runs = self._load.runs
+        with runs.lock:
+            if self._load.journal is not None:
+                self._load.journal.save(runs)
             now = self._clock.monotonic()
             return [
-                *request_families(self._runs.models),
-                *connection_families(self._runs, now),
-                *run_families(self._runs.current(), now),
+                *request_families(runs.models),
+                *connection_families(runs, now),
+                *run_families(runs.current(), now),
+                *ingest_families(self._load.ingest),
             ]
+
+
+def ingest_families(ingest: Ingest) -> Iterable[Metric]:
+    """The ingest's counters, every reason from the start with zero."""
+    yield CounterMetricFamily(
+        "exporter_ingest_messages", "Live messages that were taken.", value=ingest.messages
+    )
+    rejected = CounterMetricFamily(
+        "exporter_ingest_rejected", "Live messages that were refused, by reason.", labels=["reason"]
+    )
+    for reason, count in ingest.rejected.items():
+        rejected.add_metric([reason], count)
+    yield rejected

@@ -66,7 +66,7 @@ def test_only_what_the_configuration_asks_for_is_built(tmp_path: Path) -> None:
 def test_an_exporter_that_takes_runs_publishes_their_load() -> None:
     runs = LiveRuns(SystemClock())
     takes_runs = Shared(SystemClock(), load=LiveLoad(runs, Ingest(runs.apply)))
-    assert names(NOTHING, takes_runs) == ["load", "ingest", "own_process"]
+    assert names(NOTHING, takes_runs) == ["load", "own_process"]
 
 
 def test_an_api_key_file_that_is_missing_is_told_at_the_start(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
-from exporter.collectors.benchmark.ingest import IngestCollector
+from exporter.collectors.benchmark.load import ingest_families
 from exporter.errors import PortTakenError
 from exporter.live.ingest import Ingest, bind_ingest
 from exporter.live.message import Phase
@@ -113,7 +113,7 @@ def test_a_datagram_with_flipped_bytes_raises_nothing_and_makes_no_run_or_model(
 
 
 def test_every_reason_is_exposed_from_the_start_with_zero() -> None:
-    assert samples(IngestCollector(Ingest(lambda _: None)).collect()) == {
+    assert samples(ingest_families(Ingest(lambda _: None))) == {
         "exporter_ingest_messages_total": 0,
         **{f"exporter_ingest_rejected_total{reason}": 0 for reason in NOTHING},
     }
@@ -123,7 +123,7 @@ def test_taken_and_refused_messages_are_exposed() -> None:
     _, ingest = listening()
     ingest.take(GOOD)
     ingest.take(b"?")
-    found = samples(IngestCollector(ingest).collect())
+    found = samples(ingest_families(ingest))
     assert found["exporter_ingest_messages_total"] == 1
     assert found["exporter_ingest_rejected_totalreplayed"] == 1
     assert found["exporter_ingest_rejected_totalmalformed"] == 1
