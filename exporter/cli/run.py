@@ -25,6 +25,7 @@ from exporter.cli.run_options import (
 from exporter.cli.terminal import TerminalView, print_verdict
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
+from exporter.load.engine import MAX_CONNECTIONS
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
@@ -146,8 +147,10 @@ def _steps(text: str) -> list[int]:
         steps = [int(step) for step in text.split(",")]
     except ValueError:
         steps = []
-    if not steps or sorted(set(steps)) != steps or not 1 <= steps[0] <= steps[-1] <= 1000:
-        raise ConfigurationError(f"--steps: {text!r}: give rising numbers from 1 to 1000, like 5,20,50,100")
+    if not steps or sorted(set(steps)) != steps or not 1 <= steps[0] <= steps[-1] <= MAX_CONNECTIONS:
+        raise ConfigurationError(
+            f"--steps: {text!r}: give rising numbers from 1 to {MAX_CONNECTIONS}, like 5,20,50,100"
+        )
     return steps
 
 

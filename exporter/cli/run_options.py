@@ -13,6 +13,7 @@ from exporter.cli.objective_options import Limits
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
 from exporter.load import ENGINES
+from exporter.load.engine import MAX_CONNECTIONS
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
@@ -137,11 +138,11 @@ load_options = option_group(
     ),
     opt(
         "--connections",
-        type=click.IntRange(1, 1000),
+        type=click.IntRange(1, MAX_CONNECTIONS),
         metavar="N",
         default=20,
         show_default=True,
-        help="Connections, 1 to 1000, each with one request in flight.",
+        help=f"Connections, 1 to {MAX_CONNECTIONS}, each with one request in flight.",
     ),
     opt(
         "--drain",

@@ -1,6 +1,8 @@
 """The place where runs are announced, and where what has arrived of them is asked."""
 
 import json
+import re
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -13,16 +15,21 @@ from exporter.live.ingest import Ingest
 from exporter.live.message import Phase, RunInfo
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
+from exporter.live.wire import VERSION
 from exporter.settings.exporter_config import first_problem
 
-_announcement = TypeAdapter(RunInfo)
+_run_info = TypeAdapter(RunInfo)
+_TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 class Announcements:
-    """GET and PUT of `/api/runs/<id>`; an answer to the latter names the UDP port of the ingest.
+    """GET and PUT of `/api/runs/<id>`.
 
-    Where there is none every announcement is refused. What has come to the ingest before either request is
-    taken first: a run's last reports would be refused once it is announced to be over.
+    A PUT has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the secret of
+    the run, 32 hexadecimal digits). Every answer to it names the exporter's `version`, and one of 200 the
+    UDP port of the ingest. Where there is no ingest every announcement is refused. What has come to the
+    ingest before either request is taken first: a run's last reports would be refused once it is announced
+    to be over.
     """
 
     def __init__(self, runs: LiveRuns, ingest: Ingest | None, clock: Clock, ingest_port: int | None) -> None:
@@ -47,22 +54,40 @@ class Announcements:
 
     async def _announce(self, request: Request) -> Response:
         if self._ingest is None:
-            return JSONResponse(
-                {"error": "it takes no runs, its --ingest.listen-address is empty"}, status_code=409
-            )
+            return _refusal("it takes no runs, its --ingest.listen-address is empty", 409)
         body = await request.body()
         self._ingest.take_waiting()
         try:
             document = json.loads(body)
+            if document.pop("version", None) != VERSION:
+                raise ConfigurationError(
+                    "its command does not speak the exporter's version of the live message "
+                    f"({VERSION}); use the same release for both"
+                )
             phase = Phase(document.pop("phase"))
-            info = _announcement.validate_python(document)
+            token = _token(document.pop("token"))
+            info = _run_info.validate_python(document)
             if info.run != request.path_params["run"]:
                 raise ConfigurationError("the run in the path is not the run in the body")
-            self._runs.announce(info, phase)
+            self._runs.announce(info, token, phase)
         except ValidationError as error:
-            return JSONResponse({"error": first_problem(error)}, status_code=400)
+            return _refusal(first_problem(error), 400)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-            return JSONResponse({"error": f"not an announcement: {type(error).__name__}"}, status_code=400)
+            return _refusal(f"not an announcement: {type(error).__name__}", 400)
         except ConfigurationError as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
-        return JSONResponse({"run": info.run, "phase": phase.value, "ingest_port": self._ingest_port})
+            return _refusal(str(error), 409)
+        return _answer({"run": info.run, "phase": phase.value, "ingest_port": self._ingest_port}, 200)
+
+
+def _token(text: str) -> bytes:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("a token is 32 hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def _answer(document: dict[str, Any], status: int) -> Response:
+    return JSONResponse({**document, "version": VERSION}, status_code=status)
+
+
+def _refusal(reason: str, status: int) -> Response:
+    return _answer({"error": reason}, status)

@@ -4,9 +4,10 @@ A duration is a whole number of microseconds. Up to 256 µs every value has a bu
 octave has 128 buckets, so a bucket is at most 1/128 of its value wide and its middle at most 0.4 % from any
 value in it. Durations of 2^32 µs (71 minutes) and more share the last bucket.
 
-Index of (status class c, bucket b): c · BUCKETS + b. Behind the five classes, STATUS_BASE + s counts the
-responses with HTTP status s (status 200 is left out: it is what remains of 2xx), and UNTIMED_BASE + c the
-responses of a class whose duration is not known. A page is BUCKETS indices: a class, or what is behind them.
+A page is BUCKETS indices: one status class of one histogram, or the responses by HTTP status. Index of
+(histogram h, status class c, bucket b): (h + c) · BUCKETS + b, where h is the histogram's first page. Behind
+the durations, STATUS_BASE + s counts the responses with HTTP status s (status 200 is left out: it is what
+remains of 2xx). A further histogram takes the next pages, so that no index ever means something else.
 """
 
 import math
@@ -14,15 +15,24 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from itertools import accumulate
 
 BUCKETS = 3328
-STATUS_BASE = 5 * BUCKETS
-UNTIMED_BASE = STATUS_BASE + 600
-INDEX_COUNT = UNTIMED_BASE + 5
+CLASSES = 5
+STATUS_PAGE = 5
+STATUS_BASE = STATUS_PAGE * BUCKETS
+STATUSES = 600
+INDEX_COUNT = STATUS_BASE + STATUSES
 PAGES = 6
 OCTAVE = 128
 LONGEST_US = 2**32 - 1
+
+
+class Histogram(IntEnum):
+    """What is measured of a request, by the first of its pages."""
+
+    DURATION = 0
 
 
 def bucket_of(microseconds: int) -> int:

@@ -1,14 +1,16 @@
 """Takes live messages from load engines in other processes, as UDP datagrams."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 
 from exporter.errors import WireError, cannot_listen
 from exporter.live.message import WorkerCounts
-from exporter.live.wire import LARGEST_DATAGRAM, decode
+from exporter.live.wire import LARGEST_DATAGRAM, VERSION, decode
 
-REJECTION_REASONS = ("malformed", "oversized", "unknown_run", "replayed", "inconsistent")
+_log = logging.getLogger(__name__)
+REJECTION_REASONS = ("malformed", "oversized", "version", "unknown_run", "replayed", "inconsistent")
 RECEIVE_BUFFER_BYTES = 4 << 20
 """asked of the kernel, so that a thousand workers reporting in the same moment fit; it may grant far less"""
 LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS = 0.25, 0.005
@@ -57,6 +59,12 @@ class Ingest:
             self._sink(decode(datagram))
         except WireError as error:
             self.rejected[error.reason] += 1
+            if error.reason == "version" and self.rejected["version"] == 1:
+                _log.warning(
+                    "live messages of another version than %d come in and are refused; use the load command "
+                    "and the scripts of the exporter's release",
+                    VERSION,
+                )
         else:
             self.messages += 1
 

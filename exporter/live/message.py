@@ -1,10 +1,14 @@
 """What happens during a run, as values: the run itself, its phases, and the counts its workers report."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+
+from exporter.live.histogram import CLASSES, Histogram
 
 
 class Route(StrEnum):
@@ -39,7 +43,7 @@ SUCCESS_CLASS = STATUS_CLASSES.index(StatusClass.SUCCESS)
 
 
 class FailureReason(StrEnum):
-    """Why a request got no whole HTTP response."""
+    """Why a request got no whole HTTP response, or a stream that did not end as it has to."""
 
     CONNECT = "connect"
     READ = "read"
@@ -48,7 +52,28 @@ class FailureReason(StrEnum):
     DISCONNECT = "disconnect"
     TRUNCATED = "truncated"
     IN_BAND = "in_band"
+    EMPTY = "empty"
+    STALLED = "stalled"
 
+
+class Counter(StrEnum):
+    """What else a worker counts, beside failures and what is in a histogram."""
+
+    UNTIMED_1XX = "untimed_1xx"
+    UNTIMED_2XX = "untimed_2xx"
+    UNTIMED_3XX = "untimed_3xx"
+    UNTIMED_4XX = "untimed_4xx"
+    UNTIMED_5XX = "untimed_5xx"
+
+
+UNTIMED = (
+    Counter.UNTIMED_1XX,
+    Counter.UNTIMED_2XX,
+    Counter.UNTIMED_3XX,
+    Counter.UNTIMED_4XX,
+    Counter.UNTIMED_5XX,
+)
+"""whole responses whose duration is not known, by status class"""
 
 DISCONNECT_REASONS = (FailureReason.READ, FailureReason.DISCONNECT, FailureReason.TRUNCATED)
 """An answer was due and never came whole; a refused connection (connect, write) is not one of them."""
@@ -66,23 +91,41 @@ class Phase(StrEnum):
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+MAX_PAIRS = 16
+TOKEN_BYTES = 16
+"""of the secret by which the exporter knows a run's messages"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Which model is asked, and where the router sends that: the labels of everything that is counted."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    route: Route
+    model: Text
+
+
+def _distinct(pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    if len(set(pairs)) != len(pairs):
+        raise ValueError("a pair of route and model is there twice")
+    return pairs
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What a run is, as it was announced to the exporter.
+    """What a run is, as it was announced to the exporter; nothing of it is a secret.
 
-    The bounds are held by `TypeAdapter(RunInfo)` where an announcement comes in from outside.
+    `TypeAdapter(RunInfo)` checks the bounds where an announcement comes in from outside.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     run: Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
-    """also in every live message"""
     scenario: Name
     engine: Name
-    route: Route
-    model: Text
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_PAIRS), AfterValidator(_distinct)]
+    """what is asked; rows and blocks of a live message name a pair by its place here"""
     target: Text
     """URL without credentials"""
     connections: Annotated[int, Field(ge=1, le=10_000)]
@@ -92,16 +135,51 @@ class RunInfo:
     stall_after_seconds: Seconds
     """a connection that has reported nothing for so long, with a request out, is stalled"""
 
+    @property
+    def route(self) -> Route:
+        """Of the first pair: what stands for a run of several."""
+        return self.pairs[0].route
 
-Row = tuple[int, bytes]
-"""an index (histogram.py), and the counts from there on (u32, little-endian)"""
+    @property
+    def model(self) -> str:
+        """Of the first pair."""
+        return self.pairs[0].model
+
+
+Row = tuple[int, int, bytes]
+"""place of the pair, an index (histogram.py), and the counts from there on (u32, little-endian)"""
+
+Values = tuple[float, ...]
+"""failures by reason, counters, sums of each histogram in µs by status class; in the order of the enums"""
+
+FIRST_COUNTER = len(FailureReason)
+FIRST_SUM = FIRST_COUNTER + len(Counter)
+VALUE_COUNT = FIRST_SUM + CLASSES * len(Histogram)
+
+Block = tuple[int, Values]
+"""place of the pair, and its values"""
+
+
+def values_of(
+    failures: Mapping[FailureReason, int] = MappingProxyType({}),
+    counters: Mapping[Counter, int] = MappingProxyType({}),
+    sums_us: Mapping[Histogram, Sequence[float]] = MappingProxyType({}),
+) -> Values:
+    """The values of a block; what is not named is 0."""
+    sums = (total for each in Histogram for total in sums_us.get(each, (0.0,) * CLASSES))
+    return (
+        *(failures.get(reason, 0) for reason in FailureReason),
+        *(counters.get(counter, 0) for counter in Counter),
+        *sums,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounts:
     """One live message: the cumulative counts of one worker (for wrk: one thread with one connection)."""
 
-    run: str
+    token: bytes = field(repr=False)
+    """the secret of the run"""
     worker: int
     sequence: int
     """rises with every report of this worker"""
@@ -113,14 +191,9 @@ class WorkerCounts:
     """connections of this worker"""
     in_flight: int
     """requests that are out"""
-    started: int
-    disconnects: int
-    """requests that got no whole response and are not among `errors`"""
-    errors: tuple[int, int, int] | None
-    """the engine's own count of (connect, read, write) errors, or None where it cannot be read"""
-    sum_us: tuple[float, ...]
-    """sum of durations in microseconds, by status class"""
+    blocks: tuple[Block, ...]
+    """cumulative, in order of pairs"""
     rows: tuple[Row, ...]
-    """cumulative, in order of index; a row is one octave or several within a page (histogram.py)"""
+    """cumulative, in order of pair and index; a row is one octave or several within a page (histogram.py)"""
     waiting_ms: int = 0
     """in the last report: for how long its request has been out"""

@@ -1,20 +1,25 @@
-"""The runs that the exporter has been told of, and the totals of their live messages.
+"""The runs that are announced to the exporter, and the totals of their live messages.
 
 Every message repeats its worker's cumulative counts, so the totals are what a join of all messages gives: a
 lost one costs nothing, a repeated one changes nothing. Totals by (route, model) go on over runs, as counters
-must; `restore` gives a restarted exporter back what it had published (journal.py), and a total then rises
+must; `restore` gives a restarted exporter back what it had published (state_file.py), and a total then rises
 again only when the messages that came since account for more than that.
+
+A run has a public id and a secret token. Messages carry the token alone, and whoever announces the run again
+has to know it.
 """
 
+import hmac
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, WireError
-from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, joined
-from exporter.live.message import FailureReason, Phase, Route, Row, RunInfo, WorkerCounts
-from exporter.live.totals import ModelTotals, Totals
+from exporter.live.histogram import BUCKETS, COUNT_BITS, PAGES, excess, joined, split
+from exporter.live.message import Block, Pair, Phase, Row, RunInfo, Values, WorkerCounts, values_of
+from exporter.live.totals import ModelTotals, Totals, sum_of
 
 MOST_RUNS = 16
 MOST_MODELS = 64
@@ -22,8 +27,7 @@ MOST_ENDED = 1024
 SILENT_SECONDS = 30.0
 """a run that neither its command nor its workers have spoken of for so long is no longer active"""
 
-Key = tuple[Route, str]
-"""route and model"""
+NOTHING = values_of()
 
 
 @dataclass(slots=True)
@@ -32,89 +36,104 @@ class _Worker:
     parts: set[int] = field(default_factory=set)
     """parts of that report that have come"""
     pages: dict[int, bytearray] = field(default_factory=dict)
-    """counts as they come, u32 each"""
-    sum_us: list[float] = field(default_factory=lambda: [0.0] * 5)
-    failures: dict[FailureReason, int] = field(default_factory=dict)
+    """counts as they come, u32 each, by place of the pair · PAGES + page"""
+    values: dict[int, Values] = field(default_factory=dict)
+    """by place of the pair"""
     connections: int = 0
     in_flight: int = 0
     final: bool = False
     heard: float = 0.0
 
 
+class _PairTotals:
+    """What is counted of one (route, model) of one run."""
+
+    def __init__(self, model: ModelTotals) -> None:
+        self.model = model
+        self.published = Totals()
+        self.owed = Totals()
+        """of what was published before a restart: what no message has brought since"""
+
+    def add_page(self, page: int, added: int) -> None:
+        owed = self.owed.pages[page]
+        if owed:
+            self.owed.pages[page] = excess(owed, added, BUCKETS)
+            added = excess(added, owed, BUCKETS)
+        self.published.pages[page] += added
+        self.model.pages[page] += added
+
+    def add_values(self, before: Values, now: Values) -> None:
+        for place, (old, new) in enumerate(zip(before, now, strict=True)):
+            if new != old:
+                paid = min(new - old, self.owed.values[place])
+                self.owed.values[place] -= paid
+                self.published.values[place] += new - old - paid
+                self.model.values[place] += new - old - paid
+
+
 class Run:
     """One announced run: what its workers have reported, and what is published of it."""
 
-    def __init__(self, info: RunInfo, phase: Phase, totals: ModelTotals, now: float) -> None:
+    def __init__(
+        self, info: RunInfo, token: bytes, phase: Phase, models: Sequence[ModelTotals], now: float
+    ) -> None:
         self.info = info
+        self.token = token
         self.phase = phase
-        self.model_totals = totals
-        self.published = Totals()
+        self.pairs = [_PairTotals(model) for model in models]
+        """in the order of the announcement"""
         self.heard = now
         self.workers: dict[int, _Worker] = {}
-        self._owed = Totals()
-        """of what was published before a restart: what no message has brought since"""
 
-    def restore(self, published: Totals) -> None:
-        """What an earlier exporter published of this run; the model's totals include it."""
-        self.published, self._owed = published, published.copy()
+    @property
+    def published(self) -> Totals:
+        """What is published of the run, all pairs together."""
+        return sum_of(pair.published for pair in self.pairs)
+
+    def recent(self) -> tuple[int, ...]:
+        """2xx bucket counts of the last seconds of its models together."""
+        return split(sum(pair.model.recent_page() for pair in self.pairs), BUCKETS)
+
+    def restore(self, published: Sequence[Totals]) -> None:
+        """What an earlier exporter published of this run, by pair; the models' totals include it."""
+        for pair, totals in zip(self.pairs, published, strict=True):
+            pair.published, pair.owed = totals, sum_of((totals,))
 
     def apply(self, message: WorkerCounts, now: float) -> None:
         """Join one message; raises WireError and changes nothing where it contradicts earlier ones."""
+        places = len(self.pairs)
         if message.worker >= self.info.connections:
             raise WireError("inconsistent")
         worker = self.workers.get(message.worker) or _Worker()
         newer = message.sequence > worker.sequence
         if not newer and (message.sequence < worker.sequence or message.part in worker.parts):
             raise WireError("replayed")
-        rises = [_rise(worker, row) for row in message.rows]
-        if any(new < old for new, old in zip(message.sum_us, worker.sum_us, strict=True)):
-            raise WireError("inconsistent")
-        failures = _failures(message)
-        if any(failures.get(reason, 0) < count for reason, count in worker.failures.items()):
-            raise WireError("inconsistent")
+        rises = [_rise(worker, row, places) for row in message.rows]
+        for block in message.blocks:
+            _check_block(worker, block, places)
         self.workers[message.worker] = worker
         for row, rise in zip(message.rows, rises, strict=True):
-            self._add_counts(worker, row, rise)
-        for status_class, total in enumerate(message.sum_us):
-            self._add_sum(status_class, total - worker.sum_us[status_class])
-        for reason, count in failures.items():
-            self._add_failures(reason, count - worker.failures.get(reason, 0))
-            worker.failures[reason] = count
+            self._add_row(worker, row, rise)
+        for pair, values in message.blocks:
+            self.pairs[pair].add_values(worker.values.get(pair, NOTHING), values)
+            worker.values[pair] = values
         if newer:
             worker.parts.clear()
         worker.sequence = message.sequence
         worker.parts.add(message.part)
-        worker.sum_us = list(message.sum_us)
         worker.connections = message.connections
         worker.in_flight = message.in_flight
         worker.final = message.final
         worker.heard = self.heard = now
 
-    def _add_counts(self, worker: _Worker, row: Row, rise: int) -> None:
-        page, offset = divmod(row[0], BUCKETS)
-        known = worker.pages.get(page)
+    def _add_row(self, worker: _Worker, row: Row, rise: int) -> None:
+        pair, first, counts = row
+        page, offset = divmod(first, BUCKETS)
+        known = worker.pages.get(pair * PAGES + page)
         if known is None:
-            known = worker.pages[page] = bytearray(4 * BUCKETS)
-        known[4 * offset : 4 * offset + len(row[1])] = row[1]
-        added = rise << COUNT_BITS * offset
-        owed = self._owed.pages[page]
-        if owed:
-            self._owed.pages[page] = excess(owed, added, BUCKETS)
-            added = excess(added, owed, BUCKETS)
-        self.published.pages[page] += added
-        self.model_totals.pages[page] += added
-
-    def _add_sum(self, status_class: int, added: float) -> None:
-        paid = min(added, self._owed.sum_us[status_class])
-        self._owed.sum_us[status_class] -= paid
-        self.published.sum_us[status_class] += added - paid
-        self.model_totals.sum_us[status_class] += added - paid
-
-    def _add_failures(self, reason: FailureReason, added: int) -> None:
-        paid = min(added, self._owed.failures[reason])
-        self._owed.failures[reason] -= paid
-        self.published.failures[reason] += added - paid
-        self.model_totals.failures[reason] += added - paid
+            known = worker.pages[pair * PAGES + page] = bytearray(4 * BUCKETS)
+        known[4 * offset : 4 * offset + len(counts)] = counts
+        self.pairs[pair].add_page(page, rise << COUNT_BITS * offset)
 
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
@@ -140,28 +159,29 @@ class Run:
         self.workers.clear()
 
 
-def _rise(worker: _Worker, row: Row) -> int:
+def _rise(worker: _Worker, row: Row, places: int) -> int:
     """What the row counts above the worker's last, joined; raises WireError where any count fell."""
-    first, counts = row
+    pair, first, counts = row
+    if pair >= places:
+        raise WireError("inconsistent")
     page, offset = divmod(first, BUCKETS)
     now = joined(counts)
-    if page not in worker.pages:
+    known = worker.pages.get(pair * PAGES + page)
+    if known is None:
         return now
-    before = joined(worker.pages[page][4 * offset : 4 * offset + len(counts)])
+    before = joined(known[4 * offset : 4 * offset + len(counts)])
     if excess(before, now, len(counts) // 4):
         raise WireError("inconsistent")
     return now - before
 
 
-def _failures(message: WorkerCounts) -> dict[FailureReason, int]:
-    """Failures by reason: the engine's own errors, and the losses that it does not count."""
-    connect, read, write = message.errors or (0, 0, 0)
-    return {
-        FailureReason.CONNECT: connect,
-        FailureReason.READ: read,
-        FailureReason.WRITE: write,
-        FailureReason.DISCONNECT: message.disconnects,
-    }
+def _check_block(worker: _Worker, block: Block, places: int) -> None:
+    """Raises WireError where the block's pair was not announced or any of its values fell."""
+    pair, values = block
+    if pair >= places or any(
+        new < old for new, old in zip(values, worker.values.get(pair, NOTHING), strict=True)
+    ):
+        raise WireError("inconsistent")
 
 
 class LiveRuns:
@@ -170,16 +190,19 @@ class LiveRuns:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.lock = threading.RLock()
-        self.models: dict[Key, ModelTotals] = {}
+        self.models: dict[Pair, ModelTotals] = {}
         self.runs: dict[str, Run] = {}
+        self._by_token: dict[bytes, Run] = {}
+        """those that take messages"""
         self.ended: deque[str] = deque(maxlen=MOST_ENDED)
         """runs that are over: announced again, they would be counted again"""
 
-    def announce(self, info: RunInfo, phase: Phase) -> None:
+    def announce(self, info: RunInfo, token: bytes, phase: Phase) -> None:
         """A run begins, or goes on in `phase`; repeated by its command as a sign of life.
 
-        Raises ConfigurationError where the same run was announced otherwise or is over, or where this
-        exporter already holds MOST_RUNS active runs or MOST_MODELS pairs of route and model.
+        Raises ConfigurationError and changes nothing where the same run was announced with another token or
+        other parameters or is over, or where this exporter already has MOST_RUNS active runs or MOST_MODELS
+        pairs of route and model.
         """
         with self.lock:
             now = self._clock.monotonic()
@@ -187,8 +210,9 @@ class LiveRuns:
                 raise ConfigurationError(f"run {info.run}: is over")
             run = self.runs.get(info.run)
             if run is None:
-                self._make_room(now)
-                run = self.runs[info.run] = Run(info, phase, self._totals((info.route, info.model)), now)
+                run = self._begin(info, token, phase, now)
+            elif not hmac.compare_digest(run.token, token):
+                raise ConfigurationError(f"run {info.run}: already announced with another token")
             elif run.info != info:
                 raise ConfigurationError(f"run {info.run}: already announced with other parameters")
             run.heard = now
@@ -196,6 +220,18 @@ class LiveRuns:
                 self._end(run)
             else:
                 run.phase = phase
+
+    def _begin(self, info: RunInfo, token: bytes, phase: Phase, now: float) -> Run:
+        if token in self._by_token:
+            raise ConfigurationError(f"run {info.run}: its token is that of another run")
+        if len(self.models.keys() | set(info.pairs)) > MOST_MODELS:
+            raise ConfigurationError(
+                f"this exporter already publishes {MOST_MODELS} models; restart it to begin again"
+            )
+        self._make_room(now)
+        run = Run(info, token, phase, [self._totals(pair) for pair in info.pairs], now)
+        self.runs[info.run] = self._by_token[token] = run
+        return run
 
     def _make_room(self, now: float) -> None:
         if len(self.runs) < MOST_RUNS:
@@ -207,25 +243,22 @@ class LiveRuns:
 
     def _end(self, run: Run) -> None:
         run.finish()
+        self._by_token.pop(run.token, None)
         if run.info.run not in self.ended:
             self.ended.append(run.info.run)
 
-    def _totals(self, key: Key) -> ModelTotals:
-        totals = self.models.get(key)
+    def _totals(self, pair: Pair) -> ModelTotals:
+        totals = self.models.get(pair)
         if totals is None:
-            if len(self.models) >= MOST_MODELS:
-                raise ConfigurationError(
-                    f"this exporter already publishes {MOST_MODELS} models; restart it to begin anew"
-                )
-            totals = self.models[key] = ModelTotals()
+            totals = self.models[pair] = ModelTotals()
             totals.tick(self._clock.monotonic())
         return totals
 
     def apply(self, message: WorkerCounts) -> None:
         """Join one live message; raises WireError (unknown_run, replayed, inconsistent)."""
         with self.lock:
-            run = self.runs.get(message.run)
-            if run is None or run.phase == Phase.FINISHED:
+            run = self._by_token.get(message.token)
+            if run is None:
                 raise WireError("unknown_run")
             run.apply(message, self._clock.monotonic())
 
@@ -243,16 +276,16 @@ class LiveRuns:
             active = [run for run in self.runs.values() if run.active(now)]
             return active[-1] if active else None
 
-    def restore(self, key: Key, totals: Totals) -> None:
+    def restore(self, pair: Pair, totals: Totals) -> None:
         """Counters that an earlier exporter published; before any run is announced."""
         with self.lock:
-            target = self._totals(key)
-            target.pages, target.sum_us, target.failures = totals.pages, totals.sum_us, totals.failures
+            target = self._totals(pair)
+            target.pages, target.values = totals.pages, totals.values
             target.window.clear()
             target.tick(self._clock.monotonic())
 
-    def restore_run(self, info: RunInfo, phase: Phase, published: Totals) -> None:
-        """A run that an earlier exporter held; its model's totals, restored before, include `published`."""
+    def restore_run(self, info: RunInfo, token: bytes, phase: Phase, published: Sequence[Totals]) -> None:
+        """A run of an earlier exporter; its models' totals, restored before, include `published`, by pair."""
         with self.lock:
-            self.announce(info, phase)
+            self.announce(info, token, phase)
             self.runs[info.run].restore(published)

@@ -2,23 +2,34 @@
 
 Without it a restart in the middle of a run would publish the run's counters from zero again, and Prometheus
 would add what it had already added. The file is written before a scrape is answered, so it is never behind
-what anyone has seen; it is replaced in one step, so a kill leaves the old one or the new one.
+what anyone has seen; it is replaced in one step, so a kill leaves the old one or the new one. Only its owner
+may read it: it has the tokens of the runs under way, whose messages go on after a restart.
 """
 
 import json
 import logging
-from array import array
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from exporter.errors import ConfigurationError
-from exporter.live.histogram import INDEX_COUNT
-from exporter.live.message import FailureReason, Phase, Route, RunInfo
+from exporter.live.histogram import CLASSES, INDEX_COUNT, Histogram
+from exporter.live.message import (
+    TOKEN_BYTES,
+    UNTIMED,
+    Counter,
+    FailureReason,
+    Pair,
+    Phase,
+    Route,
+    RunInfo,
+    values_of,
+)
 from exporter.live.runs import LiveRuns
 from exporter.live.totals import Totals
 
-VERSION = 1
+VERSION = 2
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +49,13 @@ class Journal:
         """
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))
+            if document["version"] == 1:
+                _log.warning(
+                    "%s: of an earlier version; its counters go on, its %d runs under way are over",
+                    self._path,
+                    len(document["runs"]),
+                )
+                document = _of_version_1(document)
             _restore(document, runs)
         except FileNotFoundError:
             return
@@ -54,6 +72,9 @@ class Journal:
             return
         temporary = self._path.with_name(self._path.name + ".new")
         try:
+            temporary.touch(mode=0o600)
+            # A kill may have left one of an earlier version, which all may read.
+            temporary.chmod(0o600)
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self._path)
         except OSError as error:
@@ -74,11 +95,15 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
         return {
             "version": VERSION,
             "models": [
-                {"route": route.value, "model": model, "totals": _totals(totals)}
-                for (route, model), totals in runs.models.items()
+                {**asdict(pair), "totals": _totals_document(totals)} for pair, totals in runs.models.items()
             ],
             "runs": [
-                {"info": asdict(run.info), "phase": run.phase.value, "totals": _totals(run.published)}
+                {
+                    "info": asdict(run.info),
+                    "token": run.token.hex(),
+                    "phase": run.phase.value,
+                    "totals": [_totals_document(pair.published) for pair in run.pairs],
+                }
                 for run in runs.runs.values()
                 if run.phase != Phase.FINISHED
             ],
@@ -86,11 +111,12 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
         }
 
 
-def _totals(totals: Totals) -> dict[str, Any]:
+def _totals_document(totals: Totals) -> dict[str, Any]:
     return {
         "counts": list(totals.counts()),
-        "sum_us": totals.sum_us,
-        "failures": {reason.value: count for reason, count in totals.failures.items()},
+        "sums_us": {each.name.lower(): totals.sums_us(each) for each in Histogram},
+        "failures": totals.failures(),
+        "counters": totals.counters(),
     }
 
 
@@ -98,24 +124,60 @@ def _restore(document: Any, runs: LiveRuns) -> None:
     if document["version"] != VERSION:
         raise ValueError(f"version {document['version']} is not {VERSION}")
     for entry in document["models"]:
-        runs.restore((Route(entry["route"]), str(entry["model"])), _read_totals(entry["totals"]))
+        runs.restore(_pair(entry), _totals(entry["totals"]))
     runs.ended.extend(str(run) for run in document["ended"])
     for entry in document["runs"]:
         fields = dict(entry["info"])
-        info = RunInfo(**{**fields, "route": Route(fields["route"])})
-        runs.restore_run(info, Phase(entry["phase"]), _read_totals(entry["totals"]))
+        info = RunInfo(**{**fields, "pairs": tuple(_pair(pair) for pair in fields["pairs"])})
+        token = bytes.fromhex(entry["token"])
+        if len(token) != TOKEN_BYTES:
+            raise ValueError(f"run {info.run}: its token has {len(token)} bytes")
+        published = [_totals(totals) for totals in entry["totals"]]
+        runs.restore_run(info, token, Phase(entry["phase"]), published)
 
 
-def _read_totals(document: Any) -> Totals:
+def _pair(document: Any) -> Pair:
+    return Pair(Route(document["route"]), str(document["model"]))
+
+
+def _totals(document: Any) -> Totals:
     totals = Totals()
     for index, count in document["counts"]:
-        if not 0 <= index < INDEX_COUNT:
-            raise ValueError(f"index {index} is out of range")
         totals.set(index, count)
-    sums = array("d", document["sum_us"])
-    if len(sums) != 5:
-        raise ValueError("sum_us needs five numbers")
-    totals.sum_us = sums.tolist()
-    for reason, count in document["failures"].items():
-        totals.failures[FailureReason(reason)] = int(count)
+    failures = {FailureReason(name): int(count) for name, count in document["failures"].items()}
+    counters = {Counter(name): int(count) for name, count in document["counters"].items()}
+    sums = {Histogram[name.upper()]: _sums(each) for name, each in document["sums_us"].items()}
+    totals.values = list(values_of(failures, counters, sums))
     return totals
+
+
+def _sums(numbers: Sequence[float]) -> list[float]:
+    if len(numbers) != CLASSES:
+        raise ValueError(f"sums_us: {len(numbers)} numbers and not {CLASSES}")
+    return [number + 0.0 for number in numbers]
+
+
+def _of_version_1(document: Any) -> dict[str, Any]:
+    """A file of version 1 as one of version 2.
+
+    It had the responses that were not timed behind the counts, and its runs have no token, so that no message
+    can be known to be theirs: they are over.
+    """
+    return {
+        "version": VERSION,
+        "models": [
+            {**entry, "totals": _totals_of_version_1(entry["totals"])} for entry in document["models"]
+        ],
+        "runs": [],
+        "ended": [*document["ended"], *(entry["info"]["run"] for entry in document["runs"])],
+    }
+
+
+def _totals_of_version_1(document: Any) -> dict[str, Any]:
+    counts = document["counts"]
+    return {
+        "counts": [(index, count) for index, count in counts if index < INDEX_COUNT],
+        "sums_us": {Histogram.DURATION.name.lower(): document["sum_us"]},
+        "failures": document["failures"],
+        "counters": {UNTIMED[index - INDEX_COUNT]: count for index, count in counts if index >= INDEX_COUNT},
+    }

@@ -49,15 +49,15 @@ class RunStatus:
         if plain > 0:
             statuses["200"] = plain
         opened, stalled, in_flight = run.connections(now)
-        recent = quantiles_seconds(run.model_totals.recent(), QUANTILES)
+        recent = quantiles_seconds(run.recent(), QUANTILES)
         whole = quantiles_seconds(totals.of_class(SUCCESS_CLASS), QUANTILES)
         return cls(
             run=run.info.run,
             phase=run.phase,
             requests=dict(zip(STATUS_CLASSES, requests, strict=True)),
             statuses=dict(sorted(statuses.items())),
-            failures=dict(totals.failures),
-            duration_seconds=totals.sum_us[SUCCESS_CLASS] / 1e6,
+            failures=totals.failures(),
+            duration_seconds=totals.sums_us()[SUCCESS_CLASS] / 1e6,
             recent_quantiles={str(q): value for q, value in zip(QUANTILES, recent, strict=True)},
             quantiles={str(q): value for q, value in zip(QUANTILES, whole, strict=True)},
             open=opened,

@@ -1,31 +1,43 @@
 """What has been counted: of one run, and of a (route, model) over all runs."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from exporter.live.histogram import BUCKETS, COUNT_BITS, INDEX_COUNT, PAGES, STATUS_BASE, UNTIMED_BASE, split
-from exporter.live.message import SUCCESS_CLASS, FailureReason
+from exporter.live.histogram import (
+    BUCKETS,
+    CLASSES,
+    COUNT_BITS,
+    INDEX_COUNT,
+    PAGES,
+    STATUS_PAGE,
+    STATUSES,
+    Histogram,
+    split,
+)
+from exporter.live.message import (
+    FIRST_COUNTER,
+    FIRST_SUM,
+    SUCCESS_CLASS,
+    UNTIMED,
+    Counter,
+    FailureReason,
+    values_of,
+)
 
 WINDOW_SECONDS = 10.0
 LARGEST_RESTORED = 2**62
 """room for more of them below 2^63, where `excess` ends"""
+_FIRST_SUM_OF = {each: FIRST_SUM + CLASSES * place for place, each in enumerate(Histogram)}
 
 
 class Totals:
-    """Cumulative counts by page (each `joined`: histogram.py), sums in µs by class, failures by reason."""
+    """Cumulative counts by page (each `joined`: histogram.py) and the values of a block (message.py)."""
 
-    __slots__ = ("failures", "pages", "sum_us")
+    __slots__ = ("pages", "values")
 
     def __init__(self) -> None:
         self.pages = [0] * PAGES
-        self.sum_us = [0.0] * 5
-        self.failures = dict.fromkeys(FailureReason, 0)
-
-    def copy(self) -> "Totals":
-        """The same totals; what becomes of one changes nothing in the other."""
-        copy = Totals()
-        copy.pages, copy.sum_us, copy.failures = list(self.pages), list(self.sum_us), dict(self.failures)
-        return copy
+        self.values: list[float] = list(values_of())
 
     def counts(self) -> Iterator[tuple[int, int]]:
         """(index, count) of every count that is not 0, in order."""
@@ -35,27 +47,52 @@ class Totals:
             yield from ((page * BUCKETS + i, count) for i, count in enumerate(counts) if count)
 
     def set(self, index: int, count: int) -> None:
-        """Set one count that was 0; raises ValueError where `count` is not within 0 and LARGEST_RESTORED."""
-        if not 0 <= count <= LARGEST_RESTORED:
-            raise ValueError(f"count {count} is out of range")
+        """Set one count that was 0; raises ValueError where it or its index is out of range."""
+        if not 0 <= index < INDEX_COUNT or not 0 <= count <= LARGEST_RESTORED:
+            raise ValueError(f"count {count} at {index} is out of range")
         page, offset = divmod(index, BUCKETS)
         self.pages[page] += count << COUNT_BITS * offset
 
-    def of_class(self, status_class: int) -> tuple[int, ...]:
+    def of_class(self, status_class: int, histogram: Histogram = Histogram.DURATION) -> tuple[int, ...]:
         """The bucket counts of one status class (0 is 1xx); empty where nothing of it was timed."""
-        return split(self.pages[status_class], BUCKETS) if self.pages[status_class] else ()
+        number = self.pages[histogram + status_class]
+        return split(number, BUCKETS) if number else ()
 
     def of_statuses(self) -> tuple[int, ...]:
         """Responses by HTTP status (0 to 599), without 200."""
-        return split(self.pages[-1], INDEX_COUNT - STATUS_BASE)[: UNTIMED_BASE - STATUS_BASE]
+        return split(self.pages[STATUS_PAGE], STATUSES)
 
-    def untimed(self) -> tuple[int, ...]:
-        """Responses by status class whose duration is not known."""
-        return split(self.pages[-1], INDEX_COUNT - STATUS_BASE)[UNTIMED_BASE - STATUS_BASE :]
+    def sums_us(self, histogram: Histogram = Histogram.DURATION) -> list[float]:
+        """Sums of a histogram in µs, by status class."""
+        first = _FIRST_SUM_OF[histogram]
+        return self.values[first : first + CLASSES]
+
+    def failures(self) -> dict[FailureReason, int]:
+        """Failures by reason."""
+        return {reason: int(count) for reason, count in zip(FailureReason, self.values, strict=False)}
+
+    def counters(self) -> dict[Counter, int]:
+        """The counters by name."""
+        counts = self.values[FIRST_COUNTER:FIRST_SUM]
+        return {counter: int(count) for counter, count in zip(Counter, counts, strict=True)}
+
+    def untimed(self) -> list[int]:
+        """Whole responses whose duration is not known, by status class."""
+        counters = self.counters()
+        return [counters[counter] for counter in UNTIMED]
 
     def requests(self) -> list[int]:
         """Whole responses by status class."""
         return [sum(self.of_class(number)) + untimed for number, untimed in enumerate(self.untimed())]
+
+
+def sum_of(parts: Iterable[Totals]) -> Totals:
+    """What several totals come to together."""
+    total = Totals()
+    for part in parts:
+        total.pages = [one + other for one, other in zip(total.pages, part.pages, strict=True)]
+        total.values = [one + other for one, other in zip(total.values, part.values, strict=True)]
+    return total
 
 
 class ModelTotals(Totals):
@@ -73,8 +110,11 @@ class ModelTotals(Totals):
         while len(self.window) > 1 and now - self.window[1][0] >= WINDOW_SECONDS:
             self.window.popleft()
 
-    def recent(self) -> tuple[int, ...]:
-        """2xx bucket counts of the trailing WINDOW_SECONDS (of all that is known, where that is less)."""
+    def recent_page(self) -> int:
+        """2xx counts of the trailing WINDOW_SECONDS (of all that is known, where that is less), `joined`."""
         now = self.pages[SUCCESS_CLASS]
-        before = self.window[0][1] if self.window else now
-        return split(now - before, BUCKETS)
+        return now - (self.window[0][1] if self.window else now)
+
+    def recent(self) -> tuple[int, ...]:
+        """The same, by bucket."""
+        return split(self.recent_page(), BUCKETS)

@@ -1,112 +1,120 @@
 """The live message on the wire: what live.lua sends and the ingest reads.
 
-A datagram, little-endian and unpadded: magic "SOAK", u8 version (2), u8 flags (1 final, 4 errors are exact),
-u16 part, 16 bytes run, u32 worker, u32 sequence, f64 started, f64 disconnects, 4 × f64 errors (connect,
-read, write, timeout), 5 × f64 sum of durations by status class in µs, u32 connections, u32 requests in
-flight, u32 length of the rows in words of 4 bytes, u32 waiting; then the rows: u32 index of the first count,
-u32 number of counts, and the counts, u32 each (histogram.py has the index space). A row is one octave or
-several within a page; rows come in order, and what none has is 0.
+A datagram, little-endian and unpadded, has a header, blocks and rows.
 
-All counts are cumulative since the worker began, and a message repeats all of them (up to 2,048 words; a
-longer report is several parts). `waiting` is 0 but in the last report: there it is how long (ms) a request
-has been out. The timeout field is carried and not used: wrk counts a response that came later than its
---timeout there, and that response is already among the whole ones.
+header  magic "SOAK", u8 version (3), u8 flags (1 final), u16 part, 16 bytes token, u32 worker, u32 sequence,
+        u32 connections, u32 requests in flight, u32 waiting, u16 number of blocks, u16 length of the rows in
+        words of 4 bytes
+block   u64 place of the pair, u64 failures (9, in the order of `FailureReason`), u64 counters (5, `Counter`),
+        f64 sums in µs by status class (5 for each `Histogram`); blocks come in order of pairs
+row     u32 index of the first count, u16 place of the pair, u16 number of counts, and the counts, u32 each
+        (histogram.py has the index space); a row is one octave or several within a page. Rows come in order
+        of pair and index, and a count in no row is 0.
+
+A pair is a route and a model; its place is that in the run's announcement. All counts are cumulative since
+the worker began, and a message repeats all of them (up to 2,048 words of rows; a longer report is several
+parts). `waiting` is 0 but in the last report: there it is how long (ms) a request has been out. The token is
+the secret of the run; the id of the run is public and in no message.
 """
 
 import struct
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE
-from exporter.live.message import Row, WorkerCounts
+from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, OCTAVE, Histogram
+from exporter.live.message import FIRST_SUM, MAX_PAIRS, Block, Row, WorkerCounts
 
-HEADER = struct.Struct("<4sBBH16sII2d4d5dIIII")
-ROW_HEAD = struct.Struct("<II")
+VERSION = 3
+MAGIC = b"SOAK"
+HEADER = struct.Struct("<4sBBH16sIIIIIHH")
+BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{CLASSES * len(Histogram)}d")
+ROW_HEAD = struct.Struct("<IHH")
 WORDS_A_DATAGRAM = 2048
-LARGEST_DATAGRAM = HEADER.size + 4 * WORDS_A_DATAGRAM
-VERSION = 2
-FLAG_FINAL, FLAG_EXACT_ERRORS = 1, 4
-LARGEST_COUNT = 2.0**53
-RUN_CHARACTERS = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyz")
+LARGEST_DATAGRAM = HEADER.size + MAX_PAIRS * BLOCK.size + 4 * WORDS_A_DATAGRAM
+FLAG_FINAL = 1
+LARGEST_VALUE = 2.0**53
 
 
 def decode(datagram: bytes) -> WorkerCounts:
     """One datagram's counts.
 
-    Raises WireError with reason `oversized` or `malformed`; never anything else, whatever the bytes are.
+    Raises WireError with reason `oversized`, `version` or `malformed`, and nothing else, whatever comes.
     """
     if len(datagram) > LARGEST_DATAGRAM:
         raise WireError("oversized")
+    if datagram[:4] != MAGIC or len(datagram) == len(MAGIC):
+        raise WireError("malformed")
+    if datagram[4] != VERSION:
+        raise WireError("version")
     if len(datagram) < HEADER.size:
         raise WireError("malformed")
     fields = HEADER.unpack_from(datagram)
-    magic, version, flags, part, run, worker, sequence = fields[:7]
-    numbers = fields[7:18]
-    connections, in_flight, words, waiting_ms = fields[18:22]
-    if magic != b"SOAK" or version != VERSION or len(datagram) != HEADER.size + 4 * words:
+    flags, part, token, worker, sequence, connections, in_flight, waiting_ms, blocks, words = fields[2:]
+    first_row = HEADER.size + blocks * BLOCK.size
+    if blocks > MAX_PAIRS or len(datagram) != first_row + 4 * words:
         raise WireError("malformed")
-    if not RUN_CHARACTERS.issuperset(run):
-        raise WireError("malformed")
-    # A NaN is neither.
-    if not all(0 <= number <= LARGEST_COUNT for number in numbers):
-        raise WireError("malformed")
-    exact = bool(flags & FLAG_EXACT_ERRORS)
     return WorkerCounts(
-        run=run.decode("ascii"),
+        token=token,
         worker=worker,
         sequence=sequence,
         part=part,
         final=bool(flags & FLAG_FINAL),
         connections=connections,
         in_flight=in_flight,
-        started=int(numbers[0]),
-        disconnects=int(numbers[1]),
-        errors=(int(numbers[2]), int(numbers[3]), int(numbers[4])) if exact else None,
-        sum_us=tuple(numbers[6:11]),
         waiting_ms=waiting_ms,
-        rows=_rows(datagram),
+        blocks=_blocks(datagram[HEADER.size : first_row]),
+        rows=_rows(datagram, first_row),
     )
 
 
-def _rows(datagram: bytes) -> tuple[Row, ...]:
+def _blocks(data: bytes) -> tuple[Block, ...]:
+    blocks = []
+    free = 0
+    for pair, *values in BLOCK.iter_unpack(data):
+        # A NaN is neither.
+        if not free <= pair < MAX_PAIRS or not all(0 <= value <= LARGEST_VALUE for value in values):
+            raise WireError("malformed")
+        blocks.append((pair, tuple(values)))
+        free = pair + 1
+    return tuple(blocks)
+
+
+def _rows(datagram: bytes, position: int) -> tuple[Row, ...]:
     rows = []
-    position, free = HEADER.size, 0
+    free = 0
     while position < len(datagram):
         start = position + ROW_HEAD.size
         if start > len(datagram):
             raise WireError("malformed")
-        first, length = ROW_HEAD.unpack_from(datagram, position)
+        first, pair, length = ROW_HEAD.unpack_from(datagram, position)
         position, after = start + 4 * length, first + length
         page_end = min((first // BUCKETS + 1) * BUCKETS, INDEX_COUNT)
-        if not free <= first < after <= page_end or position > len(datagram):
+        place = pair * INDEX_COUNT
+        if not first < after <= page_end or place + first < free or pair >= MAX_PAIRS:
             raise WireError("malformed")
         # Whole octaves, so that there are few rows, whoever sends them.
-        if first % OCTAVE or (length % OCTAVE and after != INDEX_COUNT):
+        if position > len(datagram) or first % OCTAVE or (length % OCTAVE and after != INDEX_COUNT):
             raise WireError("malformed")
-        rows.append((first, datagram[start:position]))
-        free = after
+        rows.append((pair, first, datagram[start:position]))
+        free = place + after
     return tuple(rows)
 
 
 def encode(counts: WorkerCounts) -> bytes:
     """The datagram of `counts` (at most WORDS_A_DATAGRAM words of rows); the inverse of `decode`."""
-    flags = (FLAG_FINAL if counts.final else 0) | (FLAG_EXACT_ERRORS if counts.errors is not None else 0)
-    rows = b"".join(ROW_HEAD.pack(first, len(row) // 4) + row for first, row in counts.rows)
+    blocks = b"".join(BLOCK.pack(pair, *values) for pair, values in counts.blocks)
+    rows = b"".join(ROW_HEAD.pack(first, pair, len(row) // 4) + row for pair, first, row in counts.rows)
     header = HEADER.pack(
-        b"SOAK",
+        MAGIC,
         VERSION,
-        flags,
+        FLAG_FINAL if counts.final else 0,
         counts.part,
-        counts.run.encode("ascii"),
+        counts.token,
         counts.worker,
         counts.sequence,
-        counts.started,
-        counts.disconnects,
-        *(counts.errors or (0, 0, 0)),
-        0.0,
-        *counts.sum_us,
         counts.connections,
         counts.in_flight,
-        len(rows) // 4,
         counts.waiting_ms,
+        len(counts.blocks),
+        len(rows) // 4,
     )
-    return header + rows
+    return header + blocks + rows

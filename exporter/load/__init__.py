@@ -1,10 +1,18 @@
-"""Ways to send load; `ENGINES` lists them."""
+"""Load engines: what sends requests and reports what became of each.
+
+An engine is its file in this folder and one line in ENGINES.
+"""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from exporter.load.engine import LoadEngine
 from exporter.load.hey import HeyEngine
 from exporter.load.wrk import WrkEngine
 
-ENGINES: Mapping[str, type[LoadEngine]] = {engine.name: engine for engine in (WrkEngine, HeyEngine)}
-"""the engines by the name that `--engine` takes"""
+_ENGINES: tuple[type[LoadEngine], ...] = (
+    WrkEngine,
+    HeyEngine,
+)
+ENGINES: Mapping[str, type[LoadEngine]] = MappingProxyType({engine.name: engine for engine in _ENGINES})
+"""by the name that `--engine` takes"""

@@ -7,12 +7,16 @@ from typing import Protocol
 from exporter.live.message import WorkerCounts
 from exporter.load.workload import Workload
 
+MAX_CONNECTIONS = 1000
+"""of a run, whatever the engine"""
+
 
 @dataclass(frozen=True)
 class LoadPlan:
     """One load phase."""
 
-    run: str
+    token: bytes = field(repr=False)
+    """the secret of the run, for its live messages"""
     workload: Workload
     connections: int
     duration_seconds: int
@@ -24,7 +28,7 @@ class LoadPlan:
 
 @dataclass(frozen=True)
 class EngineTotals:
-    """The engine's own account of a load phase, against which the live one is held."""
+    """The engine's own account of a load phase, with which the live one is compared."""
 
     requests: int
     """whole responses, of every status"""
@@ -35,8 +39,6 @@ class EngineTotals:
     """connect, read, write, timeout"""
     percentiles_seconds: dict[str, float]
     """of all responses, as the engine computes them, by percent ("99.9")"""
-    histogram: list[tuple[int, int]] = field(repr=False)
-    """(µs, count) pairs of all responses, as the engine has them"""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,11 @@ class LoadResult:
     """What a load phase left."""
 
     totals: EngineTotals | None
-    """None where the engine died before it could say"""
+    """None where the engine died before it had any"""
     messages: tuple[WorkerCounts, ...]
     """the last report of every worker"""
     output: str
     """what the engine printed"""
-    exit_code: int
 
 
 class RunningLoad(Protocol):
@@ -75,10 +76,12 @@ class LoadEngine(Protocol):
     """A way to send load."""
 
     name: str
-    most_connections: int
 
-    def check(self) -> str:
-        """The engine's version; raises ToolMissingError where it is missing or too old."""
+    def check(self, workload: Workload) -> str:
+        """The engine's version, once it is known that it can send this workload; starts no load.
+
+        Raises ConfigurationError where it cannot (ToolMissingError: it is not installed or too old).
+        """
         ...
 
     def start(self, plan: LoadPlan) -> RunningLoad:

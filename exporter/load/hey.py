@@ -1,8 +1,8 @@
 """The hey engine: hey in windows of a few seconds, each window's requests reported when it has ended.
 
-hey says what happened only at its end, so a run is a row of short heys. `-o csv` gives every response but
+hey prints what happened only at its end, so a run is a row of short heys. `-o csv` gives every response but
 only those; a window has a fixed number of requests (-n), so what is missing in its CSV is what failed. hey
-does not say why: a failure is `connect` where the target refuses connections after the window, `timeout`
+does not print why: a failure is `connect` where the target refuses connections after the window, `timeout`
 where the window lasted for hey's own timeout, `disconnect` otherwise. Each window opens its own connections.
 """
 
@@ -20,11 +20,12 @@ from array import array
 from urllib.parse import urlsplit
 
 from exporter.errors import ConfigurationError, EngineError, ToolMissingError
-from exporter.live.histogram import BUCKETS, INDEX_COUNT, STATUS_BASE, bucket_of
-from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts
+from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, STATUS_BASE, Histogram, bucket_of
+from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts, values_of
 from exporter.live.sender import parts_of, rows_of, send
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.workload import Workload
 
 WINDOW_SECONDS = 3.0
 MOST_REQUESTS_A_WINDOW = 500_000
@@ -34,52 +35,51 @@ STOP_SECONDS = 10.0
 PROBE_SECONDS = 1.0
 OUTAGE_PAUSE_SECONDS = 0.25
 """between windows in which nothing was answered, so that a router that is down is not hammered"""
+REASONS = (FailureReason.CONNECT, FailureReason.DISCONNECT, FailureReason.TIMEOUT)
+"""those that can be found out for a hey"""
 
 
 class HeyEngine:
     """Starts the system's hey."""
 
     name = "hey"
-    most_connections = 1000
 
     def __init__(self, program: str = "hey") -> None:
         self._program = program
 
-    def check(self) -> str:
-        if shutil.which(self._program) is None:
-            raise ToolMissingError("hey: not installed; install it (Debian, Ubuntu: apt install hey)")
-        return "unknown"  # hey has no option that tells its version
-
-    def start(self, plan: LoadPlan) -> "RunningHey":
-        workload = plan.workload
+    def check(self, workload: Workload) -> str:
         if workload.script is not None:
             raise ConfigurationError("--script: a wrk script needs --engine wrk")
-        if any(name == "Authorization" for name, _ in workload.headers):
+        if any(name.lower() == "authorization" for name, _ in workload.headers):
             raise ConfigurationError(
                 "--api-key-*: hey takes headers on its command line alone, where everybody on this machine "
                 "can read them; use --engine wrk"
             )
-        (plan.folder / "body").write_bytes(workload.body)
+        if shutil.which(self._program) is None:
+            raise ToolMissingError("hey: not installed; install it (Debian, Ubuntu: apt install hey)")
+        return "unknown"  # hey has no option that prints its version
+
+    def start(self, plan: LoadPlan) -> "RunningHey":
+        (plan.folder / "body").write_bytes(plan.workload.body)
         return RunningHey(plan, self._program)
 
 
 class Tally:
     """Cumulative counts of a run's responses and failures, as a live message holds them."""
 
-    def __init__(self, run: str) -> None:
-        self._run = run
+    def __init__(self, token: bytes) -> None:
+        self._token = token
         self._sequence = 0
         self.counts = array("Q", bytes(8 * INDEX_COUNT))
-        self.sum_us = [0.0] * 5
-        self.failures = dict.fromkeys((FailureReason.CONNECT, FailureReason.DISCONNECT), 0)
-        self.failures[FailureReason.TIMEOUT] = 0
+        self.sums_us = [0.0] * CLASSES
+        self.failures = dict.fromkeys(REASONS, 0)
 
     def response(self, seconds: float, status: int) -> None:
         """A whole response, after so many seconds."""
         status_class = status // 100 - 1
         microseconds = max(round(seconds * 1e6), 1)
         self.counts[status_class * BUCKETS + bucket_of(microseconds)] += 1
-        self.sum_us[status_class] += microseconds
+        self.sums_us[status_class] += microseconds
         if status != 200:
             self.counts[STATUS_BASE + status] += 1
 
@@ -91,19 +91,15 @@ class Tally:
     def report(self, connections: int, final: bool) -> tuple[WorkerCounts, ...]:
         """All counts so far, as live messages of worker 0."""
         self._sequence += 1
-        failed = sum(self.failures.values())
         report = WorkerCounts(
-            run=self._run,
+            token=self._token,
             worker=0,
             sequence=self._sequence,
             part=0,
             final=final,
             connections=connections,
             in_flight=0 if final else connections,
-            started=self.responses + failed,
-            disconnects=self.failures[FailureReason.DISCONNECT],
-            errors=(self.failures[FailureReason.CONNECT], 0, 0),
-            sum_us=tuple(self.sum_us),
+            blocks=((0, values_of(self.failures, sums_us={Histogram.DURATION: self.sums_us})),),
             rows=rows_of(self.counts),
         )
         return parts_of(report)
@@ -115,7 +111,7 @@ class RunningHey:
     def __init__(self, plan: LoadPlan, program: str) -> None:
         self._plan = plan
         self._program = program
-        self._tally = Tally(plan.run)
+        self._tally = Tally(plan.token)
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -187,7 +183,7 @@ class RunningHey:
             try:
                 seconds, status = float(row["response-time"]), int(row["status-code"])
             except (KeyError, TypeError, ValueError) as error:
-                raise EngineError(f"hey: its CSV has a line that is none of its own ({row})") from error
+                raise EngineError(f"hey: its CSV has a line that cannot be read ({row})") from error
             if not 100 <= status <= 599:
                 raise EngineError(f"hey: status {status} is no HTTP status")
             self._tally.response(seconds, status)
@@ -239,11 +235,9 @@ class RunningHey:
             non_2xx=responses - sum(success),
             socket_errors={reason.value: count for reason, count in self._tally.failures.items()},
             percentiles_seconds={},
-            histogram=[],
         )
         return LoadResult(
             totals=totals,
             messages=self._send(final=True),
             output="",
-            exit_code=0 if self._problem is None else 1,
         )

@@ -5,16 +5,16 @@
 -- to the exporter's ingest as UDP datagrams (exporter/live/wire.py has the layout). Because the counts are
 -- cumulative, a lost datagram loses nothing and a restarted exporter misses nothing.
 --
--- With several connections a thread (a wrk started by hand) nothing tells which of its requests a response
--- answers: responses are then counted by status and not timed, and what is lost is what wrk itself counts.
+-- With several connections a thread (a wrk started by hand) a response cannot be assigned to one of its
+-- requests: responses are then counted by status and not timed, and what is lost is what wrk itself counts.
 --
 -- Environment (set by the wrk engine, or by a shell script):
---   SOAK_RUN            16 characters naming the run, as registered with the exporter
+--   SOAK_TOKEN          32 hexadecimal digits: the secret of the run, as announced to the exporter
 --   SOAK_INGEST_HOST    host of the ingest (default 127.0.0.1)
 --   SOAK_INGEST_PORT    UDP port of the ingest (default 9878)
 --   SOAK_THREADS        what wrk was given as -t
 --   SOAK_CONNECTIONS    what wrk was given as -c (default: as many as threads)
---   SOAK_BODY_FILE      file holding the request body, sent byte for byte
+--   SOAK_BODY_FILE      file with the request body, sent byte for byte
 --   SOAK_HEADERS_FILE   file of "Name: value" lines
 --   SOAK_USER_SCRIPT    a wrk script of the user's; its setup/init/request/response/delay/done all run
 --   SOAK_SUMMARY_FILE   where done() leaves wrk's own totals and histogram (JSON)
@@ -71,42 +71,48 @@ typedef struct { uint64_t count, limit, min, max, data[]; } soak_wrk_stats;
 
 /* One thread's counts. Doubles: exact to 2^53, never boxed, and readable from done()'s Lua state. */
 typedef struct {
-  double started, lost, disconnects, waiting, settled, sent_at_us, sequence, number;
-  double sum_us[5];
-  double counts[5 * 3328 + 605];
+  double lost, disconnects, waiting, settled, sent_at_us, sequence, number;
+  double untimed[5], sum_us[5];
+  double counts[5 * 3328 + 600];
   soak_wrk_thread *record;
 } soak_state;
 
+/* The message: exporter/live/wire.py. A block's failures are in the order of FailureReason. */
 #pragma pack(push, 1)
 typedef struct {
   char magic[4];
   uint8_t version, flags;
   uint16_t part;
-  char run[16];
-  uint32_t thread, sequence;
-  double started, disconnects;
-  double errors[4];
-  double sum_us[5];
-  uint32_t connections, in_flight, words, waiting_ms;
+  uint8_t token[16];
+  uint32_t worker, sequence, connections, in_flight, waiting_ms;
+  uint16_t blocks, words;
 } soak_header;
+typedef struct {
+  uint64_t pair;
+  uint64_t connect, read, write, timeout, disconnect, truncated, in_band, empty, stalled;
+  uint64_t untimed[5];
+  double sum_us[5];
+} soak_block;
 #pragma pack(pop)
 ]]
 
 local C = ffi.C
 local CLOCK_MONOTONIC = 1
-local REPORT_EVERY_US = 1e6
-local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
+local MSG_DONTWAIT_NOSIGNAL = 0x4040
+local SOCK_DGRAM = 2
+local VERSION = 3
+local FLAG_FINAL = 1
+local WORDS_A_DATAGRAM = 2048
 local BUCKETS = 3328           -- a status class: 1 us up to 256 us, then 128 an octave, to 2^32 us
 local LONGEST_US = 4294967295
 local STATUS_BASE = 5 * BUCKETS
-local UNTIMED_BASE = STATUS_BASE + 600
-local INDEX_COUNT = UNTIMED_BASE + 5
+local INDEX_COUNT = STATUS_BASE + 600
 local OCTAVE = 128
-local WORDS_A_DATAGRAM = 2048
-local FLAG_FINAL, FLAG_EXACT_ERRORS = 1, 4
-local MSG_DONTWAIT_NOSIGNAL = 0x4040
-local SOCK_DGRAM = 2
+local REPORT_EVERY_US = 1e6
+local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
 local BACKOFF_AFTER, BACKOFF_MOST_MS = 2, 256
+
+-- ==== Settings: the environment, and the user's script =====================================================
 
 local function setting(name, default)
   local value = os.getenv(name)
@@ -126,6 +132,19 @@ local function slurp(path)
   file:close()
   return text
 end
+
+local token_text = setting("SOAK_TOKEN", "")
+if #token_text ~= 32 or token_text:match("%X") then
+  if token_text == "" and setting("SOAK_RUN") then
+    fail("SOAK_RUN is set and SOAK_TOKEN is not: the script that starts wrk is of an older release; use one of this")
+  end
+  fail("SOAK_TOKEN: 32 hexadecimal digits are needed, the token of a run that the exporter knows")
+end
+local token = token_text:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
+local threads = tonumber(setting("SOAK_THREADS", "1"))
+-- As wrk divides them.
+local connections = math.floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads))) / threads)
+local timed = connections == 1
 
 -- What is sent: the caller's body and headers first, then the user's script, which may replace both.
 if setting("SOAK_BODY_FILE") then
@@ -147,25 +166,14 @@ if setting("SOAK_USER_SCRIPT") then
 end
 local user = { setup = setup, init = init, request = request, response = response, done = done }
 
-local state, counts, sum_us                -- this thread's soak_state and its arrays
-local threads = tonumber(setting("SOAK_THREADS", "1"))
--- As wrk divides them.
-local connections = math.floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads))) / threads)
-local timed = connections == 1
 -- wrk makes Lua values of every response's headers and body where the first thread has a response() when its
 -- init() is over, and calls response() where the connection has a buffer for headers: see take_status_alone().
 local status_alone = timed and not user.response and setting("SOAK_WHOLE_RESPONSES") == nil
-local run = setting("SOAK_RUN", "")
-local socket_fd
-local fixed_request
-local verifying = false                    -- wrk asks its first thread for one request that it never sends
-local lost_in_a_row = 0
-local last_report_us, last_latency_us = 0, 0
 
+-- ==== Clock and histogram ==================================================================================
+
+local state, counts, sum_us                -- this thread's soak_state and its arrays
 local timespec = ffi.new("soak_timespec[1]")
-local header = ffi.new("soak_header[1]")
-local HEADER_SIZE = ffi.sizeof("soak_header")
-local packet = ffi.new("uint8_t[?]", HEADER_SIZE + 4 * WORDS_A_DATAGRAM)
 
 local function now_us()
   C.clock_gettime(CLOCK_MONOTONIC, timespec)
@@ -183,48 +191,61 @@ local function bucket_of(us)
   return bit.rshift(split.halves[1], 13) - 128 * (1023 + 6)
 end
 
--- A thread's cumulative counts, as one datagram or several; `emit(bytes, length)` takes each.
-local function report(of, flags, emit)
-  of.sequence = of.sequence + 1
-  local h = header[0]
-  ffi.copy(h.magic, "SOAK", 4)
-  h.version = 2
-  ffi.copy(h.run, run, math.min(#run, 16))
-  h.thread = of.number
-  h.sequence = of.sequence
-  h.started = of.started
-  h.connections = connections
-  h.waiting_ms = 0
-  if timed and of.waiting > 0 and bit.band(flags, FLAG_FINAL) ~= 0 then
-    h.waiting_ms = math.min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
-  end
-  h.flags = flags
+-- ==== Report: a thread's counts as datagrams ===============================================================
+
+local socket_fd
+local header = ffi.new("soak_header[1]")
+local block = ffi.new("soak_block[1]")
+local HEADER_SIZE, BLOCK_SIZE = ffi.sizeof("soak_header"), ffi.sizeof("soak_block")
+local packet = ffi.new("uint8_t[?]", HEADER_SIZE + BLOCK_SIZE + 4 * WORDS_A_DATAGRAM)
+
+ffi.copy(header[0].magic, "SOAK", 4)
+header[0].version = VERSION
+ffi.copy(header[0].token, token, 16)
+header[0].blocks = 1                       -- all requests are of the run's one pair of route and model
+
+-- Failures, counters and sums.
+local function fill_block(of)
+  local b = block[0]
   if of.record ~= nil then
-    h.flags = flags + FLAG_EXACT_ERRORS
-    h.errors[0] = of.record.connect
-    h.errors[1] = of.record.read
-    h.errors[2] = of.record.write
-    h.errors[3] = of.record.timeout
+    b.connect, b.read, b.write = of.record.connect, of.record.read, of.record.write
     -- What wrk does not count. At the very end it may have counted an error whose request is not known to be
     -- lost yet; the most that was seen is what stands.
     of.disconnects = math.max(of.disconnects, of.lost - of.record.read - of.record.write)
     if not timed then of.waiting = math.max(of.waiting - (of.record.read + of.record.write - of.settled), 0) end
     of.settled = of.record.read + of.record.write
   else
+    b.connect, b.read, b.write = 0, 0, 0
     of.disconnects = of.lost
   end
-  h.disconnects = of.disconnects
-  h.in_flight = of.waiting
-  for class = 0, 4 do h.sum_us[class] = of.sum_us[class] end
+  b.disconnect = of.disconnects
+  for class = 0, 4 do b.untimed[class], b.sum_us[class] = of.untimed[class], of.sum_us[class] end
+end
 
-  local words = ffi.cast("uint32_t *", packet + HEADER_SIZE)
+-- A thread's cumulative counts, as one datagram or several; `emit(bytes, length)` takes each.
+local function report(of, flags, emit)
+  of.sequence = of.sequence + 1
+  fill_block(of)
+  local h = header[0]
+  h.flags = flags
+  h.worker = of.number
+  h.sequence = of.sequence
+  h.connections = connections
+  h.in_flight = of.waiting
+  h.waiting_ms = 0
+  if timed and of.waiting > 0 and bit.band(flags, FLAG_FINAL) ~= 0 then
+    h.waiting_ms = math.min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
+  end
+
+  local words = ffi.cast("uint32_t *", packet + HEADER_SIZE + BLOCK_SIZE)
   local cumulative = of.counts
   local part, filled, row, row_end = 0, 0, 0, -1
   local function flush()
     h.part = part
     h.words = filled
     ffi.copy(packet, header, HEADER_SIZE)
-    emit(packet, HEADER_SIZE + filled * 4)
+    ffi.copy(packet + HEADER_SIZE, block, BLOCK_SIZE)
+    emit(packet, HEADER_SIZE + BLOCK_SIZE + filled * 4)
     part, filled, row_end = part + 1, 0, -1
   end
   local function add(first, after)
@@ -236,7 +257,8 @@ local function report(of, flags, emit)
     end
     for i = first, after - 1 do words[filled + i - first] = cumulative[i] end
     filled, row_end = filled + after - first, after
-    words[row + 1] = words[row + 1] + after - first
+    -- The lower half is the place of the pair: 0.
+    words[row + 1] = words[row + 1] + 65536 * (after - first)
   end
   for page = 0, 5 do
     -- A class without durations has no counts.
@@ -259,15 +281,6 @@ local function send_datagram(data, length)
   C.send(socket_fd, data, length, MSG_DONTWAIT_NOSIGNAL)
 end
 
--- Where a target refuses connections wrk asks for a request at once, again and again; the thread has one
--- connection, so sleeping here delays nothing else and spares the machine that is being measured.
-local function back_off()
-  local ms = math.min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MOST_MS)
-  timespec[0].seconds = 0
-  timespec[0].nanoseconds = ms * 1e6
-  C.nanosleep(timespec, nil)
-end
-
 local function open_socket()
   local address = wrk.lookup(setting("SOAK_INGEST_HOST", "127.0.0.1"), setting("SOAK_INGEST_PORT", "9878"))[1]
   local info = ffi.cast("soak_addrinfo *", address)
@@ -275,6 +288,22 @@ local function open_socket()
   if socket_fd < 0 or C.connect(socket_fd, info.address, info.length) ~= 0 then
     fail("cannot open a UDP socket to the ingest")
   end
+end
+
+-- ==== Hooks: what wrk calls in each thread =================================================================
+
+local fixed_request
+local verifying = false                    -- wrk asks its first thread for one request that it never sends
+local lost_in_a_row = 0
+local last_report_us, last_latency_us = 0, 0
+
+-- Where a target refuses connections wrk asks for a request at once, again and again; the thread has one
+-- connection, so sleeping here delays nothing else and spares the machine that is being measured.
+local function back_off()
+  local ms = math.min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MOST_MS)
+  timespec[0].seconds = 0
+  timespec[0].nanoseconds = ms * 1e6
+  C.nanosleep(timespec, nil)
 end
 
 function setup(thread)
@@ -325,7 +354,6 @@ local function measured_request()
     end
   end
   state.waiting = state.waiting + 1
-  state.started = state.started + 1
   if now - last_report_us >= REPORT_EVERY_US or last_latency_us >= SLOW_US then
     last_report_us = now
     if state.sequence == 0 then
@@ -355,7 +383,7 @@ local function measured_response(status, headers, body)
   if not timed then
     -- Counted by status alone; sent_at_us is of the request that was sent last, which need not be this one's.
     local class = math.floor(status / 100) - 1
-    if class >= 0 and class < 5 then counts[UNTIMED_BASE + class] = counts[UNTIMED_BASE + class] + 1 end
+    if class >= 0 and class < 5 then state.untimed[class] = state.untimed[class] + 1 end
     if status ~= 200 and status >= 100 and status < 600 then
       counts[STATUS_BASE + status] = counts[STATUS_BASE + status] + 1
     end
@@ -399,14 +427,15 @@ end
 
 request, response = measured_request, measured_response
 
+-- ==== End: what wrk calls once, when all threads are over ==================================================
+
 local function write_summary(path, summary, latency)
   local file, why = io.open(path, "wb")
   if not file then fail("cannot write " .. tostring(why)) end
   local errors = summary.errors
-  file:write(string.format('{"requests": %d, "duration_us": %d, "bytes": %d, "errors": {"connect": %d, "read": %d, '
-    .. '"write": %d, "status": %d, "timeout": %d}, "min_us": %d, "max_us": %d, "mean_us": %.3f, "percentiles_us": {',
-    summary.requests, summary.duration, summary.bytes, errors.connect, errors.read, errors.write, errors.status,
-    errors.timeout, latency.min, latency.max, latency.mean))
+  file:write(string.format('{"requests": %d, "duration_us": %d, "errors": {"connect": %d, "read": %d, "write": %d, '
+    .. '"status": %d, "timeout": %d}, "percentiles_us": {',
+    summary.requests, summary.duration, errors.connect, errors.read, errors.write, errors.status, errors.timeout))
   for i, percent in ipairs({ 50, 75, 90, 95, 99, 99.9 }) do
     file:write(string.format('%s"%s": %d', i > 1 and ", " or "", percent, latency:percentile(percent)))
   end

@@ -14,6 +14,7 @@ from exporter.live.message import WorkerCounts
 from exporter.live.wire import decode
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.workload import Workload
 
 LIVE_SCRIPT = Path(__file__).with_name("live.lua")
 OLDEST_VERSION = (4, 1)
@@ -27,12 +28,11 @@ class WrkEngine:
     """Starts the system's wrk."""
 
     name = "wrk"
-    most_connections = 1000
 
     def __init__(self, program: str = "wrk") -> None:
         self._program = program
 
-    def check(self) -> str:
+    def check(self, workload: Workload) -> str:
         found = shutil.which(self._program)
         if found is None:
             raise ToolMissingError("wrk: not installed; install it (Debian, Ubuntu: apt install wrk)")
@@ -42,8 +42,8 @@ class WrkEngine:
             raise ToolMissingError(f"wrk: {found} cannot be run ({error}); is it wrk?") from error
         match = re.search(r"wrk \D*(\d+)\.(\d+)[\w.+~-]*", answer.stdout + answer.stderr)
         if match is None or (int(match[1]), int(match[2])) < OLDEST_VERSION:
-            said = match[0] if match else "no version"
-            raise ToolMissingError(f"wrk: {found} is too old ({said}); version 4.1 or newer is needed")
+            printed = match[0] if match else "no version"
+            raise ToolMissingError(f"wrk: {found} is too old ({printed}); version 4.1 or newer is needed")
         return match[0].removeprefix("wrk ")
 
     def start(self, plan: LoadPlan) -> "RunningWrk":
@@ -56,7 +56,7 @@ class WrkEngine:
         )
         environment = {
             **os.environ,
-            "SOAK_RUN": plan.run,
+            "SOAK_TOKEN": plan.token.hex(),
             "SOAK_INGEST_HOST": plan.ingest_host,
             "SOAK_INGEST_PORT": str(plan.ingest_port),
             "SOAK_THREADS": str(plan.connections),
@@ -68,17 +68,10 @@ class WrkEngine:
             "SOAK_DATAGRAMS_FILE": str(plan.folder / "datagrams"),
         }
         count = str(plan.connections)
-        command: tuple[str, ...] = (
-            self._program,
-            "-t",
-            count,
-            "-c",
-            count,
-            "-d",
-            f"{plan.duration_seconds}s",
-            "--latency",
+        command = (
+            *(self._program, "-t", count, "-c", count, "-d", f"{plan.duration_seconds}s", "--latency"),
+            *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url),
         )
-        command += ("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url)
         _allow_many_files()
         return RunningWrk(command, environment, plan.folder)
 
@@ -112,7 +105,7 @@ class RunningWrk:
         return self._process.pid
 
     def poll(self) -> int | None:
-        # wrk says what is wrong with a script and goes on without it: then nothing is measured.
+        # wrk prints what is wrong with a script and goes on without it: then nothing is measured.
         complaint = self._read("stderr").strip()
         code = self._process.poll()
         if complaint and (code is None or code != 0):
@@ -129,13 +122,10 @@ class RunningWrk:
 
     def result(self) -> LoadResult:
         try:
-            code = self._process.wait(timeout=STOP_SECONDS)
+            self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
-            code = self._process.wait()
-        return LoadResult(
-            totals=self._totals(), messages=self._messages(), output=self._read("stdout"), exit_code=code
-        )
+        return LoadResult(totals=self._totals(), messages=self._messages(), output=self._read("stdout"))
 
     def _kill(self) -> None:
         self._process.kill()
@@ -156,7 +146,6 @@ class RunningWrk:
             non_2xx=errors["status"],
             socket_errors={kind: errors[kind] for kind in ("connect", "read", "write", "timeout")},
             percentiles_seconds={p: us / 1e6 for p, us in summary["percentiles_us"].items()},
-            histogram=[(us, count) for us, count in summary["histogram"]],
         )
 
     def _messages(self) -> tuple[WorkerCounts, ...]:

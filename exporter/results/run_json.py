@@ -16,7 +16,11 @@ def run_document(result: RunResult) -> dict[str, object]:
     """run.json: inputs, versions, evidence, verdict. Durations in seconds; null is what is not known."""
     evidence = result.evidence
     return {
-        "run": {**asdict(result.info), "route": result.info.route.value},
+        "run": {
+            **asdict(result.info),
+            "route": result.info.route.value,
+            "model": result.info.model,
+        },
         "inputs": _inputs(result.inputs),
         "command": list(result.command),
         "versions": result.versions,
@@ -35,7 +39,7 @@ def run_document(result: RunResult) -> dict[str, object]:
             },
             "scrapes": evidence.scrapes,
             "failed_scrapes": evidence.failed_scrapes,
-            "engine": _engine(result),
+            "engine": asdict(result.engine_totals) if result.engine_totals else None,
             "alerts": result.alerts,
         },
         "verdict": {
@@ -53,12 +57,3 @@ def _inputs(inputs: RunInputs) -> dict[str, object]:
     document = asdict(inputs)
     bounds = document.pop("bounds")
     return document | {BOUNDED[check].parameter: bound for check, bound in bounds.items()}
-
-
-def _engine(result: RunResult) -> dict[str, object] | None:
-    """The engine's own account, without its histogram of some thousand lines."""
-    if result.engine_totals is None:
-        return None
-    account = asdict(result.engine_totals)
-    del account["histogram"]
-    return account

@@ -8,6 +8,7 @@ import requests
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Phase, RunInfo
 from exporter.live.status import RunStatus
+from exporter.live.wire import VERSION
 from exporter.settings.login import NO_LOGIN, HttpClient
 
 TIMEOUT_SECONDS = 3.0
@@ -48,12 +49,13 @@ class ExporterClient:
             return f"{self.url} is no healthy exporter (HTTP {answer.status_code})"
         return None
 
-    def announce(self, info: RunInfo, phase: Phase) -> int:
+    def announce(self, info: RunInfo, token: bytes, phase: Phase) -> int:
         """Announce a run, or its phase; returns the UDP port of the ingest.
 
-        Raises QueryError where the exporter does not answer, ConfigurationError where it refuses.
+        Raises QueryError where the exporter does not answer, ConfigurationError where it refuses or is of
+        another version.
         """
-        body = {**asdict(info), "phase": phase.value}
+        body = {**asdict(info), "version": VERSION, "token": token.hex(), "phase": phase.value}
         answer = self._ask("PUT", info.run, body)
         port = _object(answer).get("ingest_port")
         if not isinstance(port, int):
@@ -79,6 +81,15 @@ class ExporterClient:
             raise QueryError(f"exporter at {self.url} does not take this user and password any more")
         if answer.status_code == 413:
             raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
+        if (
+            method == "PUT"
+            and answer.status_code in (200, 400, 409)
+            and _object(answer).get("version") != VERSION
+        ):
+            raise ConfigurationError(
+                f"exporter at {self.url} does not speak version {VERSION} of the live message; start the "
+                "exporter of this release in its place, or name another with --exporter"
+            )
         if answer.status_code in (400, 409) and "error" in _object(answer):
             raise ConfigurationError(f"exporter at {self.url} refused the run: {_object(answer)['error']}")
         if answer.status_code != 200:

@@ -43,7 +43,7 @@ def run_load(
     """
     running = plan.engine.start(
         LoadPlan(
-            run=registration.info.run,
+            token=registration.token,
             workload=plan.workload,
             connections=plan.connections,
             duration_seconds=plan.duration_seconds,

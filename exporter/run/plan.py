@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from exporter.live.message import RunInfo
+from exporter.live.message import Pair, RunInfo
 from exporter.load.engine import LoadEngine
 from exporter.load.workload import Workload, check_reachable
 from exporter.results.folder import check_label, check_writable
@@ -49,8 +49,7 @@ class RunPlan:
             run=secrets.token_hex(8),
             scenario=self.scenario,
             engine=self.engine.name,
-            route=self.workload.route,
-            model=self.workload.model,
+            pairs=(Pair(self.workload.route, self.workload.model),),
             target=self.workload.target,
             connections=self.connections,
             label=self.label,
@@ -84,6 +83,6 @@ def check_plan(plan: RunPlan) -> RunPlan:
     """The plan with the engine's version; raises SoakError where label, folder, engine or target is wrong."""
     check_label(plan.label)
     check_writable(plan.results)
-    version = plan.engine.check()
+    version = plan.engine.check(plan.workload)
     check_reachable(plan.workload)
     return replace(plan, engine_version=version)

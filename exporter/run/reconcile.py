@@ -29,13 +29,15 @@ def count_of(status: RunStatus) -> Count:
     return Count(status.responses, status.failed)
 
 
-def final_status(info: RunInfo, messages: Iterable[WorkerCounts], clock: Clock) -> RunStatus | None:
+def final_status(
+    info: RunInfo, token: bytes, messages: Iterable[WorkerCounts], clock: Clock
+) -> RunStatus | None:
     """A run's status from the last reports of its workers, joined as the exporter joins them.
 
     None where there are no reports: the engine died before it could leave them.
     """
     runs = LiveRuns(clock)
-    runs.announce(info, Phase.LOAD)
+    runs.announce(info, token, Phase.LOAD)
     run = runs.runs[info.run]
     for message in messages:
         runs.apply(message)

@@ -1,8 +1,10 @@
 """A run as the exporter knows it: announced, repeated as a sign of life, asked for, ended."""
 
+import secrets
+
 from exporter.clock import Clock
-from exporter.errors import QueryError
-from exporter.live.message import Phase, RunInfo
+from exporter.errors import ConfigurationError, QueryError
+from exporter.live.message import TOKEN_BYTES, Phase, RunInfo
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
 
@@ -17,19 +19,24 @@ class Registration:
 
     def __init__(self, info: RunInfo, exporter: ExporterClient, clock: Clock, phase: Phase) -> None:
         self.info = info
+        self.token = secrets.token_bytes(TOKEN_BYTES)
+        """authorises live messages; a secret, so never shown"""
         self.ingest_host = exporter.host
-        self.ingest_port = exporter.announce(info, phase)
+        self.ingest_port = exporter.announce(info, self.token, phase)
         self._exporter = exporter
         self._clock = clock
         self._phase = phase
         self._announced = clock.monotonic()
 
     def enter(self, phase: Phase) -> None:
-        """Announce a phase; an exporter that is away learns of it by `repeat`."""
+        """Announce a phase; an exporter that is away learns of it by `repeat`.
+
+        One that refuses now costs the run its live counts, which the totals show, and not its measurement.
+        """
         self._phase = phase
         try:
-            self._exporter.announce(self.info, phase)
-        except QueryError:
+            self._exporter.announce(self.info, self.token, phase)
+        except (QueryError, ConfigurationError):
             return
         self._announced = self._clock.monotonic()
 

@@ -92,7 +92,7 @@ class _Soak:
                     self._clock,
                 )
             self._registration.enter(Phase.DRAIN)
-            final = final_status(self._info, load.result.messages, self._clock)
+            final = final_status(self._info, self._registration.token, load.result.messages, self._clock)
             if final is not None:
                 deliver(self._registration, load.result.messages, final, self._clock)
             self._drain()

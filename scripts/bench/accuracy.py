@@ -68,7 +68,7 @@ def percentiles_of(run: LiveRun) -> list[Percentile]:
     totals = run.totals
     interval = expected_us(round(totals.duration_seconds * 1e6), totals.requests, run.connections)
     try:
-        raw = uncorrected(totals.histogram, interval)
+        raw = uncorrected(run.histogram, interval)
     except ValueError as error:
         raise BenchError(f"this wrk corrects its histogram otherwise than 4.1 does: {error}") from error
     timed, due = sum(count for _, count in raw), totals.requests - totals.socket_errors["timeout"]

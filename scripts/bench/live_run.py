@@ -9,6 +9,7 @@ from exposition_text import Scraper, sum_of
 from failure import BenchError
 from process_stat import cpu_seconds
 from service import Service
+from wrk_histogram import read_histogram
 
 from exporter.clock import SystemClock
 from exporter.live.message import Phase
@@ -35,6 +36,8 @@ class LiveRun:
 
     totals: EngineTotals
     """wrk's own account"""
+    histogram: list[tuple[int, int]]
+    """wrk's own (µs, count) pairs of all responses"""
     connections: int
     counted: int
     """how much benchmark_requests_total rose on /metrics, over all its series"""
@@ -89,8 +92,8 @@ class LiveLoad:
             at_end = scraper.text()
             if load.ended_early:
                 raise BenchError(f"the live wrk: {load.ended_early}")
-            totals = _clean_totals(load.result)
-            final = final_status(registration.info, load.result.messages, clock)
+            totals, histogram = _clean_totals(load.result), read_histogram(Path(folder) / "wrk")
+            final = final_status(registration.info, registration.token, load.result.messages, clock)
             if final is None:
                 raise BenchError("the live wrk left no last reports")
             deliver(registration, load.result.messages, final, clock)
@@ -99,7 +102,7 @@ class LiveLoad:
                 raise BenchError("the exporter gives no answer at the end of a run")
             counted = sum_of(scraper.text(), COUNTER) - before
             registration.enter(Phase.FINISHED)
-        return LiveRun(totals, self.connections, round(counted), at_end, status, cpu, wall)
+        return LiveRun(totals, histogram, self.connections, round(counted), at_end, status, cpu, wall)
 
     def _plan(self, seconds: int, results: Path) -> RunPlan:
         return RunPlan(

@@ -6,7 +6,15 @@ adds one count at n - expected, n - 2·expected, … as long as that is more tha
 Source: wrk 4.1, stats.c (stats_correct, stats_percentile) and wrk.c (main).
 """
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
+
+
+def read_histogram(folder: Path) -> list[tuple[int, int]]:
+    """wrk's (µs, count) pairs of all responses, as live.lua leaves them in the engine's folder."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return [(us, count) for us, count in summary["histogram"]]
 
 
 def expected_us(duration_us: int, requests: int, connections: int) -> int | None:

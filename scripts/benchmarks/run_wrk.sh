@@ -154,7 +154,7 @@ interrupted=
 finish() {
   trap '' INT TERM HUP
   if [ -n "$run" ]; then
-    announce finished >/dev/null || complain "the exporter at $exporter was not told that the run has ended"
+    announce finished >/dev/null || complain "the exporter at $exporter does not know that the run has ended"
   fi
   [ -z "$folder" ] || rm -rf "$folder"
 }
@@ -238,16 +238,18 @@ say_whether_live() {
   if [ -t 2 ] || [ -n "${WRK_VERBOSE:-}" ]; then complain "$1"; fi
 }
 
-# SECONDS METHOD PATH BODY: the exporter's answer; fails where there is none in that time.
+# SECONDS METHOD PATH BODY: the exporter's answer; fails where there is none in that time. The body holds the
+# run's secret, so it stands on no command line.
 ask_exporter() {
   # shellcheck disable=SC2016  # another shell's variables
-  timeout "$1" bash -c '
+  printf '%s' "$4" | timeout "$1" bash -c '
     LC_ALL=C
+    body=$(cat)
     exec 3<>"/dev/tcp/$1/$2" || exit 1
     printf "%s %s HTTP/1.0\r\nHost: %s:%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" \
-      "$3" "$4" "$1" "$2" "${#5}" "$5" >&3
+      "$3" "$4" "$1" "$2" "${#body}" "$body" >&3
     cat <&3
-  ' ask_exporter "$exporter_host" "$exporter_port" "$2" "$3" "$4" 2>/dev/null
+  ' ask_exporter "$exporter_host" "$exporter_port" "$2" "$3" 2>/dev/null
 }
 
 json_string() {
@@ -276,14 +278,25 @@ model_sent() {
   if [[ $text =~ $pattern ]]; then echo "${BASH_REMATCH[1]}"; else echo unknown; fi
 }
 
+live_version=3
+version_pattern="\"version\": ?$live_version[,}]"
 ingest_port_pattern='"ingest_port": ?([0-9]+)'
+error_pattern='"error": ?"([^"]+)"'
 
-# PHASE: tells the exporter of the run; prints the UDP port of its ingest.
+# PHASE: announces the run to the exporter; prints the UDP port of its ingest, or why the run is refused.
 announce() {
   local answer
   answer=$(ask_exporter 3 PUT "/api/runs/$run" "$announcement,\"phase\":\"$1\"}") || return 1
-  [[ $answer =~ $ingest_port_pattern ]] || return 1
-  echo "${BASH_REMATCH[1]}"
+  if [[ $answer =~ $ingest_port_pattern ]]; then
+    echo "${BASH_REMATCH[1]}"
+    return
+  fi
+  if [[ $answer =~ $error_pattern ]]; then
+    local reason=${BASH_REMATCH[1]}
+    [[ $answer =~ $version_pattern ]] || reason='it is of another release than this script'
+    echo "$reason"
+  fi
+  return 1
 }
 
 lua=$folder/run.lua
@@ -309,20 +322,22 @@ if [ -n "$exporter" ] && [ -z "$is_question" ]; then
     host=${target#*://}
     host=${host%%[/?#]*}
     run=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-    announcement="{\"run\":\"$run\",\"scenario\":\"$route\",\"engine\":\"wrk\",\"route\":\"$route\""
-    announcement+=",\"model\":$(json_string "$model"),\"target\":$(json_string "${target%%://*}://${host##*@}")"
+    token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    announcement="{\"version\":$live_version,\"run\":\"$run\",\"token\":\"$token\",\"scenario\":\"$route\""
+    announcement+=",\"engine\":\"wrk\",\"pairs\":[{\"route\":\"$route\",\"model\":$(json_string "$model")}]"
+    announcement+=",\"target\":$(json_string "${target%%://*}://${host##*@}")"
     announcement+=",\"connections\":$connections,\"label\":$(json_string "${WRK_LABEL:-run_wrk}")"
     announcement+=",\"start_timestamp_seconds\":$(date +%s),\"planned_duration_seconds\":$duration"
     announcement+=',"stall_after_seconds":30'
     if port=$(announce load); then
-      export SOAK_RUN=$run SOAK_INGEST_HOST=$exporter_host SOAK_INGEST_PORT=$port
+      export SOAK_TOKEN=$token SOAK_INGEST_HOST=$exporter_host SOAK_INGEST_PORT=$port
       export SOAK_THREADS=$threads SOAK_CONNECTIONS=$connections SOAK_USER_SCRIPT=$lua
       unset SOAK_BODY_FILE SOAK_HEADERS_FILE SOAK_SUMMARY_FILE SOAK_DATAGRAMS_FILE
       lua=$live_script
       say_whether_live "the run is live at $exporter/metrics"
     else
       run=
-      say_whether_live "the exporter at $exporter does not take the run; it is not live"
+      say_whether_live "the exporter at $exporter does not take the run${port:+ ($port)}; it is not live"
     fi
   fi
 fi

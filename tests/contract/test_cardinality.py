@@ -35,7 +35,7 @@ from tests.support.contract_metrics import (
     Scale,
     max_series,
 )
-from tests.support.live_messages import answered, run_info
+from tests.support.live_messages import announce, answered
 from tests.support.local_http import LocalHttp
 
 HOSTILE = Scale(processes=16, cpus=8, gpus=0, collectors=4)
@@ -114,12 +114,12 @@ def many_runs(runs: LiveRuns, ingest: Ingest) -> int:
         run = f"{number:016}"
         route = list(Route)[number % len(Route)]
         try:
-            runs.announce(run_info(run=run, route=route, model=f"model-{number}"), Phase.LOAD)
+            announce(runs, run=run, route=route, model=f"model-{number}")
         except ConfigurationError:
             refused += 1
             continue
         ingest.take(encode(answered({"2xx": [1_000], "5xx": [9]}, {503: 1}, run=run)))
-        runs.announce(run_info(run=run, route=route, model=f"model-{number}"), Phase.FINISHED)
+        announce(runs, Phase.FINISHED, run=run, route=route, model=f"model-{number}")
     return refused
 
 

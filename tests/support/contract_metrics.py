@@ -17,8 +17,8 @@ from exporter.collectors.gpu.xid_events import XID_CODES
 from exporter.collectors.host.host_files import CPU_MODES
 from exporter.collectors.host.shown_devices import KINDS, MOST_DEVICES
 from exporter.collectors.proc_files import TCP_STATES
-from exporter.collectors.router.router import MAX_NODES
 from exporter.collectors.router.nodes_api import NODE_STATUSES
+from exporter.collectors.router.router import MAX_NODES
 from exporter.live.histogram import LE_SECONDS, QUANTILES
 from exporter.live.ingest import REJECTION_REASONS
 from exporter.live.message import STATUS_CLASSES, FailureReason

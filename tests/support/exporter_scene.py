@@ -19,13 +19,12 @@ from exporter.collectors.collector import Collector, LiveLoad, Shared, WatchedPi
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.live.ingest import Ingest
-from exporter.live.message import Phase
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import encode
 from exporter.settings.exporter_config import ExporterConfig, GpuMode, Match, Role, RouterApi, WatchedProcess
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import answered, run_info
+from tests.support.live_messages import announce, answered
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.served_app import ServedApp
 
@@ -110,11 +109,11 @@ def some_results(folder: Path, clock: FakeClock) -> Path:
 
 def some_load(runs: LiveRuns, ingest: Ingest) -> None:
     """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse."""
-    runs.announce(run_info(connections=2), Phase.LOAD)
-    first = answered(
-        {"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1, started=7
+    announce(runs, connections=2)
+    first = answered({"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1)
+    second = answered(
+        {"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, failures={"connect": 1, "read": 2}
     )
-    second = answered({"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, started=5, errors=(1, 2, 0))
     for message in (first, second):
         ingest.take(encode(message))
     ingest.take(b"not a message")

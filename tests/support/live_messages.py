@@ -1,27 +1,44 @@
 """Announcements and live messages as tests need them: everything has a default, a test names what matters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE, bucket_of
-from exporter.live.message import STATUS_CLASSES, Phase, Route, Row, RunInfo, WorkerCounts
+from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, OCTAVE, STATUS_BASE, Histogram, bucket_of
+from exporter.live.message import (
+    STATUS_CLASSES,
+    Counter,
+    FailureReason,
+    Pair,
+    Phase,
+    Route,
+    Row,
+    RunInfo,
+    StatusClass,
+    WorkerCounts,
+    values_of,
+)
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
 
 RUN = "0123456789abcdef"
-LOCAL_MODEL = (Route.LOCAL, "gpt-oss:20b")
+LOCAL_MODEL = Pair(Route.LOCAL, "gpt-oss:20b")
 INDEX = BUCKETS + 100  # 2xx, 100 µs
+NO_SUMS = (0.0,) * CLASSES
 
 
-def run_info(**changes: Any) -> RunInfo:
-    """An announcement of a wrk run with four connections."""
+def token_of(run: str = RUN) -> bytes:
+    """The secret of a run in tests."""
+    return run.encode()
+
+
+def run_info(route: Route = LOCAL_MODEL.route, model: str = LOCAL_MODEL.model, **changes: Any) -> RunInfo:
+    """An announcement of a wrk run with four connections, of one model where no `pairs` are given."""
     fields: dict[str, Any] = {
         "run": RUN,
         "scenario": "local",
         "engine": "wrk",
-        "route": Route.LOCAL,
-        "model": "gpt-oss:20b",
+        "pairs": (Pair(route, model),),
         "target": "http://127.0.0.1:8080",
         "connections": 4,
         "label": "nightly",
@@ -32,50 +49,72 @@ def run_info(**changes: Any) -> RunInfo:
     return RunInfo(**{**fields, **changes})
 
 
+def announce(runs: LiveRuns, phase: Phase = Phase.LOAD, **changes: Any) -> None:
+    """Announce such a run, with its own token."""
+    info = run_info(**changes)
+    runs.announce(info, token_of(info.run), phase)
+
+
 def announced(clock: FakeClock) -> LiveRuns:
     """Live runs, of which one is announced and under load; a file makes it its fixture."""
     found = LiveRuns(clock)
-    found.announce(run_info(), Phase.LOAD)
+    announce(found)
     return found
 
 
-def octaves(counts: Mapping[int, int]) -> tuple[Row, ...]:
+def octaves(counts: Mapping[int, int], pair: int = 0) -> tuple[Row, ...]:
     """Counts by index as the rows of a message, one for each octave that is named."""
     firsts = sorted({index - index % OCTAVE for index in counts})
     spans = [range(first, min(first + OCTAVE, INDEX_COUNT)) for first in firsts]
-    return tuple((span[0], b"".join(counts.get(i, 0).to_bytes(4, "little") for i in span)) for span in spans)
+    return tuple(
+        (pair, span[0], b"".join(counts.get(i, 0).to_bytes(4, "little") for i in span)) for span in spans
+    )
 
 
-def message(counts: Mapping[int, int] = MappingProxyType({}), **changes: Any) -> WorkerCounts:
-    """The first report of worker 0, with these counts by index in it."""
+def message(
+    counts: Mapping[int, int] = MappingProxyType({}),
+    *,
+    run: str = RUN,
+    pair: int = 0,
+    failures: Mapping[str, int] = MappingProxyType({}),
+    counters: Mapping[str, int] = MappingProxyType({}),
+    sums_us: Sequence[float] = NO_SUMS,
+    **changes: Any,
+) -> WorkerCounts:
+    """The first report of worker 0, with these counts by index, failures by reason and sums of durations."""
+    values = values_of(
+        {FailureReason(name): count for name, count in failures.items()},
+        {Counter(name): count for name, count in counters.items()},
+        {Histogram.DURATION: sums_us},
+    )
     fields: dict[str, Any] = {
-        "run": RUN,
+        "token": token_of(run),
         "worker": 0,
         "sequence": 1,
         "part": 0,
         "final": False,
         "connections": 1,
         "in_flight": 0,
-        "started": 0,
-        "disconnects": 0,
-        "errors": (0, 0, 0),
-        "sum_us": (0.0,) * 5,
-        "rows": octaves(counts),
+        "blocks": ((pair, values),),
+        "rows": octaves(counts, pair),
     }
     return WorkerCounts(**{**fields, **changes})
 
 
-def answered(durations: dict[str, list[int]], statuses: dict[int, int] | None = None, **changes: Any) -> Any:
+def answered(
+    durations: Mapping[str, Sequence[int]],
+    statuses: Mapping[int, int] = MappingProxyType({}),
+    **changes: Any,
+) -> WorkerCounts:
     """A report of whole responses: durations (µs) by status class, and counts of statuses other than 200."""
     counts: dict[int, int] = {}
-    sums = [0.0] * 5
+    sums = [0.0] * CLASSES
     for name, values in durations.items():
-        status_class = STATUS_CLASSES.index(name)
+        status_class = STATUS_CLASSES.index(StatusClass(name))
         for value in values:
             index = status_class * BUCKETS + bucket_of(value)
             counts[index] = counts.get(index, 0) + 1
             sums[status_class] += value
-    for status, count in (statuses or {}).items():
+    for status, count in statuses.items():
         counts[STATUS_BASE + status] = count
-    started = sum(len(values) for values in durations.values())
-    return message(counts, **{"started": started, "sum_us": tuple(sums), **changes})
+    return message(counts, **{"sums_us": sums, **changes})

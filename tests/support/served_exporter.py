@@ -18,9 +18,10 @@ from exporter.exposition.application import Exposition
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import Journal
+from exporter.live.wire import VERSION
 from exporter.settings.exporter_config import ExporterConfig, GpuMode
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, run_info
+from tests.support.live_messages import RUN, run_info, token_of
 from tests.support.served_app import ServedApp
 
 WATCHES_NOTHING = ExporterConfig(router=None, host=False, gpu=GpuMode.OFF)
@@ -86,6 +87,10 @@ def serve_exporter(
     return found
 
 
-def announcement(phase: str = "load", **changes: Any) -> dict[str, Any]:
-    """What announces a run."""
-    return {**asdict(run_info()), "phase": phase, **changes}
+def announcement(
+    phase: str = "load", route: str = "local", model: str = "gpt-oss:20b", **changes: Any
+) -> dict[str, Any]:
+    """What announces a run of one model."""
+    named = {"version": VERSION, "token": token_of().hex(), "phase": phase}
+    pairs = [{"route": route, "model": model}]
+    return {**asdict(run_info()), "pairs": pairs, **named, **changes}

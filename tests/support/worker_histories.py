@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from exporter.live.histogram import BUCKETS, STATUS_BASE, bucket_of
-from exporter.live.message import FailureReason, WorkerCounts
+from exporter.live.message import VALUE_COUNT, FailureReason, WorkerCounts
 from exporter.live.totals import Totals
 from tests.support.live_messages import message, octaves
 
@@ -16,7 +16,7 @@ _answers = st.tuples(
     st.sampled_from([(1, 200), (1, 200), (1, 201), (3, 404), (4, 500)]),
     st.sampled_from([1, 200, 300, 1000, 1001, 250_000]),
 )
-_events = st.one_of(_answers, st.sampled_from(["connect", "read", "write"]))
+_events = st.one_of(_answers, st.sampled_from(FailureReason))
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,15 @@ def histories(draw: st.DrawFn, workers: int) -> list[History]:
 
 
 def _history(draw: st.DrawFn, worker: int) -> History:
-    exact = draw(st.booleans())
     counts: dict[int, int] = {}
     sums = [0] * 5
-    errors = dict.fromkeys(("connect", "read", "write"), 0)
-    started = 0
+    failures = dict.fromkeys(FailureReason, 0)
     reports = []
     spans = draw(st.lists(st.lists(_events, max_size=5), min_size=1, max_size=5))
     for sequence, span in enumerate(spans, 1):
         for event in span:
-            started += 1
-            if isinstance(event, str):
-                errors[event] += 1
+            if isinstance(event, FailureReason):
+                failures[event] += 1
                 continue
             (status_class, status), duration = event
             places = [status_class * BUCKETS + bucket_of(duration)]
@@ -70,11 +67,8 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                     part=part,
                     final=final,
                     in_flight=int(not final),
-                    started=started,
-                    # An engine that cannot tell its errors apart calls every loss a disconnect.
-                    disconnects=0 if exact else errors["read"] + errors["write"],
-                    errors=(errors["connect"], errors["read"], errors["write"]) if exact else None,
-                    sum_us=tuple(float(total) for total in sums),
+                    failures=dict(failures),
+                    sums_us=[float(total) for total in sums],
                     rows=piece,
                 )
                 for part, piece in enumerate(pieces)
@@ -88,32 +82,24 @@ class Expected:
     """What the last report of every worker comes to, added up by hand."""
 
     counts: dict[int, int]
-    sum_us: list[float]
-    failures: dict[FailureReason, int]
+    values: list[float]
 
 
 def holds(totals: Totals) -> Expected:
-    """What the exporter's totals come to, to be held against that."""
-    return Expected(dict(totals.counts()), list(totals.sum_us), dict(totals.failures))
+    """What the exporter's totals come to, to be compared with that."""
+    return Expected(dict(totals.counts()), list(totals.values))
 
 
 def expected_of(found: Sequence[History]) -> Expected:
     """Adds the last reports; knows nothing of how the exporter joins them."""
     counts: dict[int, int] = {}
-    sums = [0.0] * 5
-    failures = dict.fromkeys(FailureReason, 0)
+    values = [0.0] * VALUE_COUNT
     for history in found:
         for each in history.last:
-            for first, row in each.rows:
+            for _, first, row in each.rows:
                 for index, (count,) in enumerate(struct.iter_unpack("<I", row), first):
                     if count:
                         counts[index] = counts.get(index, 0) + count
-        last = history.last[-1]
-        sums = [total + added for total, added in zip(sums, last.sum_us, strict=True)]
-        if last.errors is None:
-            failures[FailureReason.DISCONNECT] += last.disconnects
-        else:
-            reasons = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE)
-            for reason, count in zip(reasons, last.errors, strict=True):
-                failures[reason] += count
-    return Expected(counts, sums, failures)
+        [(_, last)] = history.last[-1].blocks
+        values = [total + added for total, added in zip(values, last, strict=True)]
+    return Expected(counts, values)

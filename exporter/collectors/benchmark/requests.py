@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from exporter.live.histogram import LE_SECONDS, QUANTILES, classic_buckets, quantiles_seconds
-from exporter.live.message import STATUS_CLASSES, StatusClass
-from exporter.live.runs import Key
+from exporter.live.message import STATUS_CLASSES, Pair, StatusClass
 from exporter.live.totals import ModelTotals, Totals
 
 ERROR_STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529)
@@ -15,7 +14,7 @@ _ERROR_CLASSES = (StatusClass.CLIENT_ERROR, StatusClass.SERVER_ERROR)
 _LE_TEXT = tuple(repr(le) for le in LE_SECONDS)
 
 
-def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
+def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
     """The request counters, the histogram and the quantile gauges of every (route, model).
 
     benchmark_requests_total{route,model,status_class}            whole HTTP responses
@@ -50,28 +49,29 @@ def request_families(models: dict[Key, ModelTotals]) -> Iterable[Metric]:
         "Quantile of the duration of 2xx responses of the trailing 10 s, at full resolution.",
         labels=["route", "model", "quantile"],
     )
-    for (route, model), totals in models.items():
-        for position, (status_class, untimed) in enumerate(
-            zip(STATUS_CLASSES, totals.untimed(), strict=True)
-        ):
+    for pair, totals in models.items():
+        key = [pair.route.value, pair.model]
+        sums_us = totals.sums_us()
+        untimed = totals.untimed()
+        for position, status_class in enumerate(STATUS_CLASSES):
             counts = totals.of_class(position)
-            total = sum(counts)
-            labels = [route.value, model, status_class.value]
-            requests.add_metric(labels, total + untimed)
+            timed = sum(counts)
+            labels = [*key, status_class.value]
+            requests.add_metric(labels, timed + untimed[position])
             bounds = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
             durations.add_metric(
                 labels,
-                [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", total)],
-                totals.sum_us[position] / 1e6,
+                [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", timed)],
+                sums_us[position] / 1e6,
             )
         for (status_class, status), count in _errors_by_status(totals).items():
-            errors.add_metric([route.value, model, status_class.value, status], count)
-        for reason, count in totals.failures.items():
-            failures.add_metric([route.value, model, reason.value], count)
+            errors.add_metric([*key, status_class.value, status], count)
+        for reason, count in totals.failures().items():
+            failures.add_metric([*key, reason.value], count)
         recent = quantiles_seconds(totals.recent(), QUANTILES)
         for quantile, value in zip(QUANTILES, recent, strict=True):
             if value is not None:
-                quantiles.add_metric([route.value, model, str(quantile)], value)
+                quantiles.add_metric([*key, str(quantile)], value)
     return [requests, errors, failures, durations, quantiles]
 
 

@@ -13,6 +13,8 @@ PHASES = (Phase.WARMUP, Phase.LOAD, Phase.DRAIN)
 def run_families(run: Run | None, now: float) -> Iterable[Metric]:
     """The families of the active run; only benchmark_run_active (0) where there is none.
 
+    A run that asks several models has one benchmark_run_info, with the route and the model of its first pair.
+
     benchmark_run_active                                 1 while a run is under way
     benchmark_run_info{run,scenario,engine,route,…}      1
     benchmark_run_start_timestamp_seconds                Unix time
@@ -53,8 +55,10 @@ def run_families(run: Run | None, now: float) -> Iterable[Metric]:
 def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
     """The connections of the active runs, by route and model; zero where a model's run has ended.
 
+    Those of a run that asks several models are at its first pair: a connection serves all of them.
+
     benchmark_in_flight_requests{route,model}            requests that are out, as last reported
-    benchmark_connections{route,model,state=open|stalled}  stalled: a request is out and nothing was heard
+    benchmark_connections{route,model,state=open|stalled}  stalled: with a request out and no report since
     """
     in_flight = GaugeMetricFamily(
         "benchmark_in_flight_requests",
@@ -64,14 +68,15 @@ def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
     connections = GaugeMetricFamily(
         "benchmark_connections", "Connections of the load generator.", labels=["route", "model", "state"]
     )
-    counts = {key: [0, 0, 0] for key in runs.models}
+    counts = {pair: [0, 0, 0] for pair in runs.models}
     for run in runs.runs.values():
         if run.active(now):
-            total = counts[run.info.route, run.info.model]
+            total = counts[run.info.pairs[0]]
             for i, count in enumerate(run.connections(now)):
                 total[i] += count
-    for (route, model), (opened, stalled, out) in counts.items():
-        in_flight.add_metric([route.value, model], out)
-        connections.add_metric([route.value, model, "open"], opened)
-        connections.add_metric([route.value, model, "stalled"], stalled)
+    for pair, (opened, stalled, out) in counts.items():
+        key = [pair.route.value, pair.model]
+        in_flight.add_metric(key, out)
+        connections.add_metric([*key, "open"], opened)
+        connections.add_metric([*key, "stalled"], stalled)
     return [in_flight, connections]

@@ -7,10 +7,9 @@ import pytest
 
 from exporter.cli.serve import _journal, listen_address
 from exporter.errors import ConfigurationError
-from exporter.live.message import Phase
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import run_info
+from tests.support.live_messages import announce
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_anything_else_is_refused_by_the_options_name(text: str) -> None:
 
 def saved(state_file: str | None) -> None:
     runs = LiveRuns(FakeClock())
-    runs.announce(run_info(), Phase.LOAD)
+    announce(runs)
     journal = _journal(state_file, 9878)
     assert journal is not None
     journal.save(runs)

@@ -15,7 +15,7 @@ from exporter.run.view import Moment
 from exporter.verdict.finding import Finding, Outcome
 from exporter.verdict.judgement import Judgement, judge
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, message, run_info
+from tests.support.live_messages import RUN, announce, answered, message
 from tests.support.run_results import evidence, failures_by_reason, run_result
 
 UNKNOWN = "–"
@@ -24,7 +24,7 @@ UNKNOWN = "–"
 def status_after(*messages: WorkerCounts, seconds: float = 0.0) -> RunStatus:
     clock = FakeClock()
     runs = LiveRuns(clock)
-    runs.announce(run_info(), Phase.LOAD)
+    announce(runs)
     for each in messages:
         runs.apply(each)
     clock.advance(seconds)
@@ -64,7 +64,9 @@ def test_an_exporter_without_an_answer_is_all_that_is_shown() -> None:
 def test_what_is_known_is_shown_with_its_unit() -> None:
     status = status_after(
         answered(
-            {"2xx": [200] * 98 + [5_000_000] * 2, "4xx": [5]}, {404: 1}, errors=(0, 1500, 0), disconnects=2
+            {"2xx": [200] * 98 + [5_000_000] * 2, "4xx": [5]},
+            {404: 1},
+            failures={"read": 1500, "disconnect": 2},
         ),
         message(worker=1, in_flight=1),
         message(worker=2),

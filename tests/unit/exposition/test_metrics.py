@@ -65,7 +65,9 @@ def test_metrics_hold_the_exporters_own_series(served: Served) -> None:
 
 def test_known_messages_give_known_series(served: Served) -> None:
     served.put(announcement())
-    served.runs.apply(answered({"2xx": [100, 200], "5xx": [900]}, {503: 1}, errors=(0, 1, 0), in_flight=1))
+    served.runs.apply(
+        answered({"2xx": [100, 200], "5xx": [900]}, {503: 1}, failures={"read": 1}, in_flight=1)
+    )
     expected: dict[str, float] = {
         "benchmark_run_active": 1,
         "benchmark_run_start_timestamp_seconds": 1_764_000_000.0,
@@ -82,7 +84,10 @@ def test_known_messages_give_known_series(served: Served) -> None:
         expected[series("benchmark_requests_total", status_class=name, **key)] = count
         expected[series("benchmark_request_duration_seconds_count", status_class=name, **key)] = count
         expected[series("benchmark_request_duration_seconds_sum", status_class=name, **key)] = total
-    for reason in ("connect", "read", "write", "timeout", "disconnect", "truncated", "in_band"):
+    for reason in (
+        *("connect", "read", "write", "timeout", "disconnect"),
+        *("truncated", "in_band", "empty", "stalled"),
+    ):
         expected[series("benchmark_request_failures_total", reason=reason, **key)] = reason == "read"
     for status in ("400", "401", "403", "404", "408", "413", "422", "429", "other"):
         expected[series("benchmark_error_responses_total", status_class="4xx", status=status, **key)] = 0
@@ -134,7 +139,7 @@ def test_what_a_scrape_shows_is_in_the_state_file_before(served: Served) -> None
 def test_a_hostile_model_comes_back_whole_from_metrics(served: Served) -> None:
     model = 'a"b\\n{x="y"}  #  # TYPE evil counter ジ'
     served.put(announcement(model=model))
-    served.runs.apply(message(errors=(0, 1, 0)))
+    served.runs.apply(message(failures={"read": 1}))
     assert (
         served.metrics()[
             series("benchmark_request_failures_total", route="local", model=model, reason="read")

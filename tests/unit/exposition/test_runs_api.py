@@ -10,19 +10,21 @@ from exporter.exposition.application import Exposition
 from exporter.live.message import Phase
 from exporter.live.runs import MOST_MODELS, MOST_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, run_info
+from tests.support.live_messages import RUN, announce, answered
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, Stub, announcement, serve_app, serve_exporter
 
 server = pytest.fixture(scope="module")(serve_app)
 served = pytest.fixture(serve_exporter)
+PAIR = {"route": "local", "model": "m"}
+TOO_MANY = [{"route": "local", "model": f"m{i}"} for i in range(17)]
 
 
 def test_a_run_is_announced_and_its_status_asked_for(served: Served) -> None:
     answer = served.put(announcement("warmup"))
     assert (answer.status_code, answer.json()) == (
         200,
-        {"run": RUN, "phase": "warmup", "ingest_port": 9878},
+        {"run": RUN, "phase": "warmup", "ingest_port": 9878, "version": 3},
     )
     served.runs.apply(answered({"2xx": [100] * 3}))
     status = served.get(f"/api/runs/{RUN}").json()
@@ -30,6 +32,36 @@ def test_a_run_is_announced_and_its_status_asked_for(served: Served) -> None:
     assert status["requests"]["2xx"] == 3
     assert served.put(announcement("finished")).json()["phase"] == "finished"
     assert served.get(f"/api/runs/{RUN}").json()["requests"]["2xx"] == 3
+
+
+def test_the_token_is_in_no_answer(served: Served) -> None:
+    secret = "5ec2e7" * 5 + "00"
+    answers = [served.put(announcement(token=secret)), served.put(announcement(connections=9, token=secret))]
+    answers += [served.get(path) for path in (f"/api/runs/{RUN}", "/metrics", "/")]
+    assert [answer.status_code for answer in answers] == [200, 409, 200, 200, 200]
+    assert not any(secret in answer.text for answer in answers)
+    assert secret in served.state_file.read_text(encoding="utf-8")
+
+
+def test_a_run_announced_again_with_another_token_is_a_conflict_and_stays_as_it_is(served: Served) -> None:
+    served.put(announcement("warmup"))
+    answer = served.put(announcement("finished", token="f" * 32))
+    assert answer.status_code == 409
+    assert answer.json() == {"error": f"run {RUN}: already announced with another token", "version": 3}
+    assert served.get(f"/api/runs/{RUN}").json()["phase"] == "warmup"
+    served.runs.apply(answered({"2xx": [100]}))
+
+
+@pytest.mark.parametrize("version", [None, 2, 4, "3"])
+def test_a_command_of_another_version_is_refused_in_one_line(served: Served, version: Any) -> None:
+    body = announcement(version=version)
+    if version is None:
+        del body["version"]
+    answer = served.put(body)
+    assert answer.status_code == 409
+    assert "does not speak the exporter's version of the live message (3)" in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
+    assert served.runs.runs == {}
 
 
 def test_the_status_of_an_unknown_run_is_not_found(served: Served) -> None:
@@ -45,20 +77,27 @@ def test_the_status_of_an_unknown_run_is_not_found(served: Served) -> None:
         pytest.param(b"[]", 400, "not an announcement: TypeError", id="a list"),
         pytest.param(b"7", 400, "not an announcement: AttributeError", id="a number"),
         pytest.param(b"[" * 15_000, 400, "not an announcement: ", id="nested without end"),
-        pytest.param({}, 400, "not an announcement: KeyError", id="no phase"),
+        pytest.param({"version": 3}, 400, "not an announcement: KeyError", id="no phase"),
         pytest.param(announcement("lunch"), 400, "not an announcement: ValueError", id="unknown phase"),
         pytest.param(announcement(colour="red"), 400, "colour: Unexpected keyword", id="unknown key"),
-        pytest.param({"phase": "load"}, 400, "run: ", id="no parameters"),
+        pytest.param({"version": 3, "phase": "load", "token": "f" * 32}, 400, "run: ", id="no parameters"),
         pytest.param(
             announcement(run="A" * 16), 400, "run: String should match pattern", id="run in capitals"
         ),
         pytest.param(announcement(run="short"), 400, "run: String should match pattern", id="short run"),
-        pytest.param(announcement(route="mars"), 400, "route: ", id="unknown route"),
+        pytest.param(announcement(route="mars"), 400, "pairs.0.route: ", id="unknown route"),
+        pytest.param(announcement(pairs=[]), 400, "pairs: ", id="no pair"),
+        pytest.param(announcement(pairs=[PAIR, PAIR]), 400, "pairs: a pair of route", id="a pair twice"),
+        pytest.param(announcement(pairs=TOO_MANY), 400, "pairs: ", id="seventeen pairs"),
+        pytest.param(announcement(pairs=[{**PAIR, "x": 1}]), 400, "pairs.0.x: ", id="unknown key of a pair"),
+        pytest.param(announcement(token="f" * 31), 400, "not an announcement: ", id="short token"),
+        pytest.param(announcement(token="F" * 32), 400, "not an announcement: ", id="token in capitals"),
+        pytest.param(announcement(token=7), 400, "not an announcement: TypeError", id="a number as token"),
         pytest.param(announcement(engine="w r k"), 400, "engine: ", id="space in a name"),
-        pytest.param(announcement(model=""), 400, "model: ", id="empty model"),
-        pytest.param(announcement(model="m" * 129), 400, "model: ", id="long model"),
-        pytest.param(announcement(model="a\nb"), 400, "model: ", id="line break in a model"),
-        pytest.param(announcement(model="\ud800"), 400, "model: ", id="half a character"),
+        pytest.param(announcement(model=""), 400, "pairs.0.model: ", id="empty model"),
+        pytest.param(announcement(model="m" * 129), 400, "pairs.0.model: ", id="long model"),
+        pytest.param(announcement(model="a\nb"), 400, "pairs.0.model: ", id="line break in a model"),
+        pytest.param(announcement(model="\ud800"), 400, "pairs.0.model: ", id="half a character"),
         pytest.param(announcement(label=7), 400, "label: ", id="a number as label"),
         pytest.param(announcement(connections=0), 400, "connections: ", id="no connection"),
         pytest.param(announcement(connections=10_001), 400, "connections: ", id="too many connections"),
@@ -82,12 +121,12 @@ def test_a_run_announced_again_with_other_parameters_is_a_conflict(served: Serve
     assert served.put(announcement()).status_code == 200
     answer = served.put(announcement(connections=5))
     assert answer.status_code == 409
-    assert answer.json() == {"error": f"run {RUN}: already announced with other parameters"}
+    assert answer.json() == {"error": f"run {RUN}: already announced with other parameters", "version": 3}
 
 
 def test_one_model_more_than_the_most_is_a_conflict(served: Served) -> None:
     for i in range(MOST_MODELS):
-        served.runs.announce(run_info(run=f"{i:016}", model=f"m{i}"), Phase.FINISHED)
+        announce(served.runs, Phase.FINISHED, run=f"{i:016}", model=f"m{i}")
     answer = served.put(announcement(model="one too many"))
     assert answer.status_code == 409
     assert answer.json()["error"].startswith(f"this exporter already publishes {MOST_MODELS} models")
@@ -96,7 +135,7 @@ def test_one_model_more_than_the_most_is_a_conflict(served: Served) -> None:
 
 def test_one_run_more_than_the_most_is_a_conflict(served: Served) -> None:
     for i in range(MOST_RUNS):
-        served.runs.announce(run_info(run=f"{i:016}"), Phase.LOAD)
+        announce(served.runs, run=f"{i:016}")
     assert served.put(announcement()).status_code == 409
 
 

@@ -14,24 +14,28 @@ from prometheus_client.core import Metric
 from exporter.collectors.benchmark.load import ingest_families
 from exporter.errors import PortTakenError
 from exporter.live.ingest import Ingest, bind_ingest
-from exporter.live.message import Phase
 from exporter.live.runs import LiveRuns
-from exporter.live.wire import LARGEST_DATAGRAM, encode
+from exporter.live.wire import BLOCK, HEADER, LARGEST_DATAGRAM, encode
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, run_info
+from tests.support.live_messages import LOCAL_MODEL, RUN, announce, answered, message
 
-GOOD = encode(answered({"2xx": [100]}, sequence=5, errors=(0, 1, 0)))
-NOTHING = {"malformed": 0, "oversized": 0, "unknown_run": 0, "replayed": 0, "inconsistent": 0}
+GOOD = encode(answered({"2xx": [100]}, sequence=5, failures={"read": 1}))
+NOTHING = {"malformed": 0, "oversized": 0, "version": 0, "unknown_run": 0, "replayed": 0, "inconsistent": 0}
 
 
-def with_number(field: int, value: float) -> bytes:
-    at = struct.calcsize("<4sBBH16sII") + 8 * field
+def with_sum(status_class: int, value: float) -> bytes:
+    at = HEADER.size + BLOCK.size - 8 * (5 - status_class)
     return GOOD[:at] + struct.pack("<d", value) + GOOD[at + 8 :]
+
+
+def of_pair(pair: int) -> bytes:
+    """A block of this pair and nothing else."""
+    return encode(message(sequence=6, pair=pair))
 
 
 def listening() -> tuple[LiveRuns, Ingest]:
     runs = LiveRuns(FakeClock())
-    runs.announce(run_info(), Phase.LOAD)
+    announce(runs)
     ingest = Ingest(runs.apply)
     ingest.take(GOOD)
     return runs, ingest
@@ -47,7 +51,7 @@ def samples(families: Iterable[Metric]) -> dict[str, float]:
 
 def totals(runs: LiveRuns) -> tuple[object, ...]:
     found = runs.models[LOCAL_MODEL]
-    return list(found.counts()), list(found.sum_us), dict(found.failures)
+    return list(found.counts()), list(found.values)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +61,14 @@ def totals(runs: LiveRuns) -> tuple[object, ...]:
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", "malformed", id="another protocol"),
         pytest.param(GOOD[:-3], "malformed", id="cut off"),
         pytest.param(GOOD * 2, "malformed", id="two in one"),
-        pytest.param(with_number(0, math.nan), "malformed", id="NaN"),
-        pytest.param(with_number(1, math.inf), "malformed", id="infinite"),
-        pytest.param(with_number(7, 1e300), "malformed", id="huge"),
-        pytest.param(with_number(3, -1.0), "malformed", id="negative"),
+        pytest.param(with_sum(0, math.nan), "malformed", id="NaN"),
+        pytest.param(with_sum(1, math.inf), "malformed", id="infinite"),
+        pytest.param(with_sum(4, 1e300), "malformed", id="huge"),
+        pytest.param(with_sum(1, -1.0), "malformed", id="negative"),
+        pytest.param(GOOD[:4] + b"\2" + GOOD[5:], "version", id="an older version"),
+        pytest.param(b"SOAK\4", "version", id="a newer version"),
+        pytest.param(of_pair(1), "inconsistent", id="a pair that was not announced"),
+        pytest.param(of_pair(16), "malformed", id="a pair beyond the most"),
         pytest.param(bytes(LARGEST_DATAGRAM + 1), "oversized", id="oversized"),
         pytest.param(bytes(65_507), "oversized", id="the largest that UDP carries"),
         pytest.param(encode(message(run="z" * 16, sequence=9)), "unknown_run", id="unknown run"),
@@ -69,7 +77,7 @@ def totals(runs: LiveRuns) -> tuple[object, ...]:
         pytest.param(encode(message(worker=4)), "inconsistent", id="worker out of range"),
         pytest.param(encode(message(worker=2**32 - 1)), "inconsistent", id="worker far out of range"),
         pytest.param(
-            encode(message({3428: 0}, sequence=6, sum_us=(0.0, 100.0, 0.0, 0.0, 0.0))),
+            encode(message({3428: 0}, sequence=6, sums_us=(0.0, 100.0, 0.0, 0.0, 0.0))),
             "inconsistent",
             id="a count that falls",
         ),
@@ -90,7 +98,7 @@ def test_a_hostile_datagram_is_counted_by_its_reason_and_changes_no_total(
 
 
 @given(
-    st.lists(st.one_of(st.binary(max_size=200), st.binary(max_size=120).map(lambda tail: GOOD[:120] + tail)))
+    st.lists(st.one_of(st.binary(max_size=200), st.binary(max_size=200).map(lambda tail: GOOD[:60] + tail)))
 )
 def test_no_bytes_raise_anything_and_every_datagram_is_counted(datagrams: list[bytes]) -> None:
     runs, ingest = listening()
@@ -119,6 +127,16 @@ def test_every_reason_is_exposed_from_the_start_with_zero() -> None:
     }
 
 
+def test_messages_of_another_version_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    _, ingest = listening()
+    for _ in range(3):
+        ingest.take(GOOD[:4] + b"\2" + GOOD[5:])
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert "another version than 3" in record.getMessage()
+    assert ingest.rejected == {**NOTHING, "version": 3}
+
+
 def test_taken_and_refused_messages_are_exposed() -> None:
     _, ingest = listening()
     ingest.take(GOOD)
@@ -137,7 +155,8 @@ def test_what_comes_to_the_socket_is_taken_slow_or_fast() -> None:
             serving = asyncio.create_task(ingest.serve())
             for sequence in range(6, 1006):
                 sender.sendto(
-                    encode(answered({"2xx": [100]}, sequence=sequence, errors=(0, 1, 0))), udp.getsockname()
+                    encode(answered({"2xx": [100]}, sequence=sequence, failures={"read": 1})),
+                    udp.getsockname(),
                 )
                 if sequence % 40 == 0:
                     while ingest.messages < sequence - 5:

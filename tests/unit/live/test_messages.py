@@ -1,12 +1,13 @@
 """exporter.live.runs: what the messages of runs come to, and which of them are refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.errors import WireError
 from exporter.live.histogram import OCTAVE, bucket_of
-from exporter.live.message import Phase, Route
+from exporter.live.message import Counter, FailureReason, Pair, Phase, Route
 from exporter.live.runs import LiveRuns
 from exporter.live.totals import WINDOW_SECONDS
 from tests.support.clocks import FakeClock
@@ -14,11 +15,11 @@ from tests.support.live_messages import (
     INDEX,
     LOCAL_MODEL,
     RUN,
+    announce,
     announced,
     answered,
     message,
     octaves,
-    run_info,
 )
 from tests.support.worker_histories import holds
 
@@ -46,38 +47,58 @@ def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRun
 
 def test_counters_go_on_over_runs_of_the_same_model(runs: LiveRuns) -> None:
     runs.apply(answered({"2xx": [100, 200]}))
-    runs.announce(run_info(), Phase.FINISHED)
+    announce(runs, Phase.FINISHED)
     second = "f" * 16
-    runs.announce(run_info(run=second), Phase.LOAD)
+    announce(runs, run=second)
     runs.apply(answered({"2xx": [100], "5xx": [7]}, {503: 1}, run=second))
     assert runs.models[LOCAL_MODEL].requests() == [0, 3, 0, 0, 1]
-    assert runs.models[LOCAL_MODEL].sum_us == [0, 400, 0, 0, 7]
+    assert runs.models[LOCAL_MODEL].sums_us() == [0, 400, 0, 0, 7]
     assert runs.runs[second].published.requests() == [0, 1, 0, 0, 1]
     assert runs.runs[RUN].published.requests() == [0, 2, 0, 0, 0]
 
 
 def test_models_are_counted_apart(runs: LiveRuns) -> None:
     other = "f" * 16
-    runs.announce(run_info(run=other, route=Route.OPENAI, model="openai:gpt-4o"), Phase.LOAD)
+    announce(runs, run=other, route=Route.OPENAI, model="openai:gpt-4o")
     runs.apply(answered({"2xx": [100]}, run=other))
     assert runs.models[LOCAL_MODEL].requests() == [0] * 5
-    assert runs.models[Route.OPENAI, "openai:gpt-4o"].requests() == [0, 1, 0, 0, 0]
+    assert runs.models[Pair(Route.OPENAI, "openai:gpt-4o")].requests() == [0, 1, 0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("errors", "disconnects", "failures"),
-    [
-        (None, 3, {"disconnect": 3}),
-        ((1, 2, 3), 0, {"connect": 1, "read": 2, "write": 3}),
-        ((0, 1, 1), 4, {"read": 1, "write": 1, "disconnect": 4}),
-    ],
-)
-def test_losses_that_the_engine_does_not_count_are_disconnects(
-    runs: LiveRuns, errors: tuple[int, int, int] | None, disconnects: int, failures: dict[str, int]
-) -> None:
-    runs.apply(message(errors=errors, disconnects=disconnects))
-    found = {reason.value: count for reason, count in runs.models[LOCAL_MODEL].failures.items() if count}
-    assert found == failures
+@pytest.mark.parametrize("reason", FailureReason)
+def test_every_failure_is_counted_by_its_reason(runs: LiveRuns, reason: FailureReason) -> None:
+    runs.apply(message(failures={reason: 3}))
+    assert runs.models[LOCAL_MODEL].failures() == {**dict.fromkeys(FailureReason, 0), reason: 3}
+
+
+def test_responses_that_were_not_timed_are_requests_of_their_class(runs: LiveRuns) -> None:
+    runs.apply(answered({"2xx": [100]}, {404: 2}, counters={"untimed_2xx": 5, "untimed_4xx": 2}))
+    totals = runs.models[LOCAL_MODEL]
+    assert totals.requests() == [0, 6, 0, 2, 0]
+    assert totals.counters()[Counter.UNTIMED_2XX] == 5
+    assert [len(totals.of_class(number)) > 0 for number in range(5)] == [False, True, False, False, False]
+
+
+MIX = (LOCAL_MODEL, Pair(Route.OPENAI, "openai:gpt-4o"))
+
+
+def test_a_run_of_several_models_counts_each_by_its_pair(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    announce(runs, pairs=MIX)
+    both = message({INDEX: 2}, failures={"read": 1}, sums_us=(0.0, 200.0, 0.0, 0.0, 0.0))
+    cloud = message({INDEX: 3}, pair=1, failures={"read": 4}, sums_us=(0.0, 300.0, 0.0, 0.0, 0.0))
+    runs.apply(replace(both, blocks=both.blocks + cloud.blocks, rows=both.rows + cloud.rows))
+    assert [runs.models[pair].requests()[1] for pair in MIX] == [2, 3]
+    assert [runs.models[pair].failures()[FailureReason.READ] for pair in MIX] == [1, 4]
+    run = runs.runs[RUN]
+    assert run.published.requests() == [0, 5, 0, 0, 0]
+    assert run.published.failures()[FailureReason.READ] == 5
+    assert sum(run.recent()) == 5
+    # A pair that a message does not name stays as it is.
+    runs.apply(
+        message({INDEX: 7}, pair=1, sequence=2, failures={"read": 4}, sums_us=(0.0, 700.0, 0.0, 0.0, 0.0))
+    )
+    assert [runs.models[pair].requests()[1] for pair in MIX] == [2, 7]
 
 
 @pytest.mark.parametrize(
@@ -90,23 +111,28 @@ def test_losses_that_the_engine_does_not_count_are_disconnects(
         ({"sequence": 0, "part": 9}, "replayed"),
         ({"rows": octaves({INDEX: 1, INDEX + 1: 3})}, "inconsistent"),
         ({"rows": octaves({100: 7, INDEX: 1})}, "inconsistent"),
-        ({"rows": octaves({INDEX: 7, INDEX + OCTAVE: 1}), "sum_us": (0.0,) * 5}, "inconsistent"),
-        ({"sum_us": (0.0, 199.0, 0.0, 0.0, 0.0)}, "inconsistent"),
-        ({"worker": 1, "sum_us": (0.0, -1.0, 0.0, 0.0, 0.0)}, "inconsistent"),
+        ({"rows": octaves({INDEX: 7, INDEX + OCTAVE: 1}), "sums_us": (0.0,) * 5}, "inconsistent"),
+        ({"sums_us": (0.0, 199.0, 0.0, 0.0, 0.0)}, "inconsistent"),
+        ({"worker": 1, "sums_us": (0.0, -1.0, 0.0, 0.0, 0.0)}, "inconsistent"),
+        ({"failures": {"read": 99}}, "inconsistent"),
+        ({"counters": {}}, "inconsistent"),
+        ({"pair": 1, "rows": ()}, "inconsistent"),
+        ({"blocks": (), "rows": octaves({INDEX: 50}, pair=1)}, "inconsistent"),
     ],
 )
 def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing(
     runs: LiveRuns, hostile: dict[str, Any], reason: str
 ) -> None:
     sums = (0.0, 200.0, 0.0, 0.0, 0.0)
-    runs.apply(message({INDEX: 2}, sum_us=sums, disconnects=1))
+    runs.apply(message({INDEX: 2}, sums_us=sums, failures={"disconnect": 1}, counters={"untimed_2xx": 4}))
     before = holds(runs.models[LOCAL_MODEL])
     workers = runs.runs[RUN].connections(0.0)
     bad = {
         "sequence": 2,
         "rows": octaves({INDEX: 50}),
-        "sum_us": sums,
-        "disconnects": 9,
+        "sums_us": sums,
+        "failures": {"disconnect": 9},
+        "counters": {"untimed_2xx": 4},
         "in_flight": 1,
         **hostile,
     }
@@ -118,8 +144,9 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     assert list(runs.models) == [LOCAL_MODEL]
     assert list(runs.runs) == [RUN]
     # The worker itself goes on unharmed.
-    runs.apply(message({INDEX: 3}, sequence=2, sum_us=(0.0, 300.0, 0.0, 0.0, 0.0), disconnects=1))
-    assert runs.models[LOCAL_MODEL].requests()[1] == 3
+    good = {"failures": {"disconnect": 1}, "counters": {"untimed_2xx": 4}}
+    runs.apply(message({INDEX: 3}, sequence=2, sums_us=(0.0, 300.0, 0.0, 0.0, 0.0), **good))
+    assert runs.models[LOCAL_MODEL].requests()[1] == 3 + 4
 
 
 def test_connections_are_open_in_flight_or_stalled_as_last_reported(runs: LiveRuns, clock: FakeClock) -> None:
@@ -135,7 +162,7 @@ def test_connections_are_open_in_flight_or_stalled_as_last_reported(runs: LiveRu
     runs.apply(message(worker=2, sequence=2, final=True))
     assert run.connections(clock.monotonic()) == (3, 1, 2)
     assert run.final_workers() == 1
-    runs.announce(run_info(), Phase.FINISHED)
+    announce(runs, Phase.FINISHED)
     assert run.connections(clock.monotonic()) == (0, 0, 0)
 
 

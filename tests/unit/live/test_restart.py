@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import WireError
-from exporter.live.message import FailureReason, Phase, WorkerCounts
+from exporter.live.message import VALUE_COUNT, WorkerCounts
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import Journal
 from exporter.live.totals import Totals
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, message, run_info
+from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, announce, message
 from tests.support.worker_histories import Expected, History, expected_of, histories, holds
 
 WORKERS = 3
@@ -22,13 +22,12 @@ class Observed:
     """What a scrape has shown; a later one must never show less."""
 
     def __init__(self) -> None:
-        self._before = Expected({}, [0.0] * 5, dict.fromkeys(FailureReason, 0))
+        self._before = Expected({}, [0.0] * VALUE_COUNT)
 
     def take(self, totals: Totals) -> None:
         now = holds(totals)
         assert all(now.counts.get(index, 0) >= count for index, count in self._before.counts.items())
-        assert all(a >= b for a, b in zip(now.sum_us, self._before.sum_us, strict=True))
-        assert all(now.failures[reason] >= count for reason, count in self._before.failures.items())
+        assert all(a >= b for a, b in zip(now.values, self._before.values, strict=True))
         self._before = now
 
 
@@ -41,7 +40,7 @@ class KilledExporter:
         self._observed = Observed()
         self.runs = LiveRuns(self._clock)
         self._journal = Journal(self._file)
-        self.runs.announce(run_info(connections=WORKERS), Phase.LOAD)
+        announce(self.runs, connections=WORKERS)
 
     def scrape(self) -> None:
         self._journal.save(self.runs)
@@ -53,7 +52,7 @@ class KilledExporter:
         self._journal = Journal(self._file)
         self._journal.load(self.runs)
         # The run's own command announces it again as soon as it notices.
-        self.runs.announce(run_info(connections=WORKERS), Phase.LOAD)
+        announce(self.runs, connections=WORKERS)
 
     def receive(self, one: WorkerCounts) -> None:
         try:

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import shutil
+import stat
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,13 @@ import pytest
 
 from exporter.errors import ConfigurationError
 from exporter.live.histogram import INDEX_COUNT
-from exporter.live.message import FailureReason, Phase, Route
+from exporter.live.message import Counter, FailureReason, Pair, Phase, Route
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import Journal
+from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, answered, run_info
+from tests.support.live_messages import LOCAL_MODEL, RUN, announce, answered, run_info
+from tests.support.worker_histories import holds
 
 OTHER = "f" * 16
 
@@ -26,11 +31,15 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def runs(clock: FakeClock) -> LiveRuns:
     found = LiveRuns(clock)
-    found.announce(run_info(run=OTHER, route=Route.GOOGLE, model="google:ジェミニ"), Phase.LOAD)
+    announce(found, run=OTHER, route=Route.GOOGLE, model="google:ジェミニ")
     found.apply(answered({"2xx": [7]}, run=OTHER))
-    found.announce(run_info(run=OTHER, route=Route.GOOGLE, model="google:ジェミニ"), Phase.FINISHED)
-    found.announce(run_info(), Phase.DRAIN)
-    found.apply(answered({"2xx": [100, 3_000_000], "5xx": [9]}, {503: 1}, errors=(1, 2, 3)))
+    announce(found, Phase.FINISHED, run=OTHER, route=Route.GOOGLE, model="google:ジェミニ")
+    announce(found, Phase.DRAIN)
+    found.apply(
+        answered(
+            {"2xx": [100, 3_000_000], "5xx": [9]}, {503: 1}, failures={"connect": 1, "read": 2, "write": 3}
+        )
+    )
     return found
 
 
@@ -48,16 +57,17 @@ def test_a_missing_file_is_a_first_start(file: Path) -> None:
 def test_models_and_unfinished_runs_come_back_as_they_were_published(file: Path, runs: LiveRuns) -> None:
     Journal(file).save(runs)
     found = restarted(file)
-    assert list(found.models) == [(Route.GOOGLE, "google:ジェミニ"), LOCAL_MODEL]
+    assert list(found.models) == [Pair(Route.GOOGLE, "google:ジェミニ"), LOCAL_MODEL]
     for key, totals in runs.models.items():
         assert found.models[key].pages == totals.pages
-        assert found.models[key].sum_us == totals.sum_us
-        assert found.models[key].failures == totals.failures
+        assert found.models[key].values == totals.values
     assert list(found.runs) == [RUN]
     assert found.runs[RUN].info == run_info()
     assert found.runs[RUN].phase == Phase.DRAIN
     assert found.runs[RUN].published.requests() == [0, 2, 0, 0, 1]
-    assert found.runs[RUN].published.failures[FailureReason.WRITE] == 3
+    assert found.runs[RUN].published.failures()[FailureReason.WRITE] == 3
+    found.apply(answered({"2xx": [100, 3_000_000, 7], "5xx": [9]}, {503: 1}, failures={"write": 3}))
+    assert found.models[LOCAL_MODEL].requests() == [0, 3, 0, 0, 1]
 
 
 def test_what_came_back_is_not_taken_for_requests_of_the_last_seconds(file: Path, runs: LiveRuns) -> None:
@@ -83,36 +93,49 @@ def test_the_file_is_replaced_in_one_step_and_only_where_something_changed(
     runs.apply(answered({"2xx": [100]}, worker=1))
     with file.open("rb") as old:
         journal.save(runs)
-        assert json.loads(old.read())["runs"][0]["totals"]["sum_us"][1] == 3_000_100
+        assert json.loads(old.read())["runs"][0]["totals"][0]["sums_us"]["duration"][1] == 3_000_100
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 3
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in file.parent.iterdir()] == ["state.json"]
 
 
 def test_what_a_kill_left_half_written_is_ignored(file: Path, runs: LiveRuns) -> None:
     Journal(file).save(runs)
-    file.with_name("state.json.new").write_text('{"version": 1, "mod')
+    left = file.with_name("state.json.new")
+    left.write_text('{"version": 2, "mod')
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
+    left.chmod(0o644)
+    Journal(file).save(runs)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def totals(**changes: Any) -> dict[str, Any]:
-    return {"counts": [[3333, 1]], "sum_us": [0.0] * 5, "failures": {}, **changes}
+    sums = {"duration": [0.0] * 5}
+    return {"counts": [[3333, 1]], "sums_us": sums, "failures": {}, "counters": {}, **changes}
 
 
-def document(version: Any = 1, route: str = "local", **changes: Any) -> dict[str, Any]:
+def document(version: Any = 2, route: str = "local", **changes: Any) -> dict[str, Any]:
     models = [{"route": route, "model": "m", "totals": totals(**changes)}]
-    return {"version": version, "models": models, "runs": []}
+    return {"version": version, "models": models, "runs": [], "ended": []}
+
+
+def with_run(**changes: Any) -> dict[str, Any]:
+    """A file with one run under way."""
+    run = {"info": asdict(run_info()), "token": "ab" * 16, "phase": "load", "totals": [totals()], **changes}
+    return {**document(), "runs": [run]}
 
 
 @pytest.mark.parametrize(
     "content",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(b'{"version": 1, "mod', id="cut off"),
+        pytest.param(b'{"version": 2, "mod', id="cut off"),
         pytest.param(b"\xff\xfe", id="no text"),
         pytest.param(b"[]", id="a list"),
         pytest.param(b"1", id="a number"),
         pytest.param(b"{}", id="an empty object"),
-        pytest.param(document(version=2), id="another version"),
+        pytest.param(document(version=3), id="a later version"),
+        pytest.param({"version": 1, "models": []}, id="an earlier version without runs"),
         pytest.param(document(route="mars"), id="an unknown route"),
         pytest.param(document(counts=[[INDEX_COUNT, 1]]), id="an index beyond the last"),
         pytest.param(document(counts=[[-1, 1]]), id="an index below zero"),
@@ -120,11 +143,16 @@ def document(version: Any = 1, route: str = "local", **changes: Any) -> dict[str
         pytest.param(document(counts=[[3333, 2**64]]), id="a count beyond 64 bits"),
         pytest.param(document(counts=[[3333, 1.5]]), id="a broken count"),
         pytest.param(document(counts=[3333]), id="a count without an index"),
-        pytest.param(document(sum_us=[0.0] * 4), id="four sums"),
-        pytest.param(document(sum_us=["1"] * 5), id="sums as text"),
+        pytest.param(document(sums_us={"duration": [0.0] * 4}), id="four sums"),
+        pytest.param(document(sums_us={"duration": ["1"] * 5}), id="sums as text"),
+        pytest.param(document(sums_us={"mood": [0.0] * 5}), id="an unknown histogram"),
+        pytest.param(document(counters={"sheep": 1}), id="an unknown counter"),
         pytest.param(document(failures={"boredom": 1}), id="an unknown reason"),
         pytest.param(document(failures=[]), id="failures as a list"),
-        pytest.param({**document(), "runs": [{"info": {"run": RUN}}]}, id="a run without its parameters"),
+        pytest.param(with_run(info={"run": RUN}), id="a run without its parameters"),
+        pytest.param(with_run(token="ab"), id="a short token"),
+        pytest.param(with_run(token="z" * 32), id="a token that is no hexadecimal number"),
+        pytest.param(with_run(totals=[]), id="a run without the totals of its model"),
     ],
 )
 def test_a_file_that_is_no_journal_is_refused_by_name_with_what_to_do(
@@ -136,6 +164,40 @@ def test_a_file_that_is_no_journal_is_refused_by_name_with_what_to_do(
     text = str(error.value)
     assert text.startswith(f"{file}: the exporter's state file cannot be used (")
     assert text.endswith("or name another with --ingest.state-file")
+
+
+def test_the_good_one_of_these_files_is_taken(file: Path) -> None:
+    file.write_text(json.dumps(with_run()))
+    assert restarted(file).runs[RUN].token == bytes.fromhex("ab" * 16)
+
+
+def test_a_file_of_version_1_is_taken_over_with_equal_counters_and_its_runs_are_over(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A real one: two runs of wrk that ended, one of several connections a thread, and one under way."""
+    shutil.copy(FIXTURES / "earlier/ingest-state-v1.json", file)
+    found = restarted(file)
+    openai = found.models[Pair(Route.OPENAI, "openai:gpt-4o")]
+    local = found.models[LOCAL_MODEL]
+    assert openai.requests() == [0, 0, 0, 32_729, 0]
+    assert openai.of_statuses()[401] == 32_729
+    assert openai.sums_us()[3] == pytest.approx(6.0470662919960025e6)
+    assert local.requests() == [0, 1190, 0, 0, 79]
+    assert local.counters()[Counter.UNTIMED_2XX] == 1190 - 854
+    assert sum(local.of_class(1)) == 854
+    assert local.sums_us()[1] == pytest.approx(19.37576869199753e6)
+    assert {reason: count for reason, count in local.failures().items() if count} == {FailureReason.READ: 14}
+    assert found.runs == {}
+    assert sorted(found.ended) == ["33e7933323e3a104", "58194bd04eadb840", "be7030b722d97f76"]
+    [record] = caplog.records
+    assert str(file) in record.getMessage()
+    Journal(file).save(found)
+    again = restarted(file)
+    assert {pair: holds(totals) for pair, totals in again.models.items()} == {
+        pair: holds(totals) for pair, totals in found.models.items()
+    }
+    assert again.ended == found.ended
+    assert len(caplog.records) == 1
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

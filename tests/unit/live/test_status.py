@@ -17,7 +17,7 @@ def test_a_run_without_messages_has_counts_of_zero_and_quantiles_of_null(
     runs: LiveRuns, clock: FakeClock
 ) -> None:
     unknown = dict.fromkeys(("0.5", "0.75", "0.9", "0.95", "0.99", "0.999"))
-    reasons = ("connect", "read", "write", "timeout", "disconnect", "truncated", "in_band")
+    reasons = tuple(FailureReason)
     assert json.loads(RunStatus.of(runs.runs[RUN], clock.monotonic()).to_json()) == {
         "run": RUN,
         "phase": "load",
@@ -40,7 +40,7 @@ def test_statuses_are_counted_by_their_code_and_200_is_what_remains_of_2xx(
 ) -> None:
     durations = {"2xx": [100] * 10, "4xx": [50, 60], "5xx": [70]}
     runs.apply(answered(durations, {201: 3, 204: 1, 404: 1, 429: 1, 503: 1}, in_flight=1))
-    runs.apply(message(worker=1, final=True, errors=(0, 2, 0)))
+    runs.apply(message(worker=1, final=True, failures={"read": 2}))
     status = RunStatus.of(runs.runs[RUN], clock.monotonic())
     assert status.statuses == {"200": 6, "201": 3, "204": 1, "404": 1, "429": 1, "503": 1}
     assert status.requests == {"1xx": 0, "2xx": 10, "3xx": 0, "4xx": 2, "5xx": 1}
@@ -68,7 +68,7 @@ def test_recent_quantiles_are_of_the_last_seconds_and_quantiles_of_the_whole_run
 
 
 def test_a_status_comes_back_from_its_json(runs: LiveRuns, clock: FakeClock) -> None:
-    runs.apply(answered({"2xx": [100], "5xx": [70]}, {503: 1}, errors=(0, 2, 0)))
+    runs.apply(answered({"2xx": [100], "5xx": [70]}, {503: 1}, failures={"read": 2}))
     status = RunStatus.of(runs.runs[RUN], clock.monotonic())
     assert RunStatus.from_json(status.to_json()) == status
 

@@ -128,7 +128,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
-    engine = EngineTotals(1000, 60.0, 0, {"read": 0}, {"99": 0.06}, [(60_000, 1000)])
+    engine = EngineTotals(1000, 60.0, 0, {"read": 0}, {"99": 0.06})
     found = document(engine_totals=engine, alerts=["RouterDown"])
     assert found["run"]["route"] == "local"
     assert found["run"]["start_timestamp_seconds"] == 1_764_000_000.0

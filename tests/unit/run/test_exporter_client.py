@@ -9,13 +9,13 @@ from exporter.live.message import Phase
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, announced, run_info
+from tests.support.live_messages import RUN, announced, run_info, token_of
 from tests.support.local_http import Answer, LocalHttp
 
 
 def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
-    with LocalHttp(lambda asked: (200, {"run": RUN, "phase": "drain", "ingest_port": 9999})) as server:
-        port = ExporterClient(server.url + "/").announce(run_info(), Phase.DRAIN)
+    with LocalHttp(lambda asked: (200, {"version": 3, "ingest_port": 9999})) as server:
+        port = ExporterClient(server.url + "/").announce(run_info(), token_of(), Phase.DRAIN)
     assert port == 9999
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("PUT", f"/api/runs/{RUN}")
@@ -23,8 +23,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "run": RUN,
         "scenario": "local",
         "engine": "wrk",
-        "route": "local",
-        "model": "gpt-oss:20b",
+        "pairs": [{"route": "local", "model": "gpt-oss:20b"}],
         "target": "http://127.0.0.1:8080",
         "connections": 4,
         "label": "nightly",
@@ -32,7 +31,26 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "planned_duration_seconds": 60.0,
         "stall_after_seconds": 30.0,
         "phase": "drain",
+        "version": 3,
+        "token": token_of().hex(),
     }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (400, {"error": "version: Unexpected keyword argument"}),
+        (409, {"error": "no", "version": 4}),
+        (200, {"run": RUN, "phase": "load", "ingest_port": 9878}),
+    ],
+)
+def test_an_exporter_of_another_version_is_named_with_what_to_do(answer: Answer) -> None:
+    with LocalHttp(lambda asked: answer) as server, pytest.raises(ConfigurationError) as error:
+        ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
+    text = str(error.value)
+    assert text.startswith(f"exporter at {server.url} does not speak version 3 of the live message; ")
+    assert "--exporter" in text
+    assert "\n" not in text
 
 
 def test_the_status_of_a_run_is_what_the_exporter_says() -> None:
@@ -45,10 +63,10 @@ def test_the_status_of_a_run_is_what_the_exporter_says() -> None:
 @pytest.mark.parametrize("status", [400, 409])
 def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: int) -> None:
     with (
-        LocalHttp(lambda asked: (status, {"error": "16 runs are active"})) as server,
+        LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 3})) as server,
         pytest.raises(ConfigurationError) as error,
     ):
-        ExporterClient(server.url).announce(run_info(), Phase.LOAD)
+        ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
     assert str(error.value) == f"exporter at {server.url} refused the run: 16 runs are active"
 
 
@@ -107,10 +125,10 @@ def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
     assert ExporterClient(url).url == url.rstrip("/")
 
 
-@pytest.mark.parametrize("answer", [{}, {"ingest_port": "x"}])
+@pytest.mark.parametrize("answer", [{"version": 3}, {"version": 3, "ingest_port": "x"}])
 def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: object) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
-        ExporterClient(server.url).announce(run_info(), Phase.LOAD)
+        ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
 
 
 def test_a_url_that_is_none_is_refused() -> None:

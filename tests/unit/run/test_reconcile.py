@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from exporter.errors import WireError
-from exporter.live.message import SUCCESS_CLASS, FailureReason, Phase
+from exporter.live.message import FIRST_COUNTER, FIRST_SUM, SUCCESS_CLASS, FailureReason, Phase
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
@@ -16,7 +16,7 @@ from exporter.run.registration import Registration
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, message, run_info
+from tests.support.live_messages import RUN, announce, answered, message, run_info, token_of
 from tests.support.local_http import LocalHttp
 from tests.support.worker_histories import History, expected_of, histories
 
@@ -35,9 +35,10 @@ def store_of(*totals: tuple[float, float], model: str = "gpt-oss:20b") -> Series
 def test_the_final_is_what_the_last_reports_come_to() -> None:
     final = final_status(
         run_info(),
+        token_of(),
         [
             answered({"2xx": [100] * 3}, final=True, sequence=9),
-            answered({"2xx": [200], "5xx": [7]}, {503: 1}, worker=1, errors=(0, 2, 0), final=True),
+            answered({"2xx": [200], "5xx": [7]}, {503: 1}, worker=1, failures={"read": 2}, final=True),
         ],
         FakeClock(),
     )
@@ -51,38 +52,40 @@ def test_the_final_is_what_the_last_reports_come_to() -> None:
 
 def test_a_report_in_several_parts_is_one() -> None:
     parts = [message({3328 + 128 * part: 5}, part=part, final=True) for part in range(3)]
-    final = final_status(run_info(), parts, FakeClock())
+    final = final_status(run_info(), token_of(), parts, FakeClock())
     assert final is not None
     assert final.successes == 15
     assert final.final_workers == 1
 
 
 def test_without_reports_there_is_no_final() -> None:
-    assert final_status(run_info(), [], FakeClock()) is None
+    assert final_status(run_info(), token_of(), [], FakeClock()) is None
 
 
 @settings(max_examples=50)
 @given(histories(3))
 def test_the_final_agrees_with_an_exporter_that_saw_every_message(found: list[History]) -> None:
     runs = LiveRuns(FakeClock())
-    runs.announce(run_info(), Phase.LOAD)
+    announce(runs)
     for history in found:
         for report in history.reports:
             for each in report:
                 runs.apply(each)
-    final = final_status(run_info(), [each for history in found for each in history.last], FakeClock())
+    final = final_status(
+        run_info(), token_of(), [each for history in found for each in history.last], FakeClock()
+    )
     assert final is not None
     seen = RunStatus.of(runs.runs[RUN], 0.0)
     for part in ("requests", "statuses", "failures", "duration_seconds", "quantiles", "final_workers"):
         assert getattr(final, part) == getattr(seen, part)
     expected = expected_of(found)
-    assert final.failed == sum(expected.failures.values())
-    assert final.duration_seconds == expected.sum_us[SUCCESS_CLASS] / 1e6
+    assert list(final.failures.values()) == expected.values[:FIRST_COUNTER]
+    assert final.duration_seconds == expected.values[FIRST_SUM + SUCCESS_CLASS] / 1e6
 
 
 def test_reports_of_another_run_are_not_taken_for_final() -> None:
     with pytest.raises(WireError, match="unknown_run"):
-        final_status(run_info(), [message(run="f" * 16)], FakeClock())
+        final_status(run_info(), token_of(), [message(run="f" * 16)], FakeClock())
 
 
 @pytest.mark.parametrize(
@@ -132,9 +135,9 @@ def test_prometheus_is_asked_for_the_rise_since_the_first_scrape() -> None:
 
 def test_what_has_arrived_is_not_sent_again() -> None:
     last = (answered({"2xx": [100]}, final=True),)
-    final = final_status(run_info(), last, FakeClock())
+    final = final_status(run_info(), token_of(), last, FakeClock())
     assert final is not None
-    answers = {"PUT": {"ingest_port": 9}, "GET": json.loads(final.to_json())}
+    answers = {"PUT": {"version": 3, "ingest_port": 9}, "GET": json.loads(final.to_json())}
     with LocalHttp(lambda asked: (200, answers[asked.method])) as server:
         exporter = ExporterClient(server.url)
         deliver(Registration(run_info(), exporter, FakeClock(), Phase.DRAIN), last, final, FakeClock())
@@ -142,6 +145,6 @@ def test_what_has_arrived_is_not_sent_again() -> None:
 
 
 def test_an_exporter_that_is_away_gives_no_status() -> None:
-    with LocalHttp(lambda asked: (200, {"ingest_port": 9})) as server:
+    with LocalHttp(lambda asked: (200, {"version": 3, "ingest_port": 9})) as server:
         registration = Registration(run_info(), ExporterClient(server.url), FakeClock(), Phase.LOAD)
     assert registration.status() is None

@@ -7,10 +7,10 @@ from prometheus_client.registry import Collector
 
 from exporter.collectors.benchmark.requests import ERROR_STATUSES, request_families
 from exporter.live.histogram import QUANTILES
-from exporter.live.message import Phase, Route
+from exporter.live.message import Route
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import announced, answered, run_info
+from tests.support.live_messages import announce, announced, answered
 
 LABELS = {"route": "local", "model": "gpt-oss:20b"}
 
@@ -62,9 +62,11 @@ def test_every_label_of_the_contract_is_there_with_zero_once_a_run_is_announced(
     assert label_sets(runs, "benchmark_requests_total", "status_class") == classes
     assert label_sets(runs, "benchmark_request_duration_seconds_count", "status_class") == classes
     assert label_sets(runs, "benchmark_request_duration_seconds_sum", "status_class") == classes
-    assert label_sets(runs, "benchmark_request_failures_total", "reason") == dict.fromkeys(
-        ("connect", "read", "write", "timeout", "disconnect", "truncated", "in_band"), 0
+    reasons = (
+        *("connect", "read", "write", "timeout", "disconnect"),
+        *("truncated", "in_band", "empty", "stalled"),
     )
+    assert label_sets(runs, "benchmark_request_failures_total", "reason") == dict.fromkeys(reasons, 0)
     assert label_sets(runs, "benchmark_error_responses_total", "status") == {
         **{str(status): 0 for status in ERROR_STATUSES},
         "other": 0,
@@ -100,7 +102,13 @@ def test_a_429_is_told_from_other_errors_and_all_together_are_those_of_their_cla
 
 
 def test_counters_and_sums_are_those_of_the_messages(runs: LiveRuns) -> None:
-    runs.apply(answered({"2xx": [1000, 3000], "4xx": [500]}, {404: 1}, errors=(3, 1, 2), disconnects=4))
+    runs.apply(
+        answered(
+            {"2xx": [1000, 3000], "4xx": [500]},
+            {404: 1},
+            failures={"connect": 3, "read": 1, "write": 2, "disconnect": 4},
+        )
+    )
     runs.apply(answered({"2xx": [2_000_000], "5xx": [10, 20]}, {503: 2}, worker=1))
     assert label_sets(runs, "benchmark_requests_total", "status_class") == {
         "1xx": 0,
@@ -117,6 +125,8 @@ def test_counters_and_sums_are_those_of_the_messages(runs: LiveRuns) -> None:
         "disconnect": 4,
         "truncated": 0,
         "in_band": 0,
+        "empty": 0,
+        "stalled": 0,
     }
     assert value(runs, "benchmark_request_duration_seconds_sum", status_class="2xx") == pytest.approx(2.004)
     assert value(runs, "benchmark_request_duration_seconds_sum", status_class="5xx") == pytest.approx(30e-6)
@@ -184,7 +194,7 @@ def test_quantiles_follow_the_last_seconds_and_not_the_whole_run(runs: LiveRuns,
 
 def test_every_model_has_series_of_its_own(runs: LiveRuns) -> None:
     other = "f" * 16
-    runs.announce(run_info(run=other, route=Route.ANTHROPIC, model="anthropic:claude-3-opus"), Phase.LOAD)
+    announce(runs, run=other, route=Route.ANTHROPIC, model="anthropic:claude-3-opus")
     runs.apply(answered({"2xx": [100]}, run=other))
     labels = {"route": "anthropic", "model": "anthropic:claude-3-opus", "status_class": "2xx"}
     assert value(runs, "benchmark_requests_total", **labels) == 1

@@ -3,16 +3,16 @@
 import pytest
 
 from exporter.collectors.benchmark.run import connection_families, run_families
-from exporter.live.message import Phase, Route
+from exporter.live.message import Pair, Phase, Route
 from exporter.live.runs import SILENT_SECONDS, LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, message, run_info
+from tests.support.live_messages import LOCAL_MODEL, RUN, announce, message
 
 
 @pytest.fixture
 def runs(clock: FakeClock) -> LiveRuns:
     found = LiveRuns(clock)
-    found.announce(run_info(), Phase.WARMUP)
+    announce(found, Phase.WARMUP)
     return found
 
 
@@ -68,7 +68,7 @@ def test_the_labels_of_the_run_info_are_those_of_the_contract(runs: LiveRuns, cl
 
 @pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.LOAD, Phase.DRAIN])
 def test_exactly_the_phase_of_the_run_is_one(runs: LiveRuns, clock: FakeClock, phase: Phase) -> None:
-    runs.announce(run_info(), phase)
+    announce(runs, phase)
     found = {name: v for name, v in values(runs, clock).items() if name.startswith("benchmark_run_phase/")}
     assert {name for name, one in found.items() if one == 1} == {f"benchmark_run_phase/{phase.value}"}
     assert len(found) == 3
@@ -80,7 +80,7 @@ def test_a_run_that_is_over_is_no_longer_active_and_its_connections_are_zero(
 ) -> None:
     runs.apply(message(in_flight=1))
     if ends == "finished":
-        runs.announce(run_info(), Phase.FINISHED)
+        announce(runs, Phase.FINISHED)
     else:
         clock.advance(SILENT_SECONDS + 1)
     assert values(runs, clock) == {
@@ -93,8 +93,8 @@ def test_a_run_that_is_over_is_no_longer_active_and_its_connections_are_zero(
 
 def test_connections_of_all_active_runs_of_a_model_are_added(runs: LiveRuns, clock: FakeClock) -> None:
     other, cloud = "e" * 16, "f" * 16
-    runs.announce(run_info(run=other, stall_after_seconds=2.0), Phase.LOAD)
-    runs.announce(run_info(run=cloud, route=Route.OPENAI, model="openai:gpt-4o"), Phase.LOAD)
+    announce(runs, run=other, stall_after_seconds=2.0)
+    announce(runs, run=cloud, route=Route.OPENAI, model="openai:gpt-4o")
     runs.apply(message(in_flight=1))
     runs.apply(message(run=other, in_flight=1))
     runs.apply(message(run=other, worker=1))
@@ -109,3 +109,15 @@ def test_connections_of_all_active_runs_of_a_model_are_added(runs: LiveRuns, clo
         "benchmark_connections/openai/openai:gpt-4o/open": 1,
         "benchmark_connections/openai/openai:gpt-4o/stalled": 0,
     }
+
+
+def test_a_run_of_several_models_is_shown_with_its_first_one(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    announce(runs, pairs=(Pair(Route.OPENAI, "openai:gpt-4o"), LOCAL_MODEL))
+    runs.apply(message(in_flight=1))
+    found = values(runs, clock)
+    [info] = (name for name in found if name.startswith("benchmark_run_info"))
+    assert "/openai/openai:gpt-4o/" in info
+    assert found["benchmark_connections/openai/openai:gpt-4o/open"] == 1
+    assert found["benchmark_in_flight_requests/openai/openai:gpt-4o"] == 1
+    assert found["benchmark_connections/local/gpt-oss:20b/open"] == 0
