@@ -171,7 +171,11 @@ def test_a_body_or_script_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_target_that_listens_is_reachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
         check_reachable(workload(target=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        connection, _ = listener.accept()
+    with connection:
+        assert connection.recv(1) == b""  # opened, closed, and nothing sent
 
 
 def test_a_target_where_nothing_listens_is_named_with_what_to_do() -> None:

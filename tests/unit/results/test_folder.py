@@ -28,8 +28,10 @@ def files_of(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("label", ["a", "nightly", "run-1_b.2", "0", "A" * 64, "a..b"])
-def test_a_label_that_is_a_plain_file_name_is_taken(label: str) -> None:
+def test_a_label_that_is_a_plain_file_name_is_taken(tmp_path: Path, label: str) -> None:
     check_label(label)
+    (tmp_path / f"{label}.csv").touch()
+    assert tree(tmp_path) == {f"{label}.csv"}
 
 
 @pytest.mark.parametrize(
