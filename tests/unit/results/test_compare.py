@@ -72,27 +72,23 @@ def test_failures_of_a_bad_baseline_may_rise_by_the_tolerance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("baseline", "candidate", "why"),
-    [
-        (None, 5.0, "the baseline lacks it"),
-        (5.0, None, "the candidate lacks it"),
-        (None, None, "neither run has it"),
-        (0.0, 5.0, "the baseline is 0: nothing to hold against"),
-    ],
+    ("baseline", "candidate", "about"),
+    [(None, 5.0, "baseline"), (5.0, None, "candidate"), (None, None, "neither"), (0.0, 5.0, "baseline is 0")],
 )
 @pytest.mark.parametrize("figure", FIGURES[:-1])
 def test_a_figure_that_cannot_be_held_against_another_is_inconclusive(
-    figure: str, baseline: float | None, candidate: float | None, why: str
+    figure: str, baseline: float | None, candidate: float | None, about: str
 ) -> None:
     found = change(figure, replace(BASELINE, **{figure: candidate}), replace(BASELINE, **{figure: baseline}))
-    assert (found.finding.outcome, found.finding.text, found.ratio) == (Outcome.INCONCLUSIVE, why, None)
+    assert (found.finding.outcome, found.ratio) == (Outcome.INCONCLUSIVE, None)
+    assert about in found.finding.text
 
 
 @pytest.mark.parametrize("column", ["non2xx", "socket_errors", "requests"])
 def test_the_failure_share_needs_all_three_counts_of_both_runs(column: str) -> None:
     lacking = replace(BASELINE, **{column: None})
     assert outcomes(lacking) == {"failure_ratio": "inconclusive"}
-    assert change("failure_ratio", BASELINE, lacking).finding.text == "the baseline lacks it"
+    assert "baseline" in change("failure_ratio", BASELINE, lacking).finding.text
 
 
 def test_fail_beats_inconclusive_beats_pass() -> None:
@@ -127,27 +123,24 @@ def test_the_one_row_of_a_file_needs_no_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "label", "why"),
-    [
-        (2, None, "2 rows, not one; name a label of: 'run0', 'run1'"),
-        (2, "other", "0 rows labelled 'other', not one; name a label of: 'run0', 'run1'"),
-        (0, None, "0 rows, not one; name a label of: none"),
-    ],
+    ("rows", "label", "found"),
+    [(2, None, "2 rows"), (2, "other", "0 rows labelled 'other'"), (0, None, "0 rows")],
 )
-def test_a_row_that_is_not_the_only_one_is_refused(
-    tmp_path: Path, rows: int, label: str | None, why: str
+def test_a_row_that_is_not_the_only_one_is_refused_and_the_labels_are_listed(
+    tmp_path: Path, rows: int, label: str | None, found: str
 ) -> None:
     file = tmp_path / "some.csv"
     file.write_text(rows_text([replace(BASELINE, label=f"run{i}") for i in range(rows)]), encoding="utf-8")
     with pytest.raises(ConfigurationError) as error:
         read_row(file, label)
-    assert str(error.value) == f"{file}: {why}"
+    assert str(error.value).startswith(f"{file}: {found}")
     if rows:
+        assert str(error.value).endswith("'run0', 'run1'")
         assert read_row(file, "run1").label == "run1"
 
 
 def test_a_file_with_a_broken_row_is_not_compared(tmp_path: Path) -> None:
     file = tmp_path / "broken.csv"
     file.write_text(rows_text([BASELINE]) + "x,y\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"broken.csv:3: 2 fields under 11 columns; repair it"):
+    with pytest.raises(ConfigurationError, match=r"broken.csv:3: 2 "):
         read_row(file)

@@ -59,9 +59,7 @@ def test_a_label_that_is_a_plain_file_name_is_taken(tmp_path: Path, label: str) 
 def test_a_label_that_is_a_path_or_worse_is_refused(label: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         check_label(label)
-    assert str(error.value) == (
-        f"--label: {label[:80]!r}: use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"
-    )
+    assert str(error.value).startswith(f"--label: {label[:80]!r}: ")
 
 
 def test_a_folder_that_can_be_written_to_is_made_and_left_empty(tmp_path: Path) -> None:
@@ -75,7 +73,8 @@ def test_a_folder_below_a_file_is_refused_by_the_options_name(tmp_path: Path) ->
     folder = tmp_path / "file" / "results"
     with pytest.raises(ConfigurationError) as error:
         check_writable(folder)
-    assert str(error.value) == f"--results: cannot write to {folder} (Not a directory); name another folder"
+    assert str(error.value).startswith("--results: ")
+    assert f"{folder} (Not a directory)" in str(error.value)
 
 
 @pytest.mark.usefixtures("in_tokyo")

@@ -181,16 +181,13 @@ def test_the_ending_of_the_name_decides_the_format(tmp_path: Path, name: str, be
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [
-        ("plot", "a picture's name must end in .png or .svg or .pdf"),
-        ("plot.txt", "a picture's name must end in .png or .svg or .pdf"),
-        ("missing/plot.png", "cannot write the picture (No such file or directory)"),
-    ],
+    [("plot", ".pdf"), ("plot.txt", ".pdf"), ("missing/plot.png", "(No such file or directory)")],
 )
 def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         plot_rows([(LOCAL, "one.csv")], tmp_path / name)
-    assert str(error.value) == f"{tmp_path / name}: {why}"
+    assert str(error.value).startswith(f"{tmp_path / name}: ")
+    assert str(error.value).endswith(why)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -210,13 +207,14 @@ def test_a_picture_that_fails_leaves_the_old_one(monkeypatch: pytest.MonkeyPatch
 
 
 def test_no_rows_are_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there are no results to plot"):
+    with pytest.raises(ConfigurationError):
         plot_rows([], tmp_path / "plot.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ToolMissingError, match=r"plots need matplotlib \(.*\): pip install matplotlib"):
+    with pytest.raises(ToolMissingError, match="pip install matplotlib"):
         plot_rows([(LOCAL, "one.csv")], tmp_path / "plot.png")
 
 
@@ -237,7 +235,9 @@ def test_the_script_draws_files_and_globs_and_names_broken_rows(tmp_path: Path) 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     (tmp_path / "b.csv").write_text(rows_text([LOCAL]) + "x\n", encoding="utf-8")
     done = run_script("-o", "plot.png", "*.csv", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (1, "b.csv:3: 1 fields under 11 columns\n")
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith("b.csv:3: ")
     assert size(tmp_path / "plot.png")[0] == 1200
 
 
@@ -245,10 +245,12 @@ def test_the_script_without_matplotlib_or_results_ends_with_one_line(tmp_path: P
     (tmp_path / "a.csv").write_text(rows_text([LOCAL]), encoding="utf-8")
     done = run_script("-o", "plot.png", "a.csv", folder=tmp_path, bare=True)
     assert done.returncode == 2
-    assert done.stderr == (
-        "plot_csv.py: plots need matplotlib (No module named 'matplotlib'): pip install matplotlib\n"
-    )
+    [line] = done.stderr.splitlines()
+    assert line.startswith("plot_csv.py: ")
+    assert line.endswith("pip install matplotlib")
     done = run_script("-o", "plot.png", "none*.csv", folder=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "none*.csv: no file matches\nplot_csv.py: there are no results to plot\n"
+    unmatched, nothing = done.stderr.splitlines()
+    assert unmatched.startswith("none*.csv: ")
+    assert nothing.startswith("plot_csv.py: ")
     assert not (tmp_path / "plot.png").exists()

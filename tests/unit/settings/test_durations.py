@@ -20,4 +20,4 @@ def test_a_duration_is_read_in_whole_seconds(text: str, seconds: int) -> None:
 def test_anything_else_is_refused_by_the_options_name_and_the_text(text: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         parse_duration(text, "--drain")
-    assert str(error.value) == f"--drain: {text!r} is not a duration like 30s, 45m or 1h (a week at most)"
+    assert str(error.value).startswith(f"--drain: {text!r} ")

@@ -14,6 +14,7 @@ from exporter.settings.exporter_config import (
     load_config,
     read_secret,
 )
+from tests.support.refusals import CONFIGURATIONS
 
 SECRET = "sk-very-secret"
 
@@ -99,79 +100,28 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
         config.host = False  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("colour: red", "colour: unknown key; remove it or correct its name"),
-        ("router: {uri: x}", "router.uri: unknown key; remove it or correct its name"),
-        (
-            "processes: [{name: a, role: router, match: {prot: 1}}]",
-            "processes.0.match.prot: unknown key; remove it or correct its name",
-        ),
-        ("processes: [{name: a, match: {port: 1}}]", "processes.0.role: Field required"),
-        (
-            "processes: [{name: a, role: king, match: {port: 1}}]",
-            "processes.0.role: Input should be 'router', 'node' or 'load'",
-        ),
-        (
-            "processes: [{name: a, role: node, match: {}}]",
-            "processes.0.match: give exactly one of port, pid_file, name, command_line (given: none)",
-        ),
-        (
-            "processes: [{name: a, role: node, match: {port: 1, name: x}}]",
-            "processes.0.match: give exactly one of port, pid_file, name, command_line "
-            "(given: ['port', 'name'])",
-        ),
-        (
-            "processes: [{name: a, role: node, match: {port: 70000}}]",
-            "processes.0.match.port: Input should be less than or equal to 65535",
-        ),
-        (
-            "processes: [{name: 'a b', role: node, match: {port: 1}}]",
-            "processes.0.name: String should match pattern '^[A-Za-z0-9_.:-]{1,64}$'",
-        ),
-        (
-            "processes: [{name: a, role: node, match: {port: 1}}, {name: a, role: node, match: {port: 2}}]",
-            "processes: the name 'a' is used twice",
-        ),
-        ("host: perhaps", "host: Input should be a valid boolean, unable to interpret input"),
-        ("proc_root: host/proc", "proc_root: 'host/proc' is not an absolute path"),
-        ("host_root: host", "host_root: 'host' is not an absolute path"),
-        ("gpu: on", "gpu: give auto, required or off; on could be either of the first two"),
-        ("gpu: maybe", "gpu: Input should be 'auto', 'required' or 'off'"),
-        ("gpu: 0", "gpu: Input should be 'auto', 'required' or 'off'"),
-        ("gpu_max_age_seconds: 1", "gpu_max_age_seconds: Input should be greater than or equal to 2"),
-        ("gpu_retry_seconds: 0", "gpu_retry_seconds: Input should be greater than or equal to 1"),
-        ("collector_deadline_seconds: 0", "collector_deadline_seconds: Input should be greater than 0"),
-        ("collector_deadline_seconds: .nan", "collector_deadline_seconds: Input should be"),
-        (
-            "router: {timeout_seconds: 11}",
-            "router.timeout_seconds: Input should be less than or equal to 10",
-        ),
-        ("router: {url: 'ftp://x'}", "router.url: String should match pattern '^https?://[^/\\s]+'"),
-        ("router: http://x", "router: Input should be a valid dictionary or instance of RouterApi"),
-        ("[]", "Input should be a valid dictionary or instance of ExporterConfig"),
-        ("just text", "Input should be a valid dictionary or instance of ExporterConfig"),
-        ("router: {url: [", "not valid YAML: while parsing"),
-        ("host: true\n\thost: false", "not valid YAML: "),
-        (b"\xff\xfe\x00", "not valid YAML: "),
-    ],
-)
-def test_what_is_wrong_is_said_with_file_and_key_in_one_line(
-    tmp_path: Path, text: str | bytes, said: str
-) -> None:
-    assert refusal(tmp_path, text).startswith(said)
+@pytest.mark.parametrize("text", CONFIGURATIONS)
+def test_what_is_wrong_is_said_with_file_and_key_in_one_line(tmp_path: Path, text: str) -> None:
+    key = CONFIGURATIONS[text]
+    said = refusal(tmp_path, text)
+    assert said.startswith(f"{key}: " if key else "")
+
+
+@pytest.mark.parametrize("text", ["router: {url: [", "host: true\n\thost: false", b"\xff\xfe\x00"])
+def test_what_is_no_yaml_is_called_that(tmp_path: Path, text: str | bytes) -> None:
+    assert "YAML" in refusal(tmp_path, text)
 
 
 def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> None:
     path = tmp_path / "missing.yml"
     with pytest.raises(ConfigurationError) as error:
         load_config(path)
-    assert str(error.value) == f"{path}: cannot be read (No such file or directory); check --config"
+    assert str(error.value).startswith(f"{path}: ")
+    assert "--config" in str(error.value)
 
 
 def test_yaml_that_would_build_objects_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "!!python/object/apply:os.getcwd []").startswith("not valid YAML: could not")
+    assert "python/object/apply:os.getcwd" in refusal(tmp_path, "!!python/object/apply:os.getcwd []")
 
 
 @pytest.mark.parametrize(
@@ -217,9 +167,7 @@ def test_the_default_router_is_that_of_the_environment(
 def test_a_router_url_that_is_none_is_refused_by_its_variable(url: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         default_config(url)
-    assert str(error.value) == (
-        f"ROUTER_URL: {url!r} is not an http(s) URL; give one like http://127.0.0.1:8080"
-    )
+    assert str(error.value).startswith(f"ROUTER_URL: {url!r} ")
 
 
 def test_a_secret_is_read_from_the_variable_or_the_file_without_its_line_end(
@@ -237,7 +185,7 @@ def test_a_key_named_twice_is_refused_without_showing_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY_FOR_A_TEST", SECRET)
-    with pytest.raises(ConfigurationError, match="named twice") as error:
+    with pytest.raises(ConfigurationError) as error:
         read_secret("KEY_FOR_A_TEST", tmp_path / "key")
     assert SECRET not in str(error.value)
 
@@ -251,28 +199,14 @@ def test_a_variable_without_a_key_is_refused_by_its_name(
         monkeypatch.setenv("KEY_FOR_A_TEST", value)
     with pytest.raises(ConfigurationError) as error:
         read_secret("KEY_FOR_A_TEST", None)
-    assert (
-        str(error.value)
-        == "environment variable KEY_FOR_A_TEST: empty or not set; it should hold the API key"
-    )
+    assert "KEY_FOR_A_TEST" in str(error.value)
 
 
-def test_a_key_file_that_is_missing_empty_or_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, b"\n", b"\xff\xfe"], ids=["missing", "empty", "not text"])
+def test_a_key_file_that_holds_no_key_is_refused_by_its_name(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "key"
-    with pytest.raises(ConfigurationError, match=f"{file}: the API key file cannot be read"):
-        read_secret(None, file)
-    file.write_text("\n")
+    if content is not None:
+        file.write_bytes(content)
     with pytest.raises(ConfigurationError) as error:
         read_secret(None, file)
-    assert str(error.value) == f"{file}: the API key file is empty"
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match=f"{file}: the API key file cannot be read"):
-        read_secret(None, file)
-
-
-def test_a_pattern_that_is_none_is_refused_by_file_and_key(tmp_path: Path) -> None:
-    file = tmp_path / "c.yml"
-    file.write_text("processes: [{name: it, role: node, match: {command_line: '('}}]")
-    with pytest.raises(ConfigurationError) as refused:
-        load_config(file)
-    assert str(refused.value).startswith(f"{file}: processes.0.match.command_line: '(' is not a regular")
+    assert str(error.value).startswith(f"{file}: ")

@@ -8,6 +8,7 @@ import requests
 
 from exporter.errors import ConfigurationError
 from exporter.settings.login import NO_LOGIN, load_http_client
+from tests.support.refusals import LOGINS
 
 
 def put(folder: Path, text: str) -> Path:
@@ -51,33 +52,17 @@ def test_each_session_is_one_of_its_own(tmp_path: Path) -> None:
     assert client.session() is not client.session()
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("oauth2: {}", "oauth2: unknown key; remove it or correct its name"),
-        ("basic_auth: {username: a}", "basic_auth: give password or password_file, one of them"),
-        (
-            "basic_auth: {username: a, password: hunter2, password_file: f}",
-            "basic_auth: give password or password_file, one of them",
-        ),
-        (
-            "basic_auth: {username: a, password: [hunter2]}",
-            "basic_auth.password: Input should be a valid string",
-        ),
-        (
-            "basic_auth: {username: a, password_file: gone}",
-            "{0}/gone: cannot be read (No such file or directory); check basic_auth.password_file",
-        ),
-        ("tls_config: {cert_file: c}", "tls_config: give cert_file and key_file, or neither"),
-        (
-            "tls_config: {ca_file: gone}",
-            "{0}/gone: cannot be read (No such file or directory); check tls_config.ca_file",
-        ),
-    ],
-)
-def test_what_is_wrong_is_named_without_the_secret(tmp_path: Path, text: str, problem: str) -> None:
+@pytest.mark.parametrize("text", LOGINS)
+def test_what_is_wrong_is_named_without_the_secret(tmp_path: Path, text: str) -> None:
     file = put(tmp_path, text)
     with pytest.raises(ConfigurationError) as error:
         load_http_client(file)
-    assert str(error.value) == f"{file}: {problem.format(tmp_path)}"
+    assert str(error.value).startswith(f"{file}: ")
+    assert LOGINS[text] in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_looked_for_beside_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load_http_client(put(tmp_path, "tls_config: {ca_file: gone}"))
+    assert f"{tmp_path}/gone: " in str(error.value)

@@ -1,0 +1,225 @@
+"""What the program refuses, and what each refusal has to name: option, key, file or figure.
+
+The words are in tests/golden/messages.txt (tests/contract/test_messages.py). A new message is one line in one
+of these tables.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Never
+
+import pytest
+
+from exporter.cli import services
+from exporter.cli.main import soak
+from exporter.errors import PortTakenError, SoakError, cannot_listen
+from exporter.live.results_csv import ResultRow, rows_text
+from exporter.results.plot import plot_rows
+from exporter.settings.shipped import shipped
+from exporter.stack.native import find_program
+
+ROW = ResultRow("nightly", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 0, 0, 3000, 30.0)
+LISTENING = "http://LISTENING"
+"""stands for a target that takes connections"""
+
+COMMANDS: Mapping[tuple[str, ...], str] = {
+    ("run", "--duration", "soon"): "--duration: 'soon'",
+    ("run", "--drain", "-1"): "--drain: '-1'",
+    ("run", "--stall-after", "0s"): "--stall-after: '0s'",
+    ("run", "--header", "no colon"): "--header: 'no colon'",
+    ("run", "--label", "../../etc/x"): "--label: '../../etc/x'",
+    ("run", "--label", "a\n"): r"--label: 'a\n'",
+    ("run", "--model", "two\nlines"): r"--model: 'two\nlines'",
+    ("run", "--target", "localhost:8080"): "--target: 'localhost:8080'",
+    ("run", "--target", "http://h/path"): "--target: 'http://h/path'",
+    ("run", "--target", f"http://{'h' * 61}.{'h' * 61}.org:80"): "--target",
+    ("WRK_TARGET=nowhere", "run"): "--target: 'nowhere'",
+    ("WRK_ENDPOINT=v1", "run"): "--endpoint: 'v1'",
+    ("ROUTER_PORT=http", "run"): "--target: 'http://localhost:http'",
+    ("run", "--endpoint", "v1"): "--endpoint: 'v1'",
+    ("run", "--body", "missing.json"): "--body: missing.json",
+    ("run", "--script", "missing.lua"): "--script: missing.lua",
+    ("run", "--scenario", "openai", "--model", "gpt-oss:20b"): "--scenario: openai",
+    ("run", "--api-key-env", "NOT_SET"): "NOT_SET",
+    ("KEY=a\x01", "run", "--api-key-env", "KEY"): "API key",
+    ("KEY=a", "run", "--api-key-env", "KEY", "--api-key-file", "empty"): "API key",
+    ("run", "--api-key-file", "missing"): "missing: ",
+    ("run", "--api-key-file", "empty"): "empty: ",
+    ("run", "--target", "http://127.0.0.1:1"): "http://127.0.0.1:1",
+    ("PATH=none", "run", "--target", LISTENING): "wrk: ",
+    ("PATH=old", "run", "--target", LISTENING): "old/wrk is too old (wrk 4.0.0)",
+    ("PATH=other", "run", "--target", LISTENING): "other/wrk",
+    ("run", "--target", LISTENING, "--results", "empty/results"): "--results: ",
+    ("run", "--target", LISTENING, "--exporter", "somewhere"): "--exporter: 'somewhere'",
+    ("run", "--target", LISTENING, "--exporter", "http://127.0.0.1:1"): "--exporter: ",
+    ("run", "--target", LISTENING, "--exporter.config", "empty"): "--exporter.config: ",
+    ("run", "--target", LISTENING, "--prometheus", "http://127.0.0.1:1"): "--prometheus: ",
+    ("PATH=none", "run", "--engine", "hey", "--target", LISTENING): "hey: ",
+    ("scale", "--steps", "5,4"): "--steps: '5,4'",
+    ("exporter", "--web.listen-address", "9877"): "--web.listen-address: '9877'",
+    ("exporter", "--ingest.listen-address", "h:x"): "--ingest.listen-address: 'h:x'",
+    ("exporter", "--web.telemetry-path", "/"): "--web.telemetry-path: '/'",
+    ("exporter", "--config", "missing.yml"): "missing.yml: ",
+    ("ROUTER_URL=localhost", "exporter"): "ROUTER_URL: 'localhost'",
+    ("simulate", "--latency-median", "2", "--latency-p99", "1"): "latency_p99_seconds",
+    ("report", "none-*.csv"): "",
+    ("compare", "one.csv", "missing.csv"): "missing.csv",
+    ("compare", "one.csv", "broken.csv"): "broken.csv:3",
+    ("compare", "one.csv", "two.csv"): "two.csv: 2 rows",
+    ("compare", "one.csv", "two.csv", "--candidate-label", "x"): "'x'",
+    ("compare", "one.csv", "none.csv"): "none.csv: 0 rows",
+    ("PATH=none", "backfill", "--results", "results", "--output", "data"): "promtool",
+    ("PATH=failing", "backfill", "--results", "results", "--output", "data"): "exit code 7",
+    ("backfill", "--results", "missing", "--output", "data"): "missing: ",
+    ("backfill", "--results", "none", "--output", "data"): "none: ",
+    ("backfill", "--results", "young", "--output", "data"): "young: 1",
+    ("backfill", "--results", "nonsense", "--output", "data"): "nonsense/local.csv:1",
+}
+"""Commands, with the environment in front as a shell has it -> what the message names."""
+
+USAGE: Mapping[tuple[str, ...], str] = {
+    ("--nope",): "'--nope'",
+    ("fly",): "'fly'",
+    ("run", "--nope"): "'--nope'",
+    ("exporter", "--nope"): "'--nope'",
+    ("run", "--connections", "0"): "'--connections'",
+    ("run", "--engine", "steam"): "'steam'",
+    ("exporter", "--log.level", "loud"): "'loud'",
+    ("exporter", "--path.rootfs", "/nowhere"): "'/nowhere'",
+}
+"""What click refuses in its own words, which are in no golden file."""
+
+_PROCESS = "{name: a, role: node, match: {port: 1}}"
+CONFIGURATIONS: Mapping[str, str] = {
+    "colour: red": "colour",
+    "router: {uri: x}": "router.uri",
+    "processes: [{name: a, role: router, match: {prot: 1}}]": "processes.0.match.prot",
+    "processes: [{name: a, match: {port: 1}}]": "processes.0.role",
+    "processes: [{name: a, role: king, match: {port: 1}}]": "processes.0.role",
+    "processes: [{name: a, role: node, match: {}}]": "processes.0.match",
+    "processes: [{name: a, role: node, match: {port: 1, name: x}}]": "processes.0.match",
+    "processes: [{name: a, role: node, match: {port: 70000}}]": "processes.0.match.port",
+    "processes: [{name: it, role: node, match: {command_line: '('}}]": "processes.0.match.command_line",
+    "processes: [{name: 'a b', role: node, match: {port: 1}}]": "processes.0.name",
+    f"processes: [{_PROCESS}, {_PROCESS}]": "processes",
+    "host: perhaps": "host",
+    "proc_root: host/proc": "proc_root",
+    "host_root: host": "host_root",
+    "gpu: on": "gpu",
+    "gpu: maybe": "gpu",
+    "gpu: 0": "gpu",
+    "gpu_max_age_seconds: 1": "gpu_max_age_seconds",
+    "gpu_retry_seconds: 0": "gpu_retry_seconds",
+    "collector_deadline_seconds: 0": "collector_deadline_seconds",
+    "collector_deadline_seconds: .nan": "collector_deadline_seconds",
+    "router: {timeout_seconds: 11}": "router.timeout_seconds",
+    "router: {url: 'ftp://x'}": "router.url",
+    "router: http://x": "router",
+    "[]": "",
+    "just text": "",
+    "router: {url: [": "",
+    "host: true\n\thost: false": "",
+    "!!python/object/apply:os.getcwd []": "",
+}
+"""Configurations of the exporter -> the key that is named; none where the file as a whole is meant."""
+
+LOGINS: Mapping[str, str] = {
+    "oauth2: {}": "oauth2",
+    "basic_auth: {username: a}": "basic_auth",
+    "basic_auth: {username: a, password: hunter2, password_file: f}": "basic_auth",
+    "basic_auth: {username: a, password: [hunter2]}": "basic_auth.password",
+    "basic_auth: {username: a, password_file: gone}": "basic_auth.password_file",
+    "tls_config: {cert_file: c}": "tls_config",
+    "tls_config: {ca_file: gone}": "tls_config.ca_file",
+}
+"""Files of --exporter.config -> the key that is named."""
+
+WEB_CONFIGURATIONS: Mapping[str, str] = {
+    "tls: {}": "tls",
+    "tls_server_config: {cert_file: a}": "tls_server_config",
+    "rate_limit: {interval: soon}": "rate_limit.interval",
+    "rate_limit: {interval: 1s}": "rate_limit",
+    "http_server_config: {http2: true}": "http_server_config.http2",
+    "basic_auth_users: {alice: hunter2}": "basic_auth_users.alice",
+    "basic_auth_users:\n  alice: a\n  alice: b\n": "line 3",
+    "basic_auth_users:\n  alice: *hunter2\n": "line 2",
+}
+"""Files of --web.config.file -> what is named."""
+
+
+def _raise(error: SoakError) -> Never:
+    raise error
+
+
+CALLS: Mapping[str, tuple[Callable[[], object], str]] = {
+    "a port in use": (
+        lambda: _raise(PortTakenError("exporter", "::1", 9877, "--web.listen-address")),
+        "port 9877 on ::1",
+    ),
+    "an address that is not this machine's": (
+        lambda: _raise(cannot_listen("ingest", "192.0.2.1", 9878, "--option", OSError(99, "Not available"))),
+        "192.0.2.1:9878",
+    ),
+    "a plot of no results": (lambda: plot_rows([], Path("plot.png")), ""),
+    "a plot of an unknown kind": (lambda: plot_rows([(ROW, "one.csv")], Path("plot.txt")), "plot.txt"),
+    "a plot in no folder": (lambda: plot_rows([(ROW, "one.csv")], Path("gone/plot.png")), "gone/plot.png"),
+    "a file that is not shipped": (lambda: shipped("some/file", Path("gone")), "gone/some/file"),
+    "a program that is missing": (lambda: find_program("prometheus", "no-such-program"), "no-such-program"),
+}
+"""What has no command of its own -> how it comes about, and what is named."""
+
+
+def lay_out(folder: Path) -> None:
+    """The files that the commands above name, in the folder in which they are given."""
+    for name, says in (
+        ("programs", "wrk 4.2.0 [epoll] Copyright (C) 2012 Will Glozer"),
+        ("old", "wrk 4.0.0"),
+        ("other", "hello"),
+    ):
+        _install(folder / name / "wrk", f"echo '{says}'")
+    _install(folder / "failing" / "promtool", "echo disk >&2; echo full >&2; exit 7")
+    (folder / "none").mkdir()
+    (folder / "empty").touch()
+    rows = [ResultRow(f"run{number}") for number in range(2)]
+    for file, text in (
+        ("one.csv", rows_text([ROW])),
+        ("two.csv", rows_text(rows)),
+        ("none.csv", rows_text([])),
+        ("broken.csv", rows_text([ROW]) + "x,y\n"),
+        ("results/20251025-local.csv", rows_text([ROW])),
+        ("young/new.csv", rows_text([ROW])),
+        ("nonsense/local.csv", "nonsense\n"),
+    ):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(text, encoding="utf-8")
+
+
+def _install(program: Path, script: str) -> None:
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+
+
+def split_command(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The environment in front of a command, and the command."""
+    at = next(number for number, word in enumerate(words) if "=" not in word)
+    return words[:at], words[at:]
+
+
+def run_command(words: tuple[str, ...]) -> None:
+    """`soak` with these words in the current folder, in this process; raises the error with which it ends."""
+    environment, arguments = split_command(words)
+    with pytest.MonkeyPatch.context() as context, socket.create_server(("127.0.0.1", 0)) as listener:
+        for name in [name for name in os.environ if name.startswith(("WRK_", "ROUTER_", "SOAK_"))]:
+            context.delenv(name)
+        context.setenv("PATH", "programs")
+        context.setenv("HOME", ".")
+        for word in environment:
+            context.setenv(*word.split("=", 1))
+        context.setattr(services, "set_up_logging", lambda *_: None)
+        context.setattr(services, "serve_exporter", lambda **_: pytest.fail("not refused"))
+        context.setattr(services, "serve_simulator", lambda *_: pytest.fail("not refused"))
+        target = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        soak.main([word.replace(LISTENING, target) for word in arguments], standalone_mode=False)
