@@ -4,7 +4,6 @@ After a change that is meant: `pytest tests/contract/test_exposition_golden.py -
 then read the diff.
 """
 
-import ctypes
 import re
 import subprocess
 import urllib.request
@@ -12,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pynvml
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.collectors.collector import Collector, WatchedPids
 from exporter.collectors.gpu.gpu import GpuCollector
-from exporter.collectors.gpu.nvml import close_nvml, count_gpus, find_gpu, open_nvml
+from exporter.collectors.gpu.nvml import close_nvml, count_gpus, find_gpu
 from exporter.collectors.gpu.reading import read_gpu, read_versions
 from exporter.collectors.gpu.sampler import GpuSample
 from exporter.collectors.gpu.xid_events import OTHER, XID_CODES
@@ -31,6 +29,7 @@ from tests.support.checkout import GOLDEN
 from tests.support.clocks import FakeClock
 from tests.support.contract_metrics import CONTRACT, COUNTER, LATER, is_kernel_name
 from tests.support.golden import compare_golden
+from tests.support.gpu_series import open_stub
 from tests.support.nvml_stub import NvmlStub, StubGpu
 from tests.support.waiting import need
 
@@ -56,11 +55,8 @@ class StubSample:
 @contextmanager
 def stub_gpus(library: Path, script: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """GPUS behind the real binding, in this process."""
-    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(library)))
-    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
-    monkeypatch.setenv("NVML_STUB_SCRIPT", str(script))
     NvmlStub(library, script, list(GPUS))
-    open_nvml()
+    open_stub(library, script, monkeypatch)
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pynvml
@@ -29,13 +30,22 @@ class Now:
         return self.xids
 
 
-def loaded_stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
-    """The stub with one GPU, loaded into this process whatever else the binding had loaded."""
-    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(nvml_library)))
+def open_stub(library: Path, script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the stub in this process under that script, whatever the binding had loaded and left open."""
+    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(library)))
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
-    stub = NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a")])
-    monkeypatch.setenv("NVML_STUB_SCRIPT", str(stub.script))
+    monkeypatch.setenv("NVML_STUB_SCRIPT", str(script))
+    # A GPU stays lost until NVML is closed by everyone who opened it.
+    with suppress(pynvml.NVMLError):
+        while True:
+            pynvml.nvmlShutdown()
     open_nvml()
+
+
+def loaded_stub(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NvmlStub]:
+    """The stub with one GPU, loaded into this process."""
+    stub = NvmlStub(nvml_library, tmp_path / "nvml.script", [StubGpu(uuid="GPU-a")])
+    open_stub(nvml_library, stub.script, monkeypatch)
     yield stub
     stub.failing.clear()
     stub.write()
