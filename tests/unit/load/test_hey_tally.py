@@ -1,0 +1,48 @@
+"""exporter.load.hey: what its windows come to, as live messages."""
+
+from exporter.live.message import FailureReason, Phase
+from exporter.live.runs import LiveRuns
+from exporter.load.hey import REASONS, Tally
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import LOCAL_MODEL, announce, token_of
+
+
+def counted(tally: Tally) -> LiveRuns:
+    runs = LiveRuns(FakeClock())
+    announce(runs, Phase.LOAD)
+    for each in tally.report(4, final=False):
+        runs.apply(each)
+    return runs
+
+
+def test_every_failure_that_hey_can_have_arrives_by_its_reason_time_outs_too() -> None:
+    tally = Tally(token_of())
+    for number, reason in enumerate(REASONS, 1):
+        tally.failures[reason] = number
+    found = counted(tally).models[LOCAL_MODEL].failures()
+    assert {reason: count for reason, count in found.items() if count} == {
+        FailureReason.CONNECT: 1,
+        FailureReason.DISCONNECT: 2,
+        FailureReason.TIMEOUT: 3,
+    }
+
+
+def test_responses_are_timed_by_class_and_counted_by_status() -> None:
+    tally = Tally(token_of())
+    tally.response(0.002, 200)
+    tally.response(0.003, 200)
+    tally.response(0.5, 503)
+    totals = counted(tally).models[LOCAL_MODEL]
+    assert tally.responses == 3
+    assert totals.requests() == [0, 2, 0, 0, 1]
+    assert totals.sums_us() == [0, 5000, 0, 0, 500_000]
+    assert totals.of_statuses()[503] == 1
+    assert sum(totals.of_statuses()) == 1
+
+
+def test_a_last_report_has_no_request_in_flight_and_ends_its_worker() -> None:
+    tally = Tally(token_of())
+    [running] = tally.report(4, final=False)
+    [last] = tally.report(4, final=True)
+    assert (running.in_flight, running.final, running.sequence) == (4, False, 1)
+    assert (last.in_flight, last.final, last.sequence) == (0, True, 2)
