@@ -4,7 +4,7 @@ import html
 from datetime import UTC, datetime
 
 from exporter import __version__
-from exporter.live.runs import Run
+from exporter.live.run import Run
 
 
 def _described(run: Run) -> dict[str, str]:

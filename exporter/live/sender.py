@@ -18,10 +18,10 @@ ROWS_A_DATAGRAM = WORDS_A_DATAGRAM // (2 + OCTAVE)
 """of one octave each"""
 
 
-def rows_of(counts: Sequence[int], pair: int = 0) -> tuple[Row, ...]:
-    """Counts of the whole index space as rows of a pair, one for each octave that has any."""
+def rows_of(counts: Sequence[int]) -> tuple[Row, ...]:
+    """Counts of the whole index space as rows of the first pair, one for each octave that has any."""
     octaves = ((start, counts[start : start + OCTAVE]) for start in range(0, len(counts), OCTAVE))
-    return tuple((pair, start, struct.pack(f"<{len(row)}I", *row)) for start, row in octaves if any(row))
+    return tuple((0, start, struct.pack(f"<{len(row)}I", *row)) for start, row in octaves if any(row))
 
 
 def parts_of(report: WorkerCounts) -> tuple[WorkerCounts, ...]:

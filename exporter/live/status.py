@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from exporter.live.histogram import QUANTILES, quantiles_seconds
 from exporter.live.message import STATUS_CLASSES, SUCCESS_CLASS, FailureReason, Phase, StatusClass
-from exporter.live.runs import Run
+from exporter.live.run import Run
 
 Quantiles = dict[str, float | None]
 """seconds by quantile ("0.95"); None where there were no 2xx"""

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from exporter.live.message import Phase
-from exporter.live.runs import LiveRuns, Run
+from exporter.live.run import Run
+from exporter.live.runs import LiveRuns
 
 PHASES = (Phase.WARMUP, Phase.LOAD, Phase.DRAIN)
 

@@ -7,7 +7,8 @@ import pytest
 
 from exporter.errors import ConfigurationError, WireError
 from exporter.live.message import Pair, Phase, Route
-from exporter.live.runs import MOST_MODELS, MOST_RUNS, SILENT_SECONDS, LiveRuns
+from exporter.live.run import SILENT_SECONDS
+from exporter.live.runs import MOST_MODELS, MOST_RUNS, LiveRuns
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
 from tests.support.clocks import FakeClock

@@ -17,7 +17,7 @@ from exporter.live.runs import LiveRuns
 from exporter.live.state_file import Journal
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, announce, answered, run_info
+from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, announce, answered, message, run_info
 from tests.support.worker_histories import holds
 
 OTHER = "f" * 16
@@ -73,6 +73,21 @@ def test_models_and_unfinished_runs_come_back_as_they_were_published(file: Path,
 def test_what_came_back_is_not_taken_for_requests_of_the_last_seconds(file: Path, runs: LiveRuns) -> None:
     Journal(file).save(runs)
     assert sum(restarted(file).models[LOCAL_MODEL].recent()) == 0
+
+
+def test_a_run_of_several_models_goes_on_with_each_of_them(file: Path, clock: FakeClock) -> None:
+    pairs = (LOCAL_MODEL, Pair(Route.OPENAI, "openai:gpt-4o"))
+    before = LiveRuns(clock)
+    announce(before, pairs=pairs)
+    for pair, count in enumerate((2, 5)):
+        before.apply(message({INDEX: count}, pair=pair, part=pair, failures={"read": count}))
+    Journal(file).save(before)
+    found = restarted(file)
+    # Less than was published, then more.
+    found.apply(message({INDEX: 1}, failures={"read": 1}, sequence=2))
+    found.apply(message({INDEX: 9}, pair=1, part=1, failures={"read": 6}, sequence=2))
+    assert [found.models[pair].requests()[1] for pair in pairs] == [2, 9]
+    assert [found.models[pair].failures()[FailureReason.READ] for pair in pairs] == [2, 6]
 
 
 def test_saving_what_was_loaded_gives_the_same_file(file: Path, runs: LiveRuns, tmp_path: Path) -> None:

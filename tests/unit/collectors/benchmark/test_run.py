@@ -4,7 +4,8 @@ import pytest
 
 from exporter.collectors.benchmark.run import connection_families, run_families
 from exporter.live.message import Pair, Phase, Route
-from exporter.live.runs import SILENT_SECONDS, LiveRuns
+from exporter.live.run import SILENT_SECONDS
+from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import LOCAL_MODEL, RUN, announce, message
 
