@@ -107,7 +107,7 @@ def _announce_address(
     _log.info("serving %s://%s:%d%s, %s", scheme, host, port, telemetry_path, ingest)
     if not ipaddress.ip_address(host).is_loopback and not web_file.last_good.authenticates:
         _log.warning(
-            "%s is no loopback address: whoever reaches it can read the metrics and announce runs; "
+            "%s is no loopback address: anyone who reaches it can read the metrics and announce runs; "
             "--web.config.file asks for a password or a certificate",
             host,
         )
@@ -127,7 +127,7 @@ def _stay_on_one_cpu() -> None:
 def _freeze_what_is_imported() -> None:
     """Keep garbage collection out of scrapes.
 
-    A scrape makes some ten thousand objects and drops them all. A full collection in the midst of one walks
+    A scrape makes some ten thousand objects and drops them all. A full collection during one walks
     everything that was imported, which took 30 ms; what is there now stays, so it is left out of all of them.
     """
     gc.collect()

@@ -25,7 +25,7 @@ FAMILIES = (
 
 _LOG = logging.getLogger(__name__)
 
-# As long as a call may keep the next one waiting. Most take a millisecond: threads that hand over to each
+# How long a call may keep the next one waiting. Most take a millisecond: threads that hand over to each
 # other for every one, or fight over the interpreter's lock, would add a good part to what a scrape costs.
 _HEAD_START_SECONDS = 0.02
 
@@ -49,7 +49,7 @@ class _Worker:
         self.last_success: float | None = None
         self._clock = clock
         self._running: _Call | None = None
-        self._told: str | None = None
+        self._problem: str | None = None
 
     def next_call(self, overdue_seconds: float) -> tuple[_Call, bool, bool]:
         """The call to wait for, whether it is in time, and whether it has yet to be made."""
@@ -64,7 +64,7 @@ class _Worker:
         """Call the collector; whatever it raises is in `call`."""
         call.started = self._clock.monotonic()
         try:
-            # Drawn to the end here: half of what a failing collector gives is not shown.
+            # Read to the end here: nothing of a collector that fails half way is shown.
             call.families = _checked(list(self.collector.collect()))
         except BaseException as error:  # noqa: BLE001 - the one place that bounds what any error costs
             call.problem = f"{type(error).__name__}: {error}"
@@ -76,24 +76,24 @@ class _Worker:
         """The families, None for a failure, and how long the call took or has been running."""
         now = self._clock.monotonic()
         if not (in_time and call.done.wait(max(0.0, until - now))):
-            self._tell("no answer by the deadline" if in_time else "still busy with an earlier scrape")
+            self._log_change("no answer by the deadline" if in_time else "still busy with an earlier scrape")
             return None, self._clock.monotonic() - call.started
         if call.families is None:
-            self._tell(call.problem)
+            self._log_change(call.problem)
         else:
             self.last_success = self._clock.wall()
-            self._tell(None)
+            self._log_change(None)
         return call.families, call.ended - call.started
 
-    def _tell(self, problem: str | None) -> None:
+    def _log_change(self, problem: str | None) -> None:
         """Log a problem when it is a new one, and its end."""
-        if problem == self._told:
+        if problem == self._problem:
             return
         if problem is None:
             _LOG.info("collector %s works again", self.collector.name)
         else:
             _LOG.warning("collector %s failed, its series are missing: %s", self.collector.name, problem)
-        self._told = problem
+        self._problem = problem
 
 
 class _Runners:
@@ -196,7 +196,7 @@ class Collection:
 
 
 class IsolatedCollectors:
-    """All collectors as one, for a registry: `collect()` ends by the deadline, whatever an isolated one does.
+    """All collectors as one, for a registry: `collect()` ends by the deadline, even if an isolated one hangs.
 
     Those that are not isolated are asked first, in the caller's thread, and have no series about them. An
     isolated one that has not answered within `deadline_seconds` is failed for this scrape, and for each

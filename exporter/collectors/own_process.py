@@ -36,7 +36,7 @@ class OwnProcessCollector:
 
     @classmethod
     def build(cls, _config: ExporterConfig, _shared: Shared) -> Self:
-        """Always: every exporter says what it is."""
+        """Always built."""
         return cls()
 
     def collect(self) -> Iterable[Metric]:

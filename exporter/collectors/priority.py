@@ -6,7 +6,7 @@ import threading
 class RightOfWay:
     """Entered for the time of a scrape, by any number at once; `give` waits until all have left.
 
-    One interpreter does one thing at a time: a GPU read in the midst of a scrape is time added to it.
+    One interpreter does one thing at a time: a GPU that is read during a scrape adds its time to it.
     """
 
     def __init__(self) -> None:

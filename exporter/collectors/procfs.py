@@ -14,15 +14,15 @@ UNREADABLE = (*GONE, PermissionError)
 _CHUNK_BYTES = 1 << 16
 
 
-def read_bytes(path: str, least: int = 1) -> bytes:
+def read_bytes(path: str, min_bytes: int = 1) -> bytes:
     """The whole of a file; raises OSError as the kernel does.
 
-    It ends with the first read that gives fewer than `least` bytes.
+    It ends with the first read that returns fewer than `min_bytes`.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pieces = [os.read(descriptor, _CHUNK_BYTES)]
-        while len(pieces[-1]) >= least:
+        while len(pieces[-1]) >= min_bytes:
             pieces.append(os.read(descriptor, _CHUNK_BYTES))
     finally:
         os.close(descriptor)
@@ -39,16 +39,16 @@ class ProcFs:
     def __init__(self, root: Path) -> None:
         self._root = str(root)
 
-    def read(self, path: str, least: int = 1) -> str:
+    def read(self, path: str, min_bytes: int = 1) -> str:
         """The text of `path` below the root, read as read_bytes does."""
         # Names and command lines are any bytes; a label must be valid UTF-8.
-        return read_bytes(f"{self._root}/{path}", least).decode("utf-8", "replace")
+        return read_bytes(f"{self._root}/{path}", min_bytes).decode("utf-8", "replace")
 
     def read_record(self, path: str) -> str:
         """The same for a file that the kernel writes in one go, as it does most of a process's.
 
-        There a read that is not filled is the last: to ask for the end as well is a quarter of the cost.
-        A table, /proc/net/tcp say, comes in pieces of any size.
+        A read that is not filled is then the last: to ask for the end as well is a quarter of the cost.
+        A table such as /proc/net/tcp comes in pieces of any size.
         """
         return self.read(path, _CHUNK_BYTES)
 

@@ -20,7 +20,7 @@ from exporter.exposition.text_format import TextFormat
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 
-MOST_SCRAPES = 16
+MAX_SCRAPES = 16
 """answered at a time; more are sent away at once"""
 MARGIN_SECONDS = 0.5
 """of a scrape's timeout, kept for writing the answer and its way; a quarter of a timeout under 2 s"""
@@ -58,12 +58,12 @@ class Exposition:
                 Route("/", self._landing),
             ]
         )
-        # A redirect would be to whatever the Host header says.
+        # A redirect would go to the host of the Host header.
         self.app.router.redirect_slashes = False
 
     async def _metrics(self, request: Request) -> Response:
         until = self._clock.monotonic() + scrape_budget(request.headers.get(_TIMEOUT_HEADER))
-        if self._scrapes >= MOST_SCRAPES:
+        if self._scrapes >= MAX_SCRAPES:
             return PlainTextResponse("too many scrapes at a time\n", 503, {"Retry-After": "1"})
         self._scrapes += 1
         if self._ingest is not None:
@@ -110,9 +110,9 @@ _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 
 
 def scrape_budget(header: str | None) -> float:
-    """For how many seconds a scrape can wait for collectors, from what Prometheus says of its timeout.
+    """How many seconds a scrape can wait for collectors, by the timeout that Prometheus sends.
 
-    Infinite where it says nothing, or nonsense: the collectors' own deadline is the bound then.
+    Infinite where it sends none, or nonsense: the collectors' own deadline is the bound then.
     """
     try:
         timeout = float(header or "")

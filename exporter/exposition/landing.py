@@ -38,7 +38,7 @@ def _run_section(takes_runs: bool, run: Run | None) -> str:
 
 
 def landing_page(telemetry_path: str, takes_runs: bool, run: Run | None) -> str:
-    """The page as HTML, with the run under way; whatever its announcement said is escaped."""
+    """The page as HTML, with the run under way; the texts of its announcement are escaped."""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>LLM router soak exporter</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">

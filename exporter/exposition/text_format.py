@@ -3,7 +3,7 @@
 prometheus_client checks, sorts and escapes the names and labels of every sample at every scrape, which is
 much of what a scrape costs. Most are the same from scrape to scrape and come in the same order, so what was
 written last is kept: a family's text, for where nothing in it has changed, and its lines, by place, for where
-something has. The library's encoders remain what decides: a test holds the two against each other.
+something has. The library's encoders decide: a test compares the two.
 """
 
 from array import array

@@ -1,4 +1,4 @@
-"""GPUs: what NVML says of each, and what of their memory the watched processes hold.
+"""GPUs: what NVML reports of each, and how much of their memory the watched processes use.
 
     gpu_info{gpu="0",uuid="GPU-…",name="NVIDIA L4",driver_version="570.86.10",cuda_version="12.8"} 1
     gpu_memory_used_bytes{gpu="0",uuid="GPU-…"} 8.589934592e+09
@@ -6,8 +6,8 @@
     gpu_throttle_active{gpu="0",reason="hw_thermal_slowdown",uuid="GPU-…"} 0
     gpu_xid_errors_total{gpu="0",uuid="GPU-…",xid="79"} 0
 
-A MIG instance has the index of its GPU and a uuid of its own. The index is NVML's, which may number anew
-once a GPU has gone for good: the uuid says which GPU it is. NVML's process ids are the host's: in a
+A MIG instance has the index of its GPU and a uuid of its own. The index is NVML's, which may number
+again once a GPU has gone for good: the uuid tells which GPU it is. NVML's process ids are the host's: in a
 container `pid: host` is needed, or no process is recognised. `gpu_memory_used_bytes` includes what the
 driver keeps for itself.
 """
@@ -66,8 +66,8 @@ class XidSource(Protocol):
 class GpuCollector:
     """All `gpu_*` series.
 
-    A process is in `gpu_process_memory_bytes` where NVML lists one of its tree on that GPU and says how much
-    each of them holds. What a GPU does not give is absent.
+    A process is in `gpu_process_memory_bytes` where NVML lists one of its tree on that GPU, with the memory
+    of each. What a GPU does not report is absent.
     """
 
     name: ClassVar = "gpu"
@@ -107,7 +107,7 @@ class GpuCollector:
     def collect(self) -> Iterable[Metric]:
         """The families that have a sample; raises NoGpuSampleError where the last failed or is too old.
 
-        They are built anew only where something in them is: several may scrape within one sample.
+        They are built again only where something in them changed: several may scrape within one sample.
         """
         seen = (self._source.latest(), self._xids.counts(), self._watched_pids.trees())
         if seen != self._seen:
@@ -146,14 +146,14 @@ def _process_memory(sample: GpuSample, trees: _Trees) -> Metric:
     )
     for reading in sample.readings:
         for process, pids in trees.items():
-            held = _held(reading, pids)
-            if held is not None:
-                family.add_metric([reading.index, reading.uuid, process], held)
+            used = _used(reading, pids)
+            if used is not None:
+                family.add_metric([reading.index, reading.uuid, process], used)
     return family
 
 
-def _held(reading: GpuReading, pids: frozenset[int]) -> int | None:
-    """What the processes hold of a GPU, None where none of them is on it or one's is not known."""
+def _used(reading: GpuReading, pids: frozenset[int]) -> int | None:
+    """GPU memory of the processes, None where none of them is on it or that of one is not known."""
     if reading.process_bytes is None:
         return None
     sizes = [reading.process_bytes[pid] for pid in reading.process_bytes.keys() & pids]

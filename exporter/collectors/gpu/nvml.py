@@ -39,11 +39,11 @@ class NvmlFailedError(Exception):
 
 
 class GpuLostError(Exception):
-    """A GPU has fallen off the bus; NVML must be opened anew before it can be asked again."""
+    """A GPU has fallen off the bus; NVML must be opened again before it can be asked again."""
 
 
 class GpuRefusedError(Exception):
-    """A GPU cannot be asked at all, or does not say which it is."""
+    """A GPU cannot be asked at all, or has no usable uuid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +114,15 @@ def find_instances(gpu: Gpu) -> list[Gpu]:
 
 
 def call_newest(*calls: Callable[[], Value]) -> Value:
-    """What the first call gives that this driver has; raises GpuLostError or the binding's NVMLError."""
+    """The result of the first call that this driver has; raises GpuLostError or the binding's NVMLError."""
     *newer, oldest = calls
     for call in newer:
         try:
-            return _lost_told(call)
+            return _or_lost(call)
         except pynvml.NVMLError as error:
             if error.value not in _OLDER_DRIVER:
                 raise
-    return _lost_told(oldest)
+    return _or_lost(oldest)
 
 
 def ask(*calls: Callable[[], Value]) -> Value | None:
@@ -133,7 +133,7 @@ def ask(*calls: Callable[[], Value]) -> Value | None:
         return None
 
 
-def _lost_told(call: Callable[[], Value]) -> Value:
+def _or_lost(call: Callable[[], Value]) -> Value:
     try:
         return call()
     except pynvml.NVMLError as error:

@@ -9,8 +9,8 @@ import pynvml
 
 from exporter.collectors.gpu.nvml import Gpu, Handle, ask, call_newest, find_instances
 
-_MOST_BYTES = 1 << 50
-_MOST_COUNTED = 1 << 62
+_MAX_BYTES = 1 << 50
+_MAX_COUNT = 1 << 62
 
 THROTTLE_REASONS: Mapping[str, int] = {
     "gpu_idle": pynvml.nvmlClocksThrottleReasonGpuIdle,
@@ -28,7 +28,7 @@ THROTTLE_REASONS: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """What one GPU or MIG instance said.
+    """What one GPU or MIG instance reported.
 
     `values` is by metric without `gpu_`, then by value of the metric's own label, "" where it has none: what
     was not given is not there.
@@ -45,12 +45,12 @@ class GpuReading:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A number of NVML: value = raw × times ÷ per; a raw one above `most` is garbage."""
+    """A number of NVML: value = raw × times ÷ per; a raw one above `max_raw` is garbage."""
 
     metric: str
     label: str
     calls: tuple[Callable[[Handle], Any], ...]
-    most: int
+    max_raw: int
     times: int = 1
     per: int = 1
 
@@ -88,20 +88,20 @@ _FIELDS = (
     _Field("temperature_celsius", "", _temperatures(), 250),
     _Field("power_watts", "", (pynvml.nvmlDeviceGetPowerUsage,), 10**8, per=1000),
     _Field("power_limit_watts", "", (pynvml.nvmlDeviceGetEnforcedPowerLimit,), 10**8, per=1000),
-    _Field("energy_joules", "", (pynvml.nvmlDeviceGetTotalEnergyConsumption,), _MOST_COUNTED, per=1000),
+    _Field("energy_joules", "", (pynvml.nvmlDeviceGetTotalEnergyConsumption,), _MAX_COUNT, per=1000),
     _Field("fan_speed_ratio", "", (pynvml.nvmlDeviceGetFanSpeed,), 200, per=100),
     _Field("clock_hertz", "graphics", _clock(pynvml.NVML_CLOCK_GRAPHICS), 10**5, times=10**6),
     _Field("clock_hertz", "sm", _clock(pynvml.NVML_CLOCK_SM), 10**5, times=10**6),
     _Field("clock_hertz", "memory", _clock(pynvml.NVML_CLOCK_MEM), 10**5, times=10**6),
     _Field("clock_hertz", "video", _clock(pynvml.NVML_CLOCK_VIDEO), 10**5, times=10**6),
-    _Field("ecc_errors", "corrected", _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED), _MOST_COUNTED),
-    _Field("ecc_errors", "uncorrected", _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED), _MOST_COUNTED),
-    # KB as NVML says it, 1000 bytes. A call counts over 20 ms and takes as long.
+    _Field("ecc_errors", "corrected", _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED), _MAX_COUNT),
+    _Field("ecc_errors", "uncorrected", _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED), _MAX_COUNT),
+    # In KB, 1000 bytes. A call counts over 20 ms and takes as long.
     _Field("pcie_receive_bytes_per_second", "", _pcie(pynvml.NVML_PCIE_UTIL_RX_BYTES), 10**9, times=1000),
     _Field("pcie_transmit_bytes_per_second", "", _pcie(pynvml.NVML_PCIE_UTIL_TX_BYTES), 10**9, times=1000),
 )
 
-# Newest function first. A GPU without the second or third kind of process says that it is not supported.
+# Newest function first. A GPU without the second or third kind of process answers that it is not supported.
 _PROCESS_LISTS = (
     (pynvml.nvmlDeviceGetComputeRunningProcesses_v3, pynvml.nvmlDeviceGetComputeRunningProcesses_v2),
     (pynvml.nvmlDeviceGetGraphicsRunningProcesses_v3, pynvml.nvmlDeviceGetGraphicsRunningProcesses_v2),
@@ -112,13 +112,13 @@ _PROCESS_LISTS = (
 def read_gpu(gpu: Gpu) -> list[GpuReading]:
     """A GPU, then its MIG instances; raises GpuLostError.
 
-    Where there are instances memory and processes are theirs alone, lest a sum count them twice; all else
+    Where there are instances memory and processes are theirs alone, or a sum would count them twice; all else
     is the GPU's.
     """
     instances = find_instances(gpu)
     values: dict[str, dict[str, float]] = {}
     for field in _FIELDS:
-        raw = _plausible(ask(*(partial(call, gpu.handle) for call in field.calls)), field.most)
+        raw = _plausible(ask(*(partial(call, gpu.handle) for call in field.calls)), field.max_raw)
         if raw is not None:
             values.setdefault(field.metric, {})[field.label] = raw * field.times / field.per
     values["throttle_active"] = _read_throttling(gpu.handle)
@@ -140,7 +140,7 @@ def read_versions() -> dict[str, str]:
 
 def _with_memory(gpu: Gpu, values: Mapping[str, Mapping[str, float]]) -> GpuReading:
     memory = ask(lambda: pynvml.nvmlDeviceGetMemoryInfo(gpu.handle))
-    if memory is not None and memory.used <= memory.total <= _MOST_BYTES:
+    if memory is not None and memory.used <= memory.total <= _MAX_BYTES:
         values = {
             **values,
             "memory_used_bytes": {"": memory.used},
@@ -159,7 +159,7 @@ def _read_throttling(handle: Handle) -> dict[str, float]:
 
 
 def _read_processes(handle: Handle) -> dict[int, int | None] | None:
-    """Bytes by process id; a process in several lists holds what the greatest says, not the sum."""
+    """Bytes by process id; for a process in several lists the greatest, not the sum."""
     found: dict[int, int | None] = {}
     for place, functions in enumerate(_PROCESS_LISTS):
         try:
@@ -171,7 +171,7 @@ def _read_processes(handle: Handle) -> dict[int, int | None] | None:
         except pynvml.NVMLError:
             return None
         for process in processes:
-            size = _plausible(process.usedGpuMemory, _MOST_BYTES)
+            size = _plausible(process.usedGpuMemory, _MAX_BYTES)
             known = found.get(process.pid, 0)
             found[process.pid] = None if size is None or known is None else max(size, known)
     return found
@@ -185,6 +185,6 @@ def _label(text: str | None) -> str:
     return text if text is not None and text.isprintable() else ""
 
 
-def _plausible(value: int | None, most: int) -> int | None:
-    """The value; None for NVML_VALUE_NOT_AVAILABLE (all ones) and whatever else no GPU has."""
-    return value if value is not None and 0 <= value <= most else None
+def _plausible(value: int | None, max_value: int) -> int | None:
+    """The value; None for NVML_VALUE_NOT_AVAILABLE (all ones) and anything else that no GPU has."""
+    return value if value is not None and 0 <= value <= max_value else None

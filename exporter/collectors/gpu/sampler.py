@@ -61,7 +61,7 @@ class GpuSampler:
     """One thread that samples about once a second while it is asked, and rests where nobody asks.
 
     `required` makes it a failure that there is no driver or no GPU. Where there is none, where NVML fails
-    and where a GPU is lost, NVML is opened anew after `retry_seconds`.
+    and where a GPU is lost, NVML is opened again after `retry_seconds`.
     """
 
     def __init__(

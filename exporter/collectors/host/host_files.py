@@ -1,7 +1,7 @@
 """The texts under /proc that are about the host as values: nothing is read here.
 
 Source of every format: proc(5) and the kernel's Documentation/. Names are those that node_exporter builds
-its metric names from; units are the file's own unless said otherwise.
+its metric names from; units are the file's own unless stated otherwise.
 """
 
 import os
@@ -47,7 +47,7 @@ class CpuTimes:
     """CPU times in seconds, kept from falling.
 
     The kernel's idle and iowait may step back a little (proc(5)), which Prometheus would take for a reset of
-    the counter. As node_exporter does: a value below the last is held at the last, unless idle fell by more
+    the counter. As node_exporter does: a value below the last stays at the last, unless idle fell by more
     than 3 s, for then the CPU was taken out and put back.
     """
 

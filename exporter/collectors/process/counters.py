@@ -108,7 +108,7 @@ class ProcessCounters:
 
         `vanished` are the processes that were listed and ended before they were read. Their parents were
         read before that, so that what they used is not in the parents' waited values yet: they keep their
-        last values for this once, lest they be counted again when it is.
+        last values for this once, or they would be counted again when it is.
         """
         gone = {pid: self._keys[pid] for pid in vanished if pid in self._keys}
         keys = {reading.stat.pid: reading.stat.key for reading in readings}

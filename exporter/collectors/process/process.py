@@ -1,4 +1,4 @@
-"""Watched processes: what the router, the nodes and the load generator use, as their /proc files say.
+"""Watched processes: what the router, the nodes and the load generator use, by their /proc files.
 
     observed_process_up{process="router",role="router"} 1
     observed_process_cpu_seconds_total{mode="user",process="router",role="router"} 12.5
@@ -100,7 +100,7 @@ class _Watch:
         if main is None:
             return None
         try:
-            # Parents before children: what ProcessCounters says of a child that ends meanwhile rests on it.
+            # Parents before children: ProcessCounters relies on it for a child that ends meanwhile.
             readings = [read_process(self._proc, main, tables)]
         except GONE:
             return None
@@ -127,8 +127,8 @@ class ProcessCollector:
     """All `observed_process_*` series of the given processes.
 
     `observed_process_up` and `observed_process_restarts_total` are always there; every other series is
-    absent while the process is, and so is one that the exporter may not read. `watched_pids` is told at each
-    scrape which process ids it found.
+    absent while the process is, and so is one that the exporter may not read. `watched_pids` takes the
+    process ids found at each scrape.
     """
 
     name: ClassVar = "process"

@@ -1,4 +1,4 @@
-"""What the files of one process say at one moment."""
+"""One process at one moment, from its files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def read_process(proc: ProcFs, stat: ProcessStat, tables: TcpTables) -> ProcessR
 
 
 def where_permitted(read: Callable[[], Value]) -> Value | None:
-    """What `read` gives, None where that is forbidden."""
+    """The result of `read`, None where that is forbidden."""
     try:
         return read()
     except PermissionError:

@@ -1,9 +1,9 @@
 """The TCP sockets of this network namespace, asked of the kernel by netlink (sock_diag(7)).
 
-/proc/net/tcp says the same, but the kernel walks its whole connection table for every 4 KiB that are read of
-it. The walk is what costs (262,144 buckets: 0.2 to 1.5 ms from machine to machine), so it is asked for once:
-the older form of the question, TCPDIAG_GETSOCK, is answered for IPv4 and IPv6 together. Listening sockets are
-in a small table of their own, and a socket that is known can be asked for by itself: neither takes a walk.
+/proc/net/tcp has the same, but for every 4 KiB of it that are read the kernel walks its whole connection
+table. The walk is what costs (262,144 buckets: 0.2 to 1.5 ms from machine to machine), so it is done once:
+the older request, TCPDIAG_GETSOCK, is answered for IPv4 and IPv6 together. Listening sockets are in a small table
+of their own, and a known socket can be asked for by itself: neither takes a walk.
 """
 
 import errno
@@ -27,7 +27,7 @@ _TIMEOUT_SECONDS = 1.0
 LISTEN = 10
 ALL_STATES = 0xFFE & ~(1 << 6)
 """Mask of every state but time_wait: such a socket belongs to no process."""
-MOST_ASKED = 64
+MAX_ASKED = 64
 """at a time by ask_tcp: the answers wait in the kernel's buffer, which has room for twice as many"""
 
 
@@ -65,7 +65,7 @@ def dump_tcp(states: int) -> list[TcpSocket]:
 
 
 def ask_tcp(known: Sequence[TcpSocket]) -> list[TcpSocket] | None:
-    """These sockets, at most MOST_ASKED, as they are now; None where one of them is not there any more.
+    """These sockets, at most MAX_ASKED, as they are now; None where one of them is not there any more.
 
     Raises OSError as dump_tcp does.
     """
@@ -94,7 +94,7 @@ def _message(kind: int, flags: int, body: bytes) -> bytes:
 
 
 def _answers(netlink: socket.socket) -> Iterator[TcpSocket | None]:
-    """What the next datagram holds: sockets, and None for the end of a dump."""
+    """What is in the next datagram: sockets, and None for the end of a dump."""
     data = netlink.recv(1 << 16)
     at = 0
     while at < len(data):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from exporter.collectors.proc_files import TCP_STATES, parse_listeners, parse_tcp
-from exporter.collectors.process.tcp_queues import ALL_STATES, LISTEN, MOST_ASKED, TcpSocket
+from exporter.collectors.process.tcp_queues import ALL_STATES, LISTEN, MAX_ASKED, TcpSocket
 from exporter.collectors.procfs import GONE, ProcFs
 
 DumpTcp = Callable[[int], list[TcpSocket]]
@@ -19,8 +19,8 @@ class KnownSockets:
     """The sockets of the exporter's own network namespace, asked of the kernel with as few walks as can be.
 
     A load keeps its connections: those of the last scrape are asked for by themselves, and all of them only
-    where one is new or gone. Most scrapes so do without the kernel's walk through its connection table, which
-    is a tenth of what a scrape costs.
+    where one is new or gone. So most scrapes need no walk of the kernel's connection table, which is a tenth
+    of what a scrape costs.
     """
 
     def __init__(self, proc: ProcFs, dump_tcp: DumpTcp, ask_tcp: AskTcp) -> None:
@@ -45,7 +45,7 @@ class KnownSockets:
         return self._listening
 
     def states(self, pid: int, sockets: Mapping[str, str]) -> dict[str, str]:
-        """Inode -> state of the TCP ones among the sockets (inode -> descriptor) that `pid` holds.
+        """Inode -> state of the TCP ones among the sockets (inode -> descriptor) of `pid`.
 
         Raises OSError as dump_tcp does.
         """
@@ -69,7 +69,7 @@ class KnownSockets:
             return None
         known = {inode: self._known_before[inode] for inode in others}
         connected = [each for each in known.values() if each is not None]
-        if len(connected) > MOST_ASKED:
+        if len(connected) > MAX_ASKED:
             return None
         if connected:
             answers = self._ask_tcp(connected)
@@ -80,9 +80,9 @@ class KnownSockets:
         return found
 
     def _is_foreign(self, pid: int, inode: str, descriptor: str) -> bool:
-        """Whether it is a socket of another protocol, which TCP's tables will never have.
+        """Whether it is a socket of another protocol, which TCP's tables never have.
 
-        One of TCP's is not there either before it is connected.
+        A TCP socket is missing there too until it is connected.
         """
         protocol = None
         with suppress(OSError):
@@ -106,7 +106,7 @@ class TcpTables:
             known.begin_scrape()
 
     def states(self, pid: int, sockets: Mapping[str, str]) -> dict[str, str]:
-        """Inode -> state of the TCP ones among the sockets (inode -> descriptor) that `pid` holds.
+        """Inode -> state of the TCP ones among the sockets (inode -> descriptor) of `pid`.
 
         Raises one of GONE where the process has ended.
         """
@@ -140,11 +140,11 @@ class TcpTables:
 
     def _namespace(self, folder: str) -> int:
         # The kernel makes these files once a namespace: the same inode is the same namespace. Unlike
-        # /proc/PID/ns/net, which says so too, it is shown to every user.
+        # /proc/PID/ns/net, which shows the same, every user may read it.
         return self._proc.inode(f"{folder}/tcp")
 
     def _asked(self, namespace: int) -> KnownSockets | None:
-        """Whom to ask by netlink, None where that does not reach the namespace."""
+        """What asks by netlink, None where that does not reach the namespace."""
         return self._known if self._known is not None and namespace == self._namespace("net") else None
 
     def _read_states(self, folder: str) -> dict[str, str]:

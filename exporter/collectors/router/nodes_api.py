@@ -1,4 +1,4 @@
-"""The router's own account of itself and its nodes, as its API gives it: parsing, nothing is asked here.
+"""What the router's API reports of itself and its nodes: parsing, nothing is asked here.
 
 Fields may be missing, null or of another type: what cannot be used is left out, never taken for zero.
 """
@@ -16,7 +16,7 @@ NODE_STATUSES = ("online", "offline", "pending", "registering", "error", "other"
 
 @dataclass(slots=True)
 class NodeState:
-    """What the router says of one node; None for what it does not say."""
+    """What the router reports of one node; None for what it does not."""
 
     online: bool | None = None
     active_requests: float | None = None
@@ -26,7 +26,7 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the router says of itself; None for what it does not say."""
+    """What the router reports of itself; None for what it does not."""
 
     statuses: Mapping[str, int] | None = None
     """count of all nodes by NODE_STATUSES"""
@@ -102,8 +102,8 @@ def node_label(entry: Mapping[str, Any]) -> str | None:
 
 
 def _count_statuses(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    said = (entry.get("status") for entry in nodes)
-    known = Counter(status if status in NODE_STATUSES else "other" for status in said)
+    reported = (entry.get("status") for entry in nodes)
+    known = Counter(status if status in NODE_STATUSES else "other" for status in reported)
     return {status: known[status] for status in NODE_STATUSES}
 
 

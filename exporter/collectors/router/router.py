@@ -1,4 +1,4 @@
-"""The router's HTTP face: whether it answers, and what it says of its nodes.
+"""The router's HTTP API: whether it answers, and what it reports of its nodes.
 
     router_up 1
     router_probe_duration_seconds{probe="models"} 0.0021
@@ -41,9 +41,9 @@ _BUDGET_TIMEOUTS = 1.8
 
 
 class NodeSlots:
-    """At most MAX_NODES slots; a name that has one keeps it until it has not been listed for KEPT_SECONDS.
+    """Which nodes have series: at most MAX_NODES; a name stays until it has not been listed for KEPT_SECONDS.
 
-    So a node does not come and go because others do, one that was away a while has its place still, and a
+    So a node does not come and go because others do, and one that was away for a while has its place still. A
     router that makes up new names at every scrape gets 200 of them an hour into Prometheus and no more.
     """
 

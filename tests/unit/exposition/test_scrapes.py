@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exporter.clock import SystemClock
 from exporter.collectors.isolation import IsolatedCollectors
-from exporter.exposition.application import MOST_SCRAPES, Exposition, scrape_budget
+from exporter.exposition.application import MAX_SCRAPES, Exposition, scrape_budget
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from tests.support.served_app import ServedApp
@@ -97,12 +97,12 @@ def test_a_hanging_collector_costs_its_own_series_by_the_timeout_that_prometheus
 def test_more_scrapes_than_the_most_are_sent_away_while_health_still_answers(
     server: ServedApp, hung: Hung
 ) -> None:
-    answers = [in_background(server.url + "/metrics") for _ in range(MOST_SCRAPES + 1)]
+    answers = [in_background(server.url + "/metrics") for _ in range(MAX_SCRAPES + 1)]
     done, waiting = wait(answers, timeout=20, return_when=FIRST_COMPLETED)
     (refused,) = (each.result() for each in done)
     assert (refused.status_code, refused.text) == (503, "too many scrapes at a time\n")
     assert refused.headers["Retry-After"] == "1"
     assert requests.get(server.url + "/-/healthy", timeout=10).status_code == 200
     hung.release.set()
-    assert [each.result(20).status_code for each in waiting] == [200] * MOST_SCRAPES
+    assert [each.result(20).status_code for each in waiting] == [200] * MAX_SCRAPES
     assert requests.get(server.url + "/metrics", timeout=10).status_code == 200

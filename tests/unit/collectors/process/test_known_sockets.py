@@ -11,7 +11,7 @@ import pytest
 from exporter.collectors.process.tcp_queues import (
     ALL_STATES,
     LISTEN,
-    MOST_ASKED,
+    MAX_ASKED,
     TcpSocket,
     ask_tcp,
     dump_tcp,
@@ -142,9 +142,9 @@ def test_what_is_asked_for_is_what_a_dump_says(family: socket.AddressFamily, ope
 
 def test_more_than_can_be_asked_for_are_dumped(opened: ExitStack) -> None:
     watch, server = Watch(), listen(opened)
-    connections = [end for _ in range(MOST_ASKED // 2 + 1) for end in connect(opened, server)]
+    connections = [end for _ in range(MAX_ASKED // 2 + 1) for end in connect(opened, server)]
     for _ in range(2):
         assert watch.scrape(*connections) == ["established"] * len(connections)
     assert watch.dumps == 2
-    assert watch.scrape(*connections[:MOST_ASKED]) == ["established"] * MOST_ASKED
+    assert watch.scrape(*connections[:MAX_ASKED]) == ["established"] * MAX_ASKED
     assert watch.dumps == 2
