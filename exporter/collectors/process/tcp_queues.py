@@ -2,8 +2,8 @@
 
 /proc/net/tcp has the same, but for every 4 KiB of it that are read the kernel walks its whole connection
 table. The walk is what costs (262,144 buckets: 0.2 to 1.5 ms from machine to machine), so it is done once:
-the older request, TCPDIAG_GETSOCK, is answered for IPv4 and IPv6 together. Listening sockets are in a small table
-of their own, and a known socket can be asked for by itself: neither takes a walk.
+the older request, TCPDIAG_GETSOCK, is answered for IPv4 and IPv6 together. Listening sockets are in a small
+table of their own, and a known socket can be asked for by itself: neither takes a walk.
 """
 
 import errno
