@@ -15,7 +15,9 @@ def inhibited_by(alert: str, severity: str) -> set[tuple[str, str]]:
     """The alerts that some inhibition rule may silence while this one fires, with their severities."""
 
     def matches(matcher: str, labels: dict[str, str]) -> bool:
-        label, operator, value = re.fullmatch(r'(\w+) (=|!=|=~|!~) "(.*)"', matcher).groups()
+        read = re.fullmatch(r'(\w+) (=|!=|=~|!~) "(.*)"', matcher)
+        assert read is not None
+        label, operator, value = read.groups()
         hit = re.fullmatch(value, labels[label]) is not None if "~" in operator else value == labels[label]
         return hit is not operator.startswith("!")
 
@@ -85,7 +87,9 @@ def test_a_fault_is_told_in_time_when_every_wait_is_as_long_as_it_can_be(
     alert: str, known_after_seconds: float, most_seconds: float
 ) -> None:
     def seconds(text: str) -> int:
-        number, unit = re.fullmatch(r"(\d+)([smhd])", text).groups()
+        read = re.fullmatch(r"(\d+)([smhd])", text)
+        assert read is not None
+        number, unit = read.groups()
         return int(number) * UNIT_SECONDS[unit]
 
     prometheus = load(PROMETHEUS / "prometheus.yml")["global"]

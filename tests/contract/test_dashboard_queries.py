@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import dashboard_json
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,7 +14,6 @@ from tests.support.checkout import GOLDEN
 from tests.support.dashboards import (
     PAGES,
     Json,
-    dashboard_json,
     every_dashboard,
     panels,
     queries_and_notes,
@@ -64,7 +64,7 @@ SELECTOR = re.compile(r'([A-Za-z_:][\w:]*)(?:\{((?:[^{}"]|"(?:[^"\\]|\\.)*")*)\}
 
 def exported() -> dict[str, str]:
     """Every metric that the exporter gives and its type, from the golden files."""
-    types = {}
+    types: dict[str, str] = {}
     for name in ("exposition.txt", "router-current.txt"):
         for family in text_string_to_metric_families((GOLDEN / name).read_text(encoding="utf-8")):
             types |= {sample.name: family.type for sample in family.samples}

@@ -2,14 +2,14 @@
 
 import re
 
+import dashboard_json
 import pytest
+import substitution
 
 from tests.support.dashboards import (
     Json,
-    dashboard_json,
     every_dashboard,
     queries_and_notes,
-    substitution,
     variables,
     with_everything,
 )

@@ -11,6 +11,7 @@ import palette
 import panels as panels_module
 import pytest
 import render
+from grafana_foundation_sdk.builders.dashboard import Dashboard as DashboardBuilder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -91,7 +92,7 @@ def test_a_row_of_the_wrong_width_is_refused() -> None:
     narrow = panels_module.lines("p", "d", "short", "-")
     section = layout.Section("Half", [(4, [(12, narrow)])])
     with pytest.raises(ValueError, match="Half: a row is 12 wide, not 24"):
-        layout.lay_out(layout.build.Dashboard("d"), [section])
+        layout.lay_out(DashboardBuilder("d"), [section])
 
 
 @every_dashboard

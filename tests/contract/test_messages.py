@@ -52,7 +52,7 @@ def provocations() -> dict[str, tuple[Callable[[], object], str]]:
     for file, (load, texts) in FILES.items():
         for text, named in texts.items():
             found[f"{file}: {text!r}"] = (partial(load_text, load, file, text), named)
-    return found | refusals.CALLS
+    return {**found, **refusals.CALLS}
 
 
 PROVOCATIONS = provocations()

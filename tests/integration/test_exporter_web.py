@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from requests.auth import HTTPBasicAuth
 
 from exporter.errors import QueryError
 from exporter.run.prometheus_client import PrometheusClient
@@ -59,7 +60,7 @@ class Secured:
         if client is not None:
             session.cert = (str(folder / f"{client}.crt"), str(folder / f"{client}.key"))
         if password is not None:
-            session.auth = (USER.encode(), password.encode())
+            session.auth = HTTPBasicAuth(USER.encode(), password.encode())
         return session
 
     def status(self, client: str | None = "client", password: str | None = PASSWORD) -> int:

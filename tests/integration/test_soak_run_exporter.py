@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_run_without_an_exporter_starts_its_own_and_stops_it(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PATH": f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )
     assert ended.returncode == 0, ended.stderr
     assert "exporter for this run: http://127.0.0.1:" in ended.stderr

@@ -63,6 +63,7 @@ def test_the_live_histogram_is_wrks_own_before_its_correction(
     raw = uncorrected(read_histogram(tmp_path), expected_us(duration_us, totals.requests, CONNECTIONS))
     assert sum(count for _, count in raw) == totals.requests == final.successes
     for quantile, seconds in final.quantiles.items():
+        assert seconds is not None
         assert seconds * 1e6 == pytest.approx(percentile_us(raw, 100 * float(quantile)), rel=0.02), quantile
     assert final.duration_seconds * 1e6 == pytest.approx(sum(us * count for us, count in raw), rel=0.02)
 

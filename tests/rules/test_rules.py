@@ -29,9 +29,9 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def named(paths: list[Path]) -> dict[str, object]:
-    """Arguments for parametrize: the paths, and their names as ids."""
-    return {"argvalues": paths, "ids": [path.name for path in paths]}
+def each(argument: str, paths: list[Path]) -> pytest.MarkDecorator:
+    """Parametrizes with the paths, under their names."""
+    return pytest.mark.parametrize(argument, paths, ids=[path.name for path in paths])
 
 
 @needs_promtool
@@ -52,13 +52,13 @@ def test_promtool_accepts_the_configuration_with_the_targets_of(
 
 
 @needs_promtool
-@pytest.mark.parametrize("rules", **named(RULES))
+@each("rules", RULES)
 def test_promtool_accepts_the_rules_in(rules: Path) -> None:
     run("promtool", "check", "rules", rules)
 
 
 @needs_promtool
-@pytest.mark.parametrize("rule_tests", **named(RULE_TESTS))
+@each("rule_tests", RULE_TESTS)
 def test_the_rules_do_what_is_written_in(rule_tests: Path) -> None:
     run("promtool", "test", "rules", rule_tests)
 

@@ -165,7 +165,7 @@ def _listener(port: int) -> int:
     [pid] = {
         each.pid
         for each in psutil.net_connections("tcp")
-        if each.status == "LISTEN" and each.laddr.port == port
+        if each.status == "LISTEN" and each.laddr and each.laddr.port == port
     }
     assert pid is not None
     return pid

@@ -4,7 +4,9 @@ import re
 import shutil
 import subprocess
 
-from tests.support.checkout import CHECKOUT as ROOT
+from tests.support.checkout import CHECKOUT
+
+ROOT = CHECKOUT
 
 
 def compose_command() -> list[str] | None:

@@ -10,8 +10,9 @@ import pytest
 import substitution
 import yaml
 
-from tests.support.checkout import CHECKOUT as ROOT
+from tests.support.checkout import CHECKOUT
 
+ROOT = CHECKOUT
 GRAFANA = ROOT / "grafana"
 
 Json = dict[str, Any]

@@ -27,10 +27,9 @@ class Exporter:
         self.log_file = folder / "exporter.log"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, stderr=log, env=os.environ | environment)
-        found = wait_for(
-            "the exporter's address", lambda: re.search(r"serving (http://\S+/metrics)", self.log())
+        (self.url,) = wait_for(
+            "the exporter's address", lambda: re.findall(r"serving (http://\S+/metrics)", self.log())
         )
-        self.url = found.group(1)
 
     def log(self) -> str:
         if self.process.poll() is not None:

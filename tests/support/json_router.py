@@ -1,14 +1,15 @@
 """A router whose answers a test sets, mostly JSON, and what the router collector makes of them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from exporter.clock import SystemClock
 from exporter.collectors.router.router import RouterCollector
 from tests.support.local_http import LocalHttp
 
 TIMEOUT = 5.0
-MODELS = {"object": "list", "data": [{"id": "gpt-oss:20b"}, {"id": "llama3"}]}
-OVERVIEW = {
+MODELS: dict[str, Any] = {"object": "list", "data": [{"id": "gpt-oss:20b"}, {"id": "llama3"}]}
+OVERVIEW: dict[str, Any] = {
     "nodes": [
         {
             "machine_name": "gpu-1",

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ class Asked:
 
     method: str
     path: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Message = field(repr=False)
     body: bytes = field(repr=False)
 
 

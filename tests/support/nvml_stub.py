@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,9 +70,10 @@ class StubGpu:
     @classmethod
     def instance(cls, uuid: str, memory_used: int, memory_total: int) -> "StubGpu":
         """A MIG instance, which has a name, memory and processes of its own and nothing else."""
-        own = {"uuid": uuid, "name": "Stub MIG 1g", "memory_used": memory_used, "memory_total": memory_total}
+        own: dict[str, Any] = {"uuid": uuid, "name": "Stub MIG 1g"}
+        own |= {"memory_used": memory_used, "memory_total": memory_total}
         given = {*own, "compute", "graphics", "instances", "lost", "failing", "hanging"}
-        return cls(**own, **{each.name: None for each in fields(cls) if each.name not in given})
+        return cls(**own | {each.name: None for each in fields(cls) if each.name not in given})
 
     def lines(self, owner: str) -> list[bytes]:
         """Its part of the script."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from tests.support.checkout import CHECKOUT as ROOT
+from tests.support.checkout import CHECKOUT
 
+ROOT = CHECKOUT
 PROMETHEUS = ROOT / "prometheus"
 RUNBOOK = PROMETHEUS / "runbook.md"
 SEVERITIES = ("critical", "warning", "info")

@@ -13,14 +13,15 @@ MODELS = b'{"data":[{"id":"a"},{"id":"b"}]}'
 NODES = b'{"nodes":[{"machine_name":"a","status":"online"}]}'
 OVERVIEW = NODE_SOURCES[0]
 MIB = 1 << 20
-NODES_FOUND = {
+NODES_FOUND: dict[str, float] = {
     **{f"router_nodes {status}": 0 for status in dashboard.NODE_STATUSES},
     "router_nodes online": 1,
     "router_nodes_not_shown": 0,
     "router_node_up a": 1,
 }
-UP, DOWN = {"router_up": 1}, {"router_up": 0}
-WITH_MODELS = {"router_up": 1, "router_models": 2}
+UP: dict[str, float] = {"router_up": 1}
+DOWN: dict[str, float] = {"router_up": 0}
+WITH_MODELS: dict[str, float] = {"router_up": 1, "router_models": 2}
 
 
 def answer(body: bytes, *headers: str) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 T = TypeVar("T")
 
 
-def wait_for(what: str, probe: Callable[[], T], seconds: float = 30.0) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30.0) -> T:
     """Poll `probe` until it returns something true; fails the test naming `what` where it never does."""
     deadline = time.monotonic() + seconds
     while True:

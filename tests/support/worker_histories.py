@@ -67,7 +67,7 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                     part=part,
                     final=final,
                     in_flight=int(not final),
-                    failures=dict(failures),
+                    failures={reason.value: count for reason, count in failures.items()},
                     sums_us=[float(total) for total in sums],
                     rows=piece,
                 )

@@ -21,7 +21,7 @@ def straight(_: Generator, rate: float) -> Floats:
 
 def in_steps(rng: Generator, rate: float) -> Floats:
     """In equal steps, every 1–20 min."""
-    every = np.exp(rng.uniform(0, np.log(20)))
+    every = float(np.exp(rng.uniform(0, np.log(20))))
     return rate * every * np.floor(MINUTES / every + rng.uniform())
 
 

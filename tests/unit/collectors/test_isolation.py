@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -94,7 +95,9 @@ def test_what_a_failed_collector_had_given_is_dropped() -> None:
     [("fine", None), ("\ud800", 1.0), (7, 1.0)],
     ids=["no value", "half a character", "no text"],
 )
-def test_series_that_could_not_be_written_out_fail_their_collector_and_not_the_scrape(label, value) -> None:
+def test_series_that_could_not_be_written_out_fail_their_collector_and_not_the_scrape(
+    label: Any, value: Any
+) -> None:
     def broken() -> Iterable[Metric]:
         family = GaugeMetricFamily("broken_value", "not a series", labels=["label"])
         family.add_metric([label], value)

@@ -51,7 +51,8 @@ def test_requests_that_failed_are_no_throughput() -> None:
 def test_a_percentile_that_hey_had_too_few_responses_for_is_unknown() -> None:
     _, second = rows("several-runs.txt")
     assert "  0% in 0.0000 secs" in TEXTS["several-runs.txt"]
-    assert (second.p95_ms, second.p99_ms) == (pytest.approx(19.8), None)
+    assert second.p95_ms == pytest.approx(19.8)
+    assert second.p99_ms is None
 
 
 def test_several_runs_are_several() -> None:
@@ -92,7 +93,8 @@ def test_a_csv_as_long_as_hey_can_make_it_does_not_know_how_many_there_were() ->
 def test_a_summary_that_was_cut_off_knows_what_stands_above() -> None:
     text = TEXTS["reset-and-429.txt"]
     [run] = parse_hey(text[: text.index("Status code")])
-    assert (run.duration_seconds, run.percentiles_ms[99]) == (0.2567, pytest.approx(21.8))
+    assert run.duration_seconds == 0.2567
+    assert run.percentiles_ms[99] == pytest.approx(21.8)
     assert (run.responses, run.non_2xx, run.errors) == (None, None, None)
 
 

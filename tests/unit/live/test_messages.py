@@ -144,7 +144,7 @@ def test_a_message_that_contradicts_what_is_known_is_refused_and_changes_nothing
     assert list(runs.models) == [LOCAL_MODEL]
     assert list(runs.runs) == [RUN]
     # The worker itself goes on unharmed.
-    good = {"failures": {"disconnect": 1}, "counters": {"untimed_2xx": 4}}
+    good: dict[str, Any] = {"failures": {"disconnect": 1}, "counters": {"untimed_2xx": 4}}
     runs.apply(message({INDEX: 3}, sequence=2, sums_us=(0.0, 300.0, 0.0, 0.0, 0.0), **good))
     assert runs.models[LOCAL_MODEL].requests()[1] == 3 + 4
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_run_held_against_itself_passes_with_every_ratio_at_one() -> None:
     ],
 )
 def test_a_figure_fails_when_it_is_worse_by_more_than_the_tolerance(
-    changed: dict[str, float], failed: dict[str, str]
+    changed: dict[str, Any], failed: dict[str, str]
 ) -> None:
     assert outcomes(replace(BASELINE, **changed)) == failed
 
@@ -79,14 +80,17 @@ def test_failures_of_a_bad_baseline_may_rise_by_the_tolerance() -> None:
 def test_a_figure_that_cannot_be_held_against_another_is_inconclusive(
     figure: str, baseline: float | None, candidate: float | None, about: str
 ) -> None:
-    found = change(figure, replace(BASELINE, **{figure: candidate}), replace(BASELINE, **{figure: baseline}))
+    changed: dict[str, Any] = {figure: candidate}
+    base: dict[str, Any] = {figure: baseline}
+    found = change(figure, replace(BASELINE, **changed), replace(BASELINE, **base))
     assert (found.finding.outcome, found.ratio) == (Outcome.INCONCLUSIVE, None)
     assert about in found.finding.text
 
 
 @pytest.mark.parametrize("column", ["non2xx", "socket_errors", "requests"])
 def test_the_failure_share_needs_all_three_counts_of_both_runs(column: str) -> None:
-    lacking = replace(BASELINE, **{column: None})
+    absent: dict[str, Any] = {column: None}
+    lacking = replace(BASELINE, **absent)
     assert outcomes(lacking) == {"failure_ratio": "inconclusive"}
     assert "baseline" in change("failure_ratio", BASELINE, lacking).finding.text
 

@@ -15,6 +15,7 @@ from tests.support.checkout import HAND_TOOLS
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 from matplotlib import image  # noqa: E402
+from matplotlib.container import BarContainer  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 SCRIPT = HAND_TOOLS / "plot_csv.py"
@@ -40,6 +41,7 @@ def bars(figure: Figure, panel: int) -> list[tuple[float, float]]:
     """Place of its run and value of every bar of a panel (0 latency, 1 rate), from the top."""
     found = []
     for container in figure.axes[panel].containers:
+        assert isinstance(container, BarContainer)
         for bar in container.patches:
             found.append((round(bar.get_y() + bar.get_height() / 2, 2), bar.get_x() + bar.get_width()))
     return sorted(found)
@@ -94,7 +96,7 @@ def test_an_axis_is_logarithmic_from_a_thirty_fold_range(
     latency, rate = figure.axes
     assert (latency.get_xscale(), rate.get_xscale()) == (scale, "linear")
     assert latency.get_xlabel() == "latency, ms" + (" (log scale)" if scale == "log" else "")
-    assert bars(figure, 0)[-1] == (1.19, pytest.approx(slowest))
+    assert bars(figure, 0)[-1] == pytest.approx((1.19, slowest))
 
 
 def test_the_share_that_failed_stands_beside_the_rate(

@@ -1,6 +1,7 @@
 """exporter.run.exporter_client: what a run says to an exporter and hears from it."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [{"version": 3}, {"version": 3, "ingest_port": "x"}])
-def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: object) -> None:
+def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: dict[str, Any]) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
         ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
 

@@ -97,7 +97,7 @@ def test_gpus_are_switched_off_by_every_word_that_yaml_has_for_it(tmp_path: Path
 def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
     config = config_of(tmp_path, "")
     with pytest.raises(ValidationError, match="frozen"):
-        config.host = False  # type: ignore[misc]
+        config.host = False
 
 
 @pytest.mark.parametrize("text", CONFIGURATIONS)

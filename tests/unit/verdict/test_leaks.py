@@ -1,6 +1,7 @@
 """exporter.verdict.leaks: each resource of each watched process is judged, and named with its rate."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -34,11 +35,15 @@ APART = {
 }
 
 
+def flat(_: float) -> float:
+    return 50.0
+
+
 def hour(seconds: int = 3600, process: str = "router", **shapes: Shape) -> SeriesStore:
     """What is watched of a process: flat but for the metrics whose shapes are given."""
     store = SeriesStore()
     for metric, unit in SPANS.items():
-        shape = shapes.get(metric, lambda t: 50.0)
+        shape = shapes.get(metric, flat)
         for i in range(seconds // 5 + 1):
             labels = {"process": process, "role": "router", **APART.get(metric, {})}
             store.add(metric, labels, START + 5.0 * i, shape(5.0 * i) * unit)
@@ -75,7 +80,8 @@ def test_a_flat_hour_passes_for_every_resource() -> None:
 def test_a_leak_fails_its_resource_alone_with_name_rate_and_minutes(
     metric: str, check: str, per_hour: int, unit: str, minutes: str
 ) -> None:
-    findings = leaks(hour(**{metric: lambda t: 50 + per_hour * t / 3600}))
+    shapes: dict[str, Any] = {metric: lambda t: 50 + per_hour * t / 3600}
+    findings = leaks(hour(**shapes))
     leak = findings.pop(check)
     assert leak.outcome == Outcome.FAIL
     assert leak.text.startswith(f"{NAMES[check]} ")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -237,7 +238,11 @@ def test_a_run_json_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_there_are_never_more_than_a_thousand_series(tmp_path: Path, clock: FakeClock) -> None:
     write(tmp_path, "20251101-old.csv", *[LOCAL] * 200)
-    write(tmp_path, "20251102-new.csv", *[ResultRow(f"n{i}", *[1.0] * 6, 0, 0, 1, 1.0) for i in range(80)])
+    write(
+        tmp_path,
+        "20251102-new.csv",
+        *[replace(LOCAL, label=f"n{i}") for i in range(80)],
+    )
     collector = ResultsCollector(tmp_path, clock)
     found = samples(collector)
     assert len(found) == 90 * 11 + 1 <= MOST_SERIES

@@ -192,7 +192,7 @@ def test_the_exposition_passes_promtools_lint(stub: NvmlStub) -> None:
     source = Now()
     source.xids = {("0", "GPU-a"): dict.fromkeys(map(str, XID_CODES), 0)}
     registry = CollectorRegistry()
-    registry.register(GpuCollector(source, source, pids))  # type: ignore[arg-type]
+    registry.register(GpuCollector(source, source, pids))
     text = generate_latest(registry)
     assert text.count(b"# TYPE gpu_") == 17
     checked = subprocess.run(

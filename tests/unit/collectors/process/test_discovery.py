@@ -62,7 +62,12 @@ def test_a_known_listener_is_not_searched_for_again(proc: FakeProc, monkeypatch:
     scrape(collector)
     read = []
     real = ProcFs.names
-    monkeypatch.setattr(ProcFs, "names", lambda self, path: read.append(path) or real(self, path))
+
+    def names(self: ProcFs, path: str) -> list[str]:
+        read.append(path)
+        return real(self, path)
+
+    monkeypatch.setattr(ProcFs, "names", names)
     assert scrape(collector)["up"] == 1
     assert read == ["10/fd"]
 

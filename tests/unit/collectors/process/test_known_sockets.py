@@ -115,7 +115,8 @@ def test_sockets_of_other_protocols_cost_no_dump_once_they_are_known(opened: Exi
 
 
 def test_sockets_that_share_a_port_are_all_told_apart(opened: ExitStack) -> None:
-    watch, servers = Watch(), []
+    watch = Watch()
+    servers: list[socket.socket] = []
     for _ in range(3):
         port = servers[0].getsockname()[1] if servers else 0
         servers.append(opened.enter_context(socket.create_server(("127.0.0.1", port), reuse_port=True)))

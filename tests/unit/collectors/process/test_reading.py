@@ -85,6 +85,8 @@ def test_nothing_in_the_source_reads_smaps() -> None:
             and isinstance(node.body[0], ast.Expr)
         }
         for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant | ast.Attribute):
+                continue
             text = node.value if isinstance(node, ast.Constant) and id(node) not in spoken else None
             used = node.attr if isinstance(node, ast.Attribute) else None
             if used in ("memory_full_info", "memory_maps", "memory_footprint") or "smaps" in str(text):
