@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import logging
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from exporter.errors import ConfigurationError
 from exporter.exposition.application import Exposition
 from exporter.http_server.guard import WebGuard
 from exporter.http_server.reload import WebFile
-from exporter.http_server.server import WebServer, bind_http, ignore_repeated_signals
+from exporter.http_server.server import WebServer, bind_http
 from exporter.live.ingest import Ingest, bind_ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import Journal
@@ -72,9 +73,11 @@ def serve_exporter(
     exposition = Exposition(runs, ingest, collectors, clock, ingest_port, telemetry_path, shared.right_of_way)
     guard = WebGuard(exposition.app, web_file, clock)
     _announce_address(http, udp, telemetry_path, web_file)
-    ignore_repeated_signals()
+    server = WebServer(guard, web_file, http)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: server.stop())
     _freeze_what_is_imported()
-    uvloop.run(_serve(WebServer(guard, web_file, http), runs, ingest))
+    uvloop.run(_serve(server, runs, ingest))
     guard.close()
     if udp is not None:
         udp.close()

@@ -1,151 +1,242 @@
-"""HTTP/1.1 on one connection, with an end to a client's patience and to what it may send.
+"""HTTP/1.1 on one connection: one request at a time, with an end to a client's time and to what it may send.
 
-uvicorn's own protocol waits for ever for a request that does not come whole and for an answer that is not
-read, and httptools keeps a header of any length.
+The client's turns are a request and the reading of its answer; each has a deadline. Between them is the
+application's turn, which the application bounds itself.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import unquote
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
+import httptools
+from starlette.types import ASGIApp
 
+from exporter.http_server.exchange import Exchange
 from exporter.http_server.tls import alternate_names
 
 REQUEST_SECONDS = 10.0
 """from the connection, or a request's first byte, to the end of the request"""
 ANSWER_SECONDS = 10.0
 """for reading an answer, once it has been given"""
-MOST_HEAD_BYTES = 16 << 10
+IDLE_SECONDS = 75.0
+"""longer than a usual scrape interval, so that Prometheus need not connect for each scrape"""
+MAX_HEAD_BYTES = 16 << 10
+"""of all that a client sends for one request beside its body: the head, and the frame of a chunked body"""
+MAX_BODY_BYTES = 16 << 10
+MAX_IGNORED_BYTES = 1 << 20
+"""of what a client sends on after a request that was refused"""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class Connection(asyncio.Protocol):
     """One connection; `on_lost` is called with it when it has ended.
 
-    Between the client's turns (a request, reading the answer) the application has its own, which is bounded
-    by the application itself.
+    A request sent before the answer to the one before has left is not read: the connection closes after that
+    answer, as HTTP allows, and no queue can grow.
     """
 
     def __init__(
         self,
-        config: uvicorn.Config,
-        server_state: ServerState,
+        app: ASGIApp,
         loop: asyncio.AbstractEventLoop,
         allowed_sans: frozenset[str] | None,
-        on_lost: Callable[["BoundedProtocol"], None],
+        on_lost: Callable[["Connection"], None],
     ) -> None:
-        super().__init__(config, server_state, {}, loop)
         self.waiting_since: float | None = loop.time()
         """since when it is the client's turn (loop time); None while it is the application's"""
+        self._app = app
+        self._loop = loop
         self._allowed_sans = allowed_sans
         self._on_lost = on_lost
+        self._parser = httptools.HttpRequestParser(self)
         self._timer: asyncio.TimerHandle | None = None
-        self._answered = False
-        self._deaf = False
+        self._reading_ended = False
+        self._idle = False
         self._head_bytes = 0
-        self._head_is_whole = False
+        self._ignored_bytes = 0
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._exchange: Exchange | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    # asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
         certificate: dict[str, Any] = transport.get_extra_info("peercert") or {}
         if self._allowed_sans is not None and not alternate_names(certificate) & self._allowed_sans:
-            transport.abort()
+            self._reading_ended = True
+            self._transport.abort()
             return
+        self._addresses = {
+            "scheme": "http" if transport.get_extra_info("sslcontext") is None else "https",
+            "client": _host_and_port(transport.get_extra_info("peername")),
+            "server": _host_and_port(transport.get_extra_info("sockname")),
+        }
         self._await_client(REQUEST_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        super().connection_lost(exc)
+        if self._exchange is not None:
+            self._exchange.disconnect()
         self._on_lost(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
-            return
-        if self._answered:
-            self._answered = False
-            self._await_client(REQUEST_SECONDS)
+        if self._reading_ended:
+            self._ignored_bytes += len(data)
+            if self._ignored_bytes > MAX_IGNORED_BYTES:
+                self._transport.abort()
+        elif self._exchange is not None and self._exchange.whole:
+            self._reading_ended = True
+            self._exchange.close_after()
+        elif self._idle and self._transport.get_write_buffer_size() > 0:
+            self._close()
+        else:
+            if self._idle:
+                self._idle = False
+                self._await_client(REQUEST_SECONDS)
+            self._read(data)
+
+    # the request
+
+    def _read(self, data: bytes) -> None:
         self._head_bytes += len(data)
-        super().data_received(data)
-        if not self._head_is_whole and self._head_bytes > MOST_HEAD_BYTES and not self._deaf:
-            self.send_400_response("")
+        malformed = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._reading_ended = True  # no other protocol is spoken: it is answered as plain HTTP
+        except httptools.HttpParserError:
+            self._reading_ended = malformed = True
+        exchange = self._exchange
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, "headers too long")
+        elif exchange is None or (malformed and not exchange.whole):
+            if malformed:
+                self._refuse(400, "bad request")
+        elif exchange.body_bytes > MAX_BODY_BYTES:
+            self._refuse(413, "body too long")
+        else:
+            if self._reading_ended:
+                exchange.close_after()
+            if exchange.whole:
+                self._await_application()
+            exchange.start(self._app)
 
     def on_message_begin(self) -> None:
-        if self._is_pipelined():
-            raise ValueError("a request before the answer to the one before it has left")
-        super().on_message_begin()
+        """httptools: a request begins."""
+        if self._exchange is not None:
+            raise ValueError("a request before the answer to the one before it")
+        self._target, self._headers = b"", []
+
+    def on_url(self, url: bytes) -> None:
+        """httptools: a piece of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools: a whole header, or a trailer, which nobody here needs."""
+        if self._exchange is None:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if self._head_bytes > MOST_HEAD_BYTES:
-            raise ValueError("head too long")
-        self._head_is_whole = True
-        super().on_headers_complete()
+        """httptools: the head is whole. A target that is no URL is refused like any malformed request."""
+        url = httptools.parse_url(self._target)
+        version = self._parser.get_http_version()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "method": self._parser.get_method().decode("ascii"),
+            "path": unquote(url.path.decode("ascii")),
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "root_path": "",
+            "headers": self._headers,
+            **self._addresses,
+        }
+        keep_alive = version != "1.0" and self._parser.should_keep_alive()
+        self._exchange = Exchange(scope, self._transport, keep_alive, self._answered)
+
+    def on_body(self, body: bytes) -> None:
+        """httptools: a piece of the body."""
+        self._head_bytes -= len(body)
+        if self._exchange is not None:
+            self._exchange.feed(body)
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
-        if not self.cycle.response_complete:
-            self._stop_timer()
-            self.waiting_since = None
+        """httptools: the request is whole."""
+        if self._exchange is not None:
+            self._exchange.complete()
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._answered = True
-        self._head_bytes = 0
-        self._head_is_whole = False
-        self._await_client(ANSWER_SECONDS)
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be read; what follows on the connection is not looked at."""
-        self._deaf = True
-        if self._is_pipelined():
-            # No error of the client's: it is told to close, and asks again on another connection.
-            if self.cycle.response_complete:
-                self.transport.close()
-            self.cycle.keep_alive = False
-            return
-        status, text = (
-            (431, b"headers too long\n") if self._head_bytes > MOST_HEAD_BYTES else (400, b"bad request\n")
+    def _refuse(self, status: int, text: str) -> None:
+        """Answer what is not read to its end."""
+        if self._exchange is not None:
+            self._exchange.disconnect()
+        self._transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n%b\n"
+            % (status, HTTPStatus(status).phrase.encode(), len(text) + 1, text.encode())
         )
-        self.transport.write(
-            STATUS_LINE[status]
-            + b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
-            + b"content-length: %d\r\n\r\n%b" % (len(text), text)
-        )
-        self.transport.close()
+        self._close_gently()
 
-    def give_way(self) -> None:
+    # turns
+
+    def abort(self) -> None:
         """End the connection at once."""
-        self.transport.abort()
+        self._transport.abort()
 
     def shutdown(self) -> None:
         """End the connection as soon as nothing is due to the client; TLS would wait for its goodbye."""
-        if self.waiting_since is not None and self.transport.get_write_buffer_size() == 0:
-            self.transport.abort()
+        if self._exchange is not None and self.waiting_since is None:
+            self._exchange.close_after()
+        elif self._transport.get_write_buffer_size() == 0:
+            self._transport.abort()
         else:
-            super().shutdown()
+            self._close()
 
-    def _is_pipelined(self) -> bool:
-        """Whether an answer is still to leave, so that a client can have no further request yet."""
-        if self.cycle is None:
-            return False
-        if not self.cycle.response_complete:
-            return not self.cycle.more_body
-        return self.transport.get_write_buffer_size() > 0
+    def _answered(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        self._head_bytes = 0
+        self._idle = exchange is not None and exchange.keep_alive
+        self._await_client(ANSWER_SECONDS)
+        if exchange is not None and not exchange.whole:
+            self._close_gently()
+        elif not self._idle:
+            self._close()
+
+    def _close_gently(self) -> None:
+        """Read on for a while and ignore it: at a close a client that still sends would lose its answer."""
+        self._reading_ended = True
+        self._await_client(ANSWER_SECONDS)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _close(self) -> None:
+        self._reading_ended = True
+        self._transport.close()
+
+    def _await_application(self) -> None:
+        self._stop_timer()
+        self.waiting_since = None
 
     def _await_client(self, seconds: float) -> None:
         self._stop_timer()
-        self.waiting_since = self.loop.time()
-        self._timer = self.loop.call_later(seconds, self._lose_patience)
+        self.waiting_since = self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._end_turn)
 
-    def _lose_patience(self) -> None:
-        idle = self._answered and not self.transport.is_closing()
-        # A connection whose answer has been read may stay: uvicorn's keep-alive is its bound.
-        if not idle or self.transport.get_write_buffer_size() > 0:
-            self.transport.abort()
+    def _end_turn(self) -> None:
+        left = self._transport.get_write_buffer_size() == 0
+        if self._idle and left and not self._transport.is_closing():
+            self._timer = self._loop.call_later(IDLE_SECONDS - ANSWER_SECONDS, self._close)
+        else:
+            self._transport.abort()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _host_and_port(address: Any) -> tuple[str, int] | None:
+    """Of an IPv4 or IPv6 socket address; None where the client has gone already."""
+    return address[:2] if address else None

@@ -1,4 +1,4 @@
-"""What every request passes before the application sees it: body, rate, headers, user."""
+"""What every request passes before the application sees it: rate, headers, user."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,6 @@ from exporter.errors import ConfigurationError
 from exporter.http_server.auth import BasicAuth, BusyError
 from exporter.http_server.config import RateLimit
 from exporter.http_server.reload import WebFile
-
-MOST_BODY_BYTES = 16 << 10
 
 
 class _Bucket:
@@ -36,8 +34,7 @@ class _Bucket:
 class WebGuard:
     """An ASGI application around another, as `--web.config.file` says; in the exporter-toolkit's order.
 
-    It covers every path, health and announcements too. The body is read whole before anything is answered,
-    so that a refused client has sent it and hears why.
+    It covers every path, health and announcements too, and refuses before the body is read.
     """
 
     def __init__(self, app: ASGIApp, web: WebFile, clock: Clock) -> None:
@@ -48,13 +45,6 @@ class WebGuard:
         self._bucket: _Bucket | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _whole_body(receive)
-        if body is None:
-            return
-        if len(body) > MOST_BODY_BYTES:
-            refusal = _text("body too long", 413, {"Connection": "close"})
-            await refusal(scope, receive, send)
-            return
         try:
             settings = self._web.current()
         except ConfigurationError:
@@ -76,7 +66,7 @@ class WebGuard:
         if refused is not None:
             await refused(scope, receive, send_with_headers)
             return
-        await self._app(scope, _replayed(body, receive), send_with_headers)
+        await self._app(scope, receive, send_with_headers)
 
     def _within(self, limit: RateLimit | None) -> bool:
         if limit is None:
@@ -102,26 +92,3 @@ class WebGuard:
 
 def _text(text: str, status: int, headers: dict[str, str] | None = None) -> PlainTextResponse:
     return PlainTextResponse(text + "\n", status, headers)
-
-
-async def _whole_body(receive: Receive) -> bytes | None:
-    """The body, no more than a chunk longer than allowed; None where the client has gone."""
-    body = bytearray()
-    while len(body) <= MOST_BODY_BYTES:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return bytes(body)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """`receive` for the application: the body at first, then what comes."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return replay

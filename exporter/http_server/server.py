@@ -1,23 +1,20 @@
-"""The exporter's HTTP server: uvicorn, with a bound on connections and TLS that is renewed while it runs."""
+"""The exporter's HTTP server: a bound on connections, and TLS that is renewed while it runs."""
 
 import asyncio
 import logging
-import signal
 import socket
 import ssl
-from types import FrameType
 from typing import Any
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.errors import ConfigurationError, cannot_listen
-from exporter.http_server.connection import ANSWER_SECONDS, REQUEST_SECONDS, BoundedProtocol
+from exporter.http_server.connection import ANSWER_SECONDS, REQUEST_SECONDS, Connection
 from exporter.http_server.reload import WebFile
 
-MOST_CONNECTIONS = 128
-IDLE_SECONDS = 75
-"""longer than a usual scrape interval, so that Prometheus need not connect anew for each scrape"""
+MAX_CONNECTIONS = 128
+STOP_SECONDS = 2.0
+"""for answers that are on their way when the server is stopped"""
 _log = logging.getLogger(__name__)
 
 
@@ -34,108 +31,114 @@ def bind_http(host: str, port: int) -> socket.socket:
     return listener
 
 
-class WebServer(uvicorn.Server):
-    """Serves `app` on a bound socket until SIGINT or SIGTERM, each new connection under the newest TLS.
+class WebServer:
+    """Serves `app` on a bound socket, each new connection under the newest TLS.
 
-    uvicorn would accept any number of connections, handshakes uncounted, under the TLS it started with; so
-    connections are accepted here.
+    Connections are accepted here and not by asyncio, which would accept any number of them, handshakes
+    uncounted, under the TLS it started with.
     """
 
     def __init__(self, app: ASGIApp, web: WebFile, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            app,
-            http=BoundedProtocol,
-            interface="asgi3",
-            log_config=None,
-            # A line for each bad request would let a client fill the log.
-            log_level="error",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=2,
-        )
-        super().__init__(config)
+        self._app = app
         self._web = web
         self._listener = listener
         self._tls: ssl.SSLContext | None = web.last_good.tls
-        self._connections: dict[BoundedProtocol, asyncio.Task[None]] = {}
-        self._accepting: asyncio.Task[None] | None = None
+        self.connections: dict[Connection, asyncio.Task[None]] = {}
+        self._stopped = asyncio.Event()
+        self._stop_requested = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept; of uvicorn's own servers there is none."""
+    async def serve(self) -> None:
+        """Serve until `stop` is called; answers that are on their way then are given a moment."""
         self._listener.setblocking(False)
-        self.servers = []
-        self._accepting = asyncio.create_task(self._accept())
-        self.started = True
+        self._loop = asyncio.get_running_loop()
+        tasks = [asyncio.create_task(self._accept(self._loop)), asyncio.create_task(self._watch_tls())]
+        try:
+            if not self._stop_requested:
+                await self._stopped.wait()
+        finally:
+            self._loop = None
+            for task in tasks:
+                task.cancel()
+            self._listener.close()
+            await self._close_connections()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, and let what is being answered end."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-        for task in self._connections.values():
-            task.cancel()  # of those that are still in their handshake
-        self._listener.close()
-        await super().shutdown(sockets)
+    def stop(self) -> None:
+        """End `serve`; from any thread or signal handler, any number of times."""
+        self._stop_requested = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopped.set)
 
-    async def on_tick(self, counter: int) -> bool:
-        """Once a second: whatever was connected under TLS that is no longer in force has to connect anew."""
-        if counter % 10 == 0:
-            self._renew()
-        return await super().on_tick(counter)
+    async def _close_connections(self) -> None:
+        for connection, opening in list(self.connections.items()):
+            if opening.done():
+                connection.shutdown()
+            else:
+                self._end(connection)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                while self.connections:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            for connection in list(self.connections):
+                self._end(connection)
 
-    def _renew(self) -> None:
+    async def _watch_tls(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._renew_tls()
+
+    def _renew_tls(self) -> None:
+        """What was connected under TLS that is no longer in force has to connect again."""
         try:
             newest = self._web.current().tls
         except ConfigurationError:
             return
         if newest is not self._tls:
             self._tls = newest
-            for connection in list(self.server_state.connections):
-                connection.shutdown()
+            for connection, opening in list(self.connections.items()):
+                if opening.done():
+                    connection.shutdown()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             try:
-                connection, _ = await loop.sock_accept(self._listener)
+                accepted, _ = await loop.sock_accept(self._listener)
             except OSError as error:
                 # The client has gone already, or this process is out of file descriptors.
                 _log.debug("accept: %s", error)
                 await asyncio.sleep(0.1)
                 continue
-            self._renew()
-            self._admit(connection, loop)
+            self._renew_tls()
+            self._admit(accepted, loop)
 
-    def _admit(self, connection: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        """Take the connection in; where there is no room, whoever keeps us waiting longest gives way."""
-        if len(self._connections) >= MOST_CONNECTIONS:
-            waiting = [each for each in self._connections if each.waiting_since is not None]
+    def _admit(self, accepted: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        """Take a connection in; where there is no room, the longest waiting one gives way."""
+        if len(self.connections) >= MAX_CONNECTIONS:
+            waiting = [each for each in self.connections if each.waiting_since is not None]
             if not waiting:
-                connection.close()
+                accepted.close()
                 return
             self._end(min(waiting, key=lambda each: each.waiting_since or 0.0))
-        connection.setblocking(False)
-        protocol = BoundedProtocol(
-            self.config, self.server_state, loop, self._web.last_good.allowed_sans, self._forget
-        )
-        opening = self._connections[protocol] = loop.create_task(self._open(protocol, connection))
+        accepted.setblocking(False)
+        connection = Connection(self._app, loop, self._web.last_good.allowed_sans, self._forget)
+        opening = self.connections[connection] = loop.create_task(self._open(connection, accepted, loop))
         # Not in the task itself: one that is cancelled before its first step never runs.
-        opening.add_done_callback(lambda task: connection.close() if task.cancelled() else None)
+        opening.add_done_callback(lambda task: accepted.close() if task.cancelled() else None)
 
-    def _end(self, protocol: BoundedProtocol) -> None:
-        task = self._connections.pop(protocol)
-        if task.done():
-            protocol.give_way()
+    def _end(self, connection: Connection) -> None:
+        opening = self.connections.pop(connection)
+        if opening.done():
+            connection.abort()
         else:
-            task.cancel()
+            opening.cancel()
 
-    def _forget(self, protocol: BoundedProtocol) -> None:
-        self._connections.pop(protocol, None)
+    def _forget(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
 
-    async def _open(self, protocol: BoundedProtocol, connection: socket.socket) -> None:
+    async def _open(
+        self, connection: Connection, accepted: socket.socket, loop: asyncio.AbstractEventLoop
+    ) -> None:
         # A handshake is part of the client's turn.
         tls: dict[str, Any] = {}
         if self._tls is not None:
@@ -145,23 +148,9 @@ class WebServer(uvicorn.Server):
                 "ssl_shutdown_timeout": ANSWER_SECONDS,
             }
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection, **tls)
+            await loop.connect_accepted_socket(lambda: connection, accepted, **tls)
         except OSError as error:
             # A handshake that failed; ssl.SSLError and the timeout are OSErrors too.
             _log.debug("connection: %s", error)
-            self._forget(protocol)
-            connection.close()
-
-
-def ignore_repeated_signals() -> None:
-    """Make SIGINT and SIGTERM harmless outside uvicorn's own handling.
-
-    uvicorn raises a signal that it has handled once more on its way out, which would turn an orderly end into
-    a death by signal.
-    """
-
-    def nothing(_number: int, _frame: FrameType | None) -> None:
-        _log.debug("signal after shutdown")
-
-    signal.signal(signal.SIGINT, nothing)
-    signal.signal(signal.SIGTERM, nothing)
+            self._forget(connection)
+            accepted.close()

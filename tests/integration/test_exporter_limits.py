@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.http_server.connection import MOST_HEAD_BYTES
-from exporter.http_server.server import MOST_CONNECTIONS
+from exporter.http_server.connection import MAX_HEAD_BYTES
+from exporter.http_server.server import MAX_CONNECTIONS
 from tests.support.secured_exporter import ExporterProcess
 from tests.support.waiting import wait_for
 
@@ -74,7 +74,7 @@ def test_metrics_go_on_under_two_hundred_slow_clients_and_each_of_them_is_droppe
         # Fifty of them ask at once: whoever asks in the same moment may be sent away, once.
         wait_for("a scrape", lambda: exporter.get().status_code == 200)
         # A connection is accepted before another gives way to it.
-        wait_for("the bound holds", lambda: exporter.connections() <= MOST_CONNECTIONS)
+        wait_for("the bound holds", lambda: exporter.connections() <= MAX_CONNECTIONS)
         for _ in range(20):
             assert exporter.get().status_code == 200
             assert exporter.get("/-/healthy").status_code == 200
@@ -110,9 +110,9 @@ def test_a_client_that_never_reads_is_dropped_and_holds_no_memory(exporter: Expo
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        pytest.param(HEAD + b"X: " + b"a" * MOST_HEAD_BYTES + b"\r\n\r\n", id="one long header"),
+        pytest.param(HEAD + b"X: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n", id="one long header"),
         pytest.param(HEAD + b"X: a\r\n" * 10_000 + b"\r\n", id="many headers"),
-        pytest.param(b"GET /" + b"a" * MOST_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n", id="a long path"),
+        pytest.param(b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n", id="a long path"),
     ],
 )
 def test_a_head_too_long_is_refused(exporter: ExporterProcess, request_bytes: bytes) -> None:
@@ -198,10 +198,10 @@ def test_one_connection_serves_many_requests(exporter: ExporterProcess) -> None:
 def test_connections_beyond_the_most_make_the_longest_waiting_give_way(exporter: ExporterProcess) -> None:
     with ExitStack() as stack:
         first = stack.enter_context(exporter.connect())
-        others = [stack.enter_context(exporter.connect()) for _ in range(MOST_CONNECTIONS)]
+        others = [stack.enter_context(exporter.connect()) for _ in range(MAX_CONNECTIONS)]
         wait_for("the first has given way", lambda: ended(first))
         assert not ended(others[-1])
-        assert exporter.connections() <= MOST_CONNECTIONS
+        assert exporter.connections() <= MAX_CONNECTIONS
 
 
 def test_every_thread_keeps_to_one_cpu_the_last_that_is_allowed(exporter: ExporterProcess) -> None:

@@ -6,9 +6,8 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
-
-from exporter.http_server.server import bind_http
+from exporter.http_server.reload import WebFile
+from exporter.http_server.server import WebServer, bind_http
 
 
 class ServedApp:
@@ -17,15 +16,11 @@ class ServedApp:
     def __init__(self, app: Any = None) -> None:
         self.app = app
         self._socket: socket.socket = bind_http("127.0.0.1", 0)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self._call, interface="asgi3", log_config=None, access_log=False, lifespan="off", ws="none"
-            )
-        )
+        self._server = WebServer(self._call, WebFile(None), self._socket)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._server.serve())
 
     async def _call(self, scope: Any, receive: Any, send: Any) -> None:
         await self.app(scope, receive, send)
@@ -42,6 +37,5 @@ class ServedApp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
-        self._socket.close()

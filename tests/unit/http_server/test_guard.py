@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.http_server.guard import MOST_BODY_BYTES, WebGuard
+from exporter.http_server.connection import MAX_BODY_BYTES
+from exporter.http_server.guard import WebGuard
 from exporter.http_server.reload import WebFile
 from tests.support.clocks import FakeClock
 from tests.support.served_app import ServedApp
@@ -43,7 +44,7 @@ def web(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("size", [0, 1, MOST_BODY_BYTES])
+@pytest.mark.parametrize("size", [0, 1, MAX_BODY_BYTES])
 def test_a_body_comes_through_whole(clock: FakeClock, size: int) -> None:
     with guarded(None, clock) as url:
         assert requests.put(url, data=b"x" * size, timeout=10).content == b"x" * size
@@ -51,7 +52,7 @@ def test_a_body_comes_through_whole(clock: FakeClock, size: int) -> None:
 
 def test_a_longer_body_is_refused(clock: FakeClock) -> None:
     with guarded(None, clock) as url:
-        answer = requests.put(url, data=b"x" * (MOST_BODY_BYTES + 1), timeout=10)
+        answer = requests.put(url, data=b"x" * (MAX_BODY_BYTES + 1), timeout=10)
     assert (answer.status_code, answer.text) == (413, "body too long\n")
 
 

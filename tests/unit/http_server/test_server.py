@@ -1,15 +1,16 @@
 """exporter.http_server.server and connection: how long clients are waited for, with short deadlines."""
 
 import asyncio
+import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.http_server import connection as web_protocol
 from exporter.http_server import server as web_server
@@ -28,18 +29,22 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(answer)(scope, receive, send)
 
 
+async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("refused 0 bytes", 401)(scope, receive, send)
+
+
 @contextmanager
-def served() -> Iterator[tuple[WebServer, int]]:
+def served(app: ASGIApp = application) -> Iterator[tuple[WebServer, int]]:
     """The application on a loopback port."""
     listener = bind_http("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = WebServer(application, WebFile(None), listener)
+    server = WebServer(app, WebFile(None), listener)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     try:
         yield server, port
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(20)
     assert not thread.is_alive()
 
@@ -74,8 +79,8 @@ def test_an_answer_that_is_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(web_protocol, "ANSWER_SECONDS", SHORT)
     with served() as (server, port), connected(port) as connection:
         connection.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n")
-        wait_for("the request is there", lambda: server.server_state.total_requests == 1)
-        wait_for("the connection is given up", lambda: not server.server_state.connections)
+        wait_for("the connection is there", lambda: len(server.connections) == 1)
+        wait_for("the connection is given up", lambda: not server.connections)
         count, _ = read_to_end(connection)
     assert count < len(BIG)
 
@@ -119,7 +124,7 @@ def test_an_idle_connection_stays_longer_than_a_request_may_take(monkeypatch: py
 
 
 def test_where_there_is_no_room_the_longest_waiting_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(web_server, "MAX_CONNECTIONS", 2)
     with served() as (_, port):
         first, second = connected(port), connected(port)
         with first, second, connected(port) as third:
@@ -128,3 +133,141 @@ def test_where_there_is_no_room_the_longest_waiting_gives_way(monkeypatch: pytes
             read_to_end(first)
             second.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert answer(second) == "0 bytes"
+
+
+PUT = b"PUT / HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = PUT + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def answer_to(port: int, request: bytes) -> str:
+    """All that comes back until the server ends the connection."""
+    with connected(port) as connection:
+        connection.sendall(request)
+        received = b""
+        while part := connection.recv(1 << 16):
+            received += part
+    return received.decode()
+
+
+def test_a_request_can_be_refused_before_its_body_has_come() -> None:
+    with served(refusing) as (server, port):
+        got = answer_to(port, PUT + b"Content-Length: 10\r\n\r\nhalf")
+        wait_for("the connection has ended", lambda: not server.connections)
+    assert got.startswith("HTTP/1.1 401 Unauthorized\r\n")
+    assert "connection: close\r\n" in got
+    assert got.endswith("refused 0 bytes")
+
+
+def test_a_refused_client_that_goes_on_sending_reads_its_answer() -> None:
+    with served(refusing) as (_, port):
+        body = b"x" * web_protocol.MAX_IGNORED_BYTES
+        got = answer_to(port, PUT + b"Content-Length: %d\r\n\r\n" % len(body) + body[:-20_000])
+    assert got.startswith(("HTTP/1.1 401 ", "HTTP/1.1 413 "))
+
+
+def test_a_refused_client_is_not_listened_to_for_ever() -> None:
+    with served(refusing) as (server, port), connected(port) as connection:
+        with pytest.raises(OSError):
+            connection.sendall(PUT + b"Content-Length: 99999999\r\n\r\n")
+            connection.sendall(b"x" * len(BIG))
+            connection.sendall(b"x" * len(BIG))
+        wait_for("the connection has ended", lambda: not server.connections)
+
+
+def test_a_body_in_chunks_is_read_and_its_trailers_are_no_headers() -> None:
+    async def headers(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        body = await request.body()
+        text = f"{request.headers.get('x-user')} {body.decode()} 0 bytes"
+        await PlainTextResponse(text)(scope, receive, send)
+
+    with served(headers) as (_, port), connected(port) as connection:
+        connection.sendall(CHUNKED + b"3\r\nabc\r\n0\r\nX-User: mallory\r\n\r\n")
+        assert answer(connection) == "None abc 0 bytes"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b"1;" + b"e" * web_protocol.MAX_HEAD_BYTES + b"\r\nx\r\n", id="a chunk's extension"),
+        pytest.param(b"1\r\nx\r\n" * 3300, id="many chunks"),
+        pytest.param(b"0\r\n" + b"X: a\r\n" * 3000 + b"\r\n", id="many trailers"),
+    ],
+)
+def test_the_frame_of_a_body_is_bounded_like_a_head(rest: bytes) -> None:
+    with served() as (_, port):
+        assert answer_to(port, CHUNKED + rest).startswith("HTTP/1.1 431 ")
+
+
+def test_a_chunk_that_is_none_is_refused() -> None:
+    with served() as (_, port):
+        assert answer_to(port, CHUNKED + b"3\r\nabcdef\r\n").startswith("HTTP/1.1 400 ")
+
+
+def test_a_client_that_waits_for_leave_to_send_its_body_gets_it() -> None:
+    with served() as (_, port), connected(port) as connection:
+        connection.sendall(PUT + b"Expect: 100-Continue\r\nContent-Length: 3\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"abc")
+        assert answer(connection) == "3 bytes"
+
+
+def test_an_answer_in_pieces_leaves_whole_with_its_length() -> None:
+    async def pieces(scope: Scope, receive: Receive, send: Send) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            for piece in (b"a", b"bc", b"def bytes"):
+                yield piece
+
+        await StreamingResponse(body())(scope, receive, send)
+
+    with served(pieces) as (_, port), connected(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = b""
+        while not received.endswith(b" bytes"):
+            received += connection.recv(1 << 16)
+    assert b"content-length: 12\r\n" in received
+    assert received.endswith(b"\r\n\r\nabcdef bytes")
+
+
+def test_an_error_of_the_program_ends_the_connection_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("a bug")
+
+    with served(broken) as (_, port), connected(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_to_end(connection)[0] == 0
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "a bug" in str(caplog.records[0].exc_info)
+
+
+def test_a_client_that_leaves_before_its_body_is_whole_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    with served() as (server, port):
+        with connected(port) as connection:
+            connection.sendall(PUT + b"Content-Length: 10\r\n\r\nhalf")
+            wait_for("the connection is there", lambda: len(server.connections) == 1)
+        wait_for("the connection has ended", lambda: not server.connections)
+    assert caplog.records == []
+
+
+def test_a_server_that_is_stopped_answers_what_it_has_begun_to() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        began.set()
+        await asyncio.to_thread(go_on.wait)
+        await PlainTextResponse("0 bytes")(scope, receive, send)
+
+    with served(slow) as (server, port), connected(port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert began.wait(20)
+        server.stop()
+        go_on.set()
+        assert answer(connection) == "0 bytes"
+        assert read_to_end(connection) == (0, True)
+
+
+def test_a_server_that_is_stopped_before_it_serves_does_not_begin() -> None:
+    with bind_http("127.0.0.1", 0) as listener:
+        server = WebServer(application, WebFile(None), listener)
+        server.stop()
+        asyncio.run(server.serve())

@@ -1,0 +1,124 @@
+"""One request and its answer, as ASGI has them.
+
+Source: asgi.readthedocs.io, "HTTP & WebSocket ASGI Message Format", version 2.3.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Scope
+
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+_log = logging.getLogger(__name__)
+
+
+class Exchange:
+    """A request from its head to its answer; `on_answered` is called when the answer has been written.
+
+    The application is called with the head, so that it can refuse before the body has come. Answers leave
+    whole: pieces of a body are kept until the last.
+    """
+
+    def __init__(
+        self, scope: Scope, transport: asyncio.Transport, keep_alive: bool, on_answered: Callable[[], None]
+    ) -> None:
+        self.whole = False
+        """whether the request has been read to its end"""
+        self.body_bytes = 0
+        self._scope = scope
+        self._transport = transport
+        self._keep_alive = keep_alive
+        self._on_answered = on_answered
+        self._expects_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
+        )
+        self._body: list[bytes] = []
+        self._body_taken = False
+        self._arrived = asyncio.Event()
+        self._finished = False
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._answer: list[bytes] = []
+        self._task: asyncio.Future[None] | None = None
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection can take another request after this one."""
+        return self._keep_alive and self.whole
+
+    def start(self, app: ASGIApp) -> None:
+        """Call the application, unless that has been done."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(app(self._scope, self._receive, self._send))
+            self._task.add_done_callback(self._returned)
+
+    def feed(self, body: bytes) -> None:
+        """A piece of the body has come."""
+        self.body_bytes += len(body)
+        self._body.append(body)
+        self._arrived.set()
+
+    def complete(self) -> None:
+        """The request has come to its end."""
+        self.whole = True
+        self._arrived.set()
+
+    def close_after(self) -> None:
+        """Make this the last request of its connection."""
+        self._keep_alive = False
+
+    def disconnect(self) -> None:
+        """The client gets no answer any more; the application may know it."""
+        self._finished = True
+        self._arrived.set()
+
+    async def _receive(self) -> Message:
+        if self._expects_continue and not (self._body or self.whole or self._finished):
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._expects_continue = False
+        while not self._finished:
+            if self._body or (self.whole and not self._body_taken):
+                body, self._body, self._body_taken = b"".join(self._body), [], self.whole
+                return {"type": "http.request", "body": body, "more_body": not self.whole}
+            self._arrived.clear()
+            await self._arrived.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if self._finished:
+            return
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], list(message.get("headers", ()))
+            return
+        self._answer.append(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        self._finished = True
+        self._arrived.set()
+        body = [] if self._scope["method"] == "HEAD" else self._answer
+        # In one piece, which is one call of the kernel as a rule.
+        self._transport.write(b"".join([*self._head(), *body]))
+        self._on_answered()
+
+    def _head(self) -> list[bytes]:
+        given = {name.lower() for name, _ in self._headers}
+        lines = [_STATUS_LINES[self._status], *(b"%b: %b\r\n" % header for header in self._headers)]
+        lines.append(b"date: %b\r\n" % formatdate(usegmt=True).encode())
+        if b"content-length" not in given and self._status not in (204, 304):
+            lines.append(b"content-length: %d\r\n" % sum(map(len, self._answer)))
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        return [*lines, b"\r\n"]
+
+    def _returned(self, task: asyncio.Future[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ClientDisconnect):
+            _log.error("a request ended with an error of the program", exc_info=error)
+        if not self._finished:
+            self._transport.abort()
