@@ -19,9 +19,8 @@ from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.prometheus_client import PrometheusClient
-from exporter.settings.durations import parse_duration
-from exporter.settings.exporter_config import read_secret
 from exporter.settings.login import NO_LOGIN, load_http_client
+from exporter.settings.strict_yaml import parse_duration, read_secret
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import Ports, own_exporter_ports
 

@@ -9,7 +9,8 @@ from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes, grouped
 from exporter.cli.serve import listen_address, serve_exporter
 from exporter.errors import ConfigurationError
 from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
-from exporter.settings.exporter_config import default_config, load_config, read_secret
+from exporter.settings.exporter_config import default_config, load_config
+from exporter.settings.strict_yaml import read_secret
 from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
 

@@ -16,7 +16,7 @@ from exporter.live.message import Phase, RunInfo
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.live.wire import VERSION
-from exporter.settings.exporter_config import first_problem
+from exporter.settings.strict_yaml import first_problem
 
 _run_info = TypeAdapter(RunInfo)
 _TOKEN = re.compile(r"[0-9a-f]{32}")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
-from exporter.settings.exporter_config import Model
+from exporter.settings.strict_yaml import Model
 
 MOST_BCRYPT_COST = 18
 """some 20 s a check; each step more doubles it"""

@@ -9,7 +9,7 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.http_server.config import RateLimit, WebConfig
 from exporter.http_server.tls import server_context
-from exporter.settings.secret_file import load_secret_yaml
+from exporter.settings.strict_yaml import load_yaml
 
 _log = logging.getLogger(__name__)
 OPTION = "--web.config.file"
@@ -74,7 +74,7 @@ class WebFile:
     def _load(self, path: Path) -> WebSettings:
         # Each file's state is taken before it is read, so that no change is missed.
         self._seen = {path: _state(path)}
-        config = load_secret_yaml(path, WebConfig, OPTION)
+        config = load_yaml(path, WebConfig, OPTION)
         tls, context = config.tls_server_config, None
         if tls is not None:
             named = (tls.cert_file, tls.key_file, tls.client_ca_file)

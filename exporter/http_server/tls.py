@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.http_server.config import ClientAuth, TlsServer
-from exporter.settings.secret_file import read_text
+from exporter.settings.strict_yaml import read_text
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from exporter.errors import ConfigurationError
+from exporter.settings.strict_yaml import Model, load_yaml
 
 DEFAULT_ROUTER_URL = "http://127.0.0.1:8080"
 THIS_HOST = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
@@ -33,12 +33,6 @@ class GpuMode(StrEnum):
     REQUIRED = "required"
     """watched; none is a failure of the collector"""
     OFF = "off"
-
-
-class Model(BaseModel):
-    """Base of all configuration: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Match(Model):
@@ -156,54 +150,5 @@ def default_config(router_url: str | None = None) -> ExporterConfig:
 
 
 def load_config(path: Path) -> ExporterConfig:
-    """Read a YAML configuration.
-
-    Raises ConfigurationError naming the file and the key for anything unknown, missing or of the wrong type.
-    """
-    try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check --config") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    try:
-        return ExporterConfig.model_validate({} if document is None else document)
-    except ValidationError as error:
-        raise ConfigurationError(f"{path}: {first_problem(error)}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first complaint of pydantic as `key.path: what is wrong`."""
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key; remove it or correct its name"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" if key else message
-
-
-def read_secret(env_name: str | None, file: Path | None) -> str | None:
-    """A secret from the named environment variable or file, or None where neither is asked for.
-
-    Raises ConfigurationError where it is asked for and absent or empty; the secret itself is never shown.
-    """
-    if env_name is not None and file is not None:
-        raise ConfigurationError(
-            "an API key is named twice: give the environment variable or the file, not both"
-        )
-    if env_name is not None:
-        value = os.environ.get(env_name, "").strip()
-        if not value:
-            raise ConfigurationError(
-                f"environment variable {env_name}: empty or not set; it should hold the API key"
-            )
-        return value
-    if file is not None:
-        try:
-            value = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{file}: the API key file cannot be read ({error})") from error
-        if not value:
-            raise ConfigurationError(f"{file}: the API key file is empty")
-        return value
-    return None
+    """Read a YAML configuration; raises ConfigurationError naming the file and the key, or the place."""
+    return load_yaml(path, ExporterConfig, "--config")

@@ -14,8 +14,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import InsecureRequestWarning
 
 from exporter.errors import ConfigurationError
-from exporter.settings.exporter_config import Model
-from exporter.settings.secret_file import load_secret_yaml, read_text
+from exporter.settings.strict_yaml import Model, load_yaml, read_text
 
 OPTION = "--exporter.config"
 
@@ -112,7 +111,7 @@ NO_LOGIN = HttpClient(HttpClientConfig(), Path())
 
 def load_http_client(path: Path) -> HttpClient:
     """The client of a file; raises ConfigurationError naming file and key, and shows no secret."""
-    config = load_secret_yaml(path, HttpClientConfig, OPTION)
+    config = load_yaml(path, HttpClientConfig, OPTION)
     try:
         return HttpClient(config, path.parent)
     except ConfigurationError as error:

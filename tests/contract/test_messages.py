@@ -16,7 +16,7 @@ from exporter.errors import SoakError
 from exporter.http_server.config import WebConfig
 from exporter.settings.exporter_config import load_config
 from exporter.settings.login import load_http_client
-from exporter.settings.secret_file import load_secret_yaml
+from exporter.settings.strict_yaml import load_secret_yaml
 from tests.support import refusals
 from tests.support.checkout import GOLDEN
 from tests.support.golden import compare_golden

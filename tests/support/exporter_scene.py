@@ -21,7 +21,14 @@ from exporter.exposition.application import Exposition
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import encode
-from exporter.settings.exporter_config import ExporterConfig, GpuMode, Match, Role, RouterApi, WatchedProcess
+from exporter.settings.exporter_config import (
+    ExporterConfig,
+    GpuMode,
+    Match,
+    Role,
+    RouterApi,
+    WatchedProcess,
+)
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import announce, answered

@@ -22,7 +22,8 @@ from exporter.collectors.collector import Shared
 from exporter.collectors.router.nodes_api import NodeState, Overview, parse_model_count, parse_overview
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.errors import ConfigurationError
-from exporter.settings.exporter_config import ExporterConfig, read_secret
+from exporter.settings.exporter_config import ExporterConfig
+from exporter.settings.strict_yaml import read_secret
 
 NODE_SOURCES = (
     "/api/dashboard/overview",  # first generation: open; current: for a JWT as key

@@ -15,7 +15,14 @@ from exporter.collectors.isolation import FAMILIES, IsolatedCollectors
 from exporter.errors import ConfigurationError
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
-from exporter.settings.exporter_config import ExporterConfig, GpuMode, Match, Role, RouterApi, WatchedProcess
+from exporter.settings.exporter_config import (
+    ExporterConfig,
+    GpuMode,
+    Match,
+    Role,
+    RouterApi,
+    WatchedProcess,
+)
 from tests.support.checkout import GOLDEN
 
 ROUTER = WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=1))

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.errors import ConfigurationError
 from exporter.http_server.config import ClientAuth, WebConfig
-from exporter.settings.secret_file import load_secret_yaml
+from exporter.settings.strict_yaml import load_yaml
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 PAIR = "cert_file: a, key_file: b"
@@ -15,7 +15,7 @@ PAIR = "cert_file: a, key_file: b"
 def load(tmp_path: Path, text: str) -> WebConfig:
     file = tmp_path / "web.yml"
     file.write_text(text, encoding="utf-8")
-    return load_secret_yaml(file, WebConfig, "--web.config.file")
+    return load_yaml(file, WebConfig, "--web.config.file")
 
 
 def test_every_key_of_the_toolkit_that_python_can_honour_is_taken(tmp_path: Path) -> None:
@@ -163,6 +163,6 @@ def test_hashes_and_keys_are_in_no_representation(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named_with_the_option(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
-        load_secret_yaml(tmp_path / "gone.yml", WebConfig, "--web.config.file")
+        load_yaml(tmp_path / "gone.yml", WebConfig, "--web.config.file")
     expected = f"{tmp_path / 'gone.yml'}: cannot be read (No such file or directory); check --web.config.file"
     assert str(error.value) == expected

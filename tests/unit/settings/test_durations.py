@@ -1,9 +1,9 @@
-"""exporter.settings.durations: durations as people write them."""
+"""exporter.settings.strict_yaml: durations as people write them."""
 
 import pytest
 
 from exporter.errors import ConfigurationError
-from exporter.settings.durations import parse_duration
+from exporter.settings.strict_yaml import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""What people write: YAML files, secrets and durations, strictly read and never shown in an error."""
+
+import os
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from exporter.errors import ConfigurationError
+
+MAX_BYTES = 1 << 20
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"^(\d{1,9})([smh]?)$")
+
+
+class Model(BaseModel):
+    """Base of all configuration: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+M = TypeVar("M", bound=Model)
+
+
+class _RepeatedKeyError(yaml.MarkedYAMLError):
+    """A key that is given twice: the second would silently win."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without tags of Python's own and without repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = []
+        for key, _ in node.value:
+            if key.value in seen:
+                raise _RepeatedKeyError(problem_mark=key.start_mark)
+            seen.append(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file; raises ConfigurationError naming it and `what` asked for it."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check {what}") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigurationError(f"{path}: longer than {MAX_BYTES} bytes; check {what}")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 text; check {what}") from error
+
+
+def load_yaml(path: Path, model: type[M], option: str) -> M:
+    """A YAML file as `model`; an empty one is a model without anything given.
+
+    Raises ConfigurationError naming file and key, or line and column. PyYAML's own message would quote the
+    line, and pydantic's cause the value, either of which may be a password: neither is passed on.
+    """
+    text = read_text(path, option)
+    try:
+        document: Any = yaml.load(text, _StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        what = "key given twice" if isinstance(error, _RepeatedKeyError) else "not valid YAML"
+        raise ConfigurationError(f"{path}: {what}{where}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        raise ConfigurationError(f"{path}: not valid YAML") from None
+    try:
+        return model.model_validate({} if document is None else document)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first complaint of pydantic as `key.path: what is wrong`."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its name"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
+
+
+def read_secret(env_name: str | None, file: Path | None) -> str | None:
+    """A secret from the named environment variable or file, or None where neither is asked for.
+
+    Raises ConfigurationError where it is asked for and absent or empty; the secret itself is never shown.
+    """
+    if env_name is not None and file is not None:
+        raise ConfigurationError(
+            "an API key is named twice: give the environment variable or the file, not both"
+        )
+    if env_name is not None:
+        value = os.environ.get(env_name, "").strip()
+        if not value:
+            raise ConfigurationError(
+                f"environment variable {env_name}: empty or not set; it should hold the API key"
+            )
+        return value
+    if file is not None:
+        try:
+            value = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{file}: the API key file cannot be read ({error})") from error
+        if not value:
+            raise ConfigurationError(f"{file}: the API key file is empty")
+        return value
+    return None
+
+
+def parse_duration(text: str, option: str) -> int:
+    """Whole seconds of `30s`, `45m`, `1h` or `90`; raises ConfigurationError naming the option."""
+    match = _DURATION.match(text)
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 1 <= seconds <= 7 * 24 * 3600:
+        raise ConfigurationError(f"{option}: {text!r} is not a duration like 30s, 45m or 1h (a week at most)")
+    return seconds
