@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
@@ -39,3 +40,17 @@ def set_up_logging(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(style))
     logging.basicConfig(level=level.upper().replace("WARN", "WARNING"), handlers=[handler], force=True)
+
+
+class ProblemLog:
+    """Logs a problem when it appears, not as long as it lasts, and again where it comes back."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._known: frozenset[str] = frozenset()
+
+    def update(self, problems: Collection[str] = (), level: int = logging.WARNING) -> None:
+        """Take the problems there are now, and log those that were not there the last time."""
+        for problem in sorted(set(problems) - self._known):
+            self._logger.log(level, "%s", problem)
+        self._known = frozenset(problems)

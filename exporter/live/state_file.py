@@ -28,6 +28,7 @@ from exporter.live.message import (
 )
 from exporter.live.runs import LiveRuns
 from exporter.live.totals import Totals
+from exporter.log import ProblemLog
 
 VERSION = 2
 _log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written = ""
-        self._failed = False
+        self._problems = ProblemLog(_log)
 
     def load(self, runs: LiveRuns) -> None:
         """Give `runs` what the file holds; a missing file is a first start.
@@ -78,15 +79,10 @@ class Journal:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self._path)
         except OSError as error:
-            if not self._failed:
-                _log.error(
-                    "%s: cannot write the state file (%s); a restart in mid-run would count twice",
-                    self._path,
-                    error.strerror,
-                )
-            self._failed = True
+            problem = f"{self._path}: cannot write the state file ({error.strerror})"
+            self._problems.update([f"{problem}; a restart in mid-run would count twice"], logging.ERROR)
             return
-        self._failed = False
+        self._problems.update()
         self._written = text
 
 

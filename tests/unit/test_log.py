@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.log import _Formatter, set_up_logging
+from exporter.log import ProblemLog, _Formatter, set_up_logging
 
 
 def record(message: str, level: int = logging.INFO, error: Exception | None = None) -> logging.LogRecord:
@@ -84,3 +84,19 @@ def test_the_root_logger_writes_to_standard_error_from_its_level_on(
     levels = [json.loads(line)["level"] for line in written.err.splitlines()]
     assert levels == ["debug", "info", "warn", "error"][-shown:]
     assert written.out == ""
+
+
+def test_a_problem_is_logged_when_it_appears_and_again_where_it_comes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    problems = ProblemLog(logging.getLogger("exporter.z"))
+    problems.update(["b is wrong", "a is wrong"])
+    problems.update(["a is wrong", "c is wrong"], logging.ERROR)
+    problems.update()
+    problems.update(["a is wrong"])
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "a is wrong"),
+        ("WARNING", "b is wrong"),
+        ("ERROR", "c is wrong"),
+        ("WARNING", "a is wrong"),
+    ]

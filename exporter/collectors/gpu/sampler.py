@@ -19,6 +19,7 @@ from exporter.collectors.gpu.nvml import (
 from exporter.collectors.gpu.reading import GpuReading, read_gpu, read_versions
 from exporter.collectors.gpu.xid_events import XidEvents
 from exporter.collectors.priority import RightOfWay
+from exporter.log import ProblemLog
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class GpuSampler:
         self._outcome: _Outcome | None = None
         self._open = False
         self._lost_since: float | None = None
-        self._told: frozenset[str] = frozenset()
+        self._problems = ProblemLog(_LOG)
 
     def start(self) -> None:
         """Begin to sample, so that there is something when it is first asked."""
@@ -153,7 +154,7 @@ class GpuSampler:
             if self._required:
                 return self._until_retry(begun, f"a GPU is required and there is none: {error}")
             again = f"looked for again every {self._retry_seconds:g} s"
-            self._tell(logging.INFO, {f"no GPU here, no gpu_* series, {again} ({error})"})
+            self._problems.update([f"no GPU here, no gpu_* series, {again} ({error})"], logging.INFO)
             return self._until_retry(begun, None)
         except NvmlFailedError as error:
             self._close()
@@ -196,8 +197,9 @@ class GpuSampler:
                 raise NvmlFailedError(f"no GPU can be read: {next(iter(problems.values()))}")
         elif self._lost_since is None:
             self._lost_since = begun
-        told = {f"GPU {index}: {what}, its series are missing" for index, what in problems.items()}
-        self._tell(logging.WARNING, told)
+        self._problems.update(
+            [f"GPU {index}: {what}, its series are missing" for index, what in problems.items()]
+        )
         return GpuSample(tuple(readings), read_versions())
 
     def _find(self, index: int, problems: dict[int, str]) -> Gpu | None:
@@ -217,9 +219,3 @@ class GpuSampler:
         if self._open and self._xids.release(_RELEASE_SECONDS):
             close_nvml()
             self._open = False
-
-    def _tell(self, level: int, problems: set[str]) -> None:
-        """Log the problems that are new."""
-        for problem in sorted(problems - self._told):
-            _LOG.log(level, "%s", problem)
-        self._told = frozenset(problems)

@@ -10,6 +10,7 @@ import pynvml
 
 from exporter.clock import Clock
 from exporter.collectors.gpu.nvml import Gpu, Handle
+from exporter.log import ProblemLog
 
 _LOG = logging.getLogger(__name__)
 
@@ -94,9 +95,9 @@ class XidEvents:
             _LOG.warning("Xid events are not counted: NVML: %s", error)
             return
         keys = self._register(gpus, event_set)
-        told: str | None = None
+        problems = ProblemLog(_LOG)
         while keys and self._wanted is gpus:
-            told = self._wait(event_set, keys, told)
+            self._wait(event_set, keys, problems)
         with suppress(pynvml.NVMLError):
             for _ in range(_MOST_DRAINED):
                 if not self._take(event_set, keys, 0):
@@ -124,19 +125,17 @@ class XidEvents:
                 self._counts.setdefault(key, dict.fromkeys(_LABELS, 0))
         return keys
 
-    def _wait(self, event_set: Handle, keys: Mapping[int | None, GpuKey], told: str | None) -> str | None:
-        """Wait for an event; gives the problem that was logged, so that it is logged once."""
+    def _wait(self, event_set: Handle, keys: Mapping[int | None, GpuKey], problems: ProblemLog) -> None:
+        """Wait for an event and count it."""
         try:
             self._take(event_set, keys, _WAIT_MILLISECONDS)
         except pynvml.NVMLError as error:
-            problem = str(error)
-            if problem != told:
-                _LOG.warning("waiting for Xid events: NVML: %s", problem)
+            problems.update([f"waiting for Xid events: NVML: {error}"])
             # It came back at once, and would the next time.
             with self._changed:
                 self._changed.wait(_WAIT_MILLISECONDS / 1000)
-            return problem
-        return None
+        else:
+            problems.update()
 
     def _take(self, event_set: Handle, keys: Mapping[int | None, GpuKey], milliseconds: int) -> bool:
         """Count the next event, False where none came in that time; raises the binding's NVMLError."""

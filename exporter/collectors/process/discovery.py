@@ -9,6 +9,7 @@ from exporter.collectors.proc_files import ProcessStat
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import TcpTables
 from exporter.collectors.procfs import UNREADABLE, ProcFs, read_bytes
+from exporter.log import ProblemLog
 from exporter.settings.exporter_config import WatchedProcess
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class ProcessFinder:
         self._table = table
         self._own_pid = own_pid
         self._found: _Found | None = None
-        self._told: str | None = None
+        self._problems = ProblemLog(_LOG)
         self._pattern: re.Pattern[str] | None = None
         if watched.match.command_line is not None:
             self._pattern = re.compile(watched.match.command_line)
@@ -143,9 +144,7 @@ class ProcessFinder:
 
     def _tell(self, problem: str) -> None:
         """Log why a process that is there is not found, when that is news."""
-        if problem != self._told:
-            _LOG.warning("watched process %s: %s", self._name, problem)
-            self._told = problem
+        self._problems.update([f"watched process {self._name}: {problem}"])
 
     def _holder(self, listeners: set[str]) -> ProcessStat | None:
         """The process with one of the listening sockets; of several (supervisor and workers) the eldest."""
