@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -49,19 +49,29 @@ class Interrupt:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back for the time of a few lines, then let them in.
+    """Keep SIGINT and SIGTERM back for the time of a few lines, then let them in.
 
     Between a child's start and the note of it a KeyboardInterrupt would leave a child that nobody stops.
     """
-    held: list[int] = []
-    before = {
-        number: signal.signal(number, lambda caught_number, _frame: held.append(caught_number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    caught: list[int] = []
+    try:
+        with _handled(lambda number, _frame: caught.append(number)):
+            yield
+    finally:
+        for number in caught:
+            signal.raise_signal(number)
+
+
+def ignored() -> AbstractContextManager[None]:
+    """Ignore SIGINT and SIGTERM while children are stopped, which is bounded; a signal would leave some."""
+    return _handled(signal.SIG_IGN)
+
+
+@contextmanager
+def _handled(handler: Any) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for caught in held:
-            signal.raise_signal(caught)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -1,33 +1,24 @@
 """The native stack: simulator, exporter, Prometheus, Alertmanager and Grafana as child processes.
 
-All files of a stack live in one temporary folder; the configuration of Prometheus is the project's own, of
-which only the targets (file_sd) are written anew, with the ports in use.
+All files of a stack live in one temporary folder; the configuration of Prometheus is the project's own with
+its targets (file_sd) on the ports in use.
 """
 
-import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import requests
 import yaml
 
-from exporter.errors import PortTakenError, SoakError, ToolMissingError
-from exporter.load.child import end_with_parent
-from exporter.run.interrupt import Interrupt, uninterrupted
+from exporter.errors import PortTakenError, ToolMissingError
+from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.settings.shipped import CHECKOUT, shipped
 from exporter.stack.ports import HOST, Ports
-
-READY_SECONDS = 60.0
-STOP_SECONDS = 10.0
-POLL_SECONDS = 0.05
+from exporter.stack.service import Service
 
 
 class NativeStack:
@@ -40,7 +31,7 @@ class NativeStack:
         self.ports = ports
         self._checkout = checkout
         self._interrupt = interrupt
-        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._services: list[Service] = []
         self._temporary = tempfile.TemporaryDirectory(prefix="soak-stack-")
         self.folder = Path(self._temporary.name)
 
@@ -50,15 +41,10 @@ class NativeStack:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        # Another Ctrl-C now would leave children behind; stopping is bounded, so it need not be cut short.
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            for _, child in reversed(self._children):
-                _stop(child)
+        with ignored():
+            for service in reversed(self._services):
+                service.stop()
             self._temporary.cleanup()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def check_ports(self, services: Sequence[str]) -> None:
         """Raise PortTakenError for the first of the services' ports that is in use."""
@@ -73,12 +59,9 @@ class NativeStack:
                 except OSError as error:
                     raise PortTakenError(service, HOST, port, f"--{service}-port") from error
 
-    # services
-
     def start_simulator(self, *options: str) -> None:
         """The simulated router."""
-        self._start_soak("router", ["simulate", "--port", str(self.ports.router), *options])
-        self._wait("router", self.ports.url("router") + "/v1/models")
+        self._start_soak("router", ["simulate", "--port", str(self.ports.router), *options], "/v1/models")
 
     def start_exporter(
         self, *options: str, router_url: str | None = None, environment: Mapping[str, str] | None = None
@@ -91,8 +74,7 @@ class NativeStack:
         command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
         command += ["--ingest.state-file", str(self.folder / "ingest-state.json"), *options]
         known = {"ROUTER_URL": router_url or self.ports.url("router"), **(environment or {})}
-        self._start_soak("exporter", command, known)
-        self._wait("exporter", self.ports.url("exporter") + "/-/ready")
+        self._start_soak("exporter", command, "/-/ready", known)
 
     def start_prometheus(self) -> None:
         """Prometheus on the project's configuration."""
@@ -112,8 +94,8 @@ class NativeStack:
                 "--rules.alert.resend-delay=10s",
                 "--log.level=warn",
             ],
+            "/-/ready",
         )
-        self._wait("prometheus", self.ports.url("prometheus") + "/-/ready")
 
     def start_alertmanager(self, configuration: Path | None = None) -> None:
         """Alertmanager on the project's configuration, or on another."""
@@ -128,10 +110,10 @@ class NativeStack:
                 "--cluster.listen-address=",
                 "--log.level=warn",
             ],
+            "/-/ready",
             # It looks for some secret files from the folder it was started in, not from its configuration's.
-            folder=file.parent,
+            working_folder=file.parent,
         )
-        self._wait("alertmanager", self.ports.url("alertmanager") + "/-/ready")
 
     def start_grafana(self) -> bool:
         """Grafana with the project's provisioning; False where it is not installed."""
@@ -143,6 +125,7 @@ class NativeStack:
         self._start(
             "grafana",
             [*command, "--homepath", "/usr/share/grafana"],
+            "/api/health",
             {
                 "GF_SERVER_HTTP_ADDR": HOST,
                 "GF_SERVER_HTTP_PORT": str(self.ports.grafana),
@@ -158,66 +141,35 @@ class NativeStack:
                 "PROMETHEUS_URL": self.ports.url("prometheus"),
             },
         )
-        self._wait("grafana", self.ports.url("grafana") + "/api/health")
         return True
-
-    # children
 
     def kill(self, name: str) -> None:
         """SIGKILL a service and forget it, so that it can be started again."""
-        for entry in [entry for entry in self._children if entry[0] == name]:
-            entry[1].kill()
-            entry[1].wait()
-            self._children.remove(entry)
+        for service in [service for service in self._services if service.name == name]:
+            service.kill()
+            self._services.remove(service)
 
-    def _start_soak(self, name: str, arguments: list[str], environment: dict[str, str] | None = None) -> None:
-        self._start(name, [sys.executable, "-m", "exporter.cli", *arguments], environment)
+    def _start_soak(
+        self, name: str, arguments: list[str], ready_path: str, environment: dict[str, str] | None = None
+    ) -> None:
+        self._start(name, [sys.executable, "-m", "exporter.cli", *arguments], ready_path, environment)
 
     def _start(
         self,
         name: str,
         command: list[str],
+        ready_path: str,
         environment: dict[str, str] | None = None,
-        folder: Path | None = None,
+        working_folder: Path | None = None,
     ) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log, uninterrupted():
-            # A session of its own: Ctrl-C is for this command, which stops its children when it is done.
-            child = subprocess.Popen(
-                end_with_parent(command),
-                env={**os.environ, **(environment or {})},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            self._children.append((name, child))
+        """Start a service and wait until it answers.
 
-    def _wait(self, name: str, url: str) -> None:
-        """Poll until a service answers 200; raises SoakError with the end of its log where it does not.
-
-        Raises KeyboardInterrupt where an end has been asked for.
+        Raises SoakError where it does not, KeyboardInterrupt where the user asks to end.
         """
-        child = dict(self._children)[name]
-        deadline = time.monotonic() + READY_SECONDS
-        with requests.Session() as session:
-            session.trust_env = False
-            while time.monotonic() < deadline:
-                if self._interrupt is not None:
-                    self._interrupt.check()
-                if child.poll() is not None:
-                    raise SoakError(f"{name}: ended with exit code {child.returncode}: {self._log_end(name)}")
-                try:
-                    if session.get(url, timeout=1).status_code == 200:
-                        return
-                except requests.RequestException:
-                    pass
-                time.sleep(POLL_SECONDS)
-        raise SoakError(f"{name}: not ready after {READY_SECONDS:.0f} s: {self._log_end(name)}")
-
-    def _log_end(self, name: str) -> str:
-        text = (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip()
-        return " | ".join(text.splitlines()[-3:]) or "it printed nothing"
+        with uninterrupted():
+            self._services.append(Service(name, command, self.folder, environment, working_folder))
+        check = self._interrupt.check if self._interrupt is not None else lambda: None
+        self._services[-1].wait_until_ready(self.ports.url(name) + ready_path, check)
 
     def _retarget(self, file: Path, port: int) -> None:
         groups = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -233,14 +185,3 @@ def find_program(what: str, *names: str) -> str:
         if found:
             return found
     raise ToolMissingError(f"{what}: not installed; install it (Debian, Ubuntu: apt install {names[0]})")
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is not None:
-        return
-    child.terminate()
-    try:
-        child.wait(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

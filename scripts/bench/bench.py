@@ -20,7 +20,7 @@ from observer import observer_rows, run_observed
 from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
 from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
-from service import PACKAGES, Service, find_program, running, soak_command
+from service import PACKAGES, Server, find_program, running, soak_command
 from table import Row, render
 
 from exporter.errors import SoakError
@@ -143,7 +143,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
 
 
 @contextmanager
-def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
+def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Server, LiveLoad]]:
     """nginx, the exporter that watches it as a router on this host, and the load that reports to it."""
     ports = free_ports()
     with (
@@ -155,7 +155,7 @@ def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Servi
 
 
 @contextmanager
-def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Service]:
+def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Server]:
     command = soak_command(
         "exporter",
         *("--web.listen-address", f"{HOST}:{ports.exporter}"),
@@ -168,7 +168,7 @@ def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Service]:
 
 
 @contextmanager
-def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
+def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Server, LiveLoad]]:
     """A simulated router that takes its time, under an exporter of its own."""
     ports = free_ports()
     simulate = soak_command("simulate", "--port", str(ports.router), *SIMULATOR)
@@ -182,8 +182,8 @@ def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Service, Li
 
 @contextmanager
 def _idle_exporters(
-    load: LiveLoad, target: Service, folder: Path
-) -> Iterator[tuple[tuple[Service, Service], Service]]:
+    load: LiveLoad, target: Server, folder: Path
+) -> Iterator[tuple[tuple[Server, Server], Server]]:
     """Exporters that nothing reports to, ours and node_exporter, and the simulated router that is watched."""
     port = free_ports().router
     simulate = soak_command("simulate", "--port", str(port), *SIMULATOR)
@@ -194,7 +194,7 @@ def _idle_exporters(
         yield exporters, router
 
 
-def _observer(load: LiveLoad, target: Service, folder: Path) -> list[Row]:
+def _observer(load: LiveLoad, target: Server, folder: Path) -> list[Row]:
     """At the simulated router when it takes its time, bound by latency and not by CPU."""
     with _idle_exporters(load, target, folder) as ((exporter, _), router):
         workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
@@ -203,7 +203,7 @@ def _observer(load: LiveLoad, target: Service, folder: Path) -> list[Row]:
     return observer_rows(rounds, "the simulated router")
 
 
-def _memory(load: LiveLoad, target: Service, minutes: int, folder: Path) -> list[Row]:
+def _memory(load: LiveLoad, target: Server, minutes: int, folder: Path) -> list[Row]:
     """Both exporters at the same time: for memory it does not matter that they share the machine."""
     with _idle_exporters(load, target, folder) as ((exporter, _), _router), ThreadPoolExecutor(1) as pool:
         scraped = pool.submit(run_scraped, exporter, minutes)

@@ -2,23 +2,17 @@
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
 from failure import BenchError
 
-from exporter.load.child import end_with_parent
+from exporter.run.interrupt import ignored
+from exporter.stack.service import Service
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
-POLL_SECONDS = 0.05
 PACKAGES = {
     "wrk": "wrk",
     "hey": "hey",
@@ -33,7 +27,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
-class Service:
+class Server:
     """A running server."""
 
     name: str
@@ -62,54 +56,15 @@ def running(
     ready_path: str,
     folder: Path,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[Service]:
+) -> Iterator[Server]:
     """Start a server, yield it once `url + ready_path` answers 200, and stop it, whatever happens.
 
-    Raises BenchError with the end of its log, kept in `folder`, where it never answers.
+    Raises SoakError with the end of its log, kept in `folder`, where it never answers.
     """
-    log = folder / f"{name}.log"
-    with log.open("wb") as output:
-        # A session of its own: Ctrl-C is for the bench, which then stops what it started.
-        process = subprocess.Popen(
-            end_with_parent(command),
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    service = Service(name, command, folder, environment)
     try:
-        _wait(name, process, url + ready_path, log)
-        yield Service(name, url, process.pid)
+        service.wait_until_ready(url + ready_path)
+        yield Server(name, url, service.pid)
     finally:
-        _stop(process)
-
-
-def _wait(name: str, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    with requests.Session() as session:
-        session.trust_env = False
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if session.get(url, timeout=1).status_code == 200:
-                    return
-            except requests.RequestException:
-                pass
-            time.sleep(POLL_SECONDS)
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    raise BenchError(f"{name} did not become ready: {' | '.join(said) or 'it printed nothing'}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGKILL where that is not heard; another Ctrl-C must not leave it behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        process.terminate()
-        try:
-            process.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with ignored():
+            service.stop()
