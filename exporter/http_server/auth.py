@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
-MOST_REMEMBERED = 64
-MOST_WAITING = 8
+MAX_REMEMBERED = 64
+MAX_WAITING = 8
 BCRYPT_BYTES = 72
 """bcrypt looks at no more of a password"""
 
@@ -35,7 +35,7 @@ class _Answers:
 
     def add(self, asked: bytes) -> None:
         self._known[asked] = None
-        if len(self._known) > MOST_REMEMBERED:
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
 
@@ -66,7 +66,7 @@ class BasicAuth:
             return True
         if asked in self._wrong:
             return False
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise BusyError
         self._waiting += 1
         try:

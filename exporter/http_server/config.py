@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 
 from exporter.settings.strict_yaml import Model
 
-MOST_BCRYPT_COST = 18
+MAX_BCRYPT_COST = 18
 """some 20 s a check; each step more doubles it"""
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
@@ -31,7 +31,7 @@ class ClientAuth(StrEnum):
 def _verifies(value: object) -> object:
     if value in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
         raise ValueError(
-            f"{value} takes certificates that nobody has verified, which Python's TLS does not; "
+            f"{value} accepts unverified certificates, which Python's TLS does not; "
             f"use {ClientAuth.IF_GIVEN} or {ClientAuth.REQUIRED}"
         )
     return value
@@ -47,8 +47,8 @@ def _bcrypt_hash(value: SecretStr) -> SecretStr:
     match = _BCRYPT.fullmatch(value.get_secret_value())
     if match is None:
         raise ValueError("not a bcrypt hash; make one with: htpasswd -nBC 10 USER")
-    if not 4 <= int(match[1]) <= MOST_BCRYPT_COST:
-        raise ValueError(f"bcrypt cost {int(match[1])}: use 4 to {MOST_BCRYPT_COST} (10 is usual)")
+    if not 4 <= int(match[1]) <= MAX_BCRYPT_COST:
+        raise ValueError(f"bcrypt cost {int(match[1])}: use 4 to {MAX_BCRYPT_COST} (10 is usual)")
     return value
 
 
@@ -141,7 +141,7 @@ class RateLimit(Model):
     @model_validator(mode="after")
     def _passable(self) -> Self:
         if self.interval and not self.burst:
-            raise ValueError("burst: at least 1, or nothing would ever be answered")
+            raise ValueError("burst: at least 1, or nothing is ever answered")
         return self
 
 

@@ -32,7 +32,7 @@ class _Bucket:
 
 
 class WebGuard:
-    """An ASGI application around another, as `--web.config.file` says; in the exporter-toolkit's order.
+    """An ASGI application around another that applies `--web.config.file`, in the exporter-toolkit's order.
 
     It covers every path, health and announcements too, and refuses before the body is read.
     """

@@ -1,4 +1,4 @@
-"""`--web.config.file` in force: read anew as soon as it, or a file that it names, has changed."""
+"""`--web.config.file` in force: read again as soon as it, or a file that it names, has changed."""
 
 import logging
 import ssl
@@ -48,7 +48,7 @@ class WebFile:
         """The settings in force.
 
         Raises ConfigurationError while the file is wrong: as with the exporter-toolkit nothing is answered
-        then, since the file may have been changed to lock somebody out.
+        then, since the change may be meant to lock a user out.
         """
         if self._path is not None and any(_state(file) != state for file, state in self._seen.items()):
             self._reload(self._path)
@@ -66,10 +66,10 @@ class WebFile:
                 raise ConfigurationError(f"{path}: has no TLS any more; that takes a restart")
         except ConfigurationError as error:
             self._problem = error
-            _log.error("%s: nothing is answered until this is mended: %s", OPTION, error)
+            _log.error("%s: nothing is answered until this is corrected: %s", OPTION, error)
             return
         self.last_good, self._problem = settings, None
-        _log.info("%s: read anew", self._path)
+        _log.info("%s: read again", self._path)
 
     def _load(self, path: Path) -> WebSettings:
         # Each file's state is taken before it is read, so that no change is missed.

@@ -51,7 +51,7 @@ class Interrupt:
 def uninterrupted() -> Iterator[None]:
     """Keep SIGINT and SIGTERM back for the time of a few lines, then let them in.
 
-    Between a child's start and the note of it a KeyboardInterrupt would leave a child that nobody stops.
+    Between a child's start and the note of it a KeyboardInterrupt would leave a child running.
     """
     caught: list[int] = []
     try:

@@ -99,7 +99,7 @@ class ExporterConfig(Model):
     gpu_max_age_seconds: Annotated[float, Field(ge=2, le=60)] = 5.0
     """GPUs are sampled about once a second; a sample older than this is none (a call of NVML hangs)"""
     gpu_retry_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    """how long after NVML was missing or failed, or a GPU was lost, it is opened anew"""
+    """how long after NVML was missing or failed, or a GPU was lost, it is opened again"""
     collector_deadline_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
     """a collector that has not answered by then is failed for this scrape"""
 
@@ -113,7 +113,7 @@ class ExporterConfig(Model):
     @field_validator("gpu", mode="before")
     @classmethod
     def _switch(cls, mode: Any) -> Any:
-        """YAML reads off and no as false, and on and yes as true, of which it does not say which is meant."""
+        """YAML reads off and no as false; on and yes as true, which could be auto or required."""
         if mode is False:
             return GpuMode.OFF
         if mode is True:
@@ -132,7 +132,7 @@ class ExporterConfig(Model):
 def default_config(router_url: str | None = None) -> ExporterConfig:
     """What is watched without a configuration file: the router (env ROUTER_URL) and this host.
 
-    The router's process is watched too where the URL says that it runs here.
+    The router's process is watched too where the URL names this host.
     """
     url = router_url or os.environ.get("ROUTER_URL") or DEFAULT_ROUTER_URL
     try:

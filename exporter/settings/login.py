@@ -99,7 +99,7 @@ class HttpClient:
             session.cert = (str(self._folder / tls.cert_file), str(self._folder / tls.key_file))
         if tls.insecure_skip_verify:
             session.verify = False
-            # It was asked for; a warning with each request says nothing new.
+            # The file asks for it; a warning with each request adds nothing.
             warnings.simplefilter("ignore", InsecureRequestWarning)
         if tls.server_name is not None:
             session.mount("https://", _NamedServer(tls.server_name))

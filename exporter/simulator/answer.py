@@ -47,7 +47,7 @@ ERROR_TYPES = {
 
 
 def error_answer(status: int, message: str, code: str | None = None, headers: bytes = b"") -> Answer:
-    """An error as OpenAI's API words it."""
+    """An error in the form of OpenAI's API."""
     kind = ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     error = {"message": message, "type": kind, "param": None, "code": code}
     return Answer(status, json.dumps({"error": error}, ensure_ascii=False).encode(), headers=headers)

@@ -1,4 +1,7 @@
-"""One HTTP/1.1 connection: its requests are answered one after the other, whole or otherwise."""
+"""One HTTP/1.1 connection of the simulator: whole answers, streams, and the ways in which they break.
+
+By hand on httptools: aiohttp.web serves less than half of the requests a second (DESIGN.md).
+"""
 
 import asyncio
 import socket
@@ -12,7 +15,7 @@ from exporter.simulator.answer import Answer
 from exporter.simulator.request import Request, RequestReader
 
 LINGER_SECONDS = 2.0
-"""how long a refused client may go on sending, so that it reads the refusal before the connection ends"""
+"""a refused client may go on sending for this long: at a close it would lose the refusal"""
 NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER on with zero seconds: closing sends RST"""
 
@@ -57,12 +60,12 @@ class DateLine:
 class Connection(asyncio.Protocol):
     """Hands each request on when the one before is answered.
 
-    The handler ends each request with one of send, send_half, end_stream or drop. Until then `gone`
-    may hold what is to be called if the client leaves first.
+    The handler ends each request with one of send, send_half, end_stream or drop. `on_gone` is called if
+    the client leaves before that.
     """
 
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop, date: DateLine) -> None:
-        self.gone: Callable[[], None] | None = None
+        self.on_gone: Callable[[], None] | None = None
         self._handler = handler
         self._loop = loop
         self._date = date
@@ -79,14 +82,14 @@ class Connection(asyncio.Protocol):
         self._handler.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the connection is gone, by whomever."""
+        """asyncio: the connection has ended, by either side."""
         self._abandon()
         if self._linger is not None:
             self._linger.cancel()
         self._handler.closed(self)
 
     def eof_received(self) -> None:
-        """asyncio: the client closed its side. As the servers that routers are built on see it, it left."""
+        """asyncio: the client closed its side; like the servers of real routers, take that as its end."""
         self._abandon()
 
     def data_received(self, data: bytes) -> None:
@@ -145,7 +148,7 @@ class Connection(asyncio.Protocol):
 
     def drop(self, reset: bool = False) -> None:
         """Close the connection as it is, what was written before included; `reset`: with RST."""
-        self.gone = None
+        self.on_gone = None
         self._reader.waiting.clear()
         if reset:
             pseudo_socket: socket.socket = self._transport.get_extra_info("socket")
@@ -176,7 +179,7 @@ class Connection(asyncio.Protocol):
         return self._current
 
     def _send_continue(self) -> None:
-        # Never into another answer; a client that waits in vain sends its body after a while anyway.
+        # Not in the middle of another answer; the client sends its body after a while anyway.
         if self._current is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -189,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._current = waiting.popleft()
             self._handler.handle(self._current, self)
         self._advancing = False
-        # Who sends more before reading answers waits, so what is held stays bounded.
+        # A client that sends more before it reads answers has to wait, so memory stays bounded.
         if bool(waiting) != self._read_paused and not transport.is_closing():
             self._read_paused = bool(waiting)
             if self._read_paused:
@@ -198,7 +201,7 @@ class Connection(asyncio.Protocol):
                 transport.resume_reading()
 
     def _finish(self, keep_alive: bool) -> None:
-        self.gone = None
+        self.on_gone = None
         if keep_alive:
             self._current = None
             self._advance()
@@ -209,7 +212,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _abandon(self) -> None:
-        gone, self.gone = self.gone, None
+        on_gone, self.on_gone = self.on_gone, None
         self._reader.waiting.clear()
-        if gone is not None:
-            gone()
+        if on_gone is not None:
+            on_gone()

@@ -1,4 +1,4 @@
-"""What faults change apart from single answers: leaks, nodes, held requests, the process."""
+"""What faults change apart from single answers: leaks, nodes, hanging requests, the process."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,8 @@
 """One request from its arrival to its ending, through latency and faults."""
 
 import asyncio
+import math
+import random
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,8 +10,31 @@ from exporter.clock import Clock
 from exporter.simulator.answer import Answer, EventStream, error_answer
 from exporter.simulator.connection import Connection
 from exporter.simulator.faults import DropConnections, ErrorAnswer, Faults, Hang, Slow, Truncate
-from exporter.simulator.latency import LatencyModel
 from exporter.simulator.truth import Truth
+
+Z99 = 2.3263478740408408
+"""the 99th percentile of the standard normal distribution"""
+
+
+class LatencyModel:
+    """A lognormal distribution given by its median and 99th percentile, both in seconds.
+
+    exp(mu) is the median and exp(mu + Z99 sigma) the 99th percentile, so mu = ln(median) and
+    sigma = ln(p99 / median) / Z99. Where the two are equal every sample is the median.
+    """
+
+    def __init__(self, median_seconds: float, p99_seconds: float, rng: random.Random) -> None:
+        self._constant = median_seconds if p99_seconds == median_seconds else None
+        if self._constant is None:
+            self._mu = math.log(median_seconds)
+            self._sigma = math.log(p99_seconds / median_seconds) / Z99
+        self._rng = rng
+
+    def sample(self) -> float:
+        """The next latency in seconds."""
+        if self._constant is not None:
+            return self._constant
+        return self._rng.lognormvariate(self._mu, self._sigma)
 
 
 class Upstream(Protocol):
@@ -86,7 +111,7 @@ class Exchange:
         self._first_token_at = 0.0
 
     def start(self) -> None:
-        """Send the request upstream; the answer comes when its time has come, or what a fault makes of it."""
+        """Send the request upstream; the answer follows after the latency, changed by the faults in force."""
         conditions, faults, inference = self._conditions, self._conditions.faults, self._inference
         self._upstream.begin()
         delay_seconds = conditions.latency.sample() if inference else 0.0
@@ -100,7 +125,7 @@ class Exchange:
                 self._hang()
                 return
             if error := faults.struck(ErrorAnswer, inference):
-                message = f"the simulated router was told to answer {error.status}"
+                message = f"the fault `error` is in force with status {error.status}"
                 self._send(error_answer(error.status, message, code="injected_fault"))
                 return
             if slow := faults.struck(Slow, inference):
@@ -110,7 +135,7 @@ class Exchange:
                 self._token_seconds *= factor
             self._truncated = faults.struck(Truncate, inference) is not None
         if delay_seconds > 0:
-            self._connection.gone = self._abandoned
+            self._connection.on_gone = self._abandoned
             self._timer = conditions.loop.call_later(delay_seconds, self._begin_answer)
         else:
             self._begin_answer()
@@ -124,13 +149,13 @@ class Exchange:
         conditions = self._conditions
         conditions.truth.hung += 1
         conditions.hanging.add(self)
-        self._connection.gone = self._abandoned
+        self._connection.on_gone = self._abandoned
         self._timer = conditions.loop.call_later(conditions.hang_seconds, self.stop_hanging)
 
     def _begin_answer(self) -> None:
         answer = self._answer
         if isinstance(answer, EventStream):
-            self._connection.gone = self._abandoned
+            self._connection.on_gone = self._abandoned
             self._first_token_at = self._conditions.loop.time()
             self._connection.begin_stream()
             self._stream(answer.first_half() if self._truncated else answer)

@@ -4,7 +4,7 @@ import mmap
 import os
 
 BLOCK_BYTES = 64 * 1024
-"""what is owed is leaked in blocks of at least this size, as a page is the least that can leak"""
+"""the unit of a leak, since less than a page cannot leak"""
 
 
 class MemoryLeak:

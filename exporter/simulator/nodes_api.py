@@ -1,4 +1,4 @@
-"""What the router says of its nodes: the first generation's overview, the current one's endpoints."""
+"""Documents about all nodes: the first generation's overview, the current generation's endpoints."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from exporter.errors import ConfigurationError
 
 MAX_OUTPUT_TOKENS = 4096
-"""bounds the bytes of one answer, and so what a client that does not read can make us hold"""
+"""bounds the bytes of one answer, and so the memory that a client takes which does not read"""
 
 
 class Generation(StrEnum):
@@ -71,6 +71,6 @@ class SimulatorOptions:
         )
         for right, name, rule in checks:
             if not right:
-                # The API key is the one value that must not be shown, and its rule says what is wrong.
+                # The API key alone must not be shown; its rule is enough.
                 shown = "" if name == "api_key" else f" (is {getattr(self, name)!r})"
                 raise ConfigurationError(f"simulated router: {name} {rule}{shown}")

@@ -27,13 +27,13 @@ class Request:
 class RequestReader:
     """Puts the requests it reads on `waiting`; after a refusal, the last of them, it reads nothing more.
 
-    `send_continue` is called where a client waits for leave to send its body.
+    `send_continue` is called where a client asks before it sends its body.
     """
 
     def __init__(self, send_continue: Callable[[], None]) -> None:
         self.waiting: deque[Request] = deque()
         self.over = False
-        """whether what else the client sends is ignored"""
+        """whether the rest of what the client sends is ignored"""
         self._send_continue = send_continue
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()

@@ -18,9 +18,8 @@ from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_text
 from exporter.simulator.completion import BadRequestError, Kind, Planner
 from exporter.simulator.connection import Connection
 from exporter.simulator.effects import RouterEffects
-from exporter.simulator.exchange import Conditions, Exchange, NoUpstream, Upstream
+from exporter.simulator.exchange import Conditions, Exchange, LatencyModel, NoUpstream, Upstream
 from exporter.simulator.faults import Faults
-from exporter.simulator.latency import LatencyModel
 from exporter.simulator.node import NodePool, timestamp
 from exporter.simulator.nodes_api import endpoints_document, overview_document
 from exporter.simulator.options import Generation, SimulatorOptions

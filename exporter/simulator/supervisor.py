@@ -1,4 +1,7 @@
-"""Keeps one worker process listening: starts it, starts it anew when it ends, and stops it."""
+"""Keeps one worker process listening: starts it, starts another when it ends, and stops it.
+
+Not a Service of the native stack: the worker is forked with the listening socket, reports how it wants to be
+replaced, and its death is an event that is waited for."""
 
 import errno
 import logging
@@ -6,10 +9,10 @@ import os
 import signal
 import socket
 import sys
-import time
 import traceback
 from typing import NoReturn
 
+from exporter.clock import Clock, SystemClock
 from exporter.errors import ConfigurationError, PortTakenError
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.worker import BACKLOG, RESTART_EXIT_CODE, work
@@ -22,7 +25,7 @@ REBIND_SECONDS = 5.0
 RETRY_SECONDS = 0.05
 QUICK_DEATH_SECONDS = 1.0
 QUICK_DEATHS = 3
-"""so many workers in a row that ended by themselves at once: something is wrong, and we end too"""
+"""after so many workers in a row that ended within a second the supervisor ends too"""
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +40,9 @@ def serve(options: SimulatorOptions) -> int:
     listener = _listen(options)
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        return _Supervisor(options, unblocked).run(listener)
+        return _Supervisor(options, unblocked, SystemClock()).run(listener)
     finally:
-        # A second Ctrl-C that came meanwhile is not for who called us.
+        # A second Ctrl-C that came meanwhile is not for the caller.
         while signal.sigtimedwait(SIGNALS, 0) is not None:
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
@@ -73,26 +76,29 @@ def _listen(options: SimulatorOptions) -> socket.socket:
 class _Supervisor:
     """One worker after the other. All of SIGNALS are blocked here and are waited for instead."""
 
-    def __init__(self, options: SimulatorOptions, worker_mask: set[int | signal.Signals]) -> None:
+    def __init__(
+        self, options: SimulatorOptions, worker_mask: set[int | signal.Signals], clock: Clock
+    ) -> None:
         self._options = options
         self._worker_mask = worker_mask
+        self._clock = clock
         self._pid = 0
         self._control: socket.socket | None = None
 
     def run(self, listener: socket.socket) -> int:
         restarts, quick_deaths = 0, 0
         while True:
-            started = time.monotonic()
+            started = self._clock.monotonic()
             self._start(listener, restarts)
             exit_code = self._wait()
-            downtime_seconds = self._last_words()
+            downtime_seconds = self._downtime_seconds()
             if exit_code is None:
                 return 0
             if exit_code != RESTART_EXIT_CODE:
                 _log.warning(
-                    "the simulated router's worker ended by itself (%d); starting it anew", exit_code
+                    "the simulated router's worker ended by itself (%d); starting another", exit_code
                 )
-                quick = time.monotonic() - started < QUICK_DEATH_SECONDS
+                quick = self._clock.monotonic() - started < QUICK_DEATH_SECONDS
                 quick_deaths = quick_deaths + 1 if quick else 0
                 if quick_deaths >= QUICK_DEATHS:
                     return 1
@@ -129,7 +135,7 @@ class _Supervisor:
             os._exit(exit_code)
 
     def _wait(self) -> int | None:
-        """The exit code of a worker that ended by itself; None where we were told to stop, and it is gone."""
+        """The exit code of a worker that ended by itself; None after a signal to stop."""
         while True:
             if signal.sigwaitinfo(SIGNALS).si_signo != signal.SIGCHLD:
                 self._stop()
@@ -144,41 +150,41 @@ class _Supervisor:
 
     def _stop(self) -> None:
         os.kill(self._pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = self._clock.monotonic() + STOP_SECONDS
         while self._reap() is None:
-            left = deadline - time.monotonic()
+            left = deadline - self._clock.monotonic()
             if left <= 0:
                 os.kill(self._pid, signal.SIGKILL)
                 os.waitpid(self._pid, 0)
                 return
             signal.sigtimedwait({signal.SIGCHLD}, left)
 
-    def _last_words(self) -> float:
+    def _downtime_seconds(self) -> float:
         """The downtime in seconds that the worker asked for."""
         if self._control is None:
             return 0.0
-        # A worker that is gone leaves its words or the end of the stream, so this never blocks.
-        words = self._control.recv(64)
+        # A worker that has ended leaves a message or the end of the stream, so this never blocks.
+        message = self._control.recv(64)
         self._control.close()
-        return float(words) if words else 0.0
+        return float(message) if message else 0.0
 
     def _stopped_within(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         while True:
-            got = signal.sigtimedwait(SIGNALS, max(0.0, deadline - time.monotonic()))
+            got = signal.sigtimedwait(SIGNALS, max(0.0, deadline - self._clock.monotonic()))
             if got is None:
                 return False
             if got.si_signo != signal.SIGCHLD:
                 return True
 
     def _listen_again(self) -> socket.socket | None:
-        """The port once more, None where we are told to stop. Raises PortTakenError if another took it."""
-        deadline = time.monotonic() + REBIND_SECONDS
+        """The port once more, None after a signal to stop; raises PortTakenError where it is taken."""
+        deadline = self._clock.monotonic() + REBIND_SECONDS
         while True:
             try:
                 return _listen(self._options)
             except PortTakenError:
-                if time.monotonic() >= deadline:
+                if self._clock.monotonic() >= deadline:
                     raise
             if self._stopped_within(RETRY_SECONDS):
                 return None

@@ -1,4 +1,4 @@
-"""The simulator's own ground truth, for tests to hold what was observed against."""
+"""The simulator's own ground truth, to which tests compare what was observed."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Truth:
     truncated: int = 0
     """responses cut short by the fault `truncate`"""
     hung: int = 0
-    """requests that the fault `hang` has held, ended or not"""
+    """requests that met the fault `hang`, ended or not"""
     abandoned: int = 0
     """requests whose client closed the connection before the answer was whole, hung ones included"""
     connections: int = 0

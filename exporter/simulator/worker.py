@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def work(options: SimulatorOptions, listener: socket.socket, control: socket.socket, restarts: int) -> int:
-    """Serve until told to stop; returns the exit code: 0, or RESTART_EXIT_CODE for a new start.
+    """Serve until asked to stop; returns the exit code: 0, or RESTART_EXIT_CODE for a new start.
 
     SIGTERM or the end of `control`, whose other side the supervisor holds, is the command to stop. Before a
     restart the downtime in seconds is written to `control`.

@@ -27,7 +27,7 @@ class Ports:
 def free_ports() -> Ports:
     """Ports that are free at this moment, for tests and for stacks beside another.
 
-    They are below those that Linux gives to outgoing connections (32768 and up, unless told otherwise): one
+    They are below those that Linux gives to outgoing connections (32768 and up by default): one
     of those may be taken again before the service that it was found for has started.
     """
     found: set[int] = set()

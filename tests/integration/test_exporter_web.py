@@ -127,7 +127,7 @@ def test_a_broken_file_is_a_500_for_everybody_until_it_is_mended(secured: Secure
     put(secured.web_config, web_config())
     assert secured.status() == 200
     log = secured.process.log.read_text("utf-8")
-    assert log.count("nothing is answered until this is mended") == 1
+    assert log.count("nothing is answered until this is corrected") == 1
     assert "hunter2" not in log
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import bcrypt
 import pytest
 
-from exporter.http_server.auth import MOST_REMEMBERED, MOST_WAITING, BasicAuth, BusyError
+from exporter.http_server.auth import MAX_REMEMBERED, MAX_WAITING, BasicAuth, BusyError
 
 CHEAP = bcrypt.gensalt(4)
 USERS = {"alice": bcrypt.hashpw("geheim ジ".encode(), CHEAP), "bob": bcrypt.hashpw(b"x" * 72, CHEAP)}
@@ -93,7 +93,7 @@ def test_a_flood_of_guesses_forgets_no_right_password_and_is_not_remembered_with
 ) -> None:
     with authenticator() as auth:
         asyncio.run(auth.allows(basic("alice", "geheim ジ"), USERS))
-        for i in range(MOST_REMEMBERED + 10):
+        for i in range(MAX_REMEMBERED + 10):
             asyncio.run(auth.allows(basic("alice", str(i)), USERS))
         before = len(checks)
         assert asyncio.run(auth.allows(basic("alice", "geheim ジ"), USERS)) is True
@@ -116,7 +116,7 @@ def test_more_guesses_at_a_time_than_may_wait_are_sent_away(monkeypatch: pytest.
 
     async def flood(auth: BasicAuth) -> list[object]:
         tasks = [
-            asyncio.create_task(auth.allows(basic("alice", str(i)), USERS)) for i in range(MOST_WAITING + 3)
+            asyncio.create_task(auth.allows(basic("alice", str(i)), USERS)) for i in range(MAX_WAITING + 3)
         ]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         release.set()
@@ -125,4 +125,4 @@ def test_more_guesses_at_a_time_than_may_wait_are_sent_away(monkeypatch: pytest.
     with authenticator() as auth:
         answers = asyncio.run(flood(auth))
     assert sum(isinstance(answer, BusyError) for answer in answers) == 3
-    assert answers.count(True) == MOST_WAITING
+    assert answers.count(True) == MAX_WAITING

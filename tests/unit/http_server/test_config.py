@@ -86,8 +86,8 @@ def test_a_file_that_asks_for_nothing_is_taken(tmp_path: Path, text: str) -> Non
         ),
         (
             f"tls_server_config: {{{PAIR}, client_auth_type: RequireAnyClientCert}}",
-            "tls_server_config.client_auth_type: RequireAnyClientCert takes certificates that nobody has "
-            "verified, which Python's TLS does not; use VerifyClientCertIfGiven or "
+            "tls_server_config.client_auth_type: RequireAnyClientCert accepts unverified certificates, "
+            "which Python's TLS does not; use VerifyClientCertIfGiven or "
             "RequireAndVerifyClientCert",
         ),
         (
@@ -128,7 +128,7 @@ def test_a_file_that_asks_for_nothing_is_taken(tmp_path: Path, text: str) -> Non
             r"http_server_config.headers.X-XSS-Protection: String should match pattern '^[\x20-\x7e]*$'",
         ),
         ("rate_limit: {interval: soon}", "rate_limit.interval: not a duration like 1s, 500ms or 1m30s"),
-        ("rate_limit: {interval: 1s}", "rate_limit: burst: at least 1, or nothing would ever be answered"),
+        ("rate_limit: {interval: 1s}", "rate_limit: burst: at least 1, or nothing is ever answered"),
         (
             "basic_auth_users: {alice: hunter2}",
             "basic_auth_users.alice: not a bcrypt hash; make one with: htpasswd -nBC 10 USER",

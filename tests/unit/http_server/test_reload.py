@@ -75,9 +75,9 @@ def test_a_broken_file_lets_nobody_in_is_told_once_and_is_over_when_mended(
         put(file, f"basic_auth_users: {{alice: {OTHER}}}")
         assert web.current().users == {"alice": OTHER.encode()}
     assert [record.getMessage() for record in caplog.records] == [
-        f"--web.config.file: nothing is answered until this is mended: {file}: basic_auth_users.alice: "
+        f"--web.config.file: nothing is answered until this is corrected: {file}: basic_auth_users.alice: "
         "not a bcrypt hash; make one with: htpasswd -nBC 10 USER",
-        f"{file}: read anew",
+        f"{file}: read again",
     ]
 
 

@@ -11,8 +11,8 @@ from exporter.errors import ConfigurationError
 from exporter.simulator.answer import Answer, EventStream
 from exporter.simulator.cloud import Cloud
 from exporter.simulator.completion import CACHED_BODY_BYTES, Kind, Planner
+from exporter.simulator.exchange import LatencyModel
 from exporter.simulator.faults import FAULTS, AnswerFault, ErrorAnswer, Faults
-from exporter.simulator.latency import LatencyModel
 from exporter.simulator.leak import BLOCK_BYTES, FdLeak, MemoryLeak
 from exporter.simulator.node import History, NodePool
 from exporter.simulator.options import SimulatorOptions
