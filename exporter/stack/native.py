@@ -167,9 +167,11 @@ class NativeStack:
         Raises SoakError where it does not, KeyboardInterrupt where the user asks to end.
         """
         with uninterrupted():
-            self._services.append(Service(name, command, self.folder, environment, working_folder))
+            self._services.append(
+                Service(name, self.ports.url(name), command, self.folder, environment, working_folder)
+            )
         check = self._interrupt.check if self._interrupt is not None else lambda: None
-        self._services[-1].wait_until_ready(self.ports.url(name) + ready_path, check)
+        self._services[-1].wait_until_ready(ready_path, check)
 
     def _retarget(self, file: Path, port: int) -> None:
         groups = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -18,20 +18,22 @@ POLL_SECONDS = 0.05
 
 
 class Service:
-    """One child that runs from construction to `stop`; what it prints is added to `folder/name.log`.
+    """One child that runs from construction to `stop` and answers at `url`.
 
-    `environment` is what it has beside this process's own.
+    What it prints is added to `folder/name.log`; `environment` is added to this process's own.
     """
 
     def __init__(
         self,
         name: str,
+        url: str,
         command: Sequence[str],
         folder: Path,
         environment: Mapping[str, str] | None = None,
         working_folder: Path | None = None,
     ) -> None:
         self.name = name
+        self.url = url
         self._log = folder / f"{name}.log"
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C is for this command, which stops its children when it is done.
@@ -50,8 +52,8 @@ class Service:
         """The process id."""
         return self._process.pid
 
-    def wait_until_ready(self, url: str, check: Callable[[], None] = lambda: None) -> None:
-        """Poll until `url` answers 200; raises SoakError with the end of the log where it does not.
+    def wait_until_ready(self, path: str, check: Callable[[], None] = lambda: None) -> None:
+        """Poll until `path` answers 200; raises SoakError with the end of the log where it does not.
 
         `check` is called between polls and may raise to end the waiting.
         """
@@ -62,7 +64,7 @@ class Service:
             while clock.monotonic() < deadline:
                 check()
                 with suppress(requests.RequestException):
-                    if session.get(url, timeout=1).status_code == 200:
+                    if session.get(self.url + path, timeout=1).status_code == 200:
                         return
                 with suppress(subprocess.TimeoutExpired):
                     code = self._process.wait(POLL_SECONDS)

@@ -20,12 +20,13 @@ from observer import observer_rows, run_observed
 from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
 from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
-from service import PACKAGES, Server, find_program, running, soak_command
+from service import PACKAGES, find_program, running, soak_command
 from table import Row, render
 
 from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack.ports import HOST, Ports, free_ports
+from exporter.stack.service import Service
 
 PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "dashboards", "memory")
 DEFAULT_MINUTES = 10
@@ -143,7 +144,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
 
 
 @contextmanager
-def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Server, LiveLoad]]:
+def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
     """nginx, the exporter that watches it as a router on this host, and the load that reports to it."""
     ports = free_ports()
     with (
@@ -155,7 +156,7 @@ def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Serve
 
 
 @contextmanager
-def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Server]:
+def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Service]:
     command = soak_command(
         "exporter",
         *("--web.listen-address", f"{HOST}:{ports.exporter}"),
@@ -168,7 +169,7 @@ def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Server, LiveLoad]]:
+def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
     """A simulated router that takes its time, under an exporter of its own."""
     ports = free_ports()
     simulate = soak_command("simulate", "--port", str(ports.router), *SIMULATOR)
@@ -182,8 +183,8 @@ def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Server, Liv
 
 @contextmanager
 def _idle_exporters(
-    load: LiveLoad, target: Server, folder: Path
-) -> Iterator[tuple[tuple[Server, Server], Server]]:
+    load: LiveLoad, target: Service, folder: Path
+) -> Iterator[tuple[tuple[Service, Service], Service]]:
     """Exporters that nothing reports to, ours and node_exporter, and the simulated router that is watched."""
     port = free_ports().router
     simulate = soak_command("simulate", "--port", str(port), *SIMULATOR)
@@ -194,7 +195,7 @@ def _idle_exporters(
         yield exporters, router
 
 
-def _observer(load: LiveLoad, target: Server, folder: Path) -> list[Row]:
+def _observer(load: LiveLoad, target: Service, folder: Path) -> list[Row]:
     """At the simulated router when it takes its time, bound by latency and not by CPU."""
     with _idle_exporters(load, target, folder) as ((exporter, _), router):
         workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
@@ -203,7 +204,7 @@ def _observer(load: LiveLoad, target: Server, folder: Path) -> list[Row]:
     return observer_rows(rounds, "the simulated router")
 
 
-def _memory(load: LiveLoad, target: Server, minutes: int, folder: Path) -> list[Row]:
+def _memory(load: LiveLoad, target: Service, minutes: int, folder: Path) -> list[Row]:
     """Both exporters at the same time: for memory it does not matter that they share the machine."""
     with _idle_exporters(load, target, folder) as ((exporter, _), _router), ThreadPoolExecutor(1) as pool:
         scraped = pool.submit(run_scraped, exporter, minutes)

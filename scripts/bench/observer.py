@@ -11,10 +11,10 @@ from pathlib import Path
 from bare_load import BareRun, bare_wrk
 from exposition_text import Scraper
 from failure import BenchError
-from service import Server
 from table import Row
 
 from exporter.load.workload import Workload
+from exporter.stack.service import Service
 
 SCRAPE_EVERY_SECONDS = 1.0
 MOST_APART = 0.01
@@ -31,7 +31,7 @@ class ObservedRound:
 
 
 def run_observed(
-    exporter: Server, workload: Workload, load: tuple[int, int], rounds: int, folder: Path
+    exporter: Service, workload: Workload, load: tuple[int, int], rounds: int, folder: Path
 ) -> list[ObservedRound]:
     """`rounds` rounds of runs of `load` (connections, seconds); the scraped one comes first, second, last, …
 
@@ -55,7 +55,7 @@ def run_observed(
 
 
 @contextmanager
-def _scraped_every_second(exporter: Server) -> Iterator[None]:
+def _scraped_every_second(exporter: Service) -> Iterator[None]:
     ended = threading.Event()
     problems: list[BenchError] = []
 

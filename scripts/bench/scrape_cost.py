@@ -10,10 +10,11 @@ from pathlib import Path
 import yaml
 from exposition_text import Scraper, series_count
 from process_stat import cpu_seconds
-from service import Server, find_program, running, soak_command
+from service import find_program, running, soak_command
 from table import Row
 
 from exporter.stack.ports import HOST, free_ports
+from exporter.stack.service import Service
 
 SCRAPES = 1000
 """of each: the slowest hundredth of 200 was two or three, and said more of the machine than of an exporter"""
@@ -38,7 +39,9 @@ class ScrapeCost:
 
 
 @contextmanager
-def both_exporters(router: Server, others: Sequence[Server], folder: Path) -> Iterator[tuple[Server, Server]]:
+def both_exporters(
+    router: Service, others: Sequence[Service], folder: Path
+) -> Iterator[tuple[Service, Service]]:
     """Our exporter and node_exporter.
 
     Ours watches this host, a router's API and process, the processes of others, and node_exporter's.
@@ -71,19 +74,19 @@ def both_exporters(router: Server, others: Sequence[Server], folder: Path) -> It
 
 
 @contextmanager
-def running_node_exporter(port: int, folder: Path) -> Iterator[Server]:
+def running_node_exporter(port: int, folder: Path) -> Iterator[Service]:
     """Debian's prometheus-node-exporter with its defaults."""
     command = [find_program("prometheus-node-exporter"), f"--web.listen-address={HOST}:{port}"]
     with running("node-exporter", command, f"http://{HOST}:{port}", "/", folder) as service:
         yield service
 
 
-def port_of(service: Server) -> int:
+def port_of(service: Service) -> int:
     """The port that a service listens on."""
     return int(service.url.rpartition(":")[2])
 
 
-def measure_scrapes(services: Sequence[Server], scrapes: int = SCRAPES) -> list[ScrapeCost]:
+def measure_scrapes(services: Sequence[Service], scrapes: int = SCRAPES) -> list[ScrapeCost]:
     """Scrape the services in turns, `scrapes` times each, after a few that only warm them up."""
     with ExitStack() as cleanup:
         scrapers = [cleanup.enter_context(Scraper(service.url)) for service in services]

@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from failure import BenchError
@@ -24,15 +23,6 @@ PACKAGES = {
 """the Debian package of each program"""
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """where nginx is, which is not on every user's PATH"""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server."""
-
-    name: str
-    url: str
-    pid: int
 
 
 def find_program(name: str) -> str:
@@ -56,15 +46,15 @@ def running(
     ready_path: str,
     folder: Path,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[Server]:
+) -> Iterator[Service]:
     """Start a server, yield it once `url + ready_path` answers 200, and stop it, whatever happens.
 
     Raises SoakError with the end of its log, kept in `folder`, where it never answers.
     """
-    service = Service(name, command, folder, environment)
+    service = Service(name, url, command, folder, environment)
     try:
-        service.wait_until_ready(url + ready_path)
-        yield Server(name, url, service.pid)
+        service.wait_until_ready(ready_path)
+        yield service
     finally:
         with ignored():
             service.stop()
