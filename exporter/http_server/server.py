@@ -44,6 +44,7 @@ class WebServer:
         self._listener = listener
         self._tls: ssl.SSLContext | None = web.last_good.tls
         self.connections: dict[Connection, asyncio.Task[None]] = {}
+        """all that are accepted, each with the task that opens it: done once its handshake is"""
         self._stopped = asyncio.Event()
         self._stop_requested = False
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -26,7 +26,7 @@ def test_a_child_that_ends_before_it_answers_is_reported_with_the_end_of_its_log
 def test_a_child_that_never_answers_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "READY_SECONDS", 0.1)
     service = started(tmp_path, "import signal; signal.pause()")
-    with pytest.raises(SoakError, match="it: not ready after .*: it printed nothing"):
+    with pytest.raises(SoakError, match=r"it: not ready after .*: it printed nothing"):
         service.wait_until_ready("/")
     service.stop()
 
