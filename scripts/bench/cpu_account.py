@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from process_stat import PROC, TICKS_A_SECOND, parse_cpu_ticks, parse_family_ticks
-from service import Service
+
+from exporter.stack.service import Service
 
 
 @dataclass

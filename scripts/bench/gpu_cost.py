@@ -7,11 +7,12 @@ from pathlib import Path
 
 import yaml
 from scrape_cost import ScrapeCost, measure_scrapes, running_node_exporter
-from service import Service, running, soak_command
+from service import running, soak_command
 from table import Row
 
 from exporter.load.child import end_with_parent
 from exporter.stack.ports import HOST, free_ports
+from exporter.stack.service import Service
 from tests.support.nvml_stub import NvmlStub, StubGpu, build_stub
 
 GPUS = 8

@@ -8,7 +8,6 @@ from pathlib import Path
 from exposition_text import Scraper, sum_of
 from failure import BenchError
 from process_stat import cpu_seconds
-from service import Service
 from wrk_histogram import read_histogram
 
 from exporter.clock import SystemClock
@@ -25,6 +24,7 @@ from exporter.run.progress import Progress
 from exporter.run.reconcile import deliver, final_status
 from exporter.run.registration import Registration
 from exporter.run.view import Moment
+from exporter.stack.service import Service
 
 SCRAPE_EVERY_SECONDS = 5.0
 COUNTER = "benchmark_requests_total"

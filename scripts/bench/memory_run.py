@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from exposition_text import Scraper
 from live_run import LiveLoad
 from process_stat import resident_bytes
-from service import Service
 from table import Row
+
+from exporter.stack.service import Service
 
 MIB = 1 << 20
 WARM_UP_SECONDS = 60.0

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service import Service, find_program, running
+from service import find_program, running
 
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL
+from exporter.stack.service import Service
 
 HOST = "127.0.0.1"
 COMPLETION = {

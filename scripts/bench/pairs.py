@@ -10,8 +10,9 @@ from pathlib import Path
 from bare_load import bare_wrk, hey
 from cpu_account import Span, span_of
 from live_run import LiveLoad, LiveRun
-from service import Service
 from table import Row, answer
+
+from exporter.stack.service import Service
 
 HEY_EVERY = 3
 """hey runs in every third round"""
