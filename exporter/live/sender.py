@@ -2,11 +2,11 @@
 
 import socket
 import struct
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from exporter.clock import Clock
 from exporter.live.histogram import OCTAVE
 from exporter.live.message import Row, WorkerCounts
 from exporter.live.wire import WORDS_A_DATAGRAM, encode
@@ -33,13 +33,13 @@ def parts_of(report: WorkerCounts) -> tuple[WorkerCounts, ...]:
     )
 
 
-def send(messages: Iterable[WorkerCounts], host: str, port: int) -> None:
+def send(messages: Iterable[WorkerCounts], host: str, port: int, clock: Clock) -> None:
     """Send each as one UDP datagram; raises OSError where the ingest is known not to listen."""
     with _udp_to(host, port) as udp:
         for number, message in enumerate(messages, 1):
             udp.send(encode(message))
             if number % BURST == 0:
-                time.sleep(BURST_PAUSE_SECONDS)
+                clock.sleep(BURST_PAUSE_SECONDS)
 
 
 @contextmanager

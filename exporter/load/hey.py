@@ -15,10 +15,10 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from array import array
 from urllib.parse import urlsplit
 
+from exporter.clock import Clock, SystemClock
 from exporter.errors import ConfigurationError, EngineError, ToolMissingError
 from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, STATUS_BASE, Histogram, bucket_of
 from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts, values_of
@@ -44,8 +44,9 @@ class HeyEngine:
 
     name = "hey"
 
-    def __init__(self, program: str = "hey") -> None:
+    def __init__(self, program: str = "hey", clock: Clock | None = None) -> None:
         self._program = program
+        self._clock = clock or SystemClock()
 
     def check(self, workload: Workload) -> str:
         if workload.script is not None:
@@ -61,7 +62,7 @@ class HeyEngine:
 
     def start(self, plan: LoadPlan) -> "RunningHey":
         (plan.folder / "body").write_bytes(plan.workload.body)
-        return RunningHey(plan, self._program)
+        return RunningHey(plan, self._program, self._clock)
 
 
 class Tally:
@@ -108,8 +109,9 @@ class Tally:
 class RunningHey:
     """A row of heys, one after the other, in a thread."""
 
-    def __init__(self, plan: LoadPlan, program: str) -> None:
+    def __init__(self, plan: LoadPlan, program: str, clock: Clock) -> None:
         self._plan = plan
+        self._clock = clock
         self._program = program
         self._tally = Tally(plan.token)
         self._stopping = threading.Event()
@@ -132,15 +134,15 @@ class RunningHey:
         )
 
     def _run(self) -> None:
-        started = time.monotonic()
+        started = self._clock.monotonic()
         rate = 0.0
         try:
             while not self._stopping.is_set():
-                left = self._plan.duration_seconds - (time.monotonic() - started)
+                left = self._plan.duration_seconds - (self._clock.monotonic() - started)
                 if left <= 0:
                     break
                 rate = self._window(self._size(rate, min(left, WINDOW_SECONDS)))
-                self._seconds = time.monotonic() - started
+                self._seconds = self._clock.monotonic() - started
                 self._send(final=False)
         except EngineError as error:
             self._problem = error
@@ -153,7 +155,7 @@ class RunningHey:
 
     def _window(self, requests: int) -> float:
         """One hey; the responses a second that it had."""
-        started = time.monotonic()
+        started = self._clock.monotonic()
         with self._lock:
             if self._stopping.is_set():
                 return 0.0
@@ -165,7 +167,7 @@ class RunningHey:
                 start_new_session=True,
             )
         output, complaint = process.communicate()
-        seconds = time.monotonic() - started
+        seconds = self._clock.monotonic() - started
         if process.returncode not in (0, -signal.SIGINT, -signal.SIGKILL):
             text = complaint.decode(errors="replace").strip().splitlines()
             raise EngineError(f"hey: {text[0] if text else f'exit code {process.returncode}'}")
@@ -205,7 +207,7 @@ class RunningHey:
         messages = self._tally.report(self._plan.connections, final)
         # Where the exporter is away, the next report has all of this too.
         with contextlib.suppress(OSError):
-            send(messages, self._plan.ingest_host, self._plan.ingest_port)
+            send(messages, self._plan.ingest_host, self._plan.ingest_port, self._clock)
         return messages
 
     def poll(self) -> int | None:

@@ -53,7 +53,7 @@ def deliver(
         registration.enter(Phase.DRAIN)
         # Where the exporter is away, the next round tries again.
         with contextlib.suppress(OSError):
-            send(messages, registration.ingest_host, registration.ingest_port)
+            send(messages, registration.ingest_host, registration.ingest_port, clock)
         clock.sleep(POLL_SECONDS)
 
 
