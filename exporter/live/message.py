@@ -75,9 +75,6 @@ UNTIMED = (
 )
 """whole responses whose duration is not known, by status class"""
 
-DISCONNECT_REASONS = (FailureReason.READ, FailureReason.DISCONNECT, FailureReason.TRUNCATED)
-"""An answer was due and never came whole; a refused connection (connect, write) is not one of them."""
-
 
 class Phase(StrEnum):
     """Where a run is. `finished` is not exposed as a phase: no run is active then."""

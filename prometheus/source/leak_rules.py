@@ -7,6 +7,7 @@ method.
 from collections.abc import Iterable
 
 from exporter.verdict.growth import FLOOR_MINUTES, LOOKS, Look
+from exporter.verdict.leaks import RESOURCES
 
 HEAD = """\
 # rendered from prometheus/source/leak_rules.py, by `soak rules render`
@@ -38,15 +39,13 @@ groups:
     rules:
 """
 
-LEAST_GROWTH = {
-    "memory": "4 * 2 ^ 20",
-    "fds": "16",
-    "threads": "8",
-    "connections": "16",
-    "gpu_memory": "64 * 2 ^ 20",
-    "node_memory": "256 * 2 ^ 20",
+RULES_NAMES = {"file_descriptors": "fds"}
+"""what the rules call a resource, where verdict/leaks.py has another name for it"""
+MIN_GROWTH = {
+    **{RULES_NAMES.get(check, check): resource.min_growth for check, resource in RESOURCES.items()},
+    "node_memory": 256 * 2**20,
 }
-"""by resource, in its unit, over a look; exporter/verdict/leaks.py has the same for a run"""
+"""by resource, in its unit, over a look; the host's memory is no check of a run"""
 
 FLOORS = """\
       # The one length of time outside a range. scripts/scale_rules.py scales it with them.
@@ -113,8 +112,9 @@ def rules() -> str:
 
 def _thresholds(looks: dict[str, Look]) -> str:
     growth, rates, evenness = [], [], []
-    for resource, least in LEAST_GROWTH.items():
-        growth.append(_constant("resource:least_growth:threshold", least, "resource", resource))
+    for resource, amount in MIN_GROWTH.items():
+        value = f"{amount / 2**20:g} * 2 ^ 20" if amount >= 2**20 else f"{amount:g}"
+        growth.append(_constant("resource:least_growth:threshold", value, "resource", resource))
     for name, look in looks.items():
         match look:
             case Look(_, _, _, least_rate, least_evenness):

@@ -206,4 +206,4 @@ def test_a_rule_looks_back_over_at_least_four_scrapes(rule: str, expression: str
 def test_lost_requests_and_refused_connections_are_found_by_the_same_rule() -> None:
     lost, refused = (rule["expr"] for rule in ALERTING["BenchmarkDisconnects"])
     assert severities_of("BenchmarkDisconnects") == ["critical", "warning"]
-    assert lost.replace("read|disconnect|truncated", "connect|write") == refused != lost
+    assert lost.replace("read|timeout|disconnect|truncated", "connect|write") == refused != lost

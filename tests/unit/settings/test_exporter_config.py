@@ -101,9 +101,16 @@ def test_what_is_wrong_is_said_with_file_and_key_in_one_line(tmp_path: Path, tex
     assert said.startswith(f"{key}: " if key else "")
 
 
-@pytest.mark.parametrize("text", ["router: {url: [", "host: true\n\thost: false", b"\xff\xfe\x00"])
-def test_what_is_no_yaml_is_called_that(tmp_path: Path, text: str | bytes) -> None:
-    assert "YAML" in refusal(tmp_path, text)
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("router: {url: [", "YAML at line 1"),
+        ("host: true\n\thost: false", "YAML at line 2"),
+        (b"\xff\xfe\x00", "UTF-8"),
+    ],
+)
+def test_what_is_no_yaml_is_called_that(tmp_path: Path, text: str | bytes, named: str) -> None:
+    assert named in refusal(tmp_path, text)
 
 
 def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> None:
