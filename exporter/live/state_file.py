@@ -91,7 +91,8 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
         return {
             "version": VERSION,
             "models": [
-                {**asdict(pair), "totals": _totals_document(totals)} for pair, totals in runs.models.items()
+                {"route": pair.route.value, "model": pair.model, "totals": _totals_document(totals)}
+                for pair, totals in runs.models.items()
             ],
             "runs": [
                 {
