@@ -43,7 +43,7 @@ def bucket_of(microseconds: int) -> int:
 
 
 def bounds_of(bucket: int) -> tuple[int, int]:
-    """The least and the greatest duration (µs) of a bucket."""
+    """The minimum and the maximum duration (µs) of a bucket."""
     shift = max(bucket // 128 - 1, 0)
     low = (bucket - shift * 128) << shift
     return low, low + (1 << shift) - 1

@@ -16,7 +16,7 @@ RECEIVE_BUFFER_BYTES = 4 << 20
 LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS = 0.25, 0.005
 WANTED_AT_ONCE = 16
 """datagrams taken in one go: they fit where the kernel grants only its default of some 200 KB"""
-MOST_AT_ONCE = 256
+MAX_AT_ONCE = 256
 """so that a flood of them does not keep scrapes waiting"""
 
 
@@ -42,16 +42,16 @@ class Ingest:
             pause = min(max(wanted, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
     def take_waiting(self) -> int:
-        """Take what has come to `udp` by now, so that whoever asks next is told of it; how much that was."""
+        """Take what has come to `udp` by now, so that the next answer has it; returns how much that was."""
         if self._udp is None:
             return 0
-        for number in range(MOST_AT_ONCE):
+        for number in range(MAX_AT_ONCE):
             try:
                 datagram = self._udp.recv(LARGEST_DATAGRAM + 1)
             except BlockingIOError:
                 return number
             self.take(datagram)
-        return MOST_AT_ONCE
+        return MAX_AT_ONCE
 
     def take(self, datagram: bytes) -> None:
         """Join one datagram, or count why not."""

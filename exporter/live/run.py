@@ -14,7 +14,7 @@ from exporter.live.message import Block, Phase, Row, RunInfo, Values, WorkerCoun
 from exporter.live.totals import ModelTotals, Totals, sum_of
 
 SILENT_SECONDS = 30.0
-"""a run of which neither its command nor a worker was heard for so long is no longer active"""
+"""a run whose command and workers have all been silent for so long is no longer active"""
 NOTHING = values_of()
 
 

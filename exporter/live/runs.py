@@ -20,7 +20,7 @@ from exporter.live.totals import ModelTotals, Totals
 
 MOST_RUNS = 16
 MOST_MODELS = 64
-MOST_ENDED = 1024
+MAX_ENDED = 1024
 
 
 class LiveRuns:
@@ -33,7 +33,7 @@ class LiveRuns:
         self.runs: dict[str, Run] = {}
         self._by_token: dict[bytes, Run] = {}
         """those that take messages"""
-        self.ended: deque[str] = deque(maxlen=MOST_ENDED)
+        self.ended: deque[str] = deque(maxlen=MAX_ENDED)
         """runs that are over: announced again, they would be counted again"""
 
     def announce(self, info: RunInfo, token: bytes, phase: Phase) -> None:

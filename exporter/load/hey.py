@@ -28,7 +28,7 @@ from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
 from exporter.load.workload import Workload
 
 WINDOW_SECONDS = 3.0
-MOST_REQUESTS_A_WINDOW = 500_000
+MAX_REQUESTS_A_WINDOW = 500_000
 """hey keeps every response in memory and prints no more than a million"""
 TIMEOUT_SECONDS = 600
 STOP_SECONDS = 10.0
@@ -150,7 +150,7 @@ class RunningHey:
     def _size(self, rate: float, seconds: float) -> int:
         """Requests for about so many seconds: a whole number for each connection, since hey rounds down."""
         connections = self._plan.connections
-        wanted = min(max(rate * seconds, 1), MOST_REQUESTS_A_WINDOW)
+        wanted = min(max(rate * seconds, 1), MAX_REQUESTS_A_WINDOW)
         return max(math.ceil(wanted / connections), 1) * connections
 
     def _window(self, requests: int) -> float:

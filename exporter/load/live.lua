@@ -110,7 +110,7 @@ local INDEX_COUNT = STATUS_BASE + 600
 local OCTAVE = 128
 local REPORT_EVERY_US = 1e6
 local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
-local BACKOFF_AFTER, BACKOFF_MOST_MS = 2, 256
+local BACKOFF_AFTER, BACKOFF_MAX_MS = 2, 256
 
 -- ==== Settings: the environment, and the user's script =====================================================
 
@@ -300,7 +300,7 @@ local last_report_us, last_latency_us = 0, 0
 -- Where a target refuses connections wrk asks for a request at once, again and again; the thread has one
 -- connection, so sleeping here delays nothing else and spares the machine that is being measured.
 local function back_off()
-  local ms = math.min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MOST_MS)
+  local ms = math.min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MAX_MS)
   timespec[0].seconds = 0
   timespec[0].nanoseconds = ms * 1e6
   C.nanosleep(timespec, nil)
