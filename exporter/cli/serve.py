@@ -23,7 +23,7 @@ from exporter.http_server.reload import WebFile
 from exporter.http_server.server import WebServer, bind_http
 from exporter.live.ingest import Ingest, bind_ingest
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
+from exporter.live.state_file import StateFile
 from exporter.settings.exporter_config import ExporterConfig
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def serve_exporter(
     config: ExporterConfig,
     web: tuple[str, int],
     ingest_address: tuple[str, int] | None,
-    state_file: str | None,
+    state_path: str | None,
     results: Path,
     telemetry_path: str,
     web_config_file: Path | None = None,
@@ -57,15 +57,15 @@ def serve_exporter(
     web_file = WebFile(web_config_file)
     http = bind_http(*web)
     runs = LiveRuns(clock)
-    udp, ingest, ingest_port, journal, load = None, None, None, None, None
+    udp, ingest, ingest_port, state_file, load = None, None, None, None, None
     if ingest_address is not None:
         udp = bind_ingest(*ingest_address)
         ingest = Ingest(runs.apply, udp)
         ingest_port = udp.getsockname()[1]
-        journal = _journal(state_file, ingest_port)
-        load = LiveLoad(runs, ingest, journal)
-    if journal is not None:
-        journal.load(runs)
+        state_file = open_state_file(state_path, ingest_port)
+        load = LiveLoad(runs, ingest, state_file)
+    if state_file is not None:
+        state_file.load(runs)
     shared = Shared(clock, load=load, results=results)
     collectors = IsolatedCollectors(
         build_collectors(config, shared), config.collector_deadline_seconds, clock
@@ -81,8 +81,8 @@ def serve_exporter(
     guard.close()
     if udp is not None:
         udp.close()
-    if journal is not None:
-        journal.save(runs)
+    if state_file is not None:
+        state_file.save(runs)
 
 
 async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None) -> None:
@@ -138,15 +138,15 @@ def _freeze_what_is_imported() -> None:
     gc.set_threshold(_NEW_OBJECTS_A_COLLECTION)
 
 
-def _journal(state_file: str | None, ingest_port: int) -> Journal | None:
-    """The journal at the given place, at the default one, or none (an empty name)."""
-    if state_file == "":
+def open_state_file(state_path: str | None, ingest_port: int) -> StateFile | None:
+    """The state file at the given place, at the default one, or none (an empty name)."""
+    if state_path == "":
         return None
-    if state_file is not None:
-        path = Path(state_file)
+    if state_path is not None:
+        path = Path(state_path)
         if not path.parent.is_dir():
             raise ConfigurationError(f"--ingest.state-file: the folder {path.parent} does not exist")
-        return Journal(path)
+        return StateFile(path)
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = base / "llm-router-soak"
     try:
@@ -154,4 +154,4 @@ def _journal(state_file: str | None, ingest_port: int) -> Journal | None:
     except OSError as error:
         _log.warning("%s: no state file (%s); a restart in mid-run would count twice", folder, error.strerror)
         return None
-    return Journal(folder / f"ingest-{ingest_port}.json")
+    return StateFile(folder / f"ingest-{ingest_port}.json")

@@ -57,7 +57,7 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
 @grouped(
     "Runs",
     "--ingest.state-file",
-    "state_file",
+    "state_path",
     metavar="FILE",
     help="Where published counters are kept over a restart "
     "[default: ~/.local/state/llm-router-soak/ingest-PORT.json; empty: nowhere].",
@@ -96,7 +96,7 @@ def exporter(
     telemetry_path: str,
     web_config: Path | None,
     ingest: str,
-    state_file: str | None,
+    state_path: str | None,
     config_file: Path | None,
     host_root: Path | None,
     results: Path,
@@ -119,7 +119,7 @@ def exporter(
         config=config,
         web=listen_address(web, "--web.listen-address"),
         ingest_address=listen_address(ingest, "--ingest.listen-address") if ingest else None,
-        state_file=state_file,
+        state_path=state_path,
         results=results,
         telemetry_path=telemetry_path,
         web_config_file=web_config,

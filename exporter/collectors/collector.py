@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.collectors.priority import RightOfWay
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
+from exporter.live.state_file import StateFile
 from exporter.settings.exporter_config import ExporterConfig
 
 
@@ -76,7 +76,7 @@ class LiveLoad:
 
     runs: LiveRuns
     ingest: Ingest
-    journal: Journal | None = None
+    state_file: StateFile | None = None
     """None: nowhere, a restart begins at zero"""
 
 

@@ -15,7 +15,7 @@ from exporter.clock import Clock
 from exporter.collectors.isolation import Collection, IsolatedCollectors
 from exporter.collectors.priority import RightOfWay
 from exporter.exposition.landing import landing_page
-from exporter.exposition.runs_api import Announcements
+from exporter.exposition.runs_api import RunsApi
 from exporter.exposition.text_format import TextFormat
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
@@ -54,7 +54,7 @@ class Exposition:
                 Route(telemetry_path, self._metrics),
                 Route("/-/healthy", self._healthy),
                 Route("/-/ready", self._healthy),
-                *Announcements(runs, ingest, clock, ingest_port).routes,
+                *RunsApi(runs, ingest, clock, ingest_port).routes,
                 Route("/", self._landing),
             ]
         )

@@ -22,7 +22,7 @@ _run_info = TypeAdapter(RunInfo)
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-class Announcements:
+class RunsApi:
     """GET and PUT of `/api/runs/<id>`.
 
     A PUT has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the secret of
@@ -69,7 +69,7 @@ class Announcements:
             info = _run_info.validate_python(document)
             if info.run != request.path_params["run"]:
                 raise ConfigurationError("the run in the path is not the run in the body")
-            self._runs.announce(info, token, phase)
+            self._runs.register(info, token, phase)
         except ValidationError as error:
             return _refusal(first_problem(error), 400)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:

@@ -44,7 +44,7 @@ class ResultRow:
 COLUMNS = tuple(field.name for field in fields(ResultRow))
 _COUNTS = ("non2xx", "socket_errors", "requests")
 _DIGITS = {"rps": 2, "duration_s": 2}
-_MOST_LINES = 20
+_MAX_LINES = 20
 """of one record: a quote that is never closed costs its own line, not the rest of the file"""
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -131,7 +131,7 @@ def _records(lines: list[str]) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """
     at = 0
     while at < len(lines):
-        reader = csv.reader(lines[at : at + _MOST_LINES], strict=True)
+        reader = csv.reader(lines[at : at + _MAX_LINES], strict=True)
         try:
             record = next(reader)
         except csv.Error as error:

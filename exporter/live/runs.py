@@ -18,8 +18,8 @@ from exporter.live.message import Pair, Phase, RunInfo, WorkerCounts
 from exporter.live.run import Run
 from exporter.live.totals import ModelTotals, Totals
 
-MOST_RUNS = 16
-MOST_MODELS = 64
+MAX_RUNS = 16
+MAX_MODELS = 64
 MAX_ENDED = 1024
 
 
@@ -36,11 +36,11 @@ class LiveRuns:
         self.ended: deque[str] = deque(maxlen=MAX_ENDED)
         """runs that are over: announced again, they would be counted again"""
 
-    def announce(self, info: RunInfo, token: bytes, phase: Phase) -> None:
+    def register(self, info: RunInfo, token: bytes, phase: Phase) -> None:
         """A run begins, or goes on in `phase`; repeated by its command as a sign of life.
 
         Raises ConfigurationError and changes nothing where the same run was announced with another token or
-        other parameters or is over, or where this exporter already has MOST_RUNS active runs or MOST_MODELS
+        other parameters or is over, or where this exporter already has MAX_RUNS active runs or MAX_MODELS
         pairs of route and model.
         """
         with self.lock:
@@ -63,9 +63,9 @@ class LiveRuns:
     def _begin(self, info: RunInfo, token: bytes, phase: Phase, now: float) -> Run:
         if token in self._by_token:
             raise ConfigurationError(f"run {info.run}: its token is that of another run")
-        if len(self.models.keys() | set(info.pairs)) > MOST_MODELS:
+        if len(self.models.keys() | set(info.pairs)) > MAX_MODELS:
             raise ConfigurationError(
-                f"this exporter already publishes {MOST_MODELS} models; restart it to begin again"
+                f"this exporter already publishes {MAX_MODELS} models; restart it to begin again"
             )
         self._make_room(now)
         run = Run(info, token, phase, [self._totals(pair) for pair in info.pairs], now)
@@ -73,11 +73,11 @@ class LiveRuns:
         return run
 
     def _make_room(self, now: float) -> None:
-        if len(self.runs) < MOST_RUNS:
+        if len(self.runs) < MAX_RUNS:
             return
         idle = [run_id for run_id, run in self.runs.items() if not run.active(now)]
         if not idle:
-            raise ConfigurationError(f"{MOST_RUNS} runs are active at this exporter; wait for one to end")
+            raise ConfigurationError(f"{MAX_RUNS} runs are active at this exporter; wait for one to end")
         self._end(self.runs.pop(idle[0]))
 
     def _end(self, run: Run) -> None:
@@ -126,5 +126,5 @@ class LiveRuns:
     def restore_run(self, info: RunInfo, token: bytes, phase: Phase, published: Sequence[Totals]) -> None:
         """A run of an earlier exporter; its models' totals, restored before, include `published`, by pair."""
         with self.lock:
-            self.announce(info, token, phase)
+            self.register(info, token, phase)
             self.runs[info.run].restore(published)

@@ -34,7 +34,7 @@ VERSION = 2
 _log = logging.getLogger(__name__)
 
 
-class Journal:
+class StateFile:
     """The file, and what was last written to it."""
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class Journal:
     def load(self, runs: LiveRuns) -> None:
         """Give `runs` what the file holds; a missing file is a first start.
 
-        Raises ConfigurationError where the file cannot be read or is not a journal: starting from zero then
+        Raises ConfigurationError where the file cannot be read or is no state file: starting from zero then
         would make counters fall, which is for the user to decide.
         """
         try:

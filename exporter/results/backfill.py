@@ -22,9 +22,9 @@ from exporter.live.results_csv import Problem, ResultRow, read_rows
 JOB = "backfill"
 SAMPLE_SECONDS = 240.0
 """Prometheus looks back five minutes for a value: samples nearer than that make a line without gaps"""
-LEAST_SHOWN_SECONDS = 3600.0
+MIN_SHOWN_SECONDS = 3600.0
 """A graph over a month asks for a point each 40 minutes or so, and would step over a run of five."""
-MOST_SHOWN_SECONDS = 86400.0
+MAX_SHOWN_SECONDS = 86400.0
 BATCH_ROWS = 200
 """promtool reads its whole file once for each two hours that it holds: rows of one time go together"""
 RECENT_SECONDS = 3 * 3600.0
@@ -77,7 +77,7 @@ def openmetrics_of(rows: Sequence[NamedRow], until: float) -> str:
     """The benchmark_result_* samples of these rows as OpenMetrics text, with job="backfill".
 
     A run has the same values every SAMPLE_SECONDS from its start to its end, for at least
-    LEAST_SHOWN_SECONDS and at most MOST_SHOWN_SECONDS, none of them later than `until` (Unix s). A lone
+    MIN_SHOWN_SECONDS and at most MAX_SHOWN_SECONDS, none of them later than `until` (Unix s). A lone
     sample would be seen for the five minutes that Prometheus looks back, in which a graph over a month has no
     point.
     """
@@ -105,7 +105,7 @@ class _Families(Collector):
 
 def _times(each: NamedRow, until: float) -> list[float]:
     start = round(each.start, 3)
-    shown = min(max(each.row.duration_s or 0.0, LEAST_SHOWN_SECONDS), MOST_SHOWN_SECONDS)
+    shown = min(max(each.row.duration_s or 0.0, MIN_SHOWN_SECONDS), MAX_SHOWN_SECONDS)
     end = min(start + shown, until)
     count = int((end - start) // SAMPLE_SECONDS)
     return [start + i * SAMPLE_SECONDS for i in range(count + 1)] if end >= start else []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_RUNS = 100
+MAX_RUNS = 100
 """the last ones given; more make a picture that nothing shows"""
 FORMATS = ("png", "svg", "pdf")
 LOG_FROM_RATIO = 30.0
@@ -99,7 +99,7 @@ def _draw(rows: Sequence[SourcedRow]) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    shown = rows[-MOST_RUNS:]
+    shown = rows[-MAX_RUNS:]
     height = _TOP + _BOTTOM + _ROW * len(shown)
     figure = Figure(figsize=(_WIDTH, height), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)

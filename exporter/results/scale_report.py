@@ -8,7 +8,7 @@ from pathlib import Path
 from exporter.results.run_result import RunResult
 from exporter.verdict.finding import Outcome
 
-LEAST_GAIN_RATIO = 0.10
+MIN_GAIN_RATIO = 0.10
 """a step that adds less throughput than this is no gain"""
 
 
@@ -51,7 +51,7 @@ def saturation(points: Sequence[ScalePoint]) -> str:
             return (
                 f"unknown: at {point.connections} or {following.connections} connections nothing was measured"
             )
-        if following.rps < point.rps * (1 + LEAST_GAIN_RATIO):
+        if following.rps < point.rps * (1 + MIN_GAIN_RATIO):
             slower = ""
             if point.p95_ms and following.p95_ms:
                 slower = f" (p95 {point.p95_ms:,.1f} → {following.p95_ms:,.1f} ms)"

@@ -49,7 +49,7 @@ class ExporterClient:
             return f"{self.url} is no healthy exporter (HTTP {answer.status_code})"
         return None
 
-    def announce(self, info: RunInfo, token: bytes, phase: Phase) -> int:
+    def register(self, info: RunInfo, token: bytes, phase: Phase) -> int:
         """Announce a run, or its phase; returns the UDP port of the ingest.
 
         Raises QueryError where the exporter does not answer, ConfigurationError where it refuses or is of

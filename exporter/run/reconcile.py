@@ -37,7 +37,7 @@ def final_status(
     None where there are no reports: the engine died before it could leave them.
     """
     runs = LiveRuns(clock)
-    runs.announce(info, token, Phase.LOAD)
+    runs.register(info, token, Phase.LOAD)
     run = runs.runs[info.run]
     for message in messages:
         runs.apply(message)

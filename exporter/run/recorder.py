@@ -14,7 +14,7 @@ from exporter.timeseries import SeriesStore
 
 TIMEOUT_SECONDS = 4.0
 EDGE_TRIES = 3
-MOST_SAMPLES = 20_000_000
+MAX_SAMPLES = 20_000_000
 """about 320 MB; an hour of a thousand series at 5 s is 720,000"""
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Recorder:
                 self.scrapes += 1
                 for family in families:
                     for sample in family.samples:
-                        if self._samples < MOST_SAMPLES:
+                        if self._samples < MAX_SAMPLES:
                             self.store.add(sample.name, sample.labels, time, float(sample.value))
                             self._samples += 1
             return True

@@ -22,7 +22,7 @@ class Registration:
         self.token = secrets.token_bytes(TOKEN_BYTES)
         """authorises live messages; a secret, so never shown"""
         self.ingest_host = exporter.host
-        self.ingest_port = exporter.announce(info, self.token, phase)
+        self.ingest_port = exporter.register(info, self.token, phase)
         self._exporter = exporter
         self._clock = clock
         self._phase = phase
@@ -35,7 +35,7 @@ class Registration:
         """
         self._phase = phase
         try:
-            self._exporter.announce(self.info, self.token, phase)
+            self._exporter.register(self.info, self.token, phase)
         except (QueryError, ConfigurationError):
             return
         self._announced = self._clock.monotonic()

@@ -114,12 +114,12 @@ def _thresholds(looks: dict[str, Look]) -> str:
     growth, rates, evenness = [], [], []
     for resource, amount in MIN_GROWTH.items():
         value = f"{amount / 2**20:g} * 2 ^ 20" if amount >= 2**20 else f"{amount:g}"
-        growth.append(_constant("resource:least_growth:threshold", value, "resource", resource))
+        growth.append(_constant("resource:min_growth:threshold", value, "resource", resource))
     for name, look in looks.items():
         match look:
-            case Look(_, _, _, least_rate, least_evenness):
-                rates.append(_constant("look:least_rate:ratio_per_minute", least_rate, "look", name))
-                evenness.append(_constant("look:least_evenness:ratio", least_evenness, "look", name))
+            case Look(_, _, _, min_rate, min_evenness):
+                rates.append(_constant("look:min_rate:ratio_per_minute", min_rate, "look", name))
+                evenness.append(_constant("look:min_evenness:ratio", min_evenness, "look", name))
     return f"""\
       # Thresholds, all of them. First the growth below which nothing is a leak, whatever its share: over the
       # look, in the resource's unit. A server of 8 MB that grew by half a megabyte is clean.
@@ -210,16 +210,16 @@ def _look(name: str, look: Look, count: int) -> str:
               quantile without (step) ({least}, {steps})
                 >
               avg_over_time(resource:usage:min5m[{look.minutes}m30s])
-                * {look.step_minutes} * on () group_left () look:least_rate:ratio_per_minute{{look="{name}"}}
+                * {look.step_minutes} * on () group_left () look:min_rate:ratio_per_minute{{look="{name}"}}
             and
               quantile without (step) ({least}, {steps})
                 >=
               quantile without (step) ({greatest}, {steps})
-                * on () group_left () look:least_evenness:ratio{{look="{name}"}}
+                * on () group_left () look:min_evenness:ratio{{look="{name}"}}
             and
               sum without (step) ({steps})
                 > on (resource) group_left ()
-              resource:least_growth:threshold
+              resource:min_growth:threshold
 """
 
 

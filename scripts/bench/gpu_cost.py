@@ -17,7 +17,7 @@ from tests.support.nvml_stub import NvmlStub, StubGpu, build_stub
 
 GPUS = 8
 PROCESSES = 16
-MOST_SECONDS = 0.015
+MAX_SECONDS = 0.015
 BYTES_A_PROCESS = 1 << 30
 
 
@@ -77,7 +77,7 @@ def gpu_rows(cost: ScrapeCost, theirs: ScrapeCost) -> list[Row]:
         Row(
             f"p99 time of a scrape, {GPUS} stub GPUs, {PROCESSES} processes, {cost.series} series",
             f"{cost.wall_p99 * 1e3:.1f} ms (node_exporter's: {theirs.wall_p99 * 1e3:.1f} ms)",
-            f"<= {MOST_SECONDS * 1e3:.0f} ms",
-            cost.wall_p99 <= MOST_SECONDS,
+            f"<= {MAX_SECONDS * 1e3:.0f} ms",
+            cost.wall_p99 <= MAX_SECONDS,
         )
     ]

@@ -17,7 +17,7 @@ MIB = 1 << 20
 WARM_UP_SECONDS = 60.0
 """left out of the slope: the first requests fill tables that then stay"""
 FLAT_SHARE = 0.01
-MOST_BYTES = 70 * 10**6
+MAX_BYTES = 70 * 10**6
 SCRAPE_EVERY_SECONDS = 1.0
 
 
@@ -87,8 +87,8 @@ def memory_rows(samples: Sequence[tuple[float, int]], of: str) -> list[Row]:
         Row(
             f"exporter's memory, {of}: first, last, greatest",
             ", ".join(f"{size / MIB:.1f}" for size in (sizes[0], sizes[-1], max(sizes))) + " MiB",
-            f"<= {MOST_BYTES / MIB:.1f} MiB",
-            max(sizes) <= MOST_BYTES,
+            f"<= {MAX_BYTES / MIB:.1f} MiB",
+            max(sizes) <= MAX_BYTES,
         ),
         Row(
             f"its slope after the first minute, {len(settled)} samples",

@@ -17,7 +17,7 @@ from exporter.load.workload import Workload
 from exporter.stack.service import Service
 
 SCRAPE_EVERY_SECONDS = 1.0
-MOST_APART = 0.01
+MAX_APART = 0.01
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def observer_rows(rounds: Sequence[ObservedRound], target: str) -> list[Row]:
                 f"{what} of {target}, scraped every second / not, median of {len(rounds)}",
                 f"{effect:.3f} (two runs not scraped: {noise:.1%} apart)",
                 "within 1 %, or the noise",
-                abs(effect - 1) <= max(MOST_APART, noise),
+                abs(effect - 1) <= max(MAX_APART, noise),
             )
         )
     return rows

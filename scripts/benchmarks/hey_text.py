@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 
 from exporter.live.results_csv import ResultRow
 
-MOST_CSV_LINES = 1_000_000
+MAX_CSV_LINES = 1_000_000
 """hey keeps no more responses than that, and does not say how many more there were"""
 _PERCENTS = (50, 75, 90, 95, 99)
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
@@ -182,7 +182,7 @@ class _Csv:
             self._latencies.append(seconds)
 
     def finished(self) -> HeyText:
-        is_complete = self._responses < MOST_CSV_LINES
+        is_complete = self._responses < MAX_CSV_LINES
         duration = self._end if self._offset is not None and self._end > 0 else None
         successes = len(self._latencies)
         return HeyText(

@@ -17,7 +17,7 @@ from tests.support.checkout import CHECKOUT as ROOT
 UNIT = ROOT / "scripts" / "agent" / "soak-agent.service"
 CONFIGURATION = ROOT / "scripts" / "agent" / "agent.yaml"
 CAPABILITIES = "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE"
-MOST_EXPOSURE = 2.2
+MAX_EXPOSURE = 2.2
 
 needs_systemd_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (Debian: systemd)"
@@ -146,4 +146,4 @@ def test_systemd_finds_the_service_little_exposed() -> None:
         pytest.skip("this systemd-analyze has no --offline (systemd 250)")
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
-    assert float(found[1]) <= MOST_EXPOSURE
+    assert float(found[1]) <= MAX_EXPOSURE

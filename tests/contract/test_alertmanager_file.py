@@ -74,7 +74,7 @@ def test_alertmanager_groups_by_alert_and_route_and_tells_nobody_as_shipped() ->
 
 
 @pytest.mark.parametrize(
-    ("alert", "known_after_seconds", "most_seconds"),
+    ("alert", "known_after_seconds", "max_seconds"),
     [
         # wrk's threads report once a second.
         ("BenchmarkDisconnects", 1, 20),
@@ -84,7 +84,7 @@ def test_alertmanager_groups_by_alert_and_route_and_tells_nobody_as_shipped() ->
     ],
 )
 def test_a_fault_is_told_in_time_when_every_wait_is_as_long_as_it_can_be(
-    alert: str, known_after_seconds: float, most_seconds: float
+    alert: str, known_after_seconds: float, max_seconds: float
 ) -> None:
     def seconds(text: str) -> int:
         read = re.fullmatch(r"(\d+)([smhd])", text)
@@ -107,7 +107,7 @@ def test_a_fault_is_told_in_time_when_every_wait_is_as_long_as_it_can_be(
         )
     )
     # Three seconds are for the scrape, the evaluation and the sending themselves.
-    assert waits <= most_seconds - 3
+    assert waits <= max_seconds - 3
 
 
 def test_no_secret_of_a_receiver_is_committed() -> None:

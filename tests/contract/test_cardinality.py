@@ -17,7 +17,7 @@ from exporter.collectors.router.router import RouterCollector
 from exporter.errors import ConfigurationError
 from exporter.live.ingest import Ingest
 from exporter.live.message import Phase, Route
-from exporter.live.runs import MOST_MODELS, LiveRuns
+from exporter.live.runs import MAX_MODELS, LiveRuns
 from exporter.live.wire import encode
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
 from tests.support import exporter_scene as scene
@@ -35,7 +35,7 @@ from tests.support.contract_metrics import (
     Scale,
     max_series,
 )
-from tests.support.live_messages import announce, answered
+from tests.support.live_messages import answered, register
 from tests.support.local_http import LocalHttp
 
 HOSTILE = Scale(processes=16, cpus=8, gpus=0, collectors=4)
@@ -114,12 +114,12 @@ def many_runs(runs: LiveRuns, ingest: Ingest) -> int:
         run = f"{number:016}"
         route = list(Route)[number % len(Route)]
         try:
-            announce(runs, run=run, route=route, model=f"model-{number}")
+            register(runs, run=run, route=route, model=f"model-{number}")
         except ConfigurationError:
             refused += 1
             continue
         ingest.take(encode(answered({"2xx": [1_000], "5xx": [9]}, {503: 1}, run=run)))
-        announce(runs, Phase.FINISHED, run=run, route=route, model=f"model-{number}")
+        register(runs, Phase.FINISHED, run=run, route=route, model=f"model-{number}")
     return refused
 
 
@@ -128,7 +128,7 @@ def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest
     clock = FakeClock()
     runs = LiveRuns(clock)
     ingest = Ingest(runs.apply)
-    assert many_runs(runs, ingest) == 1_000 - MOST_MODELS
+    assert many_runs(runs, ingest) == 1_000 - MAX_MODELS
     for number in range(5_000):
         ingest.take(b"junk %d" % number)
     results = tmp_path / "results"

@@ -28,7 +28,7 @@ from tests.support.golden import compare_golden
 
 SOAK_PANELS_AT_MOST = 25
 SOAK_QUERIES_AT_MOST = 60
-LEAST_SIZE = {
+MIN_SIZE = {
     "stat": (4, 4),
     "gauge": (4, 4),
     "timeseries": (8, 8),
@@ -38,7 +38,7 @@ LEAST_SIZE = {
     "state-timeline": (8, 6),
 }
 """width and height below which it cannot be read on a screen of 1,366 pixels (a column is 56, a row 38)"""
-LEAST_WIDTH_BESIDE = 12
+MIN_WIDTH_BESIDE = 12
 """for a legend at the side, which takes a third"""
 # Of those that grafana-data knows (valueFormats/categories.ts, which dashboard-linter holds units against).
 UNITS = {
@@ -130,7 +130,7 @@ def test_the_schema_is_the_classic_one_that_file_provisioning_takes(page: Json) 
     assert not {"elements", "layout", "apiVersion", "spec"} & set(page)
     assert "id" not in page, "a numeric id belongs to one Grafana"
     assert page["editable"] is False
-    assert {panel["type"] for panel in page["panels"]} <= {"row", *LEAST_SIZE}
+    assert {panel["type"] for panel in page["panels"]} <= {"row", *MIN_SIZE}
 
 
 @every_dashboard
@@ -159,11 +159,11 @@ def test_panels_are_read_from_left_to_right_and_from_top_to_bottom(page: Json) -
 @every_dashboard
 def test_no_panel_is_smaller_than_it_can_be_read(page: Json) -> None:
     for panel in panels(page):
-        width, height = LEAST_SIZE[panel["type"]]
+        width, height = MIN_SIZE[panel["type"]]
         place = panel["gridPos"]
         assert place["w"] >= width and place["h"] >= height, panel["title"]
         if panel["options"].get("legend", {}).get("placement") == "right":
-            assert place["w"] >= LEAST_WIDTH_BESIDE, f"{panel['title']}: the legend leaves no room"
+            assert place["w"] >= MIN_WIDTH_BESIDE, f"{panel['title']}: the legend leaves no room"
 
 
 @every_dashboard

@@ -46,8 +46,8 @@ def test_the_looks_of_the_rules_have_the_numbers_of_the_verdict() -> None:
     }
     numbers = [
         (
-            float(thresholds["look:least_rate:ratio_per_minute", name].strip("vector()")),
-            float(thresholds["look:least_evenness:ratio", name].strip("vector()")),
+            float(thresholds["look:min_rate:ratio_per_minute", name].strip("vector()")),
+            float(thresholds["look:min_evenness:ratio", name].strip("vector()")),
         )
         for name in leak_rules.NAMES
     ]

@@ -14,7 +14,7 @@ from tests.support.secured_exporter import ExporterProcess
 from tests.support.waiting import wait_for
 
 SLOW_CLIENTS = 200
-MOST_GROWTH_BYTES = 48 << 20
+MAX_GROWTH_BYTES = 48 << 20
 HEAD = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -87,7 +87,7 @@ def test_metrics_go_on_under_two_hundred_slow_clients_and_each_of_them_is_droppe
 
         wait_for("every slow client is dropped", all_dropped, 60)
         assert exporter.get().status_code == 200
-    assert exporter.resident_bytes() - before < MOST_GROWTH_BYTES
+    assert exporter.resident_bytes() - before < MAX_GROWTH_BYTES
 
 
 def test_a_client_that_never_reads_is_dropped_and_holds_no_memory(exporter: ExporterProcess) -> None:
@@ -104,7 +104,7 @@ def test_a_client_that_never_reads_is_dropped_and_holds_no_memory(exporter: Expo
                     client.send((HEAD + b"\r\n") * 20)
         wait_for("a scrape", lambda: exporter.get().status_code == 200)
         wait_for("those who never read are dropped", lambda: exporter.connections() == 0, 60)
-    assert exporter.resident_bytes() - before < MOST_GROWTH_BYTES
+    assert exporter.resident_bytes() - before < MAX_GROWTH_BYTES
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_head_without_end_holds_no_memory(exporter: ExporterProcess) -> None:
             client.sendall(start)
             for _ in range(1000):
                 client.sendall((start[:2] if start == b"\r\n" else b"a") * (1 << 16))
-    assert exporter.resident_bytes() - before < MOST_GROWTH_BYTES
+    assert exporter.resident_bytes() - before < MAX_GROWTH_BYTES
     assert exporter.get().status_code == 200
 
 

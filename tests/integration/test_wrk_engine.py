@@ -51,7 +51,7 @@ def test_the_live_histogram_is_wrks_own_before_its_correction(
     api = ExporterClient(stack.ports.url("exporter"))
     workload = make_workload(stack.ports.url("router"), "/v1/chat/completions", "gpt-oss:20b")
     info = run_info(stack, CONNECTIONS)
-    port = api.announce(info, TOKEN, Phase.LOAD)
+    port = api.register(info, TOKEN, Phase.LOAD)
     running = WrkEngine().start(LoadPlan(TOKEN, workload, CONNECTIONS, 5, "127.0.0.1", port, tmp_path))
     wait_for("wrk's end", lambda: running.poll() is not None)
     result = running.result()
@@ -74,7 +74,7 @@ def test_several_connections_a_thread_are_counted_and_not_timed(stack: NativeSta
     stack.start_exporter()
     api = ExporterClient(stack.ports.url("exporter"))
     info = run_info(stack, 10)
-    port = api.announce(info, TOKEN, Phase.LOAD)
+    port = api.register(info, TOKEN, Phase.LOAD)
     body = tmp_path / "body"
     body.write_text('{"model": "gpt-oss:20b", "messages": [{"role": "user", "content": "ping"}]}')
     ended = subprocess.run(

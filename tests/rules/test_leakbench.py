@@ -41,7 +41,7 @@ def test_clean_hours_raise_no_more_than_a_rare_false_alarm(judged: Judged) -> No
 
 @needs_promtool
 def test_fast_leaks_are_found_and_those_along_a_line_without_exception(judged: Judged) -> None:
-    fast = leaking(judged, least_rate=1.0)
+    fast = leaking(judged, min_rate=1.0)
     share = fired(fast, OURS)
     assert share.of >= 70
     assert share.ratio >= 0.97
@@ -52,7 +52,7 @@ def test_fast_leaks_are_found_and_those_along_a_line_without_exception(judged: J
 
 @needs_promtool
 def test_half_of_the_fast_leaks_are_found_by_minute_27(judged: Judged) -> None:
-    assert np.median(minutes(leaking(judged, least_rate=1.0), OURS)) <= 27
+    assert np.median(minutes(leaking(judged, min_rate=1.0), OURS)) <= 27
 
 
 @needs_promtool

@@ -10,19 +10,19 @@ from itertools import chain
 from math import prod
 
 from exporter.collectors.benchmark.requests import ERROR_STATUSES
-from exporter.collectors.benchmark.results import MOST_ROWS
+from exporter.collectors.benchmark.results import MAX_ROWS
 from exporter.collectors.benchmark.run import PHASES
 from exporter.collectors.gpu.reading import THROTTLE_REASONS
 from exporter.collectors.gpu.xid_events import XID_CODES
 from exporter.collectors.host.host_files import CPU_MODES
-from exporter.collectors.host.shown_devices import KINDS, MOST_DEVICES
+from exporter.collectors.host.shown_devices import KINDS, MAX_DEVICES
 from exporter.collectors.proc_files import TCP_STATES
 from exporter.collectors.router.nodes_api import NODE_STATUSES
 from exporter.collectors.router.router import MAX_NODES
 from exporter.live.histogram import LE_SECONDS, QUANTILES
 from exporter.live.ingest import REJECTION_REASONS
 from exporter.live.message import STATUS_CLASSES, FailureReason
-from exporter.live.runs import MOST_MODELS
+from exporter.live.runs import MAX_MODELS
 
 GAUGE, COUNTER, HISTOGRAM, UNKNOWN = "gauge", "counter", "histogram", "unknown"
 
@@ -35,7 +35,7 @@ class Scale:
     cpus: int
     gpus: int
     collectors: int
-    models: int = MOST_MODELS
+    models: int = MAX_MODELS
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ LOAD = _metrics(
     ("run_phase", GAUGE, _labels("phase", len(PHASES))),
 )
 
-ROW = _labels("label source", MOST_ROWS)
+ROW = _labels("label source", MAX_ROWS)
 RESULTS = _metrics(
     "benchmark_result_",
     (ROW,),
@@ -163,7 +163,7 @@ HOST = (
     ),
     *_metrics(
         "node_disk_",
-        (_labels("device", MOST_DEVICES),),
+        (_labels("device", MAX_DEVICES),),
         ("io_now", GAUGE),
         ("io_time_seconds_total", COUNTER),
         ("io_time_weighted_seconds_total", COUNTER),
@@ -176,7 +176,7 @@ HOST = (
     ),
     *_metrics(
         "node_filesystem_",
-        (_labels("device mountpoint fstype", MOST_DEVICES),),
+        (_labels("device mountpoint fstype", MAX_DEVICES),),
         ("avail_bytes", GAUGE),
         ("device_error", GAUGE),
         ("files", GAUGE),
@@ -187,7 +187,7 @@ HOST = (
     ),
     *_metrics(
         "node_network_",
-        (_labels("device", MOST_DEVICES),),
+        (_labels("device", MAX_DEVICES),),
         ("receive_bytes_total", COUNTER),
         ("receive_drop_total", COUNTER),
         ("receive_errs_total", COUNTER),

@@ -31,7 +31,7 @@ from exporter.settings.exporter_config import (
 )
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import announce, answered
+from tests.support.live_messages import answered, register
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.served_app import ServedApp
 
@@ -116,7 +116,7 @@ def some_results(folder: Path, clock: FakeClock) -> Path:
 
 def some_load(runs: LiveRuns, ingest: Ingest) -> None:
     """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse."""
-    announce(runs, connections=2)
+    register(runs, connections=2)
     first = answered({"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1)
     second = answered(
         {"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, failures={"connect": 1, "read": 2}

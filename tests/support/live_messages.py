@@ -1,4 +1,4 @@
-"""Announcements and live messages as tests need them: everything has a default, a test names what matters."""
+"""RunsApi and live messages as tests need them: everything has a default, a test names what matters."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -49,16 +49,16 @@ def run_info(route: Route = LOCAL_MODEL.route, model: str = LOCAL_MODEL.model, *
     return RunInfo(**{**fields, **changes})
 
 
-def announce(runs: LiveRuns, phase: Phase = Phase.LOAD, **changes: Any) -> None:
+def register(runs: LiveRuns, phase: Phase = Phase.LOAD, **changes: Any) -> None:
     """Announce such a run, with its own token."""
     info = run_info(**changes)
-    runs.announce(info, token_of(info.run), phase)
+    runs.register(info, token_of(info.run), phase)
 
 
 def announced(clock: FakeClock) -> LiveRuns:
     """Live runs, of which one is announced and under load; a file makes it its fixture."""
     found = LiveRuns(clock)
-    announce(found)
+    register(found)
     return found
 
 

@@ -17,7 +17,7 @@ from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
+from exporter.live.state_file import StateFile
 from exporter.live.wire import VERSION
 from exporter.settings.exporter_config import ExporterConfig, GpuMode
 from tests.support.clocks import FakeClock
@@ -50,7 +50,7 @@ class Served:
         self.runs = LiveRuns(clock)
         self.state_file = state_file
         self.ingest = Ingest(self.runs.apply)
-        load = LiveLoad(self.runs, self.ingest, Journal(state_file))
+        load = LiveLoad(self.runs, self.ingest, StateFile(state_file))
         own = build_collectors(WATCHES_NOTHING, Shared(clock, load=load))
         collectors = IsolatedCollectors([*own, Stub()], 10.0, clock)
         self.app = Exposition(self.runs, self.ingest, collectors, clock, ingest_port=9878).app

@@ -48,8 +48,8 @@ class LoadCollector:
         """The families as they are now."""
         runs = self._load.runs
         with runs.lock:
-            if self._load.journal is not None:
-                self._load.journal.save(runs)
+            if self._load.state_file is not None:
+                self._load.state_file.save(runs)
             now = self._clock.monotonic()
             return [
                 *request_families(runs.models),

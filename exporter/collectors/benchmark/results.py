@@ -18,15 +18,15 @@ from exporter.collectors.collector import Shared
 from exporter.live.results_csv import Problem, ResultRow, one_line, read_rows
 from exporter.settings.exporter_config import ExporterConfig
 
-MOST_SERIES = 1000
+MAX_SERIES = 1000
 SERIES_A_ROW = 11
-MOST_ROWS = (MOST_SERIES - 1) // SERIES_A_ROW
+MAX_ROWS = (MAX_SERIES - 1) // SERIES_A_ROW
 """one series is exporter_results_bad_rows"""
-MOST_FILES = 500
-MOST_FILE_BYTES = 1 << 20
-MOST_BYTES = 8 << 20
+MAX_FILES = 500
+MAX_FILE_BYTES = 1 << 20
+MAX_BYTES = 8 << 20
 """of all files together: a second or two of parsing, once"""
-MOST_LOGGED = 5
+MAX_LOGGED = 5
 """problems of one file that are logged one by one"""
 LONGEST_LABEL = 128
 _DAY_SECONDS = 86400.0
@@ -69,7 +69,7 @@ class _File:
 
 
 class ResultsCollector:
-    """The newest MOST_ROWS rows of the results in a folder; files are read again only when they change.
+    """The newest MAX_ROWS rows of the results in a folder; files are read again only when they change.
 
     benchmark_result_requests_per_second{label,source}           a missing value is an absent series
     benchmark_result_latency_seconds{label,source,quantile}      quantile = 0.5 0.75 0.9 0.95 0.99
@@ -107,7 +107,7 @@ class ResultsCollector:
             "Rows and files among the newest results that could not be read; the log names them.",
             value=sum(file.bad_rows for file in files.values()),
         )
-        return [*result_families(named_rows(rows[:MOST_ROWS])), bad_rows]
+        return [*result_families(named_rows(rows[:MAX_ROWS])), bad_rows]
 
     def _refresh(self) -> dict[_Version, _File]:
         versions, folders = self._list()
@@ -116,10 +116,10 @@ class ResultsCollector:
         versions.sort(key=lambda version: (_dated(version, now), version[1]), reverse=True)
         before, self._read = self._read, {}
         total = 0
-        for version in versions[:MOST_FILES]:
+        for version in versions[:MAX_FILES]:
             name, _, size = version
-            total += min(size, MOST_FILE_BYTES)
-            if total > MOST_BYTES:
+            total += min(size, MAX_FILE_BYTES)
+            if total > MAX_BYTES:
                 break
             file = before.get(version) or self._read_file(version)
             stem = name.removesuffix(".csv")
@@ -150,16 +150,16 @@ class ResultsCollector:
     def _read_file(self, version: _Version) -> _File:
         name, _, size = version
         path = self._folder / name
-        if size > MOST_FILE_BYTES:
+        if size > MAX_FILE_BYTES:
             rows: list[ResultRow] = []
-            problems = [Problem(path, 0, f"{size:,} bytes, more than {MOST_FILE_BYTES:,}: not read")]
+            problems = [Problem(path, 0, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}: not read")]
         else:
             rows, problems = read_rows(path)
-        for problem in problems[:MOST_LOGGED]:
+        for problem in problems[:MAX_LOGGED]:
             _log.warning("%s", problem)
-        if len(problems) > MOST_LOGGED:
-            _log.warning("%s", Problem(path, 0, f"{len(problems) - MOST_LOGGED:,} more that cannot be read"))
-        return _File(rows[:MOST_ROWS], len(problems), 0.0, False)
+        if len(problems) > MAX_LOGGED:
+            _log.warning("%s", Problem(path, 0, f"{len(problems) - MAX_LOGGED:,} more that cannot be read"))
+        return _File(rows[:MAX_ROWS], len(problems), 0.0, False)
 
 
 def result_families(rows: Iterable[NamedRow]) -> list[Metric]:
@@ -232,7 +232,7 @@ def run_start(run_file: Path, now: float) -> float | None:
     """`run.start_timestamp_seconds` of a run.json, or None where there is none that can be believed."""
     try:
         found = run_file.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_FILE_BYTES:
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
             return None
         start = json.loads(run_file.read_text(encoding="utf-8"))["run"]["start_timestamp_seconds"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

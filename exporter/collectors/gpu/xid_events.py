@@ -23,7 +23,7 @@ OTHER = "other"
 _LABELS = (*map(str, sorted(XID_CODES)), OTHER)
 
 _WAIT_MILLISECONDS = 500
-_MOST_DRAINED = 1000
+_MAX_DRAINED = 1000
 
 GpuKey = tuple[str, str]
 """index and uuid"""
@@ -99,7 +99,7 @@ class XidEvents:
         while keys and self._wanted is gpus:
             self._wait(event_set, keys, problems)
         with suppress(pynvml.NVMLError):
-            for _ in range(_MOST_DRAINED):
+            for _ in range(_MAX_DRAINED):
                 if not self._take(event_set, keys, 0):
                     break
         with suppress(pynvml.NVMLError):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-MOST_DEVICES = 128
+MAX_DEVICES = 128
 """of each kind; node_exporter has no bound, and no machine's own devices come near it"""
 KINDS = ("disk", "filesystem", "interface")
 
@@ -22,14 +22,14 @@ class ShownDevices:
         self._not_shown = dict.fromkeys(KINDS, 0)
 
     def first(self, kind: str, devices: Iterable[Device]) -> list[Device]:
-        """The first MOST_DEVICES as the kernel lists them.
+        """The first MAX_DEVICES as the kernel lists them.
 
         It lists what is new last: the machine's own devices stay, and none that is shown goes because
         another comes.
         """
         found = list(devices)
-        self._not_shown[kind] = max(0, len(found) - MOST_DEVICES)
-        return found[:MOST_DEVICES]
+        self._not_shown[kind] = max(0, len(found) - MAX_DEVICES)
+        return found[:MAX_DEVICES]
 
     def family(self) -> Metric:
         """The counts of those left out."""

@@ -55,9 +55,9 @@ def ambiguous(judged: Judged) -> Judged:
     return [pair for pair in judged if pair[0].kind in AMBIGUOUS]
 
 
-def leaking(judged: Judged, least_rate: float = 0.0, most_rate: float = np.inf) -> Judged:
+def leaking(judged: Judged, min_rate: float = 0.0, max_rate: float = np.inf) -> Judged:
     """The series that leak at a rate (percent of the base a minute) within the bounds."""
-    return [pair for pair in judged if pair[0].leaks and least_rate <= pair[0].rate <= most_rate]
+    return [pair for pair in judged if pair[0].leaks and min_rate <= pair[0].rate <= max_rate]
 
 
 def minutes(judged: Judged, rule: str) -> list[float]:

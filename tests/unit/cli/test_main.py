@@ -200,7 +200,7 @@ def test_a_taken_port_is_named_with_its_option(
 
 
 def test_a_state_file_that_is_none_is_refused(shell: Shell) -> None:
-    (shell.home / "state.json").write_text("not a journal")
+    (shell.home / "state.json").write_text("not a state file")
     said = shell.refusal("exporter", *ADDRESSES, "--ingest.state-file", "state.json")
     assert said.startswith("state.json: ")
     assert "JSONDecodeError" in said

@@ -1,15 +1,15 @@
-"""exporter.cli.serve: addresses as Go spells them, and where the journal is kept."""
+"""exporter.cli.serve: addresses as Go spells them, and where the state file is kept."""
 
 import logging
 from pathlib import Path
 
 import pytest
 
-from exporter.cli.serve import _journal, listen_address
+from exporter.cli.serve import listen_address, open_state_file
 from exporter.errors import ConfigurationError
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import announce
+from tests.support.live_messages import register
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_anything_else_is_refused_by_the_options_name(text: str) -> None:
     assert str(error.value).startswith(f"--ingest.listen-address: {text!r} ")
 
 
-def saved(state_file: str | None) -> None:
+def saved(path: str | None) -> None:
     runs = LiveRuns(FakeClock())
-    announce(runs)
-    journal = _journal(state_file, 9878)
-    assert journal is not None
-    journal.save(runs)
+    register(runs)
+    state_file = open_state_file(path, 9878)
+    assert state_file is not None
+    state_file.save(runs)
 
 
-def test_an_empty_name_is_no_journal() -> None:
-    assert _journal("", 9878) is None
+def test_an_empty_name_is_no_state_file() -> None:
+    assert open_state_file("", 9878) is None
 
 
 def test_the_journal_is_the_file_that_was_named(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_the_journal_is_the_file_that_was_named(tmp_path: Path) -> None:
 
 def test_a_named_journal_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
-        _journal(str(tmp_path / "gone" / "own.json"), 9878)
+        open_state_file(str(tmp_path / "gone" / "own.json"), 9878)
     assert str(error.value).startswith("--ingest.state-file: ")
     assert str(tmp_path / "gone") in str(error.value)
 
@@ -96,7 +96,7 @@ def test_where_no_state_folder_can_be_made_the_exporter_warns_and_goes_on_withou
     blocked.write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(blocked))
     with caplog.at_level(logging.WARNING):
-        assert _journal(None, 9878) is None
+        assert open_state_file(None, 9878) is None
     [record] = caplog.records
     assert record.getMessage().startswith(f"{blocked / 'llm-router-soak'}: ")
     assert "(Not a directory)" in record.getMessage()

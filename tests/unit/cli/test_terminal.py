@@ -15,7 +15,7 @@ from exporter.run.view import Moment
 from exporter.verdict.finding import Finding, Outcome
 from exporter.verdict.judgement import Judgement, judge
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, announce, answered, message
+from tests.support.live_messages import RUN, answered, message, register
 from tests.support.run_results import evidence, failures_by_reason, run_result
 
 UNKNOWN = "–"
@@ -24,7 +24,7 @@ UNKNOWN = "–"
 def status_after(*messages: WorkerCounts, seconds: float = 0.0) -> RunStatus:
     clock = FakeClock()
     runs = LiveRuns(clock)
-    announce(runs)
+    register(runs)
     for each in messages:
         runs.apply(each)
     clock.advance(seconds)

@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from exporter import __version__
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
+from exporter.live.state_file import StateFile
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message
 from tests.support.served_exporter import Served, announcement, series, serve_app, serve_exporter
@@ -132,7 +132,7 @@ def test_what_a_scrape_shows_is_in_the_state_file_before(served: Served) -> None
     served.runs.apply(answered({"2xx": [100] * 3}))
     served.metrics()
     restarted = LiveRuns(FakeClock())
-    Journal(served.state_file).load(restarted)
+    StateFile(served.state_file).load(restarted)
     assert restarted.models[LOCAL_MODEL].requests()[1] == 3
 
 

@@ -8,9 +8,9 @@ import requests
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.live.message import Phase
-from exporter.live.runs import MOST_MODELS, MOST_RUNS, LiveRuns
+from exporter.live.runs import MAX_MODELS, MAX_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, announce, answered
+from tests.support.live_messages import RUN, answered, register
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, Stub, announcement, serve_app, serve_exporter
 
@@ -125,17 +125,17 @@ def test_a_run_announced_again_with_other_parameters_is_a_conflict(served: Serve
 
 
 def test_one_model_more_than_the_most_is_a_conflict(served: Served) -> None:
-    for i in range(MOST_MODELS):
-        announce(served.runs, Phase.FINISHED, run=f"{i:016}", model=f"m{i}")
+    for i in range(MAX_MODELS):
+        register(served.runs, Phase.FINISHED, run=f"{i:016}", model=f"m{i}")
     answer = served.put(announcement(model="one too many"))
     assert answer.status_code == 409
-    assert answer.json()["error"].startswith(f"this exporter already publishes {MOST_MODELS} models")
+    assert answer.json()["error"].startswith(f"this exporter already publishes {MAX_MODELS} models")
     assert "one too many" not in served.get("/metrics").text
 
 
 def test_one_run_more_than_the_most_is_a_conflict(served: Served) -> None:
-    for i in range(MOST_RUNS):
-        announce(served.runs, run=f"{i:016}")
+    for i in range(MAX_RUNS):
+        register(served.runs, run=f"{i:016}")
     assert served.put(announcement()).status_code == 409
 
 

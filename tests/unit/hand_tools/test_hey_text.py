@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hey_text import MOST_CSV_LINES, HeyText, parse_hey
+from hey_text import MAX_CSV_LINES, HeyText, parse_hey
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -85,9 +85,9 @@ def test_a_line_that_was_cut_off_is_counted_as_unreadable() -> None:
 
 
 def test_a_csv_as_long_as_hey_can_make_it_does_not_know_how_many_there_were() -> None:
-    [run] = parse_hey(HEADER + "0.0100,0,0,0,0,0,200,3.9900\n" * MOST_CSV_LINES)
+    [run] = parse_hey(HEADER + "0.0100,0,0,0,0,0,200,3.9900\n" * MAX_CSV_LINES)
     assert (run.responses, run.non_2xx, run.duration_seconds) == (None, None, None)
-    assert (run.requests_per_second, run.percentiles_ms[99]) == (MOST_CSV_LINES / 4, 10.0)
+    assert (run.requests_per_second, run.percentiles_ms[99]) == (MAX_CSV_LINES / 4, 10.0)
 
 
 def test_a_summary_that_was_cut_off_knows_what_stands_above() -> None:

@@ -17,7 +17,7 @@ from exporter.live.ingest import Ingest, bind_ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import BLOCK, HEADER, LARGEST_DATAGRAM, encode
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, announce, answered, message
+from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, register
 
 GOOD = encode(answered({"2xx": [100]}, sequence=5, failures={"read": 1}))
 NOTHING = {"malformed": 0, "oversized": 0, "version": 0, "unknown_run": 0, "replayed": 0, "inconsistent": 0}
@@ -35,7 +35,7 @@ def of_pair(pair: int) -> bytes:
 
 def listening() -> tuple[LiveRuns, Ingest]:
     runs = LiveRuns(FakeClock())
-    announce(runs)
+    register(runs)
     ingest = Ingest(runs.apply)
     ingest.take(GOOD)
     return runs, ingest

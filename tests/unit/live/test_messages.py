@@ -15,11 +15,11 @@ from tests.support.live_messages import (
     INDEX,
     LOCAL_MODEL,
     RUN,
-    announce,
     announced,
     answered,
     message,
     octaves,
+    register,
 )
 from tests.support.worker_histories import holds
 
@@ -47,9 +47,9 @@ def test_a_part_that_was_lost_is_taken_when_its_report_is_repeated(runs: LiveRun
 
 def test_counters_go_on_over_runs_of_the_same_model(runs: LiveRuns) -> None:
     runs.apply(answered({"2xx": [100, 200]}))
-    announce(runs, Phase.FINISHED)
+    register(runs, Phase.FINISHED)
     second = "f" * 16
-    announce(runs, run=second)
+    register(runs, run=second)
     runs.apply(answered({"2xx": [100], "5xx": [7]}, {503: 1}, run=second))
     assert runs.models[LOCAL_MODEL].requests() == [0, 3, 0, 0, 1]
     assert runs.models[LOCAL_MODEL].sums_us() == [0, 400, 0, 0, 7]
@@ -59,7 +59,7 @@ def test_counters_go_on_over_runs_of_the_same_model(runs: LiveRuns) -> None:
 
 def test_models_are_counted_apart(runs: LiveRuns) -> None:
     other = "f" * 16
-    announce(runs, run=other, route=Route.OPENAI, model="openai:gpt-4o")
+    register(runs, run=other, route=Route.OPENAI, model="openai:gpt-4o")
     runs.apply(answered({"2xx": [100]}, run=other))
     assert runs.models[LOCAL_MODEL].requests() == [0] * 5
     assert runs.models[Pair(Route.OPENAI, "openai:gpt-4o")].requests() == [0, 1, 0, 0, 0]
@@ -84,7 +84,7 @@ MIX = (LOCAL_MODEL, Pair(Route.OPENAI, "openai:gpt-4o"))
 
 def test_a_run_of_several_models_counts_each_by_its_pair(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
-    announce(runs, pairs=MIX)
+    register(runs, pairs=MIX)
     both = message({INDEX: 2}, failures={"read": 1}, sums_us=(0.0, 200.0, 0.0, 0.0, 0.0))
     cloud = message({INDEX: 3}, pair=1, failures={"read": 4}, sums_us=(0.0, 300.0, 0.0, 0.0, 0.0))
     runs.apply(replace(both, blocks=both.blocks + cloud.blocks, rows=both.rows + cloud.rows))
@@ -162,7 +162,7 @@ def test_connections_are_open_in_flight_or_stalled_as_last_reported(runs: LiveRu
     runs.apply(message(worker=2, sequence=2, final=True))
     assert run.connections(clock.monotonic()) == (3, 1, 2)
     assert run.final_workers() == 1
-    announce(runs, Phase.FINISHED)
+    register(runs, Phase.FINISHED)
     assert run.connections(clock.monotonic()) == (0, 0, 0)
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from exporter.errors import WireError
 from exporter.live.message import VALUE_COUNT, WorkerCounts
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
+from exporter.live.state_file import StateFile
 from exporter.live.totals import Totals
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, announce, message
+from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, message, register
 from tests.support.worker_histories import Expected, History, expected_of, histories, holds
 
 WORKERS = 3
@@ -39,20 +39,20 @@ class KilledExporter:
         self._file = folder / "state.json"
         self._observed = Observed()
         self.runs = LiveRuns(self._clock)
-        self._journal = Journal(self._file)
-        announce(self.runs, connections=WORKERS)
+        self._state_file = StateFile(self._file)
+        register(self.runs, connections=WORKERS)
 
     def scrape(self) -> None:
-        self._journal.save(self.runs)
+        self._state_file.save(self.runs)
         self._observed.take(self.runs.models[LOCAL_MODEL])
 
     def kill_and_restart(self) -> None:
         self._clock.advance(5)
         self.runs = LiveRuns(self._clock)
-        self._journal = Journal(self._file)
-        self._journal.load(self.runs)
+        self._state_file = StateFile(self._file)
+        self._state_file.load(self.runs)
         # The run's own command announces it again as soon as it notices.
-        announce(self.runs, connections=WORKERS)
+        register(self.runs, connections=WORKERS)
 
     def receive(self, one: WorkerCounts) -> None:
         try:

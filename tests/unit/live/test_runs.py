@@ -8,7 +8,7 @@ import pytest
 from exporter.errors import ConfigurationError, WireError
 from exporter.live.message import Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
-from exporter.live.runs import MOST_MODELS, MOST_RUNS, LiveRuns
+from exporter.live.runs import MAX_MODELS, MAX_RUNS, LiveRuns
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
 from tests.support.clocks import FakeClock
@@ -16,10 +16,10 @@ from tests.support.live_messages import (
     INDEX,
     LOCAL_MODEL,
     RUN,
-    announce,
     announced,
     answered,
     message,
+    register,
     run_info,
     token_of,
 )
@@ -28,12 +28,12 @@ runs = pytest.fixture(announced)
 
 
 def test_the_same_run_may_be_announced_again_but_not_with_other_parameters(runs: LiveRuns) -> None:
-    announce(runs, Phase.DRAIN)
+    register(runs, Phase.DRAIN)
     assert runs.runs[RUN].phase == Phase.DRAIN
     with pytest.raises(
         ConfigurationError, match=f"run {RUN}: already announced with other parameters"
     ) as error:
-        announce(runs, connections=5)
+        register(runs, connections=5)
     assert "\n" not in str(error.value)
     assert runs.runs[RUN].info.connections == 4
     assert runs.runs[RUN].phase == Phase.DRAIN
@@ -42,7 +42,7 @@ def test_the_same_run_may_be_announced_again_but_not_with_other_parameters(runs:
 def test_another_token_is_refused_and_changes_nothing(runs: LiveRuns, clock: FakeClock) -> None:
     clock.advance(SILENT_SECONDS - 1)
     with pytest.raises(ConfigurationError, match=f"run {RUN}: already announced with another token"):
-        runs.announce(run_info(), token_of("f" * 16), Phase.FINISHED)
+        runs.register(run_info(), token_of("f" * 16), Phase.FINISHED)
     assert runs.runs[RUN].phase == Phase.LOAD
     clock.advance(2)
     # Nor was it a sign of life.
@@ -54,7 +54,7 @@ def test_another_token_is_refused_and_changes_nothing(runs: LiveRuns, clock: Fak
 
 def test_two_runs_have_no_token_in_common(runs: LiveRuns) -> None:
     with pytest.raises(ConfigurationError, match="token is that of another run"):
-        runs.announce(run_info(run="f" * 16), token_of(RUN), Phase.LOAD)
+        runs.register(run_info(run="f" * 16), token_of(RUN), Phase.LOAD)
     assert list(runs.runs) == [RUN]
 
 
@@ -65,9 +65,9 @@ def test_no_representation_shows_a_token(runs: LiveRuns) -> None:
 
 
 def test_the_current_run_is_the_active_one_that_was_announced_last(runs: LiveRuns, clock: FakeClock) -> None:
-    announce(runs, run="e" * 16)
-    announce(runs, run="f" * 16)
-    announce(runs, Phase.FINISHED, run="f" * 16)
+    register(runs, run="e" * 16)
+    register(runs, run="f" * 16)
+    register(runs, Phase.FINISHED, run="f" * 16)
     current = runs.current()
     assert current is not None
     assert current.info.run == "e" * 16
@@ -86,7 +86,7 @@ def test_a_run_that_nobody_speaks_of_is_over_until_it_is_heard_again(
 
 def test_a_finished_run_takes_no_messages_and_keeps_its_totals(runs: LiveRuns) -> None:
     runs.apply(answered({"2xx": [100]}))
-    announce(runs, Phase.FINISHED)
+    register(runs, Phase.FINISHED)
     with pytest.raises(WireError, match="unknown_run"):
         runs.apply(answered({"2xx": [100, 100]}, sequence=2))
     assert runs.models[LOCAL_MODEL].requests()[1] == 1
@@ -95,31 +95,31 @@ def test_a_finished_run_takes_no_messages_and_keeps_its_totals(runs: LiveRuns) -
 
 def test_a_run_that_is_over_is_not_begun_again(runs: LiveRuns) -> None:
     runs.apply(message({INDEX: 1}, final=True))
-    announce(runs, Phase.FINISHED)
+    register(runs, Phase.FINISHED)
     with pytest.raises(ConfigurationError, match="is over"):
-        announce(runs, Phase.DRAIN)
-    announce(runs, Phase.FINISHED)
+        register(runs, Phase.DRAIN)
+    register(runs, Phase.FINISHED)
     assert runs.models[LOCAL_MODEL].requests()[1] == 1
 
 
 def full_of_runs(clock: FakeClock) -> LiveRuns:
     runs = LiveRuns(clock)
-    for i in range(MOST_RUNS):
-        announce(runs, run=f"{i:016}")
+    for i in range(MAX_RUNS):
+        register(runs, run=f"{i:016}")
     return runs
 
 
 def test_one_run_more_than_the_most_is_refused_while_all_are_active(clock: FakeClock) -> None:
     runs = full_of_runs(clock)
     with pytest.raises(ConfigurationError, match="16 runs are active at this exporter"):
-        announce(runs)
+        register(runs)
     assert RUN not in runs.runs
 
 
 @pytest.mark.parametrize(
     "fall_idle",
     [
-        pytest.param(lambda runs, clock: announce(runs, Phase.FINISHED, run=f"{3:016}"), id="finished"),
+        pytest.param(lambda runs, clock: register(runs, Phase.FINISHED, run=f"{3:016}"), id="finished"),
         pytest.param(lambda runs, clock: clock.advance(SILENT_SECONDS + 0.1), id="silent"),
     ],
 )
@@ -128,29 +128,29 @@ def test_a_run_that_is_over_makes_room_for_another(
 ) -> None:
     runs = full_of_runs(clock)
     fall_idle(runs, clock)
-    announce(runs)
+    register(runs)
     assert RUN in runs.runs
-    assert len(runs.runs) == MOST_RUNS
+    assert len(runs.runs) == MAX_RUNS
 
 
 def test_a_run_of_which_one_model_is_too_many_leaves_none(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
-    for i in range(MOST_MODELS - 1):
-        announce(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
+    for i in range(MAX_MODELS - 1):
+        register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
     two = tuple(Pair(Route.LOCAL, f"another-{i}") for i in range(2))
     with pytest.raises(ConfigurationError, match="already publishes 64 models"):
-        announce(runs, pairs=two)
-    assert len(runs.models) == MOST_MODELS - 1
-    announce(runs, pairs=two[:1])
+        register(runs, pairs=two)
+    assert len(runs.models) == MAX_MODELS - 1
+    register(runs, pairs=two[:1])
 
 
 def test_one_model_more_than_the_most_is_refused_and_gets_no_label(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
-    for i in range(MOST_MODELS):
-        announce(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
+    for i in range(MAX_MODELS):
+        register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
     with pytest.raises(ConfigurationError, match="already publishes 64 models"):
-        announce(runs, model="one too many")
+        register(runs, model="one too many")
     assert Pair(Route.LOCAL, "one too many") not in runs.models
     assert RUN not in runs.runs
-    announce(runs, model="model-3")
-    assert len(runs.models) == MOST_MODELS
+    register(runs, model="model-3")
+    assert len(runs.models) == MAX_MODELS

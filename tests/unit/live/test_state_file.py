@@ -14,10 +14,10 @@ from exporter.errors import ConfigurationError
 from exporter.live.histogram import INDEX_COUNT
 from exporter.live.message import Counter, FailureReason, Pair, Phase, Route
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import Journal
+from exporter.live.state_file import StateFile
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, announce, answered, message, run_info
+from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, answered, message, register, run_info
 from tests.support.worker_histories import holds
 
 OTHER = "f" * 16
@@ -31,10 +31,10 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def runs(clock: FakeClock) -> LiveRuns:
     found = LiveRuns(clock)
-    announce(found, run=OTHER, route=Route.GOOGLE, model="google:ジェミニ")
+    register(found, run=OTHER, route=Route.GOOGLE, model="google:ジェミニ")
     found.apply(answered({"2xx": [7]}, run=OTHER))
-    announce(found, Phase.FINISHED, run=OTHER, route=Route.GOOGLE, model="google:ジェミニ")
-    announce(found, Phase.DRAIN)
+    register(found, Phase.FINISHED, run=OTHER, route=Route.GOOGLE, model="google:ジェミニ")
+    register(found, Phase.DRAIN)
     found.apply(
         answered(
             {"2xx": [100, 3_000_000], "5xx": [9]}, {503: 1}, failures={"connect": 1, "read": 2, "write": 3}
@@ -45,7 +45,7 @@ def runs(clock: FakeClock) -> LiveRuns:
 
 def restarted(file: Path) -> LiveRuns:
     found = LiveRuns(FakeClock())
-    Journal(file).load(found)
+    StateFile(file).load(found)
     return found
 
 
@@ -55,7 +55,7 @@ def test_a_missing_file_is_a_first_start(file: Path) -> None:
 
 
 def test_models_and_unfinished_runs_come_back_as_they_were_published(file: Path, runs: LiveRuns) -> None:
-    Journal(file).save(runs)
+    StateFile(file).save(runs)
     found = restarted(file)
     assert list(found.models) == [Pair(Route.GOOGLE, "google:ジェミニ"), LOCAL_MODEL]
     for key, totals in runs.models.items():
@@ -71,17 +71,17 @@ def test_models_and_unfinished_runs_come_back_as_they_were_published(file: Path,
 
 
 def test_what_came_back_is_not_taken_for_requests_of_the_last_seconds(file: Path, runs: LiveRuns) -> None:
-    Journal(file).save(runs)
+    StateFile(file).save(runs)
     assert sum(restarted(file).models[LOCAL_MODEL].recent()) == 0
 
 
 def test_a_run_of_several_models_goes_on_with_each_of_them(file: Path, clock: FakeClock) -> None:
     pairs = (LOCAL_MODEL, Pair(Route.OPENAI, "openai:gpt-4o"))
     before = LiveRuns(clock)
-    announce(before, pairs=pairs)
+    register(before, pairs=pairs)
     for pair, count in enumerate((2, 5)):
         before.apply(message({INDEX: count}, pair=pair, part=pair, failures={"read": count}))
-    Journal(file).save(before)
+    StateFile(file).save(before)
     found = restarted(file)
     # Less than was published, then more.
     found.apply(message({INDEX: 1}, failures={"read": 1}, sequence=2))
@@ -91,23 +91,23 @@ def test_a_run_of_several_models_goes_on_with_each_of_them(file: Path, clock: Fa
 
 
 def test_saving_what_was_loaded_gives_the_same_file(file: Path, runs: LiveRuns, tmp_path: Path) -> None:
-    Journal(file).save(runs)
+    StateFile(file).save(runs)
     again = tmp_path / "again.json"
-    Journal(again).save(restarted(file))
+    StateFile(again).save(restarted(file))
     assert again.read_bytes() == file.read_bytes()
 
 
 def test_the_file_is_replaced_in_one_step_and_only_where_something_changed(
     file: Path, runs: LiveRuns
 ) -> None:
-    journal = Journal(file)
-    journal.save(runs)
+    state_file = StateFile(file)
+    state_file.save(runs)
     first = file.stat().st_ino
-    journal.save(runs)
+    state_file.save(runs)
     assert file.stat().st_ino == first
     runs.apply(answered({"2xx": [100]}, worker=1))
     with file.open("rb") as old:
-        journal.save(runs)
+        state_file.save(runs)
         assert json.loads(old.read())["runs"][0]["totals"][0]["sums_us"]["duration"][1] == 3_000_100
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 3
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -115,12 +115,12 @@ def test_the_file_is_replaced_in_one_step_and_only_where_something_changed(
 
 
 def test_what_a_kill_left_half_written_is_ignored(file: Path, runs: LiveRuns) -> None:
-    Journal(file).save(runs)
+    StateFile(file).save(runs)
     left = file.with_name("state.json.new")
     left.write_text('{"version": 2, "mod')
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
     left.chmod(0o644)
-    Journal(file).save(runs)
+    StateFile(file).save(runs)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -206,7 +206,7 @@ def test_a_file_of_version_1_is_taken_over_with_equal_counters_and_its_runs_are_
     assert sorted(found.ended) == ["33e7933323e3a104", "58194bd04eadb840", "be7030b722d97f76"]
     [record] = caplog.records
     assert str(file) in record.getMessage()
-    Journal(file).save(found)
+    StateFile(file).save(found)
     again = restarted(file)
     assert {pair: holds(totals) for pair, totals in again.models.items()} == {
         pair: holds(totals) for pair, totals in found.models.items()
@@ -224,14 +224,14 @@ def test_a_failure_to_write_is_logged_once_and_costs_no_scrape(
     tmp_path: Path, runs: LiveRuns, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "gone"
-    journal = Journal(folder / "state.json")
+    state_file = StateFile(folder / "state.json")
     with caplog.at_level(logging.ERROR):
-        journal.save(runs)
-        journal.save(runs)
+        state_file.save(runs)
+        state_file.save(runs)
     assert [record.getMessage() for record in caplog.records] == [
         f"{folder / 'state.json'}: cannot write the state file (No such file or directory); "
         "a restart in mid-run would count twice"
     ]
     folder.mkdir()
-    journal.save(runs)
+    state_file.save(runs)
     assert restarted(folder / "state.json").models[LOCAL_MODEL].requests()[1] == 2

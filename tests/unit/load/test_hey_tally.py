@@ -4,12 +4,12 @@ from exporter.live.message import FailureReason, Phase
 from exporter.live.runs import LiveRuns
 from exporter.load.hey import REASONS, Tally
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, announce, token_of
+from tests.support.live_messages import LOCAL_MODEL, register, token_of
 
 
 def counted(tally: Tally) -> LiveRuns:
     runs = LiveRuns(FakeClock())
-    announce(runs, Phase.LOAD)
+    register(runs, Phase.LOAD)
     for each in tally.report(4, final=False):
         runs.apply(each)
     return runs

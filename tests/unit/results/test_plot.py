@@ -10,7 +10,7 @@ import pytest
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.live.results_csv import ResultRow, rows_text
 from exporter.results import plot
-from exporter.results.plot import MOST_RUNS, plot_rows
+from exporter.results.plot import MAX_RUNS, plot_rows
 from tests.support.checkout import HAND_TOOLS
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
@@ -123,12 +123,12 @@ def test_twenty_runs_are_as_wide_as_one_and_each_as_high(tmp_path: Path) -> None
 def test_of_too_many_runs_the_last_are_drawn_and_it_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(plot, "MOST_RUNS", 3)
+    monkeypatch.setattr(plot, "MAX_RUNS", 3)
     rows = [ResultRow(f"run{i}", 1.0) for i in range(5)]
     figure = drawn(monkeypatch, tmp_path / "out.png", *rows)
     assert "the last 3 of 5 runs" in all_texts(figure)
     assert [f"run{i}" in all_texts(figure) for i in range(5)] == [False, False, True, True, True]
-    assert MOST_RUNS == 100
+    assert MAX_RUNS == 100
 
 
 HOSTILE = (

@@ -16,7 +16,7 @@ from tests.support.local_http import Answer, LocalHttp
 
 def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
     with LocalHttp(lambda asked: (200, {"version": 3, "ingest_port": 9999})) as server:
-        port = ExporterClient(server.url + "/").announce(run_info(), token_of(), Phase.DRAIN)
+        port = ExporterClient(server.url + "/").register(run_info(), token_of(), Phase.DRAIN)
     assert port == 9999
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("PUT", f"/api/runs/{RUN}")
@@ -47,7 +47,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
 )
 def test_an_exporter_of_another_version_is_named_with_what_to_do(answer: Answer) -> None:
     with LocalHttp(lambda asked: answer) as server, pytest.raises(ConfigurationError) as error:
-        ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
+        ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     text = str(error.value)
     assert text.startswith(f"exporter at {server.url} does not speak version 3 of the live message; ")
     assert "--exporter" in text
@@ -67,7 +67,7 @@ def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: in
         LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 3})) as server,
         pytest.raises(ConfigurationError) as error,
     ):
-        ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
+        ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     assert str(error.value) == f"exporter at {server.url} refused the run: 16 runs are active"
 
 
@@ -129,7 +129,7 @@ def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
 @pytest.mark.parametrize("answer", [{"version": 3}, {"version": 3, "ingest_port": "x"}])
 def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: dict[str, Any]) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
-        ExporterClient(server.url).announce(run_info(), token_of(), Phase.LOAD)
+        ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
 
 
 def test_a_url_that_is_none_is_refused() -> None:

@@ -16,7 +16,7 @@ from exporter.run.registration import Registration
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, announce, answered, message, run_info, token_of
+from tests.support.live_messages import RUN, answered, message, register, run_info, token_of
 from tests.support.local_http import LocalHttp
 from tests.support.worker_histories import History, expected_of, histories
 
@@ -66,7 +66,7 @@ def test_without_reports_there_is_no_final() -> None:
 @given(histories(3))
 def test_the_final_agrees_with_an_exporter_that_saw_every_message(found: list[History]) -> None:
     runs = LiveRuns(FakeClock())
-    announce(runs)
+    register(runs)
     for history in found:
         for report in history.reports:
             for each in report:

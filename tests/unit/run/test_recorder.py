@@ -92,7 +92,7 @@ def test_the_latest_value_is_known_until_it_is_older_than_two_intervals(clock: F
 def test_no_more_samples_are_kept_than_memory_allows(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "MOST_SAMPLES", 2)
+    monkeypatch.setattr(recorder_module, "MAX_SAMPLES", 2)
     with LocalHttp(Scrapes(text(1), text(2), text(3))) as server:
         recorder = Recorder(server.url, EVERY, clock)
         for _ in range(3):

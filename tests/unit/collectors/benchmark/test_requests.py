@@ -10,7 +10,7 @@ from exporter.live.histogram import QUANTILES
 from exporter.live.message import Route
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import announce, announced, answered
+from tests.support.live_messages import announced, answered, register
 
 LABELS = {"route": "local", "model": "gpt-oss:20b"}
 
@@ -194,7 +194,7 @@ def test_quantiles_follow_the_last_seconds_and_not_the_whole_run(runs: LiveRuns,
 
 def test_every_model_has_series_of_its_own(runs: LiveRuns) -> None:
     other = "f" * 16
-    announce(runs, run=other, route=Route.ANTHROPIC, model="anthropic:claude-3-opus")
+    register(runs, run=other, route=Route.ANTHROPIC, model="anthropic:claude-3-opus")
     runs.apply(answered({"2xx": [100]}, run=other))
     labels = {"route": "anthropic", "model": "anthropic:claude-3-opus", "status_class": "2xx"}
     assert value(runs, "benchmark_requests_total", **labels) == 1

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter.collectors.benchmark import results
 from exporter.collectors.benchmark.results import (
-    MOST_ROWS,
-    MOST_SERIES,
+    MAX_ROWS,
+    MAX_SERIES,
     ResultsCollector,
     named_rows,
     started_at,
@@ -245,9 +245,9 @@ def test_there_are_never_more_than_a_thousand_series(tmp_path: Path, clock: Fake
     )
     collector = ResultsCollector(tmp_path, clock)
     found = samples(collector)
-    assert len(found) == 90 * 11 + 1 <= MOST_SERIES
+    assert len(found) == 90 * 11 + 1 <= MAX_SERIES
     shown = labels(collector)
-    assert len(shown) == MOST_ROWS == 90
+    assert len(shown) == MAX_ROWS == 90
     assert shown[:80] == [(f"n{i}", "20251102-new.csv") for i in range(80)]
     assert {source for _, source in shown[80:]} == {"20251101-old.csv"}
 
@@ -255,7 +255,7 @@ def test_there_are_never_more_than_a_thousand_series(tmp_path: Path, clock: Fake
 def test_only_so_many_files_are_read_and_the_newest(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, reads: list[str]
 ) -> None:
-    monkeypatch.setattr(results, "MOST_FILES", 3)
+    monkeypatch.setattr(results, "MAX_FILES", 3)
     for day in range(1, 7):
         write(tmp_path, f"2025110{day}-run.csv", LOCAL, mtime=NOW - day)
     ResultsCollector(tmp_path, clock).collect()
@@ -277,7 +277,7 @@ def test_all_files_together_are_bounded_too(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, reads: list[str]
 ) -> None:
     size = write(tmp_path, "20251101-run.csv", LOCAL).stat().st_size
-    monkeypatch.setattr(results, "MOST_BYTES", 2 * size)
+    monkeypatch.setattr(results, "MAX_BYTES", 2 * size)
     for day in (2, 3):
         write(tmp_path, f"2025110{day}-run.csv", LOCAL)
     ResultsCollector(tmp_path, clock).collect()

@@ -7,13 +7,13 @@ from exporter.live.message import Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, announce, message
+from tests.support.live_messages import LOCAL_MODEL, RUN, message, register
 
 
 @pytest.fixture
 def runs(clock: FakeClock) -> LiveRuns:
     found = LiveRuns(clock)
-    announce(found, Phase.WARMUP)
+    register(found, Phase.WARMUP)
     return found
 
 
@@ -69,7 +69,7 @@ def test_the_labels_of_the_run_info_are_those_of_the_contract(runs: LiveRuns, cl
 
 @pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.LOAD, Phase.DRAIN])
 def test_exactly_the_phase_of_the_run_is_one(runs: LiveRuns, clock: FakeClock, phase: Phase) -> None:
-    announce(runs, phase)
+    register(runs, phase)
     found = {name: v for name, v in values(runs, clock).items() if name.startswith("benchmark_run_phase/")}
     assert {name for name, one in found.items() if one == 1} == {f"benchmark_run_phase/{phase.value}"}
     assert len(found) == 3
@@ -81,7 +81,7 @@ def test_a_run_that_is_over_is_no_longer_active_and_its_connections_are_zero(
 ) -> None:
     runs.apply(message(in_flight=1))
     if ends == "finished":
-        announce(runs, Phase.FINISHED)
+        register(runs, Phase.FINISHED)
     else:
         clock.advance(SILENT_SECONDS + 1)
     assert values(runs, clock) == {
@@ -94,8 +94,8 @@ def test_a_run_that_is_over_is_no_longer_active_and_its_connections_are_zero(
 
 def test_connections_of_all_active_runs_of_a_model_are_added(runs: LiveRuns, clock: FakeClock) -> None:
     other, cloud = "e" * 16, "f" * 16
-    announce(runs, run=other, stall_after_seconds=2.0)
-    announce(runs, run=cloud, route=Route.OPENAI, model="openai:gpt-4o")
+    register(runs, run=other, stall_after_seconds=2.0)
+    register(runs, run=cloud, route=Route.OPENAI, model="openai:gpt-4o")
     runs.apply(message(in_flight=1))
     runs.apply(message(run=other, in_flight=1))
     runs.apply(message(run=other, worker=1))
@@ -114,7 +114,7 @@ def test_connections_of_all_active_runs_of_a_model_are_added(runs: LiveRuns, clo
 
 def test_a_run_of_several_models_is_shown_with_its_first_one(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
-    announce(runs, pairs=(Pair(Route.OPENAI, "openai:gpt-4o"), LOCAL_MODEL))
+    register(runs, pairs=(Pair(Route.OPENAI, "openai:gpt-4o"), LOCAL_MODEL))
     runs.apply(message(in_flight=1))
     found = values(runs, clock)
     [info] = (name for name in found if name.startswith("benchmark_run_info"))

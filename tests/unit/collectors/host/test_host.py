@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from exporter.clock import SystemClock
 from exporter.collectors.host import host_files
 from exporter.collectors.host.host import NodeCollector
-from exporter.collectors.host.shown_devices import MOST_DEVICES
+from exporter.collectors.host.shown_devices import MAX_DEVICES
 from tests.support.checkout import FIXTURES
 
 NODE_EXPORTER = shutil.which("prometheus-node-exporter")
@@ -270,7 +270,7 @@ def test_of_a_host_with_thousands_of_interfaces_the_first_are_shown_and_the_rest
     table.write_text(table.read_text(encoding="utf-8") + pairs, encoding="utf-8")
     found = values(exposition(NodeCollector(SystemClock(), proc_root)))
     shown = [series for series in found if series.startswith("node_network_receive_bytes_total")]
-    assert len(shown) == MOST_DEVICES
+    assert len(shown) == MAX_DEVICES
     assert {f'node_network_receive_bytes_total{{device="{own}"' for own in ("lo", "eth0")} < set(shown)
-    assert found['exporter_host_devices_not_shown{kind="interface"'] == 3002 - MOST_DEVICES
+    assert found['exporter_host_devices_not_shown{kind="interface"'] == 3002 - MAX_DEVICES
     assert found['exporter_host_devices_not_shown{kind="disk"'] == 0
