@@ -26,9 +26,23 @@ class PortTakenError(ConfigurationError):
 
     def __init__(self, what: str, host: str, port: int, option: str) -> None:
         super().__init__(
-            f"{what}: port {port} on {host} is already in use; stop what listens there "
+            f"{what}: port {port} on {host} is already in use{_user_of(port)}; stop what listens there "
             f"(ss -ltnup 'sport = :{port}') or choose another with {option}"
         )
+
+
+def _user_of(port: int) -> str:
+    """` by NAME (process PID)` of what has the port; empty where it is not visible, as another user's."""
+    import psutil  # noqa: PLC0415  (the hand tools read this file where nothing is installed)
+
+    try:
+        for socket in psutil.net_connections("inet"):
+            if socket.laddr and socket.laddr.port == port and not socket.raddr and socket.pid:
+                name = psutil.Process(socket.pid).name()
+                return f" by {name if name.isprintable() else 'a process'} (process {socket.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return ""
 
 
 def cannot_listen(what: str, host: str, port: int, option: str, error: OSError) -> ConfigurationError:

@@ -1,7 +1,8 @@
-"""Render docs/metrics.md and docs/alerts.md, or compare them with what they are made from.
+"""Render docs/metrics.md, docs/alerts.md and README's table of checks, or compare them with their source.
 
 `python scripts/render_docs.py render|check`. The metrics are those of the golden exposition (tests/golden),
-the alerts those of prometheus/rules.
+the alerts those of prometheus/rules, the checks
+those of exporter/verdict/objectives.py.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.cli.rendering import check_or_render
+from exporter.verdict.objectives import OBJECTIVES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 COMMAND = "python scripts/render_docs.py"
@@ -178,6 +180,26 @@ def plain(template: str) -> str:
     return " ".join(text.split())
 
 
+def with_checks(readme: str) -> str:
+    """README.md with its table of checks as OBJECTIVES has it now."""
+    header = ("check", "passes where", "bound (default)", "alerts while it runs")
+    rows = [
+        (
+            f"`{objective.check}`",
+            objective.sentence,
+            f"`{bound.option}` ({bound.default:g})" if (bound := objective.bound) else "",
+            ", ".join(f"`{alert}`" for alert in objective.alerts),
+        )
+        for objective in OBJECTIVES
+    ]
+    lines = [f"| {' | '.join(row)} |\n" for row in (header, ("---",) * len(header), *rows)]
+    table = re.compile(rf"\| {header[0]} \| {header[1]} \|(.*\n\|)*.*\n")
+    found = table.search(readme)
+    if found is None:
+        raise ValueError("README.md: its table of checks is missing")
+    return readme[: found.start()] + "".join(lines) + readme[found.end() :]
+
+
 def _contents(titles: Iterable[str]) -> str:
     def anchor(title: str) -> str:
         return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
@@ -191,6 +213,8 @@ def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
     yield checkout / "docs" / "metrics.md", metrics_page(exposition)
     files = sorted((checkout / "prometheus" / "rules").glob("*.alerts.yml"))
     yield checkout / "docs" / "alerts.md", alerts_page(file.read_text(encoding="utf-8") for file in files)
+    readme = checkout / "README.md"
+    yield readme, with_checks(readme.read_text(encoding="utf-8"))
 
 
 def main() -> int:

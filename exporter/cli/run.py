@@ -190,7 +190,7 @@ def demo(
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
     plan = plan_of(router, load, results, limits, duration, "demo")
-    # One Interrupt for all of it: whoever asks to end while the result is written does not ask again.
+    # One Interrupt for all of it: a Ctrl-C while the result is written is not lost.
     with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):

@@ -181,7 +181,7 @@ class Collection:
         Waits no longer than until the collection's deadline, or `until` (monotonic s) where that is sooner.
         """
         success = _gauge("success", "1 where the collector answered this scrape within its deadline, else 0")
-        duration = _gauge("duration_seconds", "How long the collector took, or has been running")
+        duration = _gauge("duration_seconds", "Duration of the last call, or of the one under way")
         last_success = _gauge("last_success_timestamp_seconds", "When the collector last succeeded")
         families = list(self._own)
         for worker, call, in_time in self._calls:

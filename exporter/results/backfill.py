@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
-
 from exporter.clock import Clock
-from exporter.collectors.benchmark.results import FIGURES, NamedRow, named_rows, row_samples, started_at
+from exporter.collectors.benchmark.results import NamedRow, named_rows, row_samples, started_at
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.live.results_csv import Problem, ResultRow, read_rows
+from exporter.results.openmetrics import write_openmetrics
+from exporter.timeseries import SeriesStore
 
 JOB = "backfill"
 SAMPLE_SECONDS = 240.0
@@ -67,40 +65,30 @@ def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> 
     with tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary:
         file = Path(temporary) / "results.om"
         for batch in (rows[at : at + BATCH_ROWS] for at in range(0, len(rows), BATCH_ROWS)):
-            file.write_text(openmetrics_of(batch, until), encoding="utf-8")
+            write_openmetrics(series_of(batch, until), file)
             _create_blocks(promtool, file, output_folder)
     starts = [each.start for each in rows]
     return Backfilled(len(rows), min(starts), max(starts), recent, problems)
 
 
-def openmetrics_of(rows: Sequence[NamedRow], until: float) -> str:
-    """The benchmark_result_* samples of these rows as OpenMetrics text, with job="backfill".
+def series_of(rows: Sequence[NamedRow], until: float) -> SeriesStore:
+    """The benchmark_result_* samples of these rows, with job="backfill".
 
     A run has the same values every SAMPLE_SECONDS from its start to its end, for at least
     MIN_SHOWN_SECONDS and at most MAX_SHOWN_SECONDS, none of them later than `until` (Unix s). A lone
     sample would be seen for the five minutes that Prometheus looks back, in which a graph over a month has no
     point.
     """
-    families = {}
-    for name, text in FIGURES.items():
-        quantile = ["quantile"] if name == "benchmark_result_latency_seconds" else []
-        families[name] = GaugeMetricFamily(name, text, labels=["label", "source", *quantile, "job"])
+    store = SeriesStore()
     for each in rows:
         times = _times(each, until)
         for name, more, value in row_samples(each.row, each.start):
+            labels = {"label": each.label, "source": each.source, "job": JOB}
+            if more:
+                labels["quantile"] = more[0]
             for time in times:
-                labels = [each.label, each.source, *more, JOB]
-                families[name].add_metric(labels, value, timestamp=time)
-    encode, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
-    return encode(_Families(list(families.values()))).decode("utf-8")
-
-
-class _Families(Collector):
-    def __init__(self, families: list[GaugeMetricFamily]) -> None:
-        self._families = families
-
-    def collect(self) -> list[GaugeMetricFamily]:
-        return self._families
+                store.add(name, labels, time, value)
+    return store
 
 
 def _times(each: NamedRow, until: float) -> list[float]:
@@ -138,9 +126,9 @@ def _create_blocks(promtool: str, file: Path, output_folder: Path) -> None:
             "it comes with Prometheus (Debian, Ubuntu: apt install prometheus)"
         ) from error
     if made.returncode != 0:
-        said = (
+        output = (
             " | ".join((made.stderr.strip() or made.stdout.strip()).splitlines()[-2:]) or "it printed nothing"
         )
         raise ConfigurationError(
-            f"promtool could not write blocks into {output_folder} (exit code {made.returncode}): {said}"
+            f"promtool could not write blocks into {output_folder} (exit code {made.returncode}): {output}"
         )

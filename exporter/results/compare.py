@@ -1,4 +1,4 @@
-"""A run held against a baseline: the ratio of every figure, and whether it got worse."""
+"""A run compared with a baseline: the ratio of every figure, and whether it got worse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

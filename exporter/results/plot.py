@@ -26,7 +26,7 @@ FORMATS = ("png", "svg", "pdf")
 LOG_FROM_RATIO = 30.0
 """greatest to least value on one axis: beyond it the least bar is a line of a few pixels"""
 
-# From Okabe and Ito's palette: told apart with every kind of colour blindness, and in grey.
+# From Okabe and Ito's palette: distinct with every kind of colour blindness, and in grey.
 _P95, _P99, _RPS, _ALARM = "#56B4E9", "#0072B2", "#009E73", "#A63603"
 _INK, _QUIET, _GRID, _STRIPE = "#1C2733", "#66727F", "#DDE2E7", "#F5F7F9"
 _WIDTH, _ROW, _TOP, _BOTTOM, _GAP, _SIDE = 12.0, 0.5, 0.95, 0.65, 0.4, 0.25

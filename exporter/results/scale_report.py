@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.results.run_result import RunResult
+from exporter.results.summary import markdown_table
 from exporter.verdict.finding import Outcome
 
 MIN_GAIN_RATIO = 0.10
@@ -64,16 +65,18 @@ def saturation(points: Sequence[ScalePoint]) -> str:
 
 def scale_table(points: Sequence[ScalePoint]) -> str:
     """A Markdown table, a line a step; what is not known is empty."""
-    lines = [
-        "| connections | rps | p50_ms | p95_ms | p99_ms | failed | verdict |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for point in points:
-        numbers = (_cell(value) for value in (point.rps, point.p50_ms, point.p95_ms, point.p99_ms))
-        lines.append(
-            f"| {point.connections} | {' | '.join(numbers)} | {point.failed} | {point.outcome.value} |"
+    rows = [
+        (
+            str(point.connections),
+            *(_cell(value) for value in (point.rps, point.p50_ms, point.p95_ms, point.p99_ms)),
+            str(point.failed),
+            point.outcome.value,
         )
-    return "\n".join(lines) + "\n"
+        for point in points
+    ]
+    return markdown_table(
+        ("connections", "rps", "p50_ms", "p95_ms", "p99_ms", "failed", "verdict"), rows, ("verdict",)
+    )
 
 
 def _cell(value: float | None) -> str:

@@ -14,7 +14,7 @@ from exporter.results.run_result import RunInputs
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One run; whoever watches it is chosen later."""
+    """One run, without the exporter that watches it."""
 
     command: str
     """the command that asked for it: run, scale or demo"""

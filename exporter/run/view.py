@@ -1,4 +1,4 @@
-"""What a run shows while it lasts, whoever shows it."""
+"""What a run shows while it lasts."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -118,19 +118,3 @@ def lowered_checks(names: Iterable[str]) -> frozenset[str]:
         if name not in CHECKS:
             raise ConfigurationError(f"--warn: {name!r} is no check; one of {', '.join(CHECKS)}")
     return frozenset(names)
-
-
-def checks_table() -> str:
-    """OBJECTIVES as a Markdown table for the documentation."""
-    rows = [
-        (
-            f"`{objective.check}`",
-            objective.sentence,
-            f"`{bound.option}` ({bound.default:g})" if (bound := objective.bound) else "",
-            ", ".join(f"`{alert}`" for alert in objective.alerts),
-        )
-        for objective in OBJECTIVES
-    ]
-    header = ("check", "passes where", "bound (default)", "alerts while it runs")
-    lines = [f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows)]
-    return "\n".join(lines) + "\n"

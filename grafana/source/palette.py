@@ -1,6 +1,6 @@
 """Colours and what takes them: thresholds, value mappings, overrides.
 
-Told apart with every common colour blindness (Okabe and Ito, "Color Universal Design", 2008). The red is for
+Distinct with every common colour blindness (Okabe and Ito, "Color Universal Design", 2008). The red is for
 failures alone, the green for "well" alone, and each of the two also has a text or a place of its own.
 """
 

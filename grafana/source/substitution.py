@@ -1,4 +1,4 @@
-"""Dashboard variables put into a query as Grafana does it, for whoever asks the queries without Grafana.
+"""Dashboard variables put into a query as Grafana does it, for queries that are asked without Grafana.
 
 For the data source Prometheus (grafana-prometheus, `interpolateQueryExpr`): a chosen value is escaped for a
 regular expression inside a string, several become `(a|b)`, and the value for "All" is taken as it stands. A

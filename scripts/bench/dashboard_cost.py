@@ -71,11 +71,11 @@ def dashboard_rows(folder: Path) -> list[Row]:
         }
     (page, where), (slowest, _) = max(asked.items(), key=lambda each: each[1][0])
     empty = sum(not series for _, series in asked.values())
-    told = f"{slowest * 1000:.0f} ms: {page}, {where}"
+    figure = f"{slowest * 1000:.0f} ms: {page}, {where}"
     return [
         Row(
             "slowest dashboard query, an hour",
-            told,
+            figure,
             f"≤ {MAX_SECONDS * 1000:.0f} ms",
             slowest <= MAX_SECONDS,
         ),

@@ -51,7 +51,7 @@ def configuration_text(port: int, home: Path, user: str | None) -> str:
 
     Without reuseport one worker may take nearly all connections, or not, and throughput differs with that; so
     it does where both are on one CPU for a while.
-    nginx closes a connection after 1000 requests unless told otherwise, which a load generator would count
+    nginx closes a connection after 1000 requests by default, which a load generator would count
     as read errors. `user` is given where nginx runs as root: its workers could not enter `home` as another.
     """
     paths = "".join(

@@ -17,7 +17,7 @@ from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 
 SCRAPES = 1000
-"""of each: the slowest hundredth of 200 was two or three, and said more of the machine than of an exporter"""
+"""of each: the slowest hundredth of 200 was two or three, which shows the machine more than the exporter"""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from share import filter_text
 EPILOG = """\
 columns: label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s
 
-hey's summary and its `-o csv` are both understood, and told apart by themselves:
+hey's summary and its `-o csv` are both understood:
 
                  summary                                     -o csv
   rps            Requests/sec, or, where requests failed,    responses / duration_s

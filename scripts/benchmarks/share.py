@@ -36,7 +36,7 @@ def filter_text(
     parse: Callable[[str], Sequence[Run]],
     complaints: Callable[[str, Sequence[Run]], list[str]],
 ) -> int:
-    """Run `<tool>_parse.py`: every run with figures is a row, the rest is said on standard error.
+    """Run `<tool>_parse.py`: every run with figures is a row, the rest is reported on standard error.
 
     `complaints` names what else is not in the rows. Returns the exit code: 0 every run is a row, 1 something
     is not, 2 nothing to parse (and nothing on stdout, so that no header alone looks like a result).
@@ -61,12 +61,12 @@ def filter_text(
     whole = [run for run in runs if not run.is_empty]
     if not whole:
         first = next((line.strip() for line in text.splitlines() if line.strip()), None)
-        said = (
+        found = (
             f"no output of {tool}'s; the input begins: {one_line(first)[:120]}"
             if first
             else "the input is empty"
         )
-        print(f"{script}: nothing to parse: {said}", file=sys.stderr)
+        print(f"{script}: nothing to parse: {found}", file=sys.stderr)
         return 2
     failures = complaints(text, whole)
     if len(whole) < len(runs):

@@ -17,7 +17,7 @@ columns: label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,reque
                  that comes from run_wrk.sh
   non2xx         responses of status 400 and above, as wrk counts them; 0 where its summary names none
   socket_errors  connect + read + write + timeout; a timeout is a response later than wrk's --timeout
-                 (2 s unless told otherwise)
+                 (2 s by default)
   requests       whole responses, of every status
   duration_s     the time measured, in seconds, whatever unit wrk chose
 

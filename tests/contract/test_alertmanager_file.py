@@ -83,7 +83,7 @@ def test_alertmanager_groups_by_alert_and_route_and_tells_nobody_as_shipped() ->
         ("NodeOffline", 1.5, 20),
     ],
 )
-def test_a_fault_is_told_in_time_when_every_wait_is_as_long_as_it_can_be(
+def test_a_fault_is_notified_in_time_when_every_wait_is_as_long_as_it_can_be(
     alert: str, known_after_seconds: float, max_seconds: float
 ) -> None:
     def seconds(text: str) -> int:

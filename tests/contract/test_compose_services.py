@@ -83,7 +83,7 @@ def test_every_service_has_limits(service: dict[str, Any]) -> None:
 
 
 @every_service
-def test_ports_are_those_of_the_contract_and_on_loopback_unless_told_otherwise(
+def test_ports_are_those_of_the_contract_and_on_loopback_by_default(
     service: dict[str, Any],
 ) -> None:
     name = next(name for name, other in EVERY_SERVICE.items() if other is service)

@@ -35,7 +35,7 @@ def test_prometheus_finds_every_secret_that_its_configuration_names() -> None:
     assert mounts["../prometheus/prometheus.yml"].endswith(":/etc/prometheus/prometheus.yml:ro")
 
 
-def test_prometheus_is_told_how_long_and_how_much_to_keep() -> None:
+def test_prometheus_knows_how_long_and_how_much_to_keep() -> None:
     flags = " ".join(SERVICES["prometheus"]["command"])
     assert "--storage.tsdb.retention.time=" in flags
     assert "--storage.tsdb.retention.size=" in flags

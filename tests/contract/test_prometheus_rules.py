@@ -66,7 +66,7 @@ def cases() -> tuple[dict[str, int], dict[str, set[str]]]:
         ("time() - d_seconds > bool 1e3", {"d_seconds"}),
     ],
 )
-def test_the_metrics_of_an_expression_are_told_from_its_functions_and_labels(
+def test_the_metrics_of_an_expression_are_distinguished_from_its_functions_and_labels(
     expression: str, metrics: set[str]
 ) -> None:
     assert metrics_of(expression) == metrics

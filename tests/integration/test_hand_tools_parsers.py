@@ -52,7 +52,7 @@ def test_nothing_to_parse_is_an_error_without_a_header(tool: str, text: str, sai
         ("hey_parse.py", "hey/csv.csv", 1, "1 line"),
     ],
 )
-def test_what_is_missing_from_the_rows_is_said(tool: str, file: str, rows: int, said: str) -> None:
+def test_what_is_missing_from_the_rows_is_reported(tool: str, file: str, rows: int, said: str) -> None:
     text = (FIXTURES / file).read_text("utf-8")
     text = text if tool == "wrk_parse.py" else text[:-9]
     done = subprocess.run(

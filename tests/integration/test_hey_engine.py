@@ -43,7 +43,7 @@ def test_a_run_in_windows_is_live_in_between_and_one_record_at_the_end(live: Nat
     assert "コマンド: hey -n " in ended.record
 
 
-def test_dropped_connections_are_failures_and_errors_are_told_apart(live: NativeStack, soak: Soak) -> None:
+def test_dropped_connections_are_failures_and_errors_are_distinguished(live: NativeStack, soak: Soak) -> None:
     fault(live, "drop_connections", ratio=0.05, mode="rst")
     fault(live, "error", status=503, ratio=0.05)
     ended = soak("--engine", "hey", "--duration", "4s", "--connections", "5").end()

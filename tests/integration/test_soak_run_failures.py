@@ -80,7 +80,7 @@ def test_hung_requests_are_stalled_connections_and_a_failure(live: NativeStack, 
     assert ended.document["evidence"]["stalled_connections"] == 4
 
 
-def test_a_router_that_goes_away_and_comes_back_is_told_from_cut_off_answers(
+def test_a_router_that_goes_away_and_comes_back_is_distinguished_from_cut_off_answers(
     live: NativeStack, soak: Soak
 ) -> None:
     run = soak("--duration", "10s", "--connections", "5")

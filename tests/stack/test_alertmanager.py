@@ -84,7 +84,7 @@ def alert(name: str, severity: str, **labels: str) -> dict[str, str]:
     return {"alertname": name, "severity": severity, **labels}
 
 
-def test_what_follows_from_a_fault_is_kept_back_and_all_else_is_told_and_resolves(
+def test_what_follows_from_a_fault_is_kept_back_and_all_else_is_sent_and_resolves(
     stack: NativeStack, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("prometheus-alertmanager")
@@ -139,7 +139,7 @@ def test_what_follows_from_a_fault_is_kept_back_and_all_else_is_told_and_resolve
     } | {("BenchmarkDisconnects", "warning", "gpt-oss:20b")}
 
 
-def test_slack_is_told_at_the_address_in_the_file(
+def test_slack_is_sent_to_the_address_in_the_file(
     stack: NativeStack, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("prometheus-alertmanager")

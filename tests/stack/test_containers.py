@@ -97,7 +97,7 @@ def run_files(stack: ComposeStack, label: str) -> dict[str, Any]:
     return wait_for(f"run.json of {label}", read, 90)
 
 
-def test_the_image_adds_no_more_than_is_said(stack: ComposeStack) -> None:
+def test_the_image_adds_no_more_than_stated(stack: ComposeStack) -> None:
     base = stack.docker.image_bytes(BASE)
     for image, allowed in {"llm-router-soak-exporter:local": 120, "llm-router-soak:local": 450}.items():
         added = (stack.docker.image_bytes(image) - base) / 1e6
@@ -175,7 +175,9 @@ def test_containers_killed_in_mid_run_cost_nothing_but_a_gap(demo: ComposeStack)
     assert values(demo, "sum(resets(benchmark_requests_total[5m]))") == [0]
 
 
-def test_a_soak_by_compose_run_leaves_the_callers_files_and_a_dead_router_is_told(demo: ComposeStack) -> None:
+def test_a_soak_by_compose_run_leaves_the_callers_files_and_a_dead_router_fails(
+    demo: ComposeStack,
+) -> None:
     began = time.time()
     options = ["--scenario", "local", "--target", "http://simulator:8080", "--label", "by-hand"]
     options += ["--duration", "20s", "--connections", "5", "--drain", "1s"]

@@ -30,7 +30,7 @@ class Diary:
         pass
 
 
-def test_each_fault_is_told_to_a_webhook_with_its_labels_and_resolves_and_nothing_else_is_told() -> None:
+def test_each_fault_is_sent_to_a_webhook_with_its_labels_and_resolves_and_nothing_else_is() -> None:
     need("wrk", "gcc", "prometheus", "prometheus-alertmanager")
     diary = Diary()
     # This machine's disks and memory are not what is tested.

@@ -151,7 +151,7 @@ def test_cpu_time_is_found_behind_any_command_name() -> None:
     assert session_of(stat) == 9
 
 
-def test_the_cpu_time_of_the_bench_is_told_from_that_of_others(tmp_path: Path) -> None:
+def test_the_cpu_time_of_the_bench_is_distinguished_from_that_of_others(tmp_path: Path) -> None:
     stat = "1 (x) S 1 {session} {session} 0 -1 0 0 0 0 0 {own} 0 {ended} 0 20 0 1 0 9"
     for pid, session, own, ended in ((5, 1, 1, 300), (6, 70, 20, 3), (71, 70, 40, 0), (8, 8, 1000, 5)):
         (tmp_path / str(pid)).mkdir()
@@ -192,7 +192,7 @@ def test_memory_that_grows_by_a_hundredth_is_not_flat() -> None:
     assert memory_rows(steady, "idle")[1].meets is True
 
 
-def test_growth_that_settles_is_told_from_growth_that_goes_on() -> None:
+def test_growth_that_settles_is_distinguished_from_growth_that_goes_on() -> None:
     settling = [(5.0 * i, (100 << 20) + (min(i, 60) << 15)) for i in range(120)]
     growing = [(5.0 * i, (100 << 20) + (i << 15)) for i in range(120)]
     assert memory_rows(settling, "idle")[2].measured.startswith("+0.00 ± 0.00 MiB/h")
@@ -213,7 +213,7 @@ def observed(scraped: float, unscraped: float, again: float) -> ObservedRound:
     return ObservedRound(BareRun(scraped, 0.01), BareRun(unscraped, 0.01), BareRun(again, 0.01))
 
 
-def test_the_effect_of_scrapes_is_held_against_what_equal_runs_differ_by() -> None:
+def test_the_effect_of_scrapes_is_compared_with_what_equal_runs_differ_by() -> None:
     throughput, p99 = observer_rows([observed(970, 1000, 1000)] * 3, "it")
     assert (throughput.measured, throughput.meets) == ("0.970 (two runs not scraped: 0.0% apart)", False)
     assert (p99.measured, p99.meets) == ("1.000 (two runs not scraped: 0.0% apart)", True)
@@ -246,6 +246,6 @@ def test_the_interval_of_a_median_leaves_out_as_many_at_either_end_as_coins_allo
     assert median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
 
 
-def test_ratios_are_told_with_the_interval_of_their_median_where_there_is_one() -> None:
+def test_ratios_are_shown_with_the_interval_of_their_median_where_there_is_one() -> None:
     assert spread([0.9, 1.0, 1.2]) == "1.000 (all: 0.900 to 1.200)"
     assert spread([0.9, 0.95, 1.0, 1.0, 1.1, 1.2]) == "1.000 (95 %: 0.900 to 1.200; all: 0.900 to 1.200)"

@@ -62,10 +62,10 @@ class LoadCollector:
 def ingest_families(ingest: Ingest) -> Iterable[Metric]:
     """The ingest's counters, every reason from the start with zero."""
     yield CounterMetricFamily(
-        "exporter_ingest_messages", "Live messages that were taken.", value=ingest.messages
+        "exporter_ingest_messages", "Live messages that were accepted.", value=ingest.messages
     )
     rejected = CounterMetricFamily(
-        "exporter_ingest_rejected", "Live messages that were refused, by reason.", labels=["reason"]
+        "exporter_ingest_rejected", "Live messages that were rejected, by reason.", labels=["reason"]
     )
     for reason, count in ingest.rejected.items():
         rejected.add_metric([reason], count)

@@ -36,8 +36,8 @@ FIGURES = {
     "benchmark_result_latency_seconds": "Latency of a benchmark run that has ended, by quantile.",
     "benchmark_result_non2xx_responses": "Responses of a run that were not 2xx.",
     "benchmark_result_socket_errors": "Requests of a run that got no whole response.",
-    "benchmark_result_requests": "Whole responses of a run, of every status.",
-    "benchmark_result_duration_seconds": "How long a run measured.",
+    "benchmark_result_requests": "Whole responses of a run, whatever their status.",
+    "benchmark_result_duration_seconds": "Length of the load of a run.",
     "benchmark_result_timestamp_seconds": "When a run began, in Unix time.",
 }
 """name and help of each family"""

@@ -43,9 +43,7 @@ def run_families(run: Run | None, now: float) -> Iterable[Metric]:
     )
     start = GaugeMetricFamily("benchmark_run_start_timestamp_seconds", "When the run began, in Unix time.")
     start.add_metric([], info.start_timestamp_seconds)
-    planned = GaugeMetricFamily(
-        "benchmark_run_planned_duration_seconds", "How long the load phase is to last."
-    )
+    planned = GaugeMetricFamily("benchmark_run_planned_duration_seconds", "Planned length of the load phase.")
     planned.add_metric([], info.planned_duration_seconds)
     phase = GaugeMetricFamily("benchmark_run_phase", "1 for the phase the run is in.", labels=["phase"])
     for each in PHASES:
@@ -63,7 +61,7 @@ def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
     """
     in_flight = GaugeMetricFamily(
         "benchmark_in_flight_requests",
-        "Requests that are out, as the workers last reported.",
+        "Requests in flight, as the workers last reported.",
         labels=["route", "model"],
     )
     connections = GaugeMetricFamily(

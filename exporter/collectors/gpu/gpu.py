@@ -25,16 +25,16 @@ from exporter.settings.exporter_config import ExporterConfig, GpuMode
 
 # Metric without `gpu_`, label of its own, documentation.
 _GAUGES = (
-    ("utilization_ratio", "", "Part of the last period in which a kernel ran"),
-    ("memory_utilization_ratio", "", "Part of the last period in which memory was read or written"),
-    ("memory_used_bytes", "", "Memory in use, with what the driver keeps for itself"),
-    ("memory_total_bytes", "", "Memory that there is"),
+    ("utilization_ratio", "", "Share of the last sample period in which a kernel ran"),
+    ("memory_utilization_ratio", "", "Share of the last sample period in which memory was read or written"),
+    ("memory_used_bytes", "", "Memory in use, including what the driver reserves"),
+    ("memory_total_bytes", "", "Total memory"),
     ("temperature_celsius", "", "Temperature of the chip"),
     ("power_watts", "", "Power drawn"),
     ("power_limit_watts", "", "Power limit in force"),
-    ("clock_hertz", "clock", "Clock frequency as it is"),
-    ("fan_speed_ratio", "", "Speed asked of the fan, of its greatest"),
-    ("throttle_active", "reason", "1 where the clocks are held down for that reason, else 0"),
+    ("clock_hertz", "clock", "Current clock frequency"),
+    ("fan_speed_ratio", "", "Requested fan speed, as a share of its maximum"),
+    ("throttle_active", "reason", "1 while the clocks are limited for that reason, else 0"),
     ("pcie_receive_bytes_per_second", "", "PCIe throughput towards the GPU, over 20 ms"),
     ("pcie_transmit_bytes_per_second", "", "PCIe throughput from the GPU, over 20 ms"),
 )
@@ -141,7 +141,7 @@ def _xid_errors(xids: _XidCounts) -> Metric:
 def _process_memory(sample: GpuSample, trees: _Trees) -> Metric:
     family = GaugeMetricFamily(
         "gpu_process_memory_bytes",
-        "GPU memory that the watched process and its children hold",
+        "GPU memory used by the watched process and its children",
         labels=_labels("process"),
     )
     for reading in sample.readings:
@@ -162,7 +162,9 @@ def _used(reading: GpuReading, pids: frozenset[int]) -> int | None:
 
 
 def _info(sample: GpuSample) -> Metric:
-    family = InfoMetricFamily("gpu", "The GPU, its driver and the newest CUDA that it runs", labels=_labels())
+    family = InfoMetricFamily(
+        "gpu", "The GPU, its driver and the newest CUDA version it supports", labels=_labels()
+    )
     for reading in sample.readings:
         family.add_metric([reading.index, reading.uuid], {"name": reading.name, **sample.versions})
     return family

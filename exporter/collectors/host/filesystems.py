@@ -24,13 +24,13 @@ _NOT_OF_TYPE = re.compile(
 )
 _LABELS = ["device", "mountpoint", "fstype"]
 _GAUGES = {
-    "avail_bytes": "Space that an unprivileged user may still fill",
-    "size_bytes": "Size",
-    "free_bytes": "Free space, that kept for root included",
+    "avail_bytes": "Free space for unprivileged users",
+    "size_bytes": "Size of the file system",
+    "free_bytes": "Free space, including what is reserved for root",
     "files": "Inodes",
     "files_free": "Free inodes",
-    "readonly": "1 where it is mounted read-only",
-    "device_error": "1 where it could not be asked",
+    "readonly": "1 where the file system is mounted read-only, else 0",
+    "device_error": "1 where statfs of the file system failed, else 0",
 }
 FILESYSTEM_FAMILIES = tuple(f"node_filesystem_{name}" for name in _GAUGES)
 

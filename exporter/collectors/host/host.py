@@ -34,12 +34,12 @@ _NOT_A_DISK = re.compile(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$")
 _DISK_COUNTERS = (
     ("reads_completed", 0, 1, "Reads completed"),
     ("read_bytes", 2, host_files.SECTOR_BYTES, "Bytes read"),
-    ("read_time_seconds", 3, 0.001, "Time of all reads"),
+    ("read_time_seconds", 3, 0.001, "Sum of the times of all reads"),
     ("writes_completed", 4, 1, "Writes completed"),
     ("written_bytes", 6, host_files.SECTOR_BYTES, "Bytes written"),
-    ("write_time_seconds", 7, 0.001, "Time of all writes"),
+    ("write_time_seconds", 7, 0.001, "Sum of the times of all writes"),
     ("io_time_seconds", 9, 0.001, "Time with any request in flight"),
-    ("io_time_weighted_seconds", 10, 0.001, "Time of all requests"),
+    ("io_time_weighted_seconds", 10, 0.001, "Sum of the times of all requests"),
 )
 _PRESSURE = (
     ("cpu_waiting", "cpu", "some"),
@@ -136,7 +136,7 @@ class NodeCollector:
         yield CounterMetricFamily("node_context_switches", "Context switches", counts["ctxt"])
         yield CounterMetricFamily("node_forks", "Forks", counts["processes"])
         yield CounterMetricFamily("node_intr", "Interrupts serviced", counts["intr"])
-        yield _gauge("node_procs_running", "Threads that run or could", counts["procs_running"])
+        yield _gauge("node_procs_running", "Threads that run or are ready to run", counts["procs_running"])
         yield _gauge("node_procs_blocked", "Processes that wait for I/O", counts["procs_blocked"])
 
     def _memory(self) -> Iterator[Metric]:
@@ -168,7 +168,7 @@ class NodeCollector:
     def _descriptors(self) -> Iterator[Metric]:
         allocated, _, maximum = self._proc.read("sys/fs/file-nr").split()
         yield _gauge("node_filefd_allocated", "Open files of the system", int(allocated))
-        yield _gauge("node_filefd_maximum", "Most open files that the system allows", int(maximum))
+        yield _gauge("node_filefd_maximum", "Maximum number of open files of the system", int(maximum))
 
     def _names(self) -> Iterator[Metric]:
         system = os.uname()
@@ -180,9 +180,7 @@ class NodeCollector:
             "nodename": system.nodename,
             "domainname": self._proc.read("sys/kernel/domainname").strip(),
         }
-        family = GaugeMetricFamily(
-            "node_uname_info", "What uname says, the value being 1", labels=list(labels)
-        )
+        family = GaugeMetricFamily("node_uname_info", "Names and versions from uname", labels=list(labels))
         family.add_metric(list(labels.values()), 1)
         yield family
 

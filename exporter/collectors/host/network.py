@@ -50,7 +50,7 @@ def collect_network(proc: ProcFs, shown: ShownDevices) -> Iterator[Metric]:
                 yield GaugeMetricFamily(f"node_sockstat_{name}", f"From /proc/net/{file}", value)
                 if name.endswith("_mem"):
                     in_bytes = f"node_sockstat_{name}_bytes"
-                    yield GaugeMetricFamily(in_bytes, "The same in bytes", value * page_bytes)
+                    yield GaugeMetricFamily(in_bytes, "Memory of these sockets in bytes", value * page_bytes)
 
 
 def _netstat_wanted(name: str) -> bool:

@@ -32,7 +32,7 @@ from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
 # Metric without `observed_process_`: its type, documentation and own label.
 _FAMILIES: Mapping[str, tuple[type[GaugeMetricFamily] | type[CounterMetricFamily], str, str]] = {
     "up": (GaugeMetricFamily, "1 where the watched process was found and read, else 0", ""),
-    "restarts": (CounterMetricFamily, "Times that another process was found in place of the last", ""),
+    "restarts": (CounterMetricFamily, "Times that a new process replaced the watched one", ""),
     "start_time_seconds": (GaugeMetricFamily, "When the process started, since the Unix epoch", ""),
     "cpu_seconds": (CounterMetricFamily, "CPU time used", "mode"),
     "resident_memory_bytes": (GaugeMetricFamily, "Resident memory (VmRSS)", ""),
@@ -44,7 +44,7 @@ _FAMILIES: Mapping[str, tuple[type[GaugeMetricFamily] | type[CounterMetricFamily
     "max_fds": (GaugeMetricFamily, "Soft limit of open file descriptors of the main process", ""),
     "connections": (
         GaugeMetricFamily,
-        "TCP sockets held (one in time_wait is no process's any more)",
+        "TCP sockets by state (one in time_wait belongs to no process)",
         "state",
     ),
     "context_switches": (CounterMetricFamily, "Context switches of all threads", "type"),

@@ -119,7 +119,7 @@ class RouterCollector:
         if answer is not None:
             models = parse_model_count(answer.json()) if answer.status == 200 else None
             if models is not None:
-                yield GaugeMetricFamily("router_models", "Models that the router lists", models)
+                yield GaugeMetricFamily("router_models", "Models listed by the router", models)
             left = min(self._timeout_seconds, _BUDGET_TIMEOUTS * self._timeout_seconds - seconds["models"])
             overview = self._ask_overview(self._clock.monotonic() + left, seconds)
         duration = GaugeMetricFamily(
@@ -176,7 +176,7 @@ class RouterCollector:
             shown = self._slots.choose(overview.nodes, self._clock.monotonic())
             yield GaugeMetricFamily(
                 "router_nodes_not_shown",
-                "Nodes that are counted but have no series of their own",
+                "Nodes that are counted in router_nodes but have no series of their own",
                 overview.unnamed + len(overview.nodes) - len(shown),
             )
             yield from _node_families({name: overview.nodes[name] for name in shown})
@@ -203,11 +203,9 @@ def _total_families(overview: Overview) -> Iterable[Metric]:
     _add(active, [([], overview.active_requests)])
     queued = GaugeMetricFamily("router_queued_requests", "Requests that wait for a node")
     _add(queued, [([], overview.queued_requests)])
-    requests = CounterMetricFamily(
-        "router_requests", "Requests that the router has served", labels=["outcome"]
-    )
+    requests = CounterMetricFamily("router_requests", "Requests served by the router", labels=["outcome"])
     _add(requests, ((["success"], overview.successes), (["failure"], overview.failures)))
-    tokens = CounterMetricFamily("router_tokens", "Tokens that the router has counted", labels=["direction"])
+    tokens = CounterMetricFamily("router_tokens", "Tokens counted by the router", labels=["direction"])
     _add(tokens, ((["input"], overview.input_tokens), (["output"], overview.output_tokens)))
     return active, queued, requests, tokens
 

@@ -2,7 +2,7 @@
 
 from queries.selectors import OWN
 
-# By more than five seconds, as RouterRestarted: a new exporter computes the start anew, off by less.
+# By more than five seconds, as RouterRestarted: a new exporter computes the start again, off by less.
 ANNOTATION_RESTART = (
     f"observed_process_start_time_seconds{{{OWN}}}"
     f" - min_over_time(observed_process_start_time_seconds{{{OWN}}}[30s]) > 5"

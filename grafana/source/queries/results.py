@@ -49,7 +49,7 @@ SCALE_P99_SECONDS = _by_connections(_P99)
 
 # --- the newest result labelled NAME beside the newest labelled NAME-baseline, as the alerts take them
 def _baseline(figure: str) -> str:
-    # Whoever chooses NAME wants to see its baseline.
+    # The baseline of a chosen NAME is shown too.
     found = _newest(figure, ".+-baseline", "($label)(-baseline)?")
     return f'max by (label) (label_replace({found}, "label", "$1", "label", "(.+)-baseline"))'
 

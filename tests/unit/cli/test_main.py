@@ -136,7 +136,7 @@ def test_a_target_where_nothing_listens_is_named(with_wrk: Shell) -> None:
     assert "--target" in said
 
 
-def test_without_wrk_it_is_said_how_to_install_it(shell: Shell, target: str) -> None:
+def test_without_wrk_it_is_shown_how_to_install_it(shell: Shell, target: str) -> None:
     said = shell.refusal("run", "--target", target)
     assert said.startswith("wrk: ")
     assert "apt install wrk" in said
@@ -217,7 +217,7 @@ def test_help_is_on_standard_output_with_exit_code_zero(shell: Shell, arguments:
     assert ended.stdout.startswith("Usage: ")
 
 
-def test_the_version_is_told(shell: Shell) -> None:
+def test_the_version_is_shown(shell: Shell) -> None:
     ended = shell.soak("--version")
     assert (ended.returncode, ended.stdout) == (0, f"soak, version {__version__}\n")
 

@@ -96,7 +96,7 @@ def test_the_usage_is_no_run() -> None:
     assert parse_wrk(TEXTS["usage"]) == []
 
 
-def test_runs_without_their_first_lines_are_told_apart_by_their_figures() -> None:
+def test_runs_without_their_first_lines_are_distinguished_by_their_figures() -> None:
     tail = "\n".join(TEXTS["some-503"].splitlines()[-4:])
     assert [run.row("").requests for run in parse_wrk(tail + "\n" + tail)] == [3650, 3650]
 

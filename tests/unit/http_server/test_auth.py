@@ -102,7 +102,7 @@ def test_a_flood_of_guesses_forgets_no_right_password_and_is_not_remembered_with
         assert len(checks) == before + 1
 
 
-def test_a_changed_hash_is_asked_anew(checks: list[bytes]) -> None:
+def test_a_changed_hash_is_asked_again(checks: list[bytes]) -> None:
     with authenticator() as auth:
         assert asyncio.run(auth.allows(basic("alice", "geheim ジ"), USERS)) is True
         changed = {"alice": bcrypt.hashpw(b"neu", CHEAP)}

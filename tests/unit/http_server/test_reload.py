@@ -39,7 +39,7 @@ def test_without_a_file_nothing_is_asked_for() -> None:
     assert WebFile(None).current().authenticates is False
 
 
-def test_users_and_headers_are_read_anew_when_the_file_has_changed(tmp_path: Path) -> None:
+def test_users_and_headers_are_read_again_when_the_file_has_changed(tmp_path: Path) -> None:
     file = put(tmp_path / "web.yml", f"basic_auth_users: {{alice: {HASH}}}")
     web = WebFile(file)
     assert web.current() is web.current()
@@ -62,7 +62,7 @@ def test_a_certificate_that_was_replaced_is_another_context(tmp_path: Path, auth
     assert web.current().tls is not first
 
 
-def test_a_broken_file_lets_nobody_in_is_told_once_and_is_over_when_mended(
+def test_a_broken_file_lets_nobody_in_is_logged_once_and_is_over_when_mended(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = put(tmp_path / "web.yml", f"basic_auth_users: {{alice: {HASH}}}")

@@ -102,7 +102,7 @@ def test_other_columns_are_ignored_and_those_that_lack_are_unknown(tmp_path: Pat
          "invalid start byte)"),
     ],
 )  # fmt: skip
-def test_what_is_no_results_file_is_said_once(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_what_is_no_results_file_is_reported_once(tmp_path: Path, content: bytes, problem: str) -> None:
     assert read(tmp_path, content) == ([], [problem])
 
 

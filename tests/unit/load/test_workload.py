@@ -156,7 +156,7 @@ def test_a_model_that_cannot_be_a_label_is_refused(model: str) -> None:
     assert refusal(model=model) == f"--model: {model!r} must be 1 to 128 printable characters"
 
 
-def test_a_model_from_a_body_is_held_to_the_same_bounds(tmp_path: Path) -> None:
+def test_a_model_from_a_body_has_the_same_bounds(tmp_path: Path) -> None:
     file = tmp_path / "body"
     file.write_text(json.dumps({"model": "m" * 200}))
     assert refusal(body_file=file).startswith("--model: 'mmm")

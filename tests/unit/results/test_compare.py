@@ -31,7 +31,7 @@ def outcomes(candidate: ResultRow) -> dict[str, str]:
     }
 
 
-def test_a_run_held_against_itself_passes_with_every_ratio_at_one() -> None:
+def test_a_run_compared_with_itself_passes_with_every_ratio_at_one() -> None:
     changes = compare_rows(BASELINE, BASELINE)
     assert [each.figure for each in changes] == FIGURES
     assert [each.ratio for each in changes] == [1.0] * 6 + [None]
@@ -77,7 +77,7 @@ def test_failures_of_a_bad_baseline_may_rise_by_the_tolerance() -> None:
     [(None, 5.0, "baseline"), (5.0, None, "candidate"), (None, None, "neither"), (0.0, 5.0, "baseline is 0")],
 )
 @pytest.mark.parametrize("figure", FIGURES[:-1])
-def test_a_figure_that_cannot_be_held_against_another_is_inconclusive(
+def test_a_figure_that_cannot_be_compared_with_another_is_inconclusive(
     figure: str, baseline: float | None, candidate: float | None, about: str
 ) -> None:
     changed: dict[str, Any] = {figure: candidate}

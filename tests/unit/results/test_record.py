@@ -77,7 +77,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
     )
 
 
-def test_what_is_not_known_is_said_to_be_unknown_and_never_zero() -> None:
+def test_what_is_not_known_is_shown_as_unknown_and_never_zero() -> None:
     nothing: dict[str, Any] = dict.fromkeys(("0.5", "0.75", "0.9", "0.95", "0.99", "0.999"))
     known = evidence(measured_seconds=0.0, requests=requests_by_class(), statuses={}, series=SeriesStore())
     text = record_text(run_result(known, quantiles=nothing), "x")

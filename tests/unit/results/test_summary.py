@@ -111,7 +111,7 @@ def test_files_and_globs_are_read_in_order_and_none_twice(tmp_path: Path) -> Non
     assert problems == []
 
 
-def test_files_of_one_name_are_told_apart_by_their_path(tmp_path: Path) -> None:
+def test_files_of_one_name_are_distinguished_by_their_path(tmp_path: Path) -> None:
     for day in ("monday", "tuesday"):
         (tmp_path / day).mkdir()
         write(tmp_path / day, "local.csv", ResultRow(day))

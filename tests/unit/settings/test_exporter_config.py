@@ -95,7 +95,7 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", CONFIGURATIONS)
-def test_what_is_wrong_is_said_with_file_and_key_in_one_line(tmp_path: Path, text: str) -> None:
+def test_what_is_wrong_is_reported_with_file_and_key_in_one_line(tmp_path: Path, text: str) -> None:
     key = CONFIGURATIONS[text]
     said = refusal(tmp_path, text)
     assert said.startswith(f"{key}: " if key else "")

@@ -1,6 +1,7 @@
 """exporter.verdict.objectives: the table by itself."""
 
 import pytest
+from render_docs import with_checks
 
 from exporter.errors import ConfigurationError
 from exporter.verdict.objectives import (
@@ -8,9 +9,9 @@ from exporter.verdict.objectives import (
     CHECKS,
     OBJECTIVES,
     Objective,
-    checks_table,
     lowered_checks,
 )
+from tests.support.checkout import CHECKOUT
 from tests.support.run_results import evidence, requests_by_class
 
 
@@ -50,7 +51,10 @@ def test_a_name_that_is_no_check_is_refused_with_those_that_are(name: str) -> No
 
 
 def test_the_table_for_users_has_a_line_a_check_with_bound_and_alerts() -> None:
-    lines = checks_table().splitlines()
+    page = with_checks((CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    lines = [line for line in page.splitlines() if line.startswith(("| check |", "| --- |", "| `"))]
+    lines = lines[lines.index("| check | passes where | bound (default) | alerts while it runs |") :]
+    lines = lines[: len(CHECKS) + 2]
     assert [line.split("`")[1] for line in lines[2:]] == list(CHECKS)
     assert {line.count("|") for line in lines} == {5}
     assert "| `--max-error-ratio` (0.01) | `BenchmarkErrorRateHigh` |" in lines[2]

@@ -84,7 +84,9 @@ def errors(runs: LiveRuns) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_429_is_told_from_other_errors_and_all_together_are_those_of_their_class(runs: LiveRuns) -> None:
+def test_a_429_is_distinguished_from_other_errors_and_all_together_are_those_of_their_class(
+    runs: LiveRuns,
+) -> None:
     statuses = {301: 1, 404: 2, 418: 4, 429: 3, 451: 1, 500: 5, 503: 1, 599: 2}
     durations = {"2xx": [7] * 9, "3xx": [5], "4xx": [1] * 10, "5xx": [2] * 8}
     runs.apply(answered(durations, statuses))

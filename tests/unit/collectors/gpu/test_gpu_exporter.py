@@ -29,7 +29,7 @@ def test_changes_of_the_driver_are_seen_and_the_first_scrape_has_them_already(
     exporter.until("a new temperature", lambda found: found[temperature("GPU-a", 0)] == 91)
 
 
-def test_a_lost_gpu_costs_its_own_series_and_comes_back_when_nvml_is_opened_anew(
+def test_a_lost_gpu_costs_its_own_series_and_comes_back_when_nvml_is_opened_again(
     stub: NvmlStub, start: Start
 ) -> None:
     exporter = start(stub.environment())

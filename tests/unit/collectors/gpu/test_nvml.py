@@ -55,7 +55,7 @@ def test_a_uuid_that_is_none_is_never_a_label(stub: NvmlStub, uuid: str | bytes)
         find_gpu(0)
 
 
-def test_a_lost_gpu_is_told_from_any_other_error(stub: NvmlStub) -> None:
+def test_a_lost_gpu_is_distinguished_from_any_other_error(stub: NvmlStub) -> None:
     gpu = find_gpu(0)
     stub.gpus[0].lost = 1
     stub.write()

@@ -120,7 +120,7 @@ def test_nvml_that_hangs_from_the_start_is_a_failed_collector_until_it_answers(
     exporter.until("GPUs", lambda found: found[SUCCESS] == 1 and temperature("GPU-b", 1) in found)
 
 
-def test_an_exporter_whose_driver_hangs_still_ends_when_it_is_told_to(stub: NvmlStub, start: Start) -> None:
+def test_an_exporter_whose_driver_hangs_still_ends_when_asked_to(stub: NvmlStub, start: Start) -> None:
     stub.hanging = {"nvmlInitWithFlags"}
     stub.write()
     exporter = start(stub.environment())

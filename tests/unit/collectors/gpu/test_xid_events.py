@@ -45,7 +45,7 @@ def test_a_wait_for_events_that_hangs_costs_the_xid_series_alone(stub: NvmlStub,
     exporter.until("Xid series", lambda found: found.get(xids("GPU-a", 0, "79")) == 0)
 
 
-def test_a_wait_for_events_that_fails_is_told_once_and_goes_on(stub: NvmlStub, start: Start) -> None:
+def test_a_wait_for_events_that_fails_is_logged_once_and_goes_on(stub: NvmlStub, start: Start) -> None:
     exporter = start(stub.environment())
     exporter.until("Xid series", lambda found: xids("GPU-a", 0, "79") in found)
     stub.failing = {"nvmlEventSetWait_v2": GPU_IS_LOST}

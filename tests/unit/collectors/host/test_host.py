@@ -168,7 +168,7 @@ def test_file_systems_of_a_mounted_host_are_asked_below_the_mount(proc_root: Pat
     assert found[series] == usage.total
 
 
-def test_cpu_times_that_step_back_are_held() -> None:
+def test_cpu_times_that_step_back_do_not_fall() -> None:
     times = host_files.CpuTimes()
     times.update({"0": [100, 0, 0, 1000, 50, 0, 0, 0]})
     assert times.update({"0": [101, 0, 0, 999, 49, 0, 0, 0]})["0"][:5] == [1.01, 0, 0, 10.0, 0.5]

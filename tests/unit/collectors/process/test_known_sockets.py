@@ -114,7 +114,7 @@ def test_sockets_of_other_protocols_cost_no_dump_once_they_are_known(opened: Exi
     assert watch.dumps == 1
 
 
-def test_sockets_that_share_a_port_are_all_told_apart(opened: ExitStack) -> None:
+def test_sockets_that_share_a_port_are_all_distinguished(opened: ExitStack) -> None:
     watch = Watch()
     servers: list[socket.socket] = []
     for _ in range(3):

@@ -85,7 +85,7 @@ def test_several_processes_each_have_their_series(proc: FakeProc) -> None:
     assert len(families["observed_process_threads"].samples) == 2
 
 
-def test_the_process_ids_of_each_tree_are_told_at_every_scrape(proc: FakeProc) -> None:
+def test_the_process_ids_of_each_tree_are_read_at_every_scrape(proc: FakeProc) -> None:
     proc.process(10, comm="a")
     proc.process(11, parent=10, comm="child")
     proc.process(20, comm="b", start=700)

@@ -156,7 +156,7 @@ def test_without_an_api_key_none_is_sent(router: LocalHttp) -> None:
     assert asked_with(router) == [("/v1/models", None), *((path, None) for path in NODE_SOURCES)]
 
 
-def test_a_router_that_becomes_another_generation_is_looked_at_anew(router: LocalHttp) -> None:
+def test_a_router_that_becomes_another_generation_is_looked_at_again(router: LocalHttp) -> None:
     router.give("/api/dashboard/overview", OVERVIEW)
     collector = RouterCollector(router.url, TIMEOUT, SystemClock(), "sk_secret")
     assert samples(collector)["router_node_up{node=gpu-1}"] == 1

@@ -80,7 +80,7 @@ def node_sum(found: dict[str, float], outcome: str) -> float:
 
 
 @pytest.mark.parametrize("generation", ["first", "current"])
-def test_what_is_said_of_the_router_under_load_is_what_it_did(generation: str) -> None:
+def test_what_is_shown_of_the_router_under_load_is_what_it_did(generation: str) -> None:
     with simulated(generation) as simulator:
         simulator.fault("error", status=502, ratio=0.1)
         simulator.fault("drop_connections", ratio=0.02, mode="rst")
