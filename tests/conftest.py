@@ -1,5 +1,6 @@
 """What every kind of test shares: the golden files' option, the NVML stub, and stacks on free ports."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.nvml_stub import build_stub
+
+# Tests run in the background of a script inherit an ignored SIGINT, and so would all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -63,10 +63,11 @@ class Run:
     """One announced run: what its workers have reported, and what is published of it."""
 
     def __init__(
-        self, info: RunInfo, token: bytes, phase: Phase, models: Sequence[ModelTotals], now: float
+        self, info: RunInfo, digest: bytes, phase: Phase, models: Sequence[ModelTotals], now: float
     ) -> None:
         self.info = info
-        self.token = token
+        self.digest = digest
+        """of its token"""
         self.phase = phase
         self.pairs = [_PairTotals(model) for model in models]
         """in the order of the announcement"""

@@ -3,11 +3,11 @@
 Totals by (route, model) go on over runs, as counters must; `restore` gives a restarted exporter back what it
 had published (state_file.py).
 
-A run has a public id and a secret token. Messages carry the token alone, and whoever announces the run again
-has to know it.
+A run has a public id and a secret token. Messages carry the token alone, and every later announcement has to
+have it. Only its digest is kept, here and in the state file: what reads them can send nothing.
 """
 
-import hmac
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -23,6 +23,11 @@ MAX_MODELS = 64
 MAX_ENDED = 1024
 
 
+def digest_of(token: bytes) -> bytes:
+    """What is kept of a token. It is 128 random bits, so nothing need slow a guess down."""
+    return hashlib.sha256(token).digest()
+
+
 class LiveRuns:
     """All runs of this exporter; every method may be called from any thread."""
 
@@ -31,8 +36,8 @@ class LiveRuns:
         self.lock = threading.RLock()
         self.models: dict[Pair, ModelTotals] = {}
         self.runs: dict[str, Run] = {}
-        self._by_token: dict[bytes, Run] = {}
-        """those that take messages"""
+        self._by_digest: dict[bytes, Run] = {}
+        """those that take messages, by the digest of their token"""
         self.ended: deque[str] = deque(maxlen=MAX_ENDED)
         """runs that are over: announced again, they would be counted again"""
 
@@ -43,14 +48,17 @@ class LiveRuns:
         other parameters or is over, or where this exporter already has MAX_RUNS active runs or MAX_MODELS
         pairs of route and model.
         """
+        self._register(info, digest_of(token), phase)
+
+    def _register(self, info: RunInfo, digest: bytes, phase: Phase) -> None:
         with self.lock:
             now = self._clock.monotonic()
             if info.run in self.ended and phase != Phase.FINISHED:
                 raise ConfigurationError(f"run {info.run}: is over")
             run = self.runs.get(info.run)
             if run is None:
-                run = self._begin(info, token, phase, now)
-            elif not hmac.compare_digest(run.token, token):
+                run = self._begin(info, digest, phase, now)
+            elif run.digest != digest:
                 raise ConfigurationError(f"run {info.run}: already announced with another token")
             elif run.info != info:
                 raise ConfigurationError(f"run {info.run}: already announced with other parameters")
@@ -60,16 +68,16 @@ class LiveRuns:
             else:
                 run.phase = phase
 
-    def _begin(self, info: RunInfo, token: bytes, phase: Phase, now: float) -> Run:
-        if token in self._by_token:
+    def _begin(self, info: RunInfo, digest: bytes, phase: Phase, now: float) -> Run:
+        if digest in self._by_digest:
             raise ConfigurationError(f"run {info.run}: its token is that of another run")
         if len(self.models.keys() | set(info.pairs)) > MAX_MODELS:
             raise ConfigurationError(
                 f"this exporter already publishes {MAX_MODELS} models; restart it to begin again"
             )
         self._make_room(now)
-        run = Run(info, token, phase, [self._totals(pair) for pair in info.pairs], now)
-        self.runs[info.run] = self._by_token[token] = run
+        run = Run(info, digest, phase, [self._totals(pair) for pair in info.pairs], now)
+        self.runs[info.run] = self._by_digest[digest] = run
         return run
 
     def _make_room(self, now: float) -> None:
@@ -82,7 +90,7 @@ class LiveRuns:
 
     def _end(self, run: Run) -> None:
         run.finish()
-        self._by_token.pop(run.token, None)
+        self._by_digest.pop(run.digest, None)
         if run.info.run not in self.ended:
             self.ended.append(run.info.run)
 
@@ -96,7 +104,7 @@ class LiveRuns:
     def apply(self, message: WorkerCounts) -> None:
         """Join one live message; raises WireError (unknown_run, replayed, inconsistent)."""
         with self.lock:
-            run = self._by_token.get(message.token)
+            run = self._by_digest.get(digest_of(message.token))
             if run is None:
                 raise WireError("unknown_run")
             run.apply(message, self._clock.monotonic())
@@ -123,8 +131,8 @@ class LiveRuns:
             target.window.clear()
             target.tick(self._clock.monotonic())
 
-    def restore_run(self, info: RunInfo, token: bytes, phase: Phase, published: Sequence[Totals]) -> None:
+    def restore_run(self, info: RunInfo, digest: bytes, phase: Phase, published: Sequence[Totals]) -> None:
         """A run of an earlier exporter; its models' totals, restored before, include `published`, by pair."""
         with self.lock:
-            self.register(info, token, phase)
+            self._register(info, digest, phase)
             self.runs[info.run].restore(published)

@@ -16,7 +16,6 @@ from typing import Any
 from exporter.errors import ConfigurationError
 from exporter.live.histogram import CLASSES, INDEX_COUNT, Histogram
 from exporter.live.message import (
-    TOKEN_BYTES,
     UNTIMED,
     Counter,
     FailureReason,
@@ -73,9 +72,6 @@ class StateFile:
             return
         temporary = self._path.with_name(self._path.name + ".new")
         try:
-            temporary.touch(mode=0o600)
-            # A kill may have left one of an earlier version, which all may read.
-            temporary.chmod(0o600)
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self._path)
         except OSError as error:
@@ -97,7 +93,7 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
             "runs": [
                 {
                     "info": asdict(run.info),
-                    "token": run.token.hex(),
+                    "token_digest": run.digest.hex(),
                     "phase": run.phase.value,
                     "totals": [_totals_document(pair.published) for pair in run.pairs],
                 }
@@ -126,11 +122,9 @@ def _restore(document: Any, runs: LiveRuns) -> None:
     for entry in document["runs"]:
         fields = dict(entry["info"])
         info = RunInfo(**{**fields, "pairs": tuple(_pair(pair) for pair in fields["pairs"])})
-        token = bytes.fromhex(entry["token"])
-        if len(token) != TOKEN_BYTES:
-            raise ValueError(f"run {info.run}: its token has {len(token)} bytes")
+        digest = bytes.fromhex(entry["token_digest"])
         published = [_totals(totals) for totals in entry["totals"]]
-        runs.restore_run(info, token, Phase(entry["phase"]), published)
+        runs.restore_run(info, digest, Phase(entry["phase"]), published)
 
 
 def _pair(document: Any) -> Pair:

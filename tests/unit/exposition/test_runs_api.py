@@ -34,13 +34,13 @@ def test_a_run_is_announced_and_its_status_asked_for(served: Served) -> None:
     assert served.get(f"/api/runs/{RUN}").json()["requests"]["2xx"] == 3
 
 
-def test_the_token_is_in_no_answer(served: Served) -> None:
+def test_the_token_is_in_no_answer_and_no_file(served: Served) -> None:
     secret = "5ec2e7" * 5 + "00"
     answers = [served.put(announcement(token=secret)), served.put(announcement(connections=9, token=secret))]
     answers += [served.get(path) for path in (f"/api/runs/{RUN}", "/metrics", "/")]
     assert [answer.status_code for answer in answers] == [200, 409, 200, 200, 200]
     assert not any(secret in answer.text for answer in answers)
-    assert secret in served.state_file.read_text(encoding="utf-8")
+    assert secret not in served.state_file.read_text(encoding="utf-8")
 
 
 def test_a_run_announced_again_with_another_token_is_a_conflict_and_stays_as_it_is(served: Served) -> None:

@@ -3,7 +3,6 @@
 import json
 import logging
 import shutil
-import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,16 @@ from exporter.live.runs import LiveRuns
 from exporter.live.state_file import StateFile
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import INDEX, LOCAL_MODEL, RUN, answered, message, register, run_info
+from tests.support.live_messages import (
+    INDEX,
+    LOCAL_MODEL,
+    RUN,
+    answered,
+    message,
+    register,
+    run_info,
+    token_of,
+)
 from tests.support.worker_histories import holds
 
 OTHER = "f" * 16
@@ -110,8 +118,14 @@ def test_the_file_is_replaced_in_one_step_and_only_where_something_changed(
         state_file.save(runs)
         assert json.loads(old.read())["runs"][0]["totals"][0]["sums_us"]["duration"][1] == 3_000_100
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 3
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in file.parent.iterdir()] == ["state.json"]
+
+
+def test_the_file_holds_no_token(file: Path, runs: LiveRuns) -> None:
+    StateFile(file).save(runs)
+    text = file.read_text()
+    assert RUN in text
+    assert token_of().hex() not in text
 
 
 def test_what_a_kill_left_half_written_is_ignored(file: Path, runs: LiveRuns) -> None:
@@ -119,9 +133,6 @@ def test_what_a_kill_left_half_written_is_ignored(file: Path, runs: LiveRuns) ->
     left = file.with_name("state.json.new")
     left.write_text('{"version": 2, "mod')
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
-    left.chmod(0o644)
-    StateFile(file).save(runs)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def totals(**changes: Any) -> dict[str, Any]:
@@ -136,7 +147,13 @@ def document(version: Any = 2, route: str = "local", **changes: Any) -> dict[str
 
 def with_run(**changes: Any) -> dict[str, Any]:
     """A file with one run under way."""
-    run = {"info": asdict(run_info()), "token": "ab" * 16, "phase": "load", "totals": [totals()], **changes}
+    run = {
+        "info": asdict(run_info()),
+        "token_digest": "ab" * 32,
+        "phase": "load",
+        "totals": [totals()],
+        **changes,
+    }
     return {**document(), "runs": [run]}
 
 
@@ -165,8 +182,7 @@ def with_run(**changes: Any) -> dict[str, Any]:
         pytest.param(document(failures={"boredom": 1}), id="an unknown reason"),
         pytest.param(document(failures=[]), id="failures as a list"),
         pytest.param(with_run(info={"run": RUN}), id="a run without its parameters"),
-        pytest.param(with_run(token="ab"), id="a short token"),
-        pytest.param(with_run(token="z" * 32), id="a token that is no hexadecimal number"),
+        pytest.param(with_run(token_digest="z" * 64), id="a digest that is no hexadecimal number"),
         pytest.param(with_run(totals=[]), id="a run without the totals of its model"),
     ],
 )
@@ -183,7 +199,7 @@ def test_a_file_that_is_no_journal_is_refused_by_name_with_what_to_do(
 
 def test_the_good_one_of_these_files_is_taken(file: Path) -> None:
     file.write_text(json.dumps(with_run()))
-    assert restarted(file).runs[RUN].token == bytes.fromhex("ab" * 16)
+    assert restarted(file).runs[RUN].digest == bytes.fromhex("ab" * 32)
 
 
 def test_a_file_of_version_1_is_taken_over_with_equal_counters_and_its_runs_are_over(
