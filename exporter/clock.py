@@ -9,15 +9,12 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds on a clock that never jumps, for durations."""
-        ...
 
     def wall(self) -> float:
         """Seconds since the Unix epoch, for timestamps."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass."""
-        ...
 
 
 class SystemClock:

@@ -23,9 +23,7 @@ class Route(StrEnum):
 def route_of(model: str) -> Route:
     """The route of a model name: `openai:gpt-4o` goes to openai, a name without a known prefix is local."""
     prefix, colon, _ = model.partition(":")
-    if colon and prefix in (Route.OPENAI, Route.GOOGLE, Route.ANTHROPIC):
-        return Route(prefix)
-    return Route.LOCAL
+    return Route(prefix) if colon and prefix in tuple(Route) else Route.LOCAL
 
 
 class StatusClass(StrEnum):
@@ -66,13 +64,7 @@ class Counter(StrEnum):
     UNTIMED_5XX = "untimed_5xx"
 
 
-UNTIMED = (
-    Counter.UNTIMED_1XX,
-    Counter.UNTIMED_2XX,
-    Counter.UNTIMED_3XX,
-    Counter.UNTIMED_4XX,
-    Counter.UNTIMED_5XX,
-)
+UNTIMED = tuple(Counter(f"untimed_{each}") for each in StatusClass)
 """whole responses whose duration is not known, by status class"""
 
 
@@ -130,7 +122,7 @@ class RunInfo:
     start_timestamp_seconds: Seconds
     planned_duration_seconds: Seconds
     stall_after_seconds: Seconds
-    """a connection that has reported nothing for so long, with a request out, is stalled"""
+    """a connection that has reported nothing for so long, with a request in flight, is stalled"""
 
     @property
     def route(self) -> Route:
@@ -151,7 +143,6 @@ Values = tuple[float, ...]
 
 FIRST_COUNTER = len(FailureReason)
 FIRST_SUM = FIRST_COUNTER + len(Counter)
-VALUE_COUNT = FIRST_SUM + CLASSES * len(Histogram)
 
 Block = tuple[int, Values]
 """place of the pair, and its values"""
@@ -185,12 +176,10 @@ class WorkerCounts:
     final: bool
     """the worker has ended; no later report follows"""
     connections: int
-    """connections of this worker"""
     in_flight: int
-    """requests that are out"""
     blocks: tuple[Block, ...]
     """cumulative, in order of pairs"""
     rows: tuple[Row, ...]
     """cumulative, in order of pair and index; a row is one octave or several within a page (histogram.py)"""
     waiting_ms: int = 0
-    """in the last report: for how long its request has been out"""
+    """in the last report: for how long its request has been in flight"""

@@ -149,9 +149,7 @@ def _row(header: list[str], record: list[str]) -> ResultRow:
     given = dict(zip(header, (field.strip() for field in record), strict=True))
     if not given["label"]:
         raise ValueError("label is empty")
-    values: dict[str, int | float | None] = {}
-    for name in COLUMNS[1:]:
-        values[name] = _number(name, given.get(name, ""))
+    values = {name: _number(name, given.get(name, "")) for name in COLUMNS[1:]}
     return ResultRow(given["label"], **values)  # type: ignore[arg-type]
 
 

@@ -30,7 +30,7 @@ class _Worker:
     connections: int = 0
     in_flight: int = 0
     final: bool = False
-    heard: float = 0.0
+    last_report: float = 0.0
 
 
 class _PairTotals:
@@ -71,7 +71,7 @@ class Run:
         self.phase = phase
         self.pairs = [_PairTotals(model) for model in models]
         """in the order of the announcement"""
-        self.heard = now
+        self.last_report = now
         self.workers: dict[int, _Worker] = {}
 
     @property
@@ -113,7 +113,7 @@ class Run:
         worker.connections = message.connections
         worker.in_flight = message.in_flight
         worker.final = message.final
-        worker.heard = self.heard = now
+        worker.last_report = self.last_report = now
 
     def _add_row(self, worker: _Worker, row: Row, rise: int) -> None:
         pair, first, counts = row
@@ -127,7 +127,7 @@ class Run:
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
         live = [worker for worker in self.workers.values() if not worker.final]
-        silent = (w for w in live if now - w.heard > self.info.stall_after_seconds)
+        silent = (w for w in live if now - w.last_report > self.info.stall_after_seconds)
         return (
             sum(worker.connections for worker in live),
             sum(worker.in_flight for worker in silent),
@@ -140,7 +140,7 @@ class Run:
 
     def active(self, now: float) -> bool:
         """Whether the run is under way, as far as is known."""
-        return self.phase != Phase.FINISHED and now - self.heard <= SILENT_SECONDS
+        return self.phase != Phase.FINISHED and now - self.last_report <= SILENT_SECONDS
 
     def finish(self) -> None:
         """Forget the workers; their counts stay in the totals."""

@@ -62,7 +62,7 @@ class LiveRuns:
                 raise ConfigurationError(f"run {info.run}: already announced with another token")
             elif run.info != info:
                 raise ConfigurationError(f"run {info.run}: already announced with other parameters")
-            run.heard = now
+            run.last_report = now
             if phase == Phase.FINISHED:
                 self._end(run)
             else:

@@ -2,8 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from exporter.clock import Clock
@@ -35,16 +34,10 @@ def parts_of(report: WorkerCounts) -> tuple[WorkerCounts, ...]:
 
 def send(messages: Iterable[WorkerCounts], host: str, port: int, clock: Clock) -> None:
     """Send each as one UDP datagram; raises OSError where the ingest is known not to listen."""
-    with _udp_to(host, port) as udp:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind, protocol) as udp:
+        udp.connect(address)
         for number, message in enumerate(messages, 1):
             udp.send(encode(message))
             if number % BURST == 0:
                 clock.sleep(BURST_PAUSE_SECONDS)
-
-
-@contextmanager
-def _udp_to(host: str, port: int) -> Iterator[socket.socket]:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind, protocol) as udp:
-        udp.connect(address)
-        yield udp

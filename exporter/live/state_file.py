@@ -86,10 +86,7 @@ def _document(runs: LiveRuns) -> dict[str, Any]:
     with runs.lock:
         return {
             "version": VERSION,
-            "models": [
-                {"route": pair.route.value, "model": pair.model, "totals": _totals_document(totals)}
-                for pair, totals in runs.models.items()
-            ],
+            "models": [{**asdict(pair), "totals": _totals_document(t)} for pair, t in runs.models.items()],
             "runs": [
                 {
                     "info": asdict(run.info),
@@ -120,11 +117,9 @@ def _restore(document: Any, runs: LiveRuns) -> None:
         runs.restore(_pair(entry), _totals(entry["totals"]))
     runs.ended.extend(str(run) for run in document["ended"])
     for entry in document["runs"]:
-        fields = dict(entry["info"])
-        info = RunInfo(**{**fields, "pairs": tuple(_pair(pair) for pair in fields["pairs"])})
+        info = RunInfo(**{**entry["info"], "pairs": tuple(map(_pair, entry["info"]["pairs"]))})
         digest = bytes.fromhex(entry["token_digest"])
-        published = [_totals(totals) for totals in entry["totals"]]
-        runs.restore_run(info, digest, Phase(entry["phase"]), published)
+        runs.restore_run(info, digest, Phase(entry["phase"]), list(map(_totals, entry["totals"])))
 
 
 def _pair(document: Any) -> Pair:
@@ -154,14 +149,9 @@ def _of_version_1(document: Any) -> dict[str, Any]:
     It had the responses that were not timed behind the counts, and its runs have no token, so that no message
     can be known to be theirs: they are over.
     """
-    return {
-        "version": VERSION,
-        "models": [
-            {**entry, "totals": _totals_of_version_1(entry["totals"])} for entry in document["models"]
-        ],
-        "runs": [],
-        "ended": [*document["ended"], *(entry["info"]["run"] for entry in document["runs"])],
-    }
+    models = [{**entry, "totals": _totals_of_version_1(entry["totals"])} for entry in document["models"]]
+    ended = [*document["ended"], *(entry["info"]["run"] for entry in document["runs"])]
+    return {"version": VERSION, "models": models, "runs": [], "ended": ended}
 
 
 def _totals_of_version_1(document: Any) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Totals:
 
 
 def sum_of(parts: Iterable[Totals]) -> Totals:
-    """What several totals come to together."""
+    """The sum of several totals."""
     total = Totals()
     for part in parts:
         total.pages = [one + other for one, other in zip(total.pages, part.pages, strict=True)]

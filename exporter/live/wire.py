@@ -13,8 +13,8 @@ row     u32 index of the first count, u16 place of the pair, u16 number of count
 
 A pair is a route and a model; its place is that in the run's announcement. All counts are cumulative since
 the worker began, and a message repeats all of them (up to 2,048 words of rows; a longer report is several
-parts). `waiting` is 0 but in the last report: there it is how long (ms) a request has been out. The token is
-the secret of the run; the id of the run is public and in no message.
+parts). `waiting` is 0 but in the last report: there it is how long (ms) a request has been in flight. The
+token is the secret of the run; the id of the run is public and in no message.
 """
 
 import struct
@@ -91,7 +91,7 @@ def _rows(datagram: bytes, position: int) -> tuple[Row, ...]:
         place = pair * INDEX_COUNT
         if not first < after <= page_end or place + first < free or pair >= MAX_PAIRS:
             raise WireError("malformed")
-        # Whole octaves, so that there are few rows, whoever sends them.
+        # Whole octaves, so that no sender can make many rows.
         if position > len(datagram) or first % OCTAVE or (length % OCTAVE and after != INDEX_COUNT):
             raise WireError("malformed")
         rows.append((pair, first, datagram[start:position]))
@@ -103,18 +103,7 @@ def encode(counts: WorkerCounts) -> bytes:
     """The datagram of `counts` (at most WORDS_A_DATAGRAM words of rows); the inverse of `decode`."""
     blocks = b"".join(BLOCK.pack(pair, *values) for pair, values in counts.blocks)
     rows = b"".join(ROW_HEAD.pack(first, pair, len(row) // 4) + row for pair, first, row in counts.rows)
-    header = HEADER.pack(
-        MAGIC,
-        VERSION,
-        FLAG_FINAL if counts.final else 0,
-        counts.part,
-        counts.token,
-        counts.worker,
-        counts.sequence,
-        counts.connections,
-        counts.in_flight,
-        counts.waiting_ms,
-        len(counts.blocks),
-        len(rows) // 4,
-    )
-    return header + blocks + rows
+    worker = (counts.worker, counts.sequence, counts.connections, counts.in_flight, counts.waiting_ms)
+    flags = FLAG_FINAL if counts.final else 0
+    lengths = (len(counts.blocks), len(rows) // 4)
+    return HEADER.pack(MAGIC, VERSION, flags, counts.part, counts.token, *worker, *lengths) + blocks + rows

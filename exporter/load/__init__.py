@@ -10,9 +10,6 @@ from exporter.load.engine import LoadEngine
 from exporter.load.hey import HeyEngine
 from exporter.load.wrk import WrkEngine
 
-_ENGINES: tuple[type[LoadEngine], ...] = (
-    WrkEngine,
-    HeyEngine,
-)
+_ENGINES: tuple[type[LoadEngine], ...] = (WrkEngine, HeyEngine)
 ENGINES: Mapping[str, type[LoadEngine]] = MappingProxyType({engine.name: engine for engine in _ENGINES})
 """by the name that `--engine` takes"""

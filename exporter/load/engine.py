@@ -61,15 +61,12 @@ class RunningLoad(Protocol):
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs; raises EngineError where it cannot measure."""
-        ...
 
     def stop(self) -> None:
         """Ask it to end early; what was measured stays."""
-        ...
 
     def result(self) -> LoadResult:
         """What it left, once it has ended (kills it where it has not)."""
-        ...
 
 
 class LoadEngine(Protocol):
@@ -82,8 +79,6 @@ class LoadEngine(Protocol):
 
         Raises ConfigurationError where it cannot (ToolMissingError: it is not installed or too old).
         """
-        ...
 
     def start(self, plan: LoadPlan) -> RunningLoad:
         """Begin a load phase."""
-        ...

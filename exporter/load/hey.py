@@ -12,11 +12,9 @@ import io
 import math
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from array import array
-from urllib.parse import urlsplit
 
 from exporter.clock import Clock, SystemClock
 from exporter.errors import ConfigurationError, EngineError, ToolMissingError
@@ -36,7 +34,7 @@ PROBE_SECONDS = 1.0
 OUTAGE_PAUSE_SECONDS = 0.25
 """between windows in which nothing was answered, so that a router that is down is not hammered"""
 REASONS = (FailureReason.CONNECT, FailureReason.DISCONNECT, FailureReason.TIMEOUT)
-"""those that can be found out for a hey"""
+"""what can be known of a failure of hey's"""
 
 
 class HeyEngine:
@@ -134,13 +132,9 @@ class RunningHey:
         )
 
     def _run(self) -> None:
-        started = self._clock.monotonic()
-        rate = 0.0
+        started, rate = self._clock.monotonic(), 0.0
         try:
-            while not self._stopping.is_set():
-                left = self._plan.duration_seconds - (self._clock.monotonic() - started)
-                if left <= 0:
-                    break
+            while (left := self._plan.duration_seconds - self._seconds) > 0 and not self._stopping.is_set():
                 rate = self._window(self._size(rate, min(left, WINDOW_SECONDS)))
                 self._seconds = self._clock.monotonic() - started
                 self._send(final=False)
@@ -151,7 +145,7 @@ class RunningHey:
         """Requests for about so many seconds: a whole number for each connection, since hey rounds down."""
         connections = self._plan.connections
         wanted = min(max(rate * seconds, 1), MAX_REQUESTS_A_WINDOW)
-        return max(math.ceil(wanted / connections), 1) * connections
+        return math.ceil(wanted / connections) * connections
 
     def _window(self, requests: int) -> float:
         """One hey; the responses a second that it had."""
@@ -195,10 +189,8 @@ class RunningHey:
     def _reason(self, seconds: float) -> FailureReason:
         if seconds >= TIMEOUT_SECONDS:
             return FailureReason.TIMEOUT
-        parts = urlsplit(self._plan.workload.target)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            socket.create_connection((parts.hostname or "", port), PROBE_SECONDS).close()
+            self._plan.workload.connect(PROBE_SECONDS)
         except OSError:
             return FailureReason.CONNECT
         return FailureReason.DISCONNECT
@@ -229,17 +221,13 @@ class RunningHey:
         if self._thread.is_alive() and self._process is not None:
             self._process.kill()
             self._thread.join()
-        success = self._tally.counts[SUCCESS_CLASS * BUCKETS : (SUCCESS_CLASS + 1) * BUCKETS]
+        success = sum(self._tally.counts[SUCCESS_CLASS * BUCKETS : (SUCCESS_CLASS + 1) * BUCKETS])
         responses = self._tally.responses
         totals = EngineTotals(
             requests=responses,
             duration_seconds=self._seconds,
-            non_2xx=responses - sum(success),
+            non_2xx=responses - success,
             socket_errors={reason.value: count for reason, count in self._tally.failures.items()},
             percentiles_seconds={},
         )
-        return LoadResult(
-            totals=totals,
-            messages=self._send(final=True),
-            output="",
-        )
+        return LoadResult(totals, messages=self._send(final=True), output="")

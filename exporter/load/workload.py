@@ -42,6 +42,12 @@ class Workload:
         """Where the router sends this model."""
         return route_of(self.model)
 
+    def connect(self, timeout_seconds: float) -> None:
+        """Open and close a TCP connection to the target; raises OSError where that fails."""
+        parts = urlsplit(self.target)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout_seconds).close()
+
 
 def make_workload(
     target: str,
@@ -82,11 +88,9 @@ def make_workload(
 
 
 def check_reachable(workload: Workload) -> None:
-    """Open and close a TCP connection to the target; raises TargetUnreachableError where that fails."""
-    parts = urlsplit(workload.target)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    """Raises TargetUnreachableError where nothing takes a TCP connection at the target."""
     try:
-        socket.create_connection((parts.hostname or "", port), CONNECT_TIMEOUT_SECONDS).close()
+        workload.connect(CONNECT_TIMEOUT_SECONDS)
     except OSError as error:
         raise TargetUnreachableError(
             f"nothing answers at {workload.target} ({error.strerror or error}); "

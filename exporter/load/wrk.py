@@ -51,23 +51,21 @@ class WrkEngine:
         body, headers = plan.folder / "body", plan.folder / "headers"
         body.write_bytes(workload.body)
         headers.touch(mode=0o600)
-        headers.write_text(
-            "".join(f"{name}: {value}\n" for name, value in workload.headers), encoding="utf-8"
-        )
+        headers.write_text("".join(f"{name}: {value}\n" for name, value in workload.headers), "utf-8")
+        count = str(plan.connections)
         environment = {
             **os.environ,
             "SOAK_TOKEN": plan.token.hex(),
             "SOAK_INGEST_HOST": plan.ingest_host,
             "SOAK_INGEST_PORT": str(plan.ingest_port),
-            "SOAK_THREADS": str(plan.connections),
-            "SOAK_CONNECTIONS": str(plan.connections),
+            "SOAK_THREADS": count,
+            "SOAK_CONNECTIONS": count,
             "SOAK_BODY_FILE": str(body),
             "SOAK_HEADERS_FILE": str(headers),
             "SOAK_USER_SCRIPT": str(workload.script.resolve()) if workload.script else "",
             "SOAK_SUMMARY_FILE": str(plan.folder / "summary.json"),
             "SOAK_DATAGRAMS_FILE": str(plan.folder / "datagrams"),
         }
-        count = str(plan.connections)
         command = (
             *(self._program, "-t", count, "-c", count, "-d", f"{plan.duration_seconds}s", "--latency"),
             *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url),
@@ -99,19 +97,14 @@ class RunningWrk:
                 start_new_session=True,
             )
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
     def poll(self) -> int | None:
         # wrk prints what is wrong with a script and goes on without it: then nothing is measured.
         complaint = self._read("stderr").strip()
         code = self._process.poll()
-        if complaint and (code is None or code != 0):
+        if complaint and code != 0:
             self._kill()
             raise EngineError(f"wrk: {complaint.splitlines()[0]}")
-        if code is not None and code != 0:
+        if code:
             raise EngineError(f"wrk: ended with exit code {code} and no message")
         return code
 

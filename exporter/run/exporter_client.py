@@ -71,29 +71,25 @@ class ExporterClient:
             raise QueryError(f"exporter at {self.url} gave no usable status of the run") from error
 
     def _ask(self, method: str, run: str, body: dict[str, object] | None) -> requests.Response:
+        url = f"{self.url}/api/runs/{run}"
         try:
-            answer = self._session.request(
-                method, f"{self.url}/api/runs/{run}", json=body, timeout=TIMEOUT_SECONDS
-            )
+            answer = self._session.request(method, url, json=body, timeout=TIMEOUT_SECONDS)
         except (requests.RequestException, ValueError) as error:
             raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
-        if answer.status_code == 401:
+        status, document = answer.status_code, _object(answer)
+        if status == 401:
             raise QueryError(f"exporter at {self.url} does not take this user and password any more")
-        if answer.status_code == 413:
+        if status == 413:
             raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
-        if (
-            method == "PUT"
-            and answer.status_code in (200, 400, 409)
-            and _object(answer).get("version") != VERSION
-        ):
+        if method == "PUT" and status in (200, 400, 409) and document.get("version") != VERSION:
             raise ConfigurationError(
                 f"exporter at {self.url} does not speak version {VERSION} of the live message; start the "
                 "exporter of this release in its place, or name another with --exporter"
             )
-        if answer.status_code in (400, 409) and "error" in _object(answer):
-            raise ConfigurationError(f"exporter at {self.url} refused the run: {_object(answer)['error']}")
-        if answer.status_code != 200:
-            raise QueryError(f"exporter at {self.url}: HTTP {answer.status_code}")
+        if status in (400, 409) and "error" in document:
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {document['error']}")
+        if status != 200:
+            raise QueryError(f"exporter at {self.url}: HTTP {status}")
         return answer
 
 

@@ -16,16 +16,14 @@ class Interrupt:
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._before: dict[int, Any] = {}
+        self._handled = _handled(self._handle)
 
     def __enter__(self) -> "Interrupt":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._handle)
+        self._handled.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handled.__exit__(None, None, None)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._event.is_set():

@@ -18,7 +18,7 @@ OVERRUN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Load:
-    """What the load came to."""
+    """What a load left, and how it ended."""
 
     command: tuple[str, ...]
     result: LoadResult
@@ -26,7 +26,7 @@ class Load:
     ended_early: str
     """why it ended before its time, or empty"""
     stalled: int
-    """connections whose attempt was out for too long when it ended"""
+    """connections whose attempt was in flight for too long when it ended"""
 
 
 def run_load(
@@ -91,9 +91,5 @@ def _stalled(result: LoadResult, plan: RunPlan, progress: Progress) -> int:
     """From the workers' last reports; as last seen where the engine left none."""
     if not result.messages:
         return progress.last_status.stalled if progress.last_status else 0
-    out = {
-        message.worker
-        for message in result.messages
-        if message.in_flight and message.waiting_ms > plan.stall_after_seconds * 1000
-    }
-    return len(out)
+    longest_ms = plan.stall_after_seconds * 1000
+    return len({each.worker for each in result.messages if each.in_flight and each.waiting_ms > longest_ms})

@@ -3,6 +3,7 @@
 It scrapes the exporter as Prometheus does, so that a run is judged and kept also where no Prometheus runs.
 """
 
+import itertools
 import logging
 import threading
 
@@ -22,21 +23,17 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Scrapes `url` every `interval_seconds` in a thread of its own, from `start` to `stop`.
 
-    `session` is for this thread alone; without one the exporter is asked without any login.
+    `session` is for this thread alone.
     """
 
-    def __init__(
-        self, url: str, interval_seconds: float, clock: Clock, session: requests.Session | None = None
-    ) -> None:
+    def __init__(self, url: str, interval_seconds: float, clock: Clock, session: requests.Session) -> None:
         self._url = url
         self._interval = interval_seconds
         self._clock = clock
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._scraping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._session = session or requests.Session()
-        self._session.trust_env = False
+        self._session = session
         self._samples = 0
         self.store = SeriesStore()
         self.scrapes = 0
@@ -56,9 +53,7 @@ class Recorder:
 
     def _scrape_surely(self) -> None:
         """The first and the last scrape hold a run's totals: one that fails is tried again."""
-        for _ in range(EDGE_TRIES):
-            if self.scrape():
-                return
+        any(self.scrape() for _ in range(EDGE_TRIES))
 
     def _run(self) -> None:
         next_scrape = self._clock.monotonic() + self._interval
@@ -68,25 +63,22 @@ class Recorder:
 
     def scrape(self) -> bool:
         """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
-        with self._scraping:
-            time = self._clock.wall()
-            try:
-                answer = self._session.get(self._url, timeout=TIMEOUT_SECONDS)
-                answer.raise_for_status()
-                families = list(text_string_to_metric_families(answer.text))
-            except (requests.RequestException, ValueError) as error:
-                _log.info("scrape of %s failed: %s", self._url, error)
-                with self._lock:
-                    self.failed_scrapes += 1
-                return False
-            with self._lock:
-                self.scrapes += 1
-                for family in families:
-                    for sample in family.samples:
-                        if self._samples < MAX_SAMPLES:
-                            self.store.add(sample.name, sample.labels, time, float(sample.value))
-                            self._samples += 1
-            return True
+        time = self._clock.wall()
+        try:
+            answer = self._session.get(self._url, timeout=TIMEOUT_SECONDS)
+            answer.raise_for_status()
+            families = list(text_string_to_metric_families(answer.text))
+        except (requests.RequestException, ValueError) as error:
+            _log.info("scrape of %s failed: %s", self._url, error)
+            self.failed_scrapes += 1
+            return False
+        samples = itertools.chain.from_iterable(family.samples for family in families)
+        with self._lock:
+            self.scrapes += 1
+            for sample in itertools.islice(samples, MAX_SAMPLES - self._samples):
+                self.store.add(sample.name, sample.labels, time, float(sample.value))
+                self._samples += 1
+        return True
 
     def latest(self, name: str, **labels: str) -> float | None:
         """The newest value of one series, or None where it is unknown or older than two intervals."""

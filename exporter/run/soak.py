@@ -2,6 +2,8 @@
 
 import platform
 import tempfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from exporter import __version__
@@ -40,99 +42,79 @@ def run_soak(
     Raises KeyboardInterrupt where an end was asked for before it began.
     """
     interrupt.check()
-    result = _Soak(plan, exporter, prometheus, view, interrupt, clock).run()
+    recorder = Recorder(exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, exporter.session())
+    registration = Registration(plan.info(clock.wall()), exporter, clock, Phase.WARMUP)
+    memory = partial(recorder.latest, "observed_process_resident_memory_bytes", role="router")
+    progress = Progress(registration, view, memory)
+    try:
+        result = _Soak(plan, prometheus, interrupt, clock, recorder, registration, progress).measure()
+    finally:
+        registration.enter(Phase.FINISHED)
     return result, write_results(result, plan.results)
 
 
+@dataclass(frozen=True)
 class _Soak:
-    def __init__(
-        self,
-        plan: RunPlan,
-        exporter: ExporterClient,
-        prometheus: PrometheusClient | None,
-        view: RunView,
-        interrupt: Interrupt,
-        clock: Clock,
-    ) -> None:
-        self._plan = plan
-        self._prometheus = prometheus
-        self._interrupt = interrupt
-        self._clock = clock
-        self._recorder = Recorder(
-            exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, exporter.session()
-        )
-        self._registration = Registration(plan.info(clock.wall()), exporter, clock, Phase.WARMUP)
-        self._progress = Progress(
-            self._registration,
-            view,
-            lambda: self._recorder.latest("observed_process_resident_memory_bytes", role="router"),
-        )
+    plan: RunPlan
+    prometheus: PrometheusClient | None
+    interrupt: Interrupt
+    clock: Clock
+    recorder: Recorder
+    registration: Registration
+    progress: Progress
 
     @property
     def _info(self) -> RunInfo:
-        return self._registration.info
+        return self.registration.info
 
-    def run(self) -> RunResult:
+    def measure(self) -> RunResult:
+        self.recorder.start()
         try:
-            return self._measure()
-        finally:
-            self._registration.enter(Phase.FINISHED)
-
-    def _measure(self) -> RunResult:
-        self._recorder.start()
-        try:
-            self._registration.enter(Phase.LOAD)
+            self.registration.enter(Phase.LOAD)
             with tempfile.TemporaryDirectory(prefix="soak-") as folder:
                 load = run_load(
-                    self._plan,
-                    self._registration,
-                    Path(folder),
-                    self._progress,
-                    self._interrupt,
-                    self._clock,
+                    self.plan, self.registration, Path(folder), self.progress, self.interrupt, self.clock
                 )
-            self._registration.enter(Phase.DRAIN)
-            final = final_status(self._info, self._registration.token, load.result.messages, self._clock)
+            self.registration.enter(Phase.DRAIN)
+            final = final_status(self._info, self.registration.token, load.result.messages, self.clock)
             if final is not None:
-                deliver(self._registration, load.result.messages, final, self._clock)
+                deliver(self.registration, load.result.messages, final, self.clock)
             self._drain()
         finally:
-            self._recorder.stop()
-        known = final or self._registration.status()
+            self.recorder.stop()
+        known = final or self.registration.status()
         if known is None:
             raise QueryError("neither the engine nor the exporter could say what was measured")
         return self._result(load, known, self._totals(load, final, known))
 
     def _drain(self) -> None:
         """Watch the router for a while without load: some leaks show only then."""
-        started, planned = self._clock.monotonic(), self._plan.drain_seconds
-        while not self._interrupt.requested:
-            elapsed = self._clock.monotonic() - started
+        started, planned = self.clock.monotonic(), self.plan.drain_seconds
+        while not self.interrupt.requested:
+            elapsed = self.clock.monotonic() - started
             if elapsed >= planned:
                 return
-            self._progress.show(Phase.DRAIN, elapsed, planned)
-            self._interrupt.wait(min(EVERY_SECONDS, planned - elapsed))
-
-    # judgement
+            self.progress.show(Phase.DRAIN, elapsed, planned)
+            self.interrupt.wait(min(EVERY_SECONDS, planned - elapsed))
 
     def _totals(self, load: Load, final: RunStatus | None, known: RunStatus) -> Totals:
         engine = load.result.totals
-        status = self._registration.status()
+        status = self.registration.status()
         totals: Totals = {
             # wrk does not count every loss; its responses are what can be compared with the others.
             "engine": Count(engine.requests, None) if engine else None,
             "live": count_of(final) if final else None,
             "exporter": count_of(status) if status else None,
-            "scraped": scraped(self._info, self._recorder.store),
+            "scraped": scraped(self._info, self.recorder.store),
         }
-        if self._prometheus is not None:
+        if self.prometheus is not None:
             totals["prometheus"] = in_prometheus(
-                self._info, self._prometheus, self._recorder.store, count_of(known), self._clock
+                self._info, self.prometheus, self.recorder.store, count_of(known), self.clock
             )
         return totals
 
     def _result(self, load: Load, known: RunStatus, totals: Totals) -> RunResult:
-        plan = self._plan
+        plan = self.plan
         evidence = Evidence(
             planned_seconds=float(plan.duration_seconds),
             measured_seconds=load.seconds,
@@ -142,9 +124,9 @@ class _Soak:
             failures=known.failures,
             stalled=load.stalled,
             totals=totals,
-            scrapes=self._recorder.scrapes,
-            failed_scrapes=self._recorder.failed_scrapes,
-            series=self._recorder.store,
+            scrapes=self.recorder.scrapes,
+            failed_scrapes=self.recorder.failed_scrapes,
+            series=self.recorder.store,
             route=self._info.route,
         )
         return RunResult(
@@ -165,13 +147,13 @@ class _Soak:
 
     def _alerts(self) -> list[str] | None:
         """Names of the alerts that fired during the run, the one that always fires aside."""
-        if self._prometheus is None:
+        if self.prometheus is None:
             return None
         try:
-            series = self._prometheus.query_range(
+            series = self.prometheus.query_range(
                 'ALERTS{alertstate="firing",alertname!="Watchdog"}',
                 self._info.start_timestamp_seconds,
-                self._clock.wall(),
+                self.clock.wall(),
                 SCRAPE_INTERVAL_SECONDS,
             )
         except QueryError:

@@ -29,13 +29,3 @@ class RunView(Protocol):
 
     def warn(self, text: str) -> None:
         """One line that stays."""
-
-
-class Silent:
-    """A view that shows nothing."""
-
-    def update(self, moment: Moment) -> None:
-        pass
-
-    def warn(self, text: str) -> None:
-        pass

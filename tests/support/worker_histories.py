@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from exporter.live.histogram import BUCKETS, STATUS_BASE, bucket_of
-from exporter.live.message import VALUE_COUNT, FailureReason, WorkerCounts
+from exporter.live.message import FailureReason, WorkerCounts, values_of
 from exporter.live.totals import Totals
 from tests.support.live_messages import message, octaves
 
@@ -93,7 +93,7 @@ def holds(totals: Totals) -> Expected:
 def expected_of(found: Sequence[History]) -> Expected:
     """Adds the last reports; knows nothing of how the exporter joins them."""
     counts: dict[int, int] = {}
-    values = [0.0] * VALUE_COUNT
+    values = list(values_of())
     for history in found:
         for each in history.last:
             for _, first, row in each.rows:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import WireError
-from exporter.live.message import VALUE_COUNT, WorkerCounts
+from exporter.live.message import WorkerCounts, values_of
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import StateFile
 from exporter.live.totals import Totals
@@ -22,7 +22,7 @@ class Observed:
     """What a scrape has shown; a later one must never show less."""
 
     def __init__(self) -> None:
-        self._before = Expected({}, [0.0] * VALUE_COUNT)
+        self._before = Expected({}, list(values_of()))
 
     def take(self, totals: Totals) -> None:
         now = holds(totals)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE
-from exporter.live.message import FIRST_SUM, MAX_PAIRS, TOKEN_BYTES, VALUE_COUNT, WorkerCounts
+from exporter.live.message import FIRST_SUM, MAX_PAIRS, TOKEN_BYTES, WorkerCounts, values_of
 from exporter.live.wire import HEADER, LARGEST_DATAGRAM, WORDS_A_DATAGRAM, decode, encode
 from tests.support.live_messages import message, octaves
 
@@ -18,7 +18,7 @@ u16 = st.integers(0, 2**16 - 1)
 u32 = st.integers(0, 2**32 - 1)
 whole = st.integers(0, 2**53)
 pairs = st.lists(st.integers(0, MAX_PAIRS - 1), unique=True, max_size=3).map(sorted)
-values = st.tuples(*[whole] * FIRST_SUM, *[st.floats(0, 2.0**53)] * (VALUE_COUNT - FIRST_SUM))
+values = st.tuples(*[whole] * FIRST_SUM, *[st.floats(0, 2.0**53)] * len(values_of()[FIRST_SUM:]))
 places = st.dictionaries(st.integers(0, INDEX_COUNT - 1), u32, max_size=4)
 
 
@@ -169,7 +169,7 @@ def test_a_mutated_datagram_is_decoded_or_refused_and_never_anything_else(
         pytest.param(with_rows((2**32 - 128, 128)), id="an index far beyond the last"),
         *(
             pytest.param(changed(value_at(place), struct.pack("<d", value)), id=f"{value} in {place}")
-            for place in range(FIRST_SUM, VALUE_COUNT)
+            for place in range(FIRST_SUM, len(values_of()))
             for value in (math.nan, math.inf, -math.inf, -1.0, 2.0**53 + 2, 1e308)
         ),
         *(

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from exporter.results.openmetrics import write_openmetrics
 from exporter.run import recorder as recorder_module
 from exporter.run.recorder import Recorder
+from exporter.settings.login import NO_LOGIN
 from exporter.timeseries import SeriesStore
 from tests.support.clocks import FakeClock
 from tests.support.local_http import Answer, Asked, LocalHttp
@@ -36,7 +37,7 @@ def text(value: float) -> str:
 
 def test_a_recording_begins_with_a_scrape_and_ends_with_one(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(1), text(5))) as server:
-        recorder = Recorder(server.url + "/metrics", EVERY, clock)
+        recorder = Recorder(server.url + "/metrics", EVERY, clock, NO_LOGIN.session())
         recorder.start()
         clock.advance(30)
         recorder.stop()
@@ -49,7 +50,7 @@ def test_a_recording_begins_with_a_scrape_and_ends_with_one(clock: FakeClock) ->
 
 def test_a_recorder_that_never_began_can_be_stopped(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(1))) as server:
-        recorder = Recorder(server.url, EVERY, clock)
+        recorder = Recorder(server.url, EVERY, clock, NO_LOGIN.session())
         recorder.stop()
     assert recorder.scrapes == 1
 
@@ -57,7 +58,7 @@ def test_a_recorder_that_never_began_can_be_stopped(clock: FakeClock) -> None:
 @pytest.mark.parametrize("broken", [500, 404, "x_total{a= 1\n", "x_total one\n"])
 def test_a_failed_scrape_is_counted_and_leaves_a_gap(clock: FakeClock, broken: str | int) -> None:
     with LocalHttp(Scrapes(text(1), broken, text(3))) as server:
-        recorder = Recorder(server.url, EVERY, clock)
+        recorder = Recorder(server.url, EVERY, clock, NO_LOGIN.session())
         for _ in range(3):
             recorder.scrape()
             clock.advance(5)
@@ -70,7 +71,7 @@ def test_a_failed_scrape_is_counted_and_leaves_a_gap(clock: FakeClock, broken: s
 def test_an_exporter_that_is_away_is_a_failed_scrape(clock: FakeClock) -> None:
     with LocalHttp(Scrapes()) as server:
         url = server.url
-    recorder = Recorder(url, EVERY, clock)
+    recorder = Recorder(url, EVERY, clock, NO_LOGIN.session())
     recorder.scrape()
     assert (recorder.scrapes, recorder.failed_scrapes) == (0, 1)
     assert list(recorder.store) == []
@@ -78,7 +79,7 @@ def test_an_exporter_that_is_away_is_a_failed_scrape(clock: FakeClock) -> None:
 
 def test_the_latest_value_is_known_until_it_is_older_than_two_intervals(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(7))) as server:
-        recorder = Recorder(server.url, 5.0, clock)
+        recorder = Recorder(server.url, 5.0, clock, NO_LOGIN.session())
         recorder.scrape()
     assert recorder.latest("x_total", a="b") == 7.0
     assert recorder.latest("x_total", a="c") is None
@@ -94,7 +95,7 @@ def test_no_more_samples_are_kept_than_memory_allows(
 ) -> None:
     monkeypatch.setattr(recorder_module, "MAX_SAMPLES", 2)
     with LocalHttp(Scrapes(text(1), text(2), text(3))) as server:
-        recorder = Recorder(server.url, EVERY, clock)
+        recorder = Recorder(server.url, EVERY, clock, NO_LOGIN.session())
         for _ in range(3):
             recorder.scrape()
     (series,) = recorder.store
