@@ -1,4 +1,4 @@
-"""`soak run` with the real wrk: every source tells the same counts, however the run ends."""
+"""`soak run` with the real wrk: every source has the same counts, however the run ends."""
 
 import signal
 from pathlib import Path
@@ -17,7 +17,7 @@ def _wrk() -> None:
     need("wrk")
 
 
-def test_every_source_tells_the_same_total_after_a_clean_run(live: NativeStack, soak: Soak) -> None:
+def test_every_source_has_the_same_total_after_a_clean_run(live: NativeStack, soak: Soak) -> None:
     ended = soak("--duration", "4s", "--connections", "10", "--label", "clean").end()
     evidence = ended.document["evidence"]
     sent = truth(live)["inference_responses"]

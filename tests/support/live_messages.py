@@ -56,7 +56,7 @@ def register(runs: LiveRuns, phase: Phase = Phase.LOAD, **changes: Any) -> None:
 
 
 def announced(clock: FakeClock) -> LiveRuns:
-    """Live runs, of which one is announced and under load; a file makes it its fixture."""
+    """Live runs with one that is announced and under load; a file makes it its fixture."""
     found = LiveRuns(clock)
     register(found)
     return found

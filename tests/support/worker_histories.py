@@ -79,14 +79,14 @@ def _history(draw: st.DrawFn, worker: int) -> History:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the last report of every worker comes to, added up by hand."""
+    """The last reports of all workers, added up by hand."""
 
     counts: dict[int, int]
     values: list[float]
 
 
 def holds(totals: Totals) -> Expected:
-    """What the exporter's totals come to, to be compared with that."""
+    """The exporter's totals, to be compared with that."""
     return Expected(dict(totals.counts()), list(totals.values))
 
 

@@ -118,7 +118,7 @@ def test_there_is_no_quantile_of_nothing() -> None:
     assert quantiles_seconds([0] * BUCKETS, [0.5, 0.9]) == [None, None]
 
 
-# Few values at the edges, so that neighbours often differ most.
+# Few values at the edges, so that neighbours often differ as much as they can.
 rows_of_counts = st.lists(
     st.tuples(st.sampled_from([0, 1, 2**32 - 1]) | st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 2**62])),
     min_size=1,

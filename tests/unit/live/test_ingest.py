@@ -69,7 +69,7 @@ def totals(runs: LiveRuns) -> tuple[object, ...]:
         pytest.param(GOOD[:4] + b"\2" + GOOD[5:], "version", id="an older version"),
         pytest.param(b"SOAK\4", "version", id="a newer version"),
         pytest.param(of_pair(1), "inconsistent", id="a pair that was not announced"),
-        pytest.param(of_pair(16), "malformed", id="a pair beyond the most"),
+        pytest.param(of_pair(16), "malformed", id="a pair beyond the maximum"),
         pytest.param(bytes(LARGEST_DATAGRAM + 1), "oversized", id="oversized"),
         pytest.param(bytes(65_507), "oversized", id="the largest that UDP carries"),
         pytest.param(encode(message(run="z" * 16, sequence=9)), "unknown_run", id="unknown run"),

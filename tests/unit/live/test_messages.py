@@ -1,4 +1,4 @@
-"""exporter.live.runs: what the messages of runs come to, and which of them are refused."""
+"""exporter.live.runs: what the messages of runs add up to, and which are refused."""
 
 from dataclasses import replace
 from typing import Any

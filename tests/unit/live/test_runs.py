@@ -30,9 +30,7 @@ runs = pytest.fixture(announced)
 def test_the_same_run_may_be_announced_again_but_not_with_other_parameters(runs: LiveRuns) -> None:
     register(runs, Phase.DRAIN)
     assert runs.runs[RUN].phase == Phase.DRAIN
-    with pytest.raises(
-        ConfigurationError, match=f"run {RUN}: already announced with other parameters"
-    ) as error:
+    with pytest.raises(ConfigurationError, match=f"run {RUN}: .* other parameters") as error:
         register(runs, connections=5)
     assert "\n" not in str(error.value)
     assert runs.runs[RUN].info.connections == 4
@@ -41,7 +39,7 @@ def test_the_same_run_may_be_announced_again_but_not_with_other_parameters(runs:
 
 def test_another_token_is_refused_and_changes_nothing(runs: LiveRuns, clock: FakeClock) -> None:
     clock.advance(SILENT_SECONDS - 1)
-    with pytest.raises(ConfigurationError, match=f"run {RUN}: already announced with another token"):
+    with pytest.raises(ConfigurationError, match=f"run {RUN}: .* another token"):
         runs.register(run_info(), token_of("f" * 16), Phase.FINISHED)
     assert runs.runs[RUN].phase == Phase.LOAD
     clock.advance(2)
@@ -53,7 +51,7 @@ def test_another_token_is_refused_and_changes_nothing(runs: LiveRuns, clock: Fak
 
 
 def test_two_runs_have_no_token_in_common(runs: LiveRuns) -> None:
-    with pytest.raises(ConfigurationError, match="token is that of another run"):
+    with pytest.raises(ConfigurationError, match=f"run {'f' * 16}: .* token"):
         runs.register(run_info(run="f" * 16), token_of(RUN), Phase.LOAD)
     assert list(runs.runs) == [RUN]
 
@@ -73,9 +71,7 @@ def test_the_current_run_is_the_active_one_that_was_announced_last(runs: LiveRun
     assert current.info.run == "e" * 16
 
 
-def test_a_run_that_nobody_speaks_of_is_over_until_it_is_heard_again(
-    runs: LiveRuns, clock: FakeClock
-) -> None:
+def test_a_run_that_is_silent_is_over_until_it_reports_again(runs: LiveRuns, clock: FakeClock) -> None:
     clock.advance(SILENT_SECONDS)
     assert runs.current() is not None
     clock.advance(0.1)
@@ -109,9 +105,9 @@ def full_of_runs(clock: FakeClock) -> LiveRuns:
     return runs
 
 
-def test_one_run_more_than_the_most_is_refused_while_all_are_active(clock: FakeClock) -> None:
+def test_one_run_more_than_the_maximum_is_refused_while_all_are_active(clock: FakeClock) -> None:
     runs = full_of_runs(clock)
-    with pytest.raises(ConfigurationError, match="16 runs are active at this exporter"):
+    with pytest.raises(ConfigurationError, match="16 runs"):
         register(runs)
     assert RUN not in runs.runs
 
@@ -133,22 +129,22 @@ def test_a_run_that_is_over_makes_room_for_another(
     assert len(runs.runs) == MAX_RUNS
 
 
-def test_a_run_of_which_one_model_is_too_many_leaves_none(clock: FakeClock) -> None:
+def test_a_run_with_one_model_too_many_leaves_none(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
     for i in range(MAX_MODELS - 1):
         register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
     two = tuple(Pair(Route.LOCAL, f"another-{i}") for i in range(2))
-    with pytest.raises(ConfigurationError, match="already publishes 64 models"):
+    with pytest.raises(ConfigurationError, match="64 models"):
         register(runs, pairs=two)
     assert len(runs.models) == MAX_MODELS - 1
     register(runs, pairs=two[:1])
 
 
-def test_one_model_more_than_the_most_is_refused_and_gets_no_label(clock: FakeClock) -> None:
+def test_one_model_more_than_the_maximum_is_refused_and_gets_no_label(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
     for i in range(MAX_MODELS):
         register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
-    with pytest.raises(ConfigurationError, match="already publishes 64 models"):
+    with pytest.raises(ConfigurationError, match="64 models"):
         register(runs, model="one too many")
     assert Pair(Route.LOCAL, "one too many") not in runs.models
     assert RUN not in runs.runs

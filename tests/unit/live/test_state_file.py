@@ -186,15 +186,14 @@ def with_run(**changes: Any) -> dict[str, Any]:
         pytest.param(with_run(totals=[]), id="a run without the totals of its model"),
     ],
 )
-def test_a_file_that_is_no_journal_is_refused_by_name_with_what_to_do(
+def test_a_file_that_is_no_state_file_is_refused_by_name_with_what_to_do(
     file: Path, content: bytes | dict[str, Any]
 ) -> None:
     file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     with pytest.raises(ConfigurationError) as error:
         restarted(file)
-    text = str(error.value)
-    assert text.startswith(f"{file}: the exporter's state file cannot be used (")
-    assert text.endswith("or name another with --ingest.state-file")
+    assert str(error.value).startswith(f"{file}: ")
+    assert "--ingest.state-file" in str(error.value)
 
 
 def test_the_good_one_of_these_files_is_taken(file: Path) -> None:
@@ -244,10 +243,9 @@ def test_a_failure_to_write_is_logged_once_and_costs_no_scrape(
     with caplog.at_level(logging.ERROR):
         state_file.save(runs)
         state_file.save(runs)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{folder / 'state.json'}: cannot write the state file (No such file or directory); "
-        "a restart in mid-run would count twice"
-    ]
+    [record] = caplog.records
+    assert record.getMessage().startswith(f"{folder / 'state.json'}: ")
+    assert "No such file or directory" in record.getMessage()
     folder.mkdir()
     state_file.save(runs)
     assert restarted(folder / "state.json").models[LOCAL_MODEL].requests()[1] == 2

@@ -1,4 +1,4 @@
-"""exporter.load.hey: what its windows come to, as live messages."""
+"""exporter.load.hey: the counts of its windows, as live messages."""
 
 from exporter.live.message import FailureReason, Phase
 from exporter.live.runs import LiveRuns

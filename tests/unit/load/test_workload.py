@@ -1,4 +1,4 @@
-"""exporter.load.workload: what is sent is what was given, and what is wrong is said by its option."""
+"""exporter.load.workload: what is sent is what was given, and what is wrong is named by its option."""
 
 import json
 import socket
@@ -107,12 +107,15 @@ def test_headers_keep_their_order_and_the_key_comes_last() -> None:
     ],
 )
 def test_a_bad_header_is_refused_by_its_name_without_its_value(header: str, shown: str) -> None:
-    assert refusal(headers=[header]) == f"--header: {shown!r}: give it as 'Name: value'"
+    problem = refusal(headers=[header])
+    assert problem.startswith(f"--header: {shown!r}: ")
+    assert SECRET not in problem
 
 
 def test_a_key_that_no_header_may_hold_is_refused_without_showing_it() -> None:
-    said = refusal(api_key=f"{SECRET}\r\nX: y")
-    assert said == "the API key holds characters that no HTTP header may hold"
+    problem = refusal(api_key=f"{SECRET}\r\nX: y")
+    assert "API key" in problem
+    assert SECRET not in problem
 
 
 @pytest.mark.parametrize(
@@ -120,17 +123,19 @@ def test_a_key_that_no_header_may_hold_is_refused_without_showing_it() -> None:
     ["", "localhost:8080", "ftp://x", "http://", "http://:80", "http://x:0", "http://x:99999", "http://[::1"],
 )
 def test_a_target_that_is_no_url_is_refused(target: str) -> None:
-    assert refusal(target=target) == f"--target: {target!r} is not a URL like http://localhost:8080"
+    assert refusal(target=target).startswith(f"--target: {target!r} is not a URL")
 
 
 @pytest.mark.parametrize("target", ["http://x/v1", "http://x?a=b", "http://x#y", "http://x/v1/"])
 def test_a_target_with_a_path_is_refused(target: str) -> None:
-    assert refusal(target=target) == f"--target: {target!r} has a path; give that with --endpoint"
+    problem = refusal(target=target)
+    assert problem.startswith(f"--target: {target!r} ")
+    assert "--endpoint" in problem
 
 
 @pytest.mark.parametrize("target", ["http://" + ".".join(["x" * 60] * 3), "http://x y", "http://x\x07"])
 def test_a_target_that_is_too_long_or_not_printable_is_refused(target: str) -> None:
-    assert refusal(target=target) == "--target: at most 128 printable characters"
+    assert refusal(target=target).startswith("--target: at most 128 ")
 
 
 @pytest.mark.parametrize(
@@ -148,12 +153,12 @@ def test_the_url_is_target_and_endpoint_without_credentials(target: str, url: st
 
 @pytest.mark.parametrize("endpoint", ["", "v1", "/a b", "/ä", "/a\n", "/a\r\nX: y"])
 def test_an_endpoint_that_is_no_path_is_refused(endpoint: str) -> None:
-    assert refusal(endpoint=endpoint) == f"--endpoint: {endpoint!r} must begin with / and hold no spaces"
+    assert refusal(endpoint=endpoint).startswith(f"--endpoint: {endpoint!r} ")
 
 
 @pytest.mark.parametrize("model", ["", "m" * 129, "a\nb", "a\x7fb"])
 def test_a_model_that_cannot_be_a_label_is_refused(model: str) -> None:
-    assert refusal(model=model) == f"--model: {model!r} must be 1 to 128 printable characters"
+    assert refusal(model=model).startswith(f"--model: {model!r} must be 1 to 128 ")
 
 
 def test_a_model_from_a_body_has_the_same_bounds(tmp_path: Path) -> None:
@@ -164,9 +169,9 @@ def test_a_model_from_a_body_has_the_same_bounds(tmp_path: Path) -> None:
 
 def test_a_body_or_script_that_is_not_there_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    assert refusal(body_file=missing) == f"--body: {missing} cannot be read (No such file or directory)"
-    assert refusal(script=missing) == f"--script: {missing} is not a file"
-    assert refusal(script=tmp_path) == f"--script: {tmp_path} is not a file"
+    assert refusal(body_file=missing).startswith(f"--body: {missing} ")
+    assert refusal(script=missing).startswith(f"--script: {missing} ")
+    assert refusal(script=tmp_path).startswith(f"--script: {tmp_path} ")
 
 
 def test_a_target_that_listens_is_reachable() -> None:
@@ -183,15 +188,13 @@ def test_a_target_where_nothing_listens_is_named_with_what_to_do() -> None:
         target = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(TargetUnreachableError) as error:
         check_reachable(workload(target=target))
-    assert str(error.value) == (
-        f"nothing answers at {target} (Connection refused); is the router running? give its URL with --target"
-    )
+    assert target in str(error.value)
+    assert "--target" in str(error.value)
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70])
 def test_a_host_that_no_lookup_takes_is_refused(host: str) -> None:
-    said = refusal(target=f"http://{host}")
-    assert said == f"--target: 'http://{host}' is not a URL like http://localhost:8080"
+    assert refusal(target=f"http://{host}").startswith(f"--target: 'http://{host}' is not a URL")
 
 
 def test_a_password_in_a_bad_target_is_not_shown() -> None:

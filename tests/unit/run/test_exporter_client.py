@@ -1,6 +1,7 @@
-"""exporter.run.exporter_client: what a run says to an exporter and hears from it."""
+"""exporter.run.exporter_client: requests of a run to an exporter, and its answers."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -49,12 +50,13 @@ def test_an_exporter_of_another_version_is_named_with_what_to_do(answer: Answer)
     with LocalHttp(lambda asked: answer) as server, pytest.raises(ConfigurationError) as error:
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     text = str(error.value)
-    assert text.startswith(f"exporter at {server.url} does not speak version 3 of the live message; ")
+    assert server.url in text
+    assert "version 3" in text
     assert "--exporter" in text
     assert "\n" not in text
 
 
-def test_the_status_of_a_run_is_what_the_exporter_says() -> None:
+def test_the_status_of_a_run_is_what_the_exporter_answers() -> None:
     status = RunStatus.of(announced(FakeClock()).runs[RUN], 0.0)
     with LocalHttp(lambda asked: (200, json.loads(status.to_json()))) as server:
         assert ExporterClient(server.url).status(RUN) == status
@@ -68,11 +70,12 @@ def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: in
         pytest.raises(ConfigurationError) as error,
     ):
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
-    assert str(error.value) == f"exporter at {server.url} refused the run: 16 runs are active"
+    assert server.url in str(error.value)
+    assert str(error.value).endswith(": 16 runs are active")
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "problem"),
     [
         ((404, {"error": "no such run"}), "HTTP 404"),
         ((500, {}), "HTTP 500"),
@@ -84,14 +87,14 @@ def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: in
         ((400, ["x"]), "HTTP 400"),
     ],
 )
-def test_any_other_answer_is_missing_evidence(answer: Answer, said: str) -> None:
+def test_any_other_answer_is_missing_evidence(answer: Answer, problem: str) -> None:
     with (
         LocalHttp(lambda asked: answer) as server,
         pytest.raises(QueryError) as error,
     ):
         ExporterClient(server.url).status(RUN)
     assert str(error.value).startswith(f"exporter at {server.url}")
-    assert said in str(error.value)
+    assert problem in str(error.value)
 
 
 def test_an_exporter_that_is_away_is_not_healthy_and_gives_no_status() -> None:
@@ -100,22 +103,23 @@ def test_an_exporter_that_is_away_is_not_healthy_and_gives_no_status() -> None:
         assert api.problem() is None
         url = server.url
     away = ExporterClient(url)
-    assert away.problem() == f"no exporter answers at {url}; start one: soak exporter"
-    with pytest.raises(QueryError, match="gave no usable answer"):
+    assert url in (away.problem() or "")
+    with pytest.raises(QueryError, match=url):
         away.status(RUN)
 
 
 def test_what_answers_with_an_error_is_no_healthy_exporter() -> None:
     with LocalHttp(lambda asked: (404, "what?")) as server:
-        assert ExporterClient(server.url).problem() == f"{server.url} is no healthy exporter (HTTP 404)"
+        problem = ExporterClient(server.url).problem() or ""
+        assert server.url in problem
+        assert "HTTP 404" in problem
     assert [asked.path for asked in server.asked] == ["/-/healthy"]
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:9877", "ftp://x", "http://", "http:///x"])
+@pytest.mark.parametrize("url", ["", "127.0.0.1:9877", "ftp://x", "http://", "http:///x", "http://[::1"])
 def test_a_url_that_is_none_is_refused_by_its_option(url: str) -> None:
-    with pytest.raises(ConfigurationError) as error:
+    with pytest.raises(ConfigurationError, match=re.escape(f"--exporter: {url!r} ")):
         ExporterClient(url)
-    assert str(error.value) == f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877"
 
 
 @pytest.mark.parametrize(
@@ -130,8 +134,3 @@ def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
 def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: dict[str, Any]) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
-
-
-def test_a_url_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"^--exporter: 'http://\[::1' is not a URL"):
-        ExporterClient("http://[::1")

