@@ -30,9 +30,8 @@ class _Formatter(logging.Formatter):
 
 
 def _quoted(value: str) -> str:
-    return (
-        json.dumps(value, ensure_ascii=False) if not value.isprintable() or set(' "=') & set(value) else value
-    )
+    plain = value.isprintable() and set(' "=').isdisjoint(value)
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def set_up_logging(level: str, style: str) -> None:

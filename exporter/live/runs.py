@@ -75,18 +75,14 @@ class LiveRuns:
             raise ConfigurationError(
                 f"this exporter already publishes {MAX_MODELS} models; restart it to begin again"
             )
-        self._make_room(now)
+        if len(self.runs) >= MAX_RUNS:
+            idle = next((each for each in self.runs.values() if not each.active(now)), None)
+            if idle is None:
+                raise ConfigurationError(f"{MAX_RUNS} runs are active at this exporter; wait for one to end")
+            self._end(self.runs.pop(idle.info.run))
         run = Run(info, digest, phase, [self._totals(pair) for pair in info.pairs], now)
         self.runs[info.run] = self._by_digest[digest] = run
         return run
-
-    def _make_room(self, now: float) -> None:
-        if len(self.runs) < MAX_RUNS:
-            return
-        idle = [run_id for run_id, run in self.runs.items() if not run.active(now)]
-        if not idle:
-            raise ConfigurationError(f"{MAX_RUNS} runs are active at this exporter; wait for one to end")
-        self._end(self.runs.pop(idle[0]))
 
     def _end(self, run: Run) -> None:
         run.finish()

@@ -44,10 +44,8 @@ class RunStatus:
         """The status of `run` at `now` (monotonic seconds)."""
         totals = run.published
         requests = totals.requests()
-        statuses = {str(code): count for code, count in enumerate(totals.of_statuses()) if count}
-        plain = requests[SUCCESS_CLASS] - sum(n for code, n in statuses.items() if code.startswith("2"))
-        if plain > 0:
-            statuses["200"] = plain
+        statuses = list(totals.of_statuses())
+        statuses[200] = max(requests[SUCCESS_CLASS] - sum(statuses[200:300]), 0)
         opened, stalled, in_flight = run.connections(now)
         recent = quantiles_seconds(run.recent(), QUANTILES)
         whole = quantiles_seconds(totals.of_class(SUCCESS_CLASS), QUANTILES)
@@ -55,7 +53,7 @@ class RunStatus:
             run=run.info.run,
             phase=run.phase,
             requests=dict(zip(STATUS_CLASSES, requests, strict=True)),
-            statuses=dict(sorted(statuses.items())),
+            statuses={str(status): count for status, count in enumerate(statuses) if count},
             failures=totals.failures(),
             duration_seconds=totals.sums_us()[SUCCESS_CLASS] / 1e6,
             recent_quantiles={str(q): value for q, value in zip(QUANTILES, recent, strict=True)},

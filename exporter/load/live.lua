@@ -136,7 +136,7 @@ end
 local token_text = setting("SOAK_TOKEN", "")
 if #token_text ~= 32 or token_text:match("%X") then
   if token_text == "" and setting("SOAK_RUN") then
-    fail("SOAK_RUN is set and SOAK_TOKEN is not: the script that starts wrk is of an older release; use one of this")
+    fail("SOAK_RUN is set and SOAK_TOKEN is not: the script that starts wrk is of an older release; use this release's")
   end
   fail("SOAK_TOKEN: 32 hexadecimal digits are needed, the token of a run that the exporter knows")
 end
@@ -210,7 +210,7 @@ local function fill_block(of)
   if of.record ~= nil then
     b.connect, b.read, b.write = of.record.connect, of.record.read, of.record.write
     -- What wrk does not count. At the very end it may have counted an error whose request is not known to be
-    -- lost yet; the most that was seen is what stands.
+    -- lost yet: the maximum so far stays.
     of.disconnects = math.max(of.disconnects, of.lost - of.record.read - of.record.write)
     if not timed then of.waiting = math.max(of.waiting - (of.record.read + of.record.write - of.settled), 0) end
     of.settled = of.record.read + of.record.write
@@ -414,7 +414,7 @@ function take_status_alone()
     if connection.thread ~= state.record or connection.of_parser ~= ffi.cast("void *", connection)
       or connection.headers ~= nil or connection.headers_end ~= nil or connection.headers_length ~= 0
       or connection.body ~= nil or connection.body_end ~= nil or connection.body_length ~= 0 then
-      fail("this wrk is laid out otherwise than wrk 4.1; set SOAK_WHOLE_RESPONSES=1 and run again")
+      fail("the records of this wrk are not those of wrk 4.1; set SOAK_WHOLE_RESPONSES=1 and run again")
     end
     -- wrk ends what it takes for headers with a zero and reads two strings from it.
     local empty = C.calloc(2, 1)

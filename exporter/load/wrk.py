@@ -70,14 +70,10 @@ class WrkEngine:
             *(self._program, "-t", count, "-c", count, "-d", f"{plan.duration_seconds}s", "--latency"),
             *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url),
         )
-        _allow_many_files()
+        # Room for a thousand connections, inherited by wrk.
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         return RunningWrk(command, environment, plan.folder)
-
-
-def _allow_many_files() -> None:
-    """Room for a thousand connections, inherited by wrk."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class RunningWrk:
