@@ -32,8 +32,8 @@ class Ingest:
     async def serve(self) -> None:
         """Take what comes to `udp` until cancelled.
 
-        Not each datagram as it comes: waking for every single one cost half as much again, of a machine whose
-        every core is under load. The pause follows the rate, from 0.25 s for up to 64 datagrams a second on.
+        Several at a time: waking for each datagram costs half as much CPU again on a machine under full load.
+        The pause follows the rate, from 0.25 s for up to 64 datagrams a second on.
         """
         pause = LONGEST_PAUSE_SECONDS
         while True:

@@ -70,7 +70,7 @@ def _blocks(data: bytes) -> tuple[Block, ...]:
     blocks = []
     free = 0
     for pair, *values in BLOCK.iter_unpack(data):
-        # A NaN is neither.
+        # A NaN is refused too: no comparison with it is true.
         if not free <= pair < MAX_PAIRS or not all(0 <= value <= LARGEST_VALUE for value in values):
             raise WireError("malformed")
         blocks.append((pair, tuple(values)))

@@ -84,7 +84,7 @@ class _Soak:
             self.recorder.stop()
         known = final or self.registration.status()
         if known is None:
-            raise QueryError("neither the engine nor the exporter could say what was measured")
+            raise QueryError("neither the engine nor the exporter has counts of the run")
         return self._result(load, known, self._totals(load, final, known))
 
     def _drain(self) -> None:

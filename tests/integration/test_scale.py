@@ -25,7 +25,9 @@ def test_the_steps_are_compared_in_one_table_and_one_plot(live: NativeStack, res
     # Twice the connections of a closed loop are twice the throughput as long as nothing saturates.
     assert float(rows[1]["rps"]) > 1.5 * float(rows[0]["rps"])
     table = comparison.with_suffix(".md").read_text("utf-8")
-    assert f"| 2 | {rows[0]['rps']} |" in table
+    assert ["2", rows[0]["rps"]] in [
+        [cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines()
+    ]
     assert "Saturation: not up to 4 connections." in table
     assert (results / comparison.stem / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(results.glob("*-c2.csv"))) == len(list(results.glob("*-c4.csv"))) == 1
