@@ -15,16 +15,7 @@ from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.live.histogram import CLASSES, INDEX_COUNT, Histogram
-from exporter.live.message import (
-    UNTIMED,
-    Counter,
-    FailureReason,
-    Pair,
-    Phase,
-    Route,
-    RunInfo,
-    values_of,
-)
+from exporter.live.message import UNTIMED, Counter, FailureReason, Pair, Phase, Route, RunInfo, values_of
 from exporter.live.runs import LiveRuns
 from exporter.live.totals import Totals
 from exporter.log import ProblemLog
