@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,8 +27,11 @@ VERDICT_CODES = exit_codes(
 """of the commands that judge a run"""
 
 Function = Callable[..., Any]
-Option = tuple[tuple[str, ...], dict[str, Any]]
+Option = tuple[str, str, dict[str, Any]]
+"""flag, parameter, and what click takes beside them"""
 Decorator = Callable[[Function], Function]
+FILE = click.Path(path_type=Path)
+RESULTS = Path("benchmarks/results")
 
 
 class GroupedOption(click.Option):
@@ -57,7 +62,7 @@ class CommandList(click.Group):
     def add_all(self, commands: Mapping[str, Sequence[click.Command]]) -> None:
         """Add every command, by heading."""
         self._headings = commands
-        for command in (command for group in commands.values() for command in group):
+        for command in chain.from_iterable(commands.values()):
             self.add_command(command)
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -65,39 +70,42 @@ class CommandList(click.Group):
         for heading, commands in self._headings.items():
             with formatter.section(heading):
                 formatter.write_dl(
-                    [
-                        (f"{command.name or '':<{width}}", command.get_short_help_str(90))
-                        for command in commands
-                    ]
+                    [(f"{each.name or '':<{width}}", each.get_short_help_str(90)) for each in commands]
                 )
 
 
-def grouped(heading: str, *flags: str, **settings: Any) -> Decorator:
-    """`click.option`, shown under a heading."""
-    return click.option(*flags, cls=GroupedOption, group=heading, **settings)
+def opt(flag: str, help: str | None = None, parameter: str | None = None, **settings: Any) -> Option:
+    """An option as its `--help` shows it: `opt("--drain TIME", "How long …", default="10s")`.
 
-
-def option_group(heading: str, parameter: str, make: Callable[..., object], *options: Option) -> Decorator:
-    """A decorator that adds `options` and passes on what `make` makes of their values.
-
-    `make` takes the value of each option by its name; the command takes the result as `parameter`.
+    `settings` are those of `click.option`, and `group` where one is shown under another heading than the
+    options that it is declared with.
     """
-    names = [GroupedOption(flags, group=heading, **settings).name for flags, settings in options]
+    name, _, metavar = flag.partition(" ")
+    parameter = parameter or name.removeprefix("--").replace("-", "_")
+    return name, parameter, {"metavar": metavar or None, "help": help, **settings}
+
+
+def options(heading: str, *declared: Option) -> Decorator:
+    """A decorator that adds options to a command, shown under a heading."""
 
     def decorate(command: Function) -> Function:
-        @wraps(command)
-        def with_group(**values: Any) -> Any:
-            taken = {name: values.pop(name) for name in names if name}
-            return command(**{parameter: make(**taken)}, **values)
-
-        result: Function = with_group
-        for flags, settings in reversed(options):
-            result = grouped(heading, *flags, **settings)(result)
-        return result
+        for flag, parameter, settings in reversed(declared):
+            shown = {"group": heading, **settings}
+            command = click.option(flag, parameter, cls=GroupedOption, **shown)(command)
+        return command
 
     return decorate
 
 
-def opt(*flags: str, **settings: Any) -> Option:
-    """An option of an `option_group`, as `click.option` takes it."""
-    return flags, settings
+def option_group(heading: str, parameter: str, make: Callable[..., object], *declared: Option) -> Decorator:
+    """A decorator like `options` that passes on what `make` makes of the options' values, as `parameter`."""
+
+    def decorate(command: Function) -> Function:
+        @wraps(command)
+        def with_group(**values: Any) -> Any:
+            taken = {name: values.pop(name) for _, name, _ in declared}
+            return command(**{parameter: make(**taken)}, **values)
+
+        return options(heading, *declared)(with_group)
+
+    return decorate

@@ -21,7 +21,7 @@ from exporter.errors import QueryError, SoakError
 @click.group(
     cls=CommandList,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="soak")
 @click.pass_context

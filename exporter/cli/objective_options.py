@@ -30,20 +30,17 @@ objective_options = option_group(
     _limits,
     *(
         opt(
-            bound.option,
-            type=click.FloatRange(bound.min, bound.max),
-            default=bound.default,
-            show_default=True,
-            metavar="NUMBER",
-            help=bound.help,
+            f"{each.option} NUMBER",
+            each.help,
+            type=click.FloatRange(each.min, each.max),
+            default=each.default,
         )
-        for bound in BOUNDED.values()
+        for each in BOUNDED.values()
     ),
     opt(
-        "--warn",
+        "--warn CHECK,…",
+        "Checks that do not fail the run: a failure is shown as a warning. May be repeated. Where evidence "
+        f"is missing the run stays inconclusive. Checks: {', '.join(CHECKS)}.",
         multiple=True,
-        metavar="CHECK,…",
-        help="Checks that do not fail the run: a failure is shown as a warning. May be repeated. Where "
-        f"evidence is missing the run stays inconclusive. Checks: {', '.join(CHECKS)}.",
     ),
 )

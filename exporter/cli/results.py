@@ -7,15 +7,13 @@ from typing import Any
 
 import click
 
-from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes
+from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_codes, opt, options
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, judgement_of, read_row
 from exporter.results.plot import plot_rows
 from exporter.results.summary import read_files, summary_table
-
-RESULTS = Path("benchmarks/results")
 
 
 @click.command(
@@ -25,7 +23,7 @@ RESULTS = Path("benchmarks/results")
 @click.option(
     "-o",
     "--plot",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="PICTURE",
     help="Where the plot goes (.png, .svg, .pdf) [default: plot.png in the run's folder, where one "
     "run's folder is given].",
@@ -87,23 +85,21 @@ def _show_verdict(folder: Path) -> None:
         }
     ),
 )
-@click.argument("baseline", type=click.Path(path_type=Path), metavar="BASELINE.csv")
-@click.argument("candidate", type=click.Path(path_type=Path), metavar="CANDIDATE.csv")
-@click.option(
-    "--tolerance",
-    type=click.FloatRange(0, 10),
-    default=TOLERANCE,
-    show_default=True,
-    help="By how much a figure may be worse, as a ratio.",
+@click.argument("baseline", type=FILE, metavar="BASELINE.csv")
+@click.argument("candidate", type=FILE, metavar="CANDIDATE.csv")
+@options(
+    "Other",
+    opt(
+        "--tolerance",
+        "By how much a figure may be worse, as a ratio.",
+        type=click.FloatRange(0, 10),
+        default=TOLERANCE,
+    ),
+    opt("--baseline-label LABEL", "Which row, where the file has several."),
+    opt("--candidate-label LABEL", "Which row, where the file has several."),
 )
-@click.option("--baseline-label", metavar="LABEL", help="Which row, where the file has several.")
-@click.option("--candidate-label", metavar="LABEL", help="Which row, where the file has several.")
 def compare(
-    baseline: Path,
-    candidate: Path,
-    tolerance: float,
-    baseline_label: str | None,
-    candidate_label: str | None,
+    baseline: Path, candidate: Path, tolerance: float, baseline_label: str | None, candidate_label: str | None
 ) -> None:
     """Compare a run with a baseline: throughput, latencies and the share of failures.
 
@@ -124,19 +120,15 @@ def compare(
     cls=GroupedCommand,
     epilog=exit_codes({0: "done", 2: "something could not be read; the rest is loaded"}),
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=RESULTS,
-    show_default=True,
-    help="Folder of the results files.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FOLDER",
-    help="The data folder of a Prometheus (its --storage.tsdb.path), or an empty one.",
+@options(
+    "Other",
+    opt("--results", "Folder of the results files.", type=FILE, default=RESULTS),
+    opt(
+        "--output FOLDER",
+        "The data folder of a Prometheus (its --storage.tsdb.path), or an empty one.",
+        type=FILE,
+        required=True,
+    ),
 )
 def backfill_command(results: Path, output: Path) -> None:
     """Load past results into Prometheus, with the times at which they were measured.

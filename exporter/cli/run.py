@@ -2,12 +2,12 @@
 
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import click
 from rich.console import Console
 
-from exporter.cli.command import VERDICT_CODES, GroupedCommand, grouped
+from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, option_group, options
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
     LoadOptions,
@@ -40,13 +40,13 @@ from exporter.verdict.judgement import EXIT_CODES
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
 @target_options
-@grouped("Load", "--duration", default="30s", show_default=True, metavar="TIME", help="30s, 45m, 1h, …")
+@options("Load", opt("--duration TIME", "30s, 45m, 1h, …", default="30s"))
 @load_options
 @result_options
 @objective_options
 @watch_options
-@grouped(
-    "Results", "--json", "as_json", is_flag=True, help="Print run.json on standard output, nothing else."
+@options(
+    "Results", opt("--json", "Print run.json on standard output, nothing else.", "as_json", is_flag=True)
 )
 def run(
     target: TargetOptions,
@@ -80,21 +80,10 @@ def run(
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
 @target_options
-@grouped(
+@options(
     "Load",
-    "--duration",
-    default="30s",
-    show_default=True,
-    metavar="TIME",
-    help="How long each step lasts.",
-)
-@grouped(
-    "Load",
-    "--steps",
-    default=",".join(map(str, STEPS)),
-    show_default=True,
-    metavar="N,N,…",
-    help="Connections of each.",
+    opt("--duration TIME", "How long each step lasts.", default="30s"),
+    opt("--steps N,N,…", "Connections of each.", default=",".join(map(str, STEPS))),
 )
 @load_options
 @result_options
@@ -155,27 +144,25 @@ def _steps(text: str) -> list[int]:
 
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
-@grouped(
+@options(
     "Load",
-    "--duration",
-    default="120s",
-    envvar="DURATION",
-    show_default=True,
-    metavar="TIME",
-    help="How long the load lasts [env DURATION].",
+    opt("--duration TIME", "How long the load lasts [env DURATION].", default="120s", envvar="DURATION"),
 )
-@grouped("Stack", "--keep", is_flag=True, envvar="KEEP", help="Leave the stack up until Ctrl-C [env KEEP].")
+@options("Stack", opt("--keep", "Leave the stack up until Ctrl-C [env KEEP].", is_flag=True, envvar="KEEP"))
 @load_options
 @result_options
 @objective_options
-@grouped("Stack", "--router-port", type=int, default=8080, show_default=True, metavar="PORT")
-@grouped("Stack", "--exporter-port", type=int, default=9877, show_default=True, metavar="PORT")
-@grouped("Stack", "--ingest-port", type=int, default=9878, show_default=True, metavar="PORT")
-@grouped("Stack", "--prometheus-port", type=int, default=9090, show_default=True, metavar="PORT")
-@grouped("Stack", "--alertmanager-port", type=int, default=9093, show_default=True, metavar="PORT")
-@grouped("Stack", "--grafana-port", type=int, default=3000, show_default=True, metavar="PORT")
+@option_group(
+    "Stack",
+    "ports",
+    Ports,
+    *(
+        opt(f"--{each.name}-port PORT", None, each.name, type=int, default=each.default)
+        for each in fields(Ports)
+    ),
+)
 def demo(
-    load: LoadOptions, results: ResultOptions, limits: Limits, duration: str, keep: bool, **service_ports: int
+    load: LoadOptions, results: ResultOptions, limits: Limits, ports: Ports, duration: str, keep: bool
 ) -> None:
     """Start everything on this machine, soak the simulated router, and show the verdict.
 
@@ -185,7 +172,6 @@ def demo(
     Simulated router, exporter, Prometheus, Alertmanager, and Grafana where it is installed; a wrk soak with
     live progress; result files; then everything is stopped, or left up with --keep.
     """
-    ports = Ports(**{name.removesuffix("_port"): port for name, port in service_ports.items()})
     console = Console(highlight=False)
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from exporter.cli.command import opt, option_group
+from exporter.cli.command import FILE, RESULTS, opt, option_group
 from exporter.cli.objective_options import Limits
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
@@ -30,7 +30,6 @@ SCENARIO_MODELS = {
     Route.GOOGLE: "google:gemini-1.5-pro",
     Route.ANTHROPIC: "anthropic:claude-3-opus",
 }
-_FILE = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -80,99 +79,60 @@ target_options = option_group(
     "target",
     TargetOptions,
     opt(
-        "--target",
+        "--target URL",
+        "The router [env WRK_TARGET; default: http://localhost: and env ROUTER_PORT or 8080].",
         envvar="WRK_TARGET",
-        metavar="URL",
-        help="The router [env WRK_TARGET; default: http://localhost: and env ROUTER_PORT or 8080].",
     ),
     opt(
         "--scenario",
+        "Route under test; chooses the model where none is given [default: the model's route].",
         type=click.Choice([route.value for route in Route]),
-        help="Route under test; chooses the model where none is given [default: the model's route].",
     ),
-    opt("--api-key-env", metavar="NAME", help="Environment variable that holds the router's API key."),
-    opt("--api-key-file", type=_FILE, metavar="FILE", help="File that holds the router's API key."),
+    opt("--api-key-env NAME", "Environment variable that holds the router's API key."),
+    opt("--api-key-file FILE", "File that holds the router's API key.", type=FILE),
 )
 
 load_options = option_group(
     "Load",
     "load",
     LoadOptions,
+    opt("--engine", "Program that sends the load.", type=click.Choice(sorted(ENGINES)), default="wrk"),
     opt(
-        "--engine",
-        type=click.Choice(sorted(ENGINES)),
-        default="wrk",
-        show_default=True,
-        help="Program that sends the load.",
-    ),
-    opt(
-        "--model",
+        "--model NAME",
+        "Model to ask; a prefix openai:, google:, anthropic: sets the route [env WRK_MODEL; default: the "
+        f"scenario's, {DEFAULT_MODEL} for local].",
         envvar="WRK_MODEL",
-        metavar="NAME",
-        help="Model to ask; a prefix openai:, google:, anthropic: sets the route "
-        f"[env WRK_MODEL; default: the scenario's, {DEFAULT_MODEL} for local].",
     ),
     opt(
-        "--endpoint",
-        metavar="PATH",
+        "--endpoint PATH",
+        "Path of the requests [env WRK_ENDPOINT].",
         envvar="WRK_ENDPOINT",
         default=DEFAULT_ENDPOINT,
-        show_default=True,
-        help="Path of the requests [env WRK_ENDPOINT].",
     ),
+    opt("--body FILE", "Send this file as the body, byte for byte.", "body_file", type=FILE),
+    opt("--script FILE", "A wrk Lua script of your own; its hooks all run.", type=FILE),
     opt(
-        "--body",
-        "body_file",
-        type=_FILE,
-        metavar="FILE",
-        help="Send this file as the body, byte for byte.",
-    ),
-    opt("--script", type=_FILE, metavar="FILE", help="A wrk Lua script of your own; its hooks all run."),
-    opt(
-        "--header",
+        "--header 'NAME: VALUE'",
+        "Another header; may be repeated. Keep secrets out: use --api-key-*.",
         "headers",
         multiple=True,
-        metavar="'NAME: VALUE'",
-        help="Another header; may be repeated. Keep secrets out: use --api-key-*.",
     ),
     opt(
-        "--connections",
+        "--connections N",
+        f"Connections, 1 to {MAX_CONNECTIONS}, each with one request in flight.",
         type=click.IntRange(1, MAX_CONNECTIONS),
-        metavar="N",
         default=20,
-        show_default=True,
-        help=f"Connections, 1 to {MAX_CONNECTIONS}, each with one request in flight.",
     ),
-    opt(
-        "--drain",
-        default="10s",
-        show_default=True,
-        metavar="TIME",
-        help="How long the router is watched after the load.",
-    ),
-    opt(
-        "--stall-after",
-        default="30s",
-        show_default=True,
-        metavar="TIME",
-        help="A request without an answer for so long counts as stalled.",
-    ),
+    opt("--drain TIME", "How long the router is watched after the load.", default="10s"),
+    opt("--stall-after TIME", "A request without an answer for so long counts as stalled.", default="30s"),
 )
 
 result_options = option_group(
     "Results",
     "results",
     ResultOptions,
-    opt("--label", metavar="NAME", help="Names the run and its files [default: the scenario]."),
-    opt(
-        "--results",
-        "folder",
-        type=_FILE,
-        default=Path("benchmarks/results"),
-        show_default=True,
-        metavar="FOLDER",
-        help="Folder for the result files.",
-    ),
+    opt("--label NAME", "Names the run and its files [default: the scenario]."),
+    opt("--results FOLDER", "Folder for the result files.", "folder", type=FILE, default=RESULTS),
 )
 
 watch_options = option_group(
@@ -180,25 +140,22 @@ watch_options = option_group(
     "watch",
     WatchOptions,
     opt(
-        "--exporter",
+        "--exporter URL",
+        "The exporter to report to [default: the one on 127.0.0.1:9877; one is started for the run where "
+        "there is none].",
         "exporter_url",
-        metavar="URL",
-        help="The exporter to report to [default: the one on 127.0.0.1:9877; one is started for the run "
-        "where there is none].",
     ),
     opt(
-        "--exporter.config",
-        "exporter_config",
-        type=_FILE,
-        metavar="FILE",
-        help="How to log in at --exporter: basic_auth and tls_config, in the format of promtool's "
+        "--exporter.config FILE",
+        "How to log in at --exporter: basic_auth and tls_config, in the format of promtool's "
         "--http.config.file.",
+        "exporter_config",
+        type=FILE,
     ),
     opt(
-        "--prometheus",
+        "--prometheus URL",
+        "A Prometheus that scrapes the exporter: its totals must agree, its alerts are noted.",
         "prometheus_url",
-        metavar="URL",
-        help="A Prometheus that scrapes the exporter: its totals must agree, its alerts are noted.",
     ),
 )
 

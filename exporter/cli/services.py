@@ -2,10 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes, grouped
+from exporter.cli.command import (
+    BAD_USAGE,
+    FILE,
+    RESULTS,
+    GroupedCommand,
+    exit_codes,
+    opt,
+    option_group,
+    options,
+)
 from exporter.cli.serve import listen_address, serve_exporter
 from exporter.errors import ConfigurationError
 from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
@@ -20,76 +30,58 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
 
 
 @click.command(cls=GroupedCommand, epilog=_CODES)
-@grouped(
+@options(
     "Web",
-    "--web.listen-address",
-    "web",
-    default="127.0.0.1:9877",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where /metrics is served.",
+    opt("--web.listen-address HOST:PORT", "Where /metrics is served.", "web", default="127.0.0.1:9877"),
+    opt("--web.telemetry-path", "Path of the metrics.", "telemetry_path", default="/metrics"),
+    opt(
+        "--web.config.file FILE",
+        "TLS, client certificates and passwords, in the Prometheus exporter-toolkit's format.",
+        "web_config",
+        type=_CONFIGURATION,
+    ),
 )
-@grouped(
-    "Web",
-    "--web.telemetry-path",
-    "telemetry_path",
-    default="/metrics",
-    show_default=True,
-    help="Path of the metrics.",
-)
-@grouped(
-    "Web",
-    "--web.config.file",
-    "web_config",
-    type=_CONFIGURATION,
-    metavar="FILE",
-    help="TLS, client certificates and passwords, in the Prometheus exporter-toolkit's format.",
-)
-@grouped(
+@options(
     "Runs",
-    "--ingest.listen-address",
-    "ingest",
-    default="127.0.0.1:9878",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="UDP address that load engines report to; empty: none, no runs are taken (an agent).",
+    opt(
+        "--ingest.listen-address HOST:PORT",
+        "UDP address that load engines report to; empty: none, no runs are taken (an agent).",
+        "ingest",
+        default="127.0.0.1:9878",
+    ),
+    opt(
+        "--ingest.state-file FILE",
+        "Where published counters are kept over a restart "
+        "[default: ~/.local/state/llm-router-soak/ingest-PORT.json; empty: nowhere].",
+        "state_path",
+    ),
+    opt(
+        "--results.folder",
+        "Folder whose results files become benchmark_result_*; it need not exist yet.",
+        "results",
+        type=FILE,
+        default=RESULTS,
+    ),
 )
-@grouped(
-    "Runs",
-    "--ingest.state-file",
-    "state_path",
-    metavar="FILE",
-    help="Where published counters are kept over a restart "
-    "[default: ~/.local/state/llm-router-soak/ingest-PORT.json; empty: nowhere].",
-)
-@grouped(
+@options(
     "What is watched",
-    "--config",
-    "config_file",
-    type=_CONFIGURATION,
-    metavar="FILE",
-    help="YAML of what to watch [default: the router at ROUTER_URL or http://127.0.0.1:8080, and this host].",
+    opt(
+        "--config FILE",
+        "YAML of what to watch [default: the router at ROUTER_URL or http://127.0.0.1:8080, and this host].",
+        "config_file",
+        type=_CONFIGURATION,
+    ),
+    opt(
+        "--path.rootfs FOLDER",
+        "The host's root directory as it is seen from here, in place of the configuration's host_root.",
+        "host_root",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+    ),
 )
-@grouped(
-    "What is watched",
-    "--path.rootfs",
-    "host_root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="FOLDER",
-    help="The host's root directory as it is seen from here, in place of the configuration's host_root.",
-)
-@grouped(
-    "Runs",
-    "--results.folder",
-    "results",
-    type=click.Path(path_type=Path),
-    default=Path("benchmarks/results"),
-    show_default=True,
-    help="Folder whose results files become benchmark_result_*; it need not exist yet.",
-)
-@grouped("Log", "--log.level", "level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
-@grouped(
-    "Log", "--log.format", "log_format", type=click.Choice(LOG_FORMATS), default="logfmt", show_default=True
+@options(
+    "Log",
+    opt("--log.level", None, "level", type=click.Choice(LOG_LEVELS), default="info"),
+    opt("--log.format", None, "log_format", type=click.Choice(LOG_FORMATS), default="logfmt"),
 )
 def exporter(
     web: str,
@@ -126,46 +118,41 @@ def exporter(
     )
 
 
+def _simulator_options(generation: str, api_key_env: str | None, **fields: Any) -> SimulatorOptions:
+    key = read_secret(api_key_env, None)
+    return SimulatorOptions(generation=Generation(generation), api_key=key, **fields)
+
+
 @click.command(cls=GroupedCommand, epilog=_CODES)
-@grouped("Router", "--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@grouped("Router", "--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
-@grouped(
-    "Router", "--nodes", type=click.IntRange(1, 1000), default=2, show_default=True, help="Simulated nodes."
-)
-@grouped(
+@option_group(
     "Router",
-    "--generation",
-    type=click.Choice([generation.value for generation in Generation]),
-    default=Generation.FIRST.value,
-    show_default=True,
-    help="Of the router's API: the open dashboard, or endpoints for the API key.",
+    "chosen",
+    _simulator_options,
+    opt("--host", "Address to listen on.", default="127.0.0.1"),
+    opt("--port", type=click.IntRange(1, 65535), default=8080),
+    opt("--nodes", "Simulated nodes.", type=click.IntRange(1, 1000), default=2),
+    opt(
+        "--generation",
+        "Of the router's API: the open dashboard, or endpoints for the API key.",
+        type=click.Choice([generation.value for generation in Generation]),
+        default=Generation.FIRST.value,
+    ),
+    opt(
+        "--latency-median SECONDS", None, "latency_median_seconds", type=float, default=0.020, group="Answers"
+    ),
+    opt(
+        "--latency-p99 SECONDS",
+        "Equal to the median: every request takes exactly that long.",
+        "latency_p99_seconds",
+        type=float,
+        default=0.060,
+        group="Answers",
+    ),
+    opt("--seed", "Decides every random draw.", type=int, default=1, group="Answers"),
+    opt("--api-key-env NAME", "Environment variable with the key that /v1/* then wants.", group="Keys"),
+    opt("--cloud-keys", "Treat the key of every cloud as present.", is_flag=True, group="Keys"),
 )
-@grouped("Answers", "--latency-median", type=float, default=0.020, show_default=True, metavar="SECONDS")
-@grouped(
-    "Answers",
-    "--latency-p99",
-    type=float,
-    default=0.060,
-    show_default=True,
-    metavar="SECONDS",
-    help="Equal to the median: every request takes exactly that long.",
-)
-@grouped("Answers", "--seed", type=int, default=1, show_default=True, help="Decides every random draw.")
-@grouped(
-    "Keys", "--api-key-env", metavar="NAME", help="Environment variable with the key that /v1/* then wants."
-)
-@grouped("Keys", "--cloud-keys", is_flag=True, help="Treat the key of every cloud as present.")
-def simulate(
-    host: str,
-    port: int,
-    nodes: int,
-    generation: str,
-    latency_median: float,
-    latency_p99: float,
-    seed: int,
-    api_key_env: str | None,
-    cloud_keys: bool,
-) -> None:
+def simulate(chosen: SimulatorOptions) -> None:
     """Serve a simulated router with simulated nodes, and faults on command.
 
     \b
@@ -174,15 +161,4 @@ def simulate(
     curl localhost:8080/admin/faults
     curl -X DELETE localhost:8080/admin/faults
     """
-    options = SimulatorOptions(
-        host=host,
-        port=port,
-        nodes=nodes,
-        generation=Generation(generation),
-        latency_median_seconds=latency_median,
-        latency_p99_seconds=latency_p99,
-        seed=seed,
-        api_key=read_secret(api_key_env, None),
-        cloud_keys=cloud_keys,
-    )
-    sys.exit(serve_simulator(options))
+    sys.exit(serve_simulator(chosen))

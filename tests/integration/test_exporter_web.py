@@ -225,10 +225,7 @@ def test_a_run_reports_to_a_secured_exporter_and_is_judged_by_it(
             "tls_config: {ca_file: ca.pem, cert_file: client.crt, key_file: client.key}",
             "basic_auth in --exporter.config",
         ),
-        (
-            "tls_config: {cert_file: client.crt, key_file: client.key}",
-            "certificate verify failed",
-        ),
+        ("tls_config: {cert_file: client.crt, key_file: client.key}", "certificate verify failed"),
     ],
 )
 def test_a_run_that_cannot_log_in_says_why_before_anything_starts(

@@ -39,12 +39,7 @@ class Shell:
     def soak(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "exporter.cli", *arguments],
-            env={
-                "PATH": str(self.programs),
-                "HOME": str(self.home),
-                "LC_ALL": "C.UTF-8",
-                **environment,
-            },
+            env={"PATH": str(self.programs), "HOME": str(self.home), "LC_ALL": "C.UTF-8", **environment},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -184,10 +179,7 @@ def udp_listener() -> socket.socket:
 
 @pytest.mark.parametrize(
     ("listen", "option", "what"),
-    [
-        (tcp_listener, "--web.listen-address", "exporter"),
-        (udp_listener, "--ingest.listen-address", "ingest"),
-    ],
+    [(tcp_listener, "--web.listen-address", "exporter"), (udp_listener, "--ingest.listen-address", "ingest")],
 )
 def test_a_taken_port_is_named_with_its_option(
     shell: Shell, listen: Callable[[], socket.socket], option: str, what: str

@@ -75,8 +75,7 @@ def test_what_is_wrong_is_named_by_file_and_key_and_no_secret_is_shown(tmp_path:
 
 def test_hashes_and_keys_are_in_no_representation(tmp_path: Path) -> None:
     config = load(
-        tmp_path,
-        f"basic_auth_users: {{alice: {HASH}}}\ntls_server_config: {{cert_file: a, key: hunter2}}",
+        tmp_path, f"basic_auth_users: {{alice: {HASH}}}\ntls_server_config: {{cert_file: a, key: hunter2}}"
     )
     assert HASH not in repr(config)
     assert "hunter2" not in f"{config!r} {config}"
