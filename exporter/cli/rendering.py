@@ -80,23 +80,21 @@ def check_rules() -> None:
     _run(shipped("prometheus/source/render_rules.py"), "check")
 
 
-def drifted(texts: Mapping[Path, str], strangers: Iterable[Path] = ()) -> list[str]:
-    """What is not on disk as it is rendered, a line each; `strangers` are files that nothing renders."""
-    complaints = []
-    for path, text in texts.items():
-        if not path.exists():
-            complaints.append(f"{path}: missing")
-        elif path.read_text(encoding="utf-8") != text:
-            complaints.append(f"{path}: not what its source renders")
-    return complaints + [f"{path}: no source renders it" for path in strangers]
-
-
 def check_or_render(
     verb: str, texts: Mapping[Path, str], command: str, strangers: Iterable[Path] = ()
 ) -> int:
-    """What a renderer does with its texts when asked to `check` or `render`; the exit code."""
+    """What a renderer does with its texts when asked to `check` or `render`; the exit code.
+
+    `strangers` are files that no source renders.
+    """
     if verb == "check":
-        complaints = drifted(texts, strangers)
+        complaints = [f"{path}: missing" for path in texts if not path.exists()]
+        complaints += [
+            f"{path}: not what its source renders"
+            for path, text in texts.items()
+            if path.exists() and path.read_text(encoding="utf-8") != text
+        ]
+        complaints += [f"{path}: no source renders it" for path in strangers]
         for complaint in complaints:
             print(f"{complaint}; run: {command} render", file=sys.stderr)
         return 1 if complaints else 0

@@ -156,10 +156,7 @@ def _steps(text: str) -> list[int]:
     "Stack",
     "ports",
     Ports,
-    *(
-        opt(f"--{each.name}-port PORT", None, each.name, type=int, default=each.default)
-        for each in fields(Ports)
-    ),
+    *(opt(f"--{each.name}-port PORT", None, each.name, default=each.default) for each in fields(Ports)),
 )
 def demo(
     load: LoadOptions, results: ResultOptions, limits: Limits, ports: Ports, duration: str, keep: bool

@@ -137,18 +137,15 @@ def _simulator_options(generation: str, api_key_env: str | None, **fields: Any) 
         type=click.Choice([generation.value for generation in Generation]),
         default=Generation.FIRST.value,
     ),
-    opt(
-        "--latency-median SECONDS", None, "latency_median_seconds", type=float, default=0.020, group="Answers"
-    ),
+    opt("--latency-median SECONDS", None, "latency_median_seconds", default=0.020, group="Answers"),
     opt(
         "--latency-p99 SECONDS",
         "Equal to the median: every request takes exactly that long.",
         "latency_p99_seconds",
-        type=float,
         default=0.060,
         group="Answers",
     ),
-    opt("--seed", "Decides every random draw.", type=int, default=1, group="Answers"),
+    opt("--seed", "Decides every random draw.", default=1, group="Answers"),
     opt("--api-key-env NAME", "Environment variable with the key that /v1/* then wants.", group="Keys"),
     opt("--cloud-keys", "Treat the key of every cloud as present.", is_flag=True, group="Keys"),
 )

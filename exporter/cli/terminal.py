@@ -75,7 +75,8 @@ class TerminalView:
         elif now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
             facts = "  ".join(f"{name} {value}" for name, value in facts_of(moment, rate))
-            self._console.print(Text(f"{_phase(moment)}  {facts}"), soft_wrap=True)
+            elapsed, planned = _clock_text(moment.elapsed_seconds), _clock_text(moment.planned_seconds)
+            self._console.print(Text(f"{moment.phase.value} {elapsed}/{planned}  {facts}"), soft_wrap=True)
 
     def _picture(self, moment: Moment, rate: float | None) -> Group:
         elapsed, planned = moment.elapsed_seconds, moment.planned_seconds
@@ -135,11 +136,6 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
         console.print(Text(str(path)), soft_wrap=True)
     verdict = result.judgement.outcome
     console.print(Text(f"\nverdict: {verdict.value}", style=STYLES[verdict]))
-
-
-def _phase(moment: Moment) -> str:
-    elapsed, planned = _clock_text(moment.elapsed_seconds), _clock_text(moment.planned_seconds)
-    return f"{moment.phase.value} {elapsed}/{planned}"
 
 
 def _clock_text(seconds: float) -> str:

@@ -104,15 +104,12 @@ def read_secret(env_name: str | None, file: Path | None) -> str | None:
                 f"environment variable {env_name}: empty or not set; it should hold the API key"
             )
         return value
-    if file is not None:
-        try:
-            value = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{file}: the API key file cannot be read ({error})") from error
-        if not value:
-            raise ConfigurationError(f"{file}: the API key file is empty")
-        return value
-    return None
+    if file is None:
+        return None
+    value = read_text(file, "the API key file").strip()
+    if not value:
+        raise ConfigurationError(f"{file}: the API key file is empty")
+    return value
 
 
 def parse_duration(text: str, option: str) -> int:

@@ -5,12 +5,10 @@ its targets (file_sd) on the ports in use.
 """
 
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import yaml
 
@@ -19,6 +17,8 @@ from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.settings.shipped import CHECKOUT, shipped
 from exporter.stack.ports import HOST, Ports
 from exporter.stack.service import Service
+
+_SOAK = (sys.executable, "-m", "exporter.cli")
 
 
 class NativeStack:
@@ -30,7 +30,7 @@ class NativeStack:
     def __init__(self, ports: Ports, checkout: Path = CHECKOUT, interrupt: Interrupt | None = None) -> None:
         self.ports = ports
         self._checkout = checkout
-        self._interrupt = interrupt
+        self._check = (interrupt or Interrupt()).check
         self._services: list[Service] = []
         self._temporary = tempfile.TemporaryDirectory(prefix="soak-stack-")
         self.folder = Path(self._temporary.name)
@@ -38,9 +38,7 @@ class NativeStack:
     def __enter__(self) -> "NativeStack":
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with ignored():
             for service in reversed(self._services):
                 service.stop()
@@ -49,19 +47,12 @@ class NativeStack:
     def check_ports(self, services: Sequence[str]) -> None:
         """Raise PortTakenError for the first of the services' ports that is in use."""
         for service in services:
-            port = getattr(self.ports, service)
-            kind = socket.SOCK_DGRAM if service == "ingest" else socket.SOCK_STREAM
-            with socket.socket(socket.AF_INET, kind) as probe:
-                if kind == socket.SOCK_STREAM:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, port))
-                except OSError as error:
-                    raise PortTakenError(service, HOST, port, f"--{service}-port") from error
+            if not self.ports.is_free(service):
+                raise PortTakenError(service, HOST, getattr(self.ports, service), f"--{service}-port")
 
     def start_simulator(self, *options: str) -> None:
         """The simulated router."""
-        self._start_soak("router", ["simulate", "--port", str(self.ports.router), *options], "/v1/models")
+        self._start("router", [*_SOAK, "simulate", "--port", str(self.ports.router), *options], "/v1/models")
 
     def start_exporter(
         self, *options: str, router_url: str | None = None, environment: Mapping[str, str] | None = None
@@ -70,11 +61,11 @@ class NativeStack:
 
         `environment` is what it has beside this process's own.
         """
-        command = ["exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
+        command = [*_SOAK, "exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
         command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
         command += ["--ingest.state-file", str(self.folder / "ingest-state.json"), *options]
         known = {"ROUTER_URL": router_url or self.ports.url("router"), **(environment or {})}
-        self._start_soak("exporter", command, "/-/ready", known)
+        self._start("exporter", command, "/-/ready", known)
 
     def start_prometheus(self) -> None:
         """Prometheus on the project's configuration."""
@@ -82,7 +73,11 @@ class NativeStack:
         configuration = self.folder / "prometheus"
         shutil.copytree(shipped("prometheus", self._checkout), configuration)
         for service in ("exporter", "router", "prometheus", "alertmanager"):
-            self._retarget(configuration / "targets" / f"{service}.yml", getattr(self.ports, service))
+            targets = configuration / "targets" / f"{service}.yml"
+            groups = yaml.safe_load(targets.read_text(encoding="utf-8"))
+            for group in groups:
+                group["targets"] = [f"{HOST}:{getattr(self.ports, service)}"]
+            targets.write_text(yaml.safe_dump(groups), encoding="utf-8")
         self._start(
             "prometheus",
             [
@@ -149,11 +144,6 @@ class NativeStack:
             service.kill()
             self._services.remove(service)
 
-    def _start_soak(
-        self, name: str, arguments: list[str], ready_path: str, environment: dict[str, str] | None = None
-    ) -> None:
-        self._start(name, [sys.executable, "-m", "exporter.cli", *arguments], ready_path, environment)
-
     def _start(
         self,
         name: str,
@@ -170,20 +160,12 @@ class NativeStack:
             self._services.append(
                 Service(name, self.ports.url(name), command, self.folder, environment, working_folder)
             )
-        check = self._interrupt.check if self._interrupt is not None else lambda: None
-        self._services[-1].wait_until_ready(ready_path, check)
-
-    def _retarget(self, file: Path, port: int) -> None:
-        groups = yaml.safe_load(file.read_text(encoding="utf-8"))
-        for group in groups:
-            group["targets"] = [f"{HOST}:{port}"]
-        file.write_text(yaml.safe_dump(groups), encoding="utf-8")
+        self._services[-1].wait_until_ready(ready_path, self._check)
 
 
 def find_program(what: str, *names: str) -> str:
     """The path of the first program found; raises ToolMissingError naming what to install."""
-    for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
-    raise ToolMissingError(f"{what}: not installed; install it (Debian, Ubuntu: apt install {names[0]})")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        raise ToolMissingError(f"{what}: not installed; install it (Debian, Ubuntu: apt install {names[0]})")
+    return found

@@ -23,6 +23,17 @@ class Ports:
         """The URL of a service by its field name."""
         return f"http://{HOST}:{getattr(self, service)}"
 
+    def is_free(self, service: str) -> bool:
+        """Whether the port of a service can be listened on now."""
+        kind = socket.SOCK_DGRAM if service == "ingest" else socket.SOCK_STREAM
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, getattr(self, service)))
+                return True
+        return False
+
 
 def free_ports() -> Ports:
     """Ports that are free at this moment, for tests and for stacks beside another.
@@ -46,11 +57,7 @@ def free_ports() -> Ports:
 
 def own_exporter_ports(ports: Ports) -> Ports:
     """The default ports of an exporter where they are free, others where they are not."""
-    for service, kind in (("exporter", socket.SOCK_STREAM), ("ingest", socket.SOCK_DGRAM)):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind((HOST, getattr(ports, service)))
-            except OSError:
-                other = free_ports()
-                return replace(ports, exporter=other.exporter, ingest=other.ingest)
-    return ports
+    if ports.is_free("exporter") and ports.is_free("ingest"):
+        return ports
+    other = free_ports()
+    return replace(ports, exporter=other.exporter, ingest=other.ingest)
