@@ -52,7 +52,7 @@ def _terminated(_number: int, _frame: object) -> None:
 
 
 def main() -> None:
-    """Entry point: every error the user can mend is one line and an exit code."""
+    """Entry point: every error that the user can correct is one line and an exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
         soak.main(standalone_mode=False)

@@ -38,11 +38,7 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     soak report benchmarks/results/202611*.csv -o november.png
     """
     folders = [Path(result) for result in results if Path(result).is_dir()]
-    files = [
-        str(Path(result).with_name(Path(result).name + ".csv")) if Path(result) in folders else result
-        for result in results
-    ]
-    rows, problems = read_files(files)
+    rows, problems = read_files([f"{Path(each)}.csv" if Path(each) in folders else each for each in results])
     for problem in problems:
         click.echo(f"soak: {problem}", err=True)
     if not rows:
@@ -59,7 +55,7 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
 
 
 def _show_verdict(folder: Path) -> None:
-    """What run.json says was found."""
+    """The findings in run.json."""
     file = folder / "run.json"
     try:
         document: Any = json.loads(file.read_text(encoding="utf-8"))

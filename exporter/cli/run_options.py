@@ -201,7 +201,7 @@ def plan_of(
 
 
 def prometheus_at(url: str | None) -> PrometheusClient | None:
-    """The Prometheus that was named, once it has answered."""
+    """The named Prometheus, once it has answered."""
     if url is None:
         return None
     prometheus = PrometheusClient(url)
@@ -215,7 +215,7 @@ def prometheus_at(url: str | None) -> PrometheusClient | None:
 def exporter_for(
     plan: RunPlan, watch: WatchOptions, cleanup: ExitStack, interrupt: Interrupt, console: Console
 ) -> ExporterClient:
-    """The exporter that was named, else the local one, else one of this run's own."""
+    """The named exporter, else the local one, else one of this run's own."""
     if watch.exporter_url is not None:
         login = load_http_client(watch.exporter_config) if watch.exporter_config else NO_LOGIN
         named = ExporterClient(watch.exporter_url, login)
@@ -224,7 +224,7 @@ def exporter_for(
             raise ConfigurationError(f"--exporter: {problem}")
         return named
     if watch.exporter_config is not None:
-        raise ConfigurationError("--exporter.config: it says how to log in at --exporter; give that too")
+        raise ConfigurationError("--exporter.config: holds the login for --exporter; give --exporter too")
     local = ExporterClient(Ports().url("exporter"))
     if local.problem() is None:
         return local

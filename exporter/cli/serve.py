@@ -48,7 +48,7 @@ def serve_exporter(
     telemetry_path: str,
     web_config_file: Path | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot begin.
+    """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot start.
 
     Without an `ingest_address` no runs are taken.
     """
@@ -119,8 +119,8 @@ def _announce_address(
 def _stay_on_one_cpu() -> None:
     """Run all threads on one CPU: the last of those that this process may use.
 
-    Python keeps no more than one busy. Where all are, as under load, the kernel moves a process that wakes
-    now and then from one to the other and the load's with it: that took up to 7 % of a load's throughput for
+    Python keeps no more than one busy. Where all are busy, as under load, the kernel moves a process that
+    wakes now and then between them, and the load's with it: that takes up to 7 % of a load's throughput for
     2 % of a core. Where the kernel refuses, nothing else depends on it.
     """
     with contextlib.suppress(OSError):
@@ -130,8 +130,8 @@ def _stay_on_one_cpu() -> None:
 def _freeze_what_is_imported() -> None:
     """Keep garbage collection out of scrapes.
 
-    A scrape makes some ten thousand objects and drops them all. A full collection during one walks
-    everything that was imported, which took 30 ms; what is there now stays, so it is left out of all of them.
+    A scrape makes some ten thousand objects and drops them all. A full collection during one walks all that
+    is imported, which takes 30 ms; what is there now stays, so every collection leaves it out.
     """
     gc.collect()
     gc.freeze()

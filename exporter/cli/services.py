@@ -25,7 +25,7 @@ from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
 
 _CODES = exit_codes({0: "ended by SIGTERM or Ctrl-C", 2: BAD_USAGE})
-# Whether it can be read is seen on reading: access(2), which click would ask, does not know of capabilities.
+# click would check with access(2), which ignores capabilities; reading the file shows whether it can be read.
 _CONFIGURATION = click.Path(path_type=Path, readable=False)
 
 

@@ -1,4 +1,4 @@
-"""A run in the terminal: a live picture while it lasts, the verdict after."""
+"""A run in the terminal: live progress, then the verdict."""
 
 from collections import deque
 from pathlib import Path
@@ -97,7 +97,7 @@ def facts_of(moment: Moment, rate: float | None) -> list[tuple[str, str]]:
     """Name and text of what is shown of a run; `rate` is of 2xx a second; what is not known is shown as –."""
     status, memory = moment.status, moment.router_memory_bytes
     if status is None:
-        return [("exporter", "gives no answer; counts go on and will be caught up")]
+        return [("exporter", "gives no answer; the load goes on and its counts follow")]
     latency = " / ".join(_milliseconds(status.recent_quantiles[q]) for q in ("0.5", "0.95", "0.99"))
     failures = ", ".join(f"{reason.value} {count:,}" for reason, count in status.failures.items() if count)
     bad = {code: count for code, count in status.statuses.items() if not code.startswith("2")}

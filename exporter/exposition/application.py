@@ -21,9 +21,9 @@ from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 
 MAX_SCRAPES = 16
-"""answered at a time; more are sent away at once"""
+"""answered at a time; others get a 503 at once"""
 MARGIN_SECONDS = 0.5
-"""of a scrape's timeout, kept for writing the answer and its way; a quarter of a timeout under 2 s"""
+"""of a scrape's timeout, for writing and sending the answer; of a timeout under 2 s, a quarter"""
 
 
 class Exposition:
@@ -79,7 +79,7 @@ class Exposition:
         """Scrapes that come while one is being collected share it, each until its own deadline."""
         before = self._collection
         with self._beginning:
-            # A scrape that waited here for another to begin takes what that one began.
+            # A scrape that waited here takes the collection that another has just begun.
             if self._collection is None or (self._collection is before and not before.running):
                 self._collection = self._collectors.begin()
             return self._collection
@@ -92,7 +92,7 @@ class Exposition:
         body = self._text.openmetrics(families) if openmetrics else self._text.plain(families)
         headers = {"Content-Type": content_type}
         if _accepts_gzip(request.headers.get("accept-encoding", "")):
-            # Level 1: a scrape is read once, on the same machine as a rule.
+            # Level 1: a scrape is read once, and mostly on the same machine.
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
@@ -112,7 +112,7 @@ _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 def scrape_budget(header: str | None) -> float:
     """How many seconds a scrape can wait for collectors, by the timeout that Prometheus sends.
 
-    Infinite where it sends none, or nonsense: the collectors' own deadline is the bound then.
+    Infinite where it sends none or no number; then the collectors' own deadline is the bound.
     """
     try:
         timeout = float(header or "")

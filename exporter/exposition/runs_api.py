@@ -1,4 +1,4 @@
-"""The place where runs are announced, and where what has arrived of them is asked."""
+"""/api/runs/ID: runs are registered here, and their counts are read here."""
 
 import json
 import re
@@ -27,9 +27,8 @@ class RunsApi:
 
     A PUT has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the secret of
     the run, 32 hexadecimal digits). Every answer to it names the exporter's `version`, and one of 200 the
-    UDP port of the ingest. Where there is no ingest every announcement is refused. What has come to the
-    ingest before either request is taken first: a run's last reports would be refused once it is announced
-    to be over.
+    UDP port of the ingest. Where there is no ingest every announcement is refused. Datagrams that wait at
+    the ingest are taken before either request: a run's last reports are refused once it is announced as over.
     """
 
     def __init__(self, runs: LiveRuns, ingest: Ingest | None, clock: Clock, ingest_port: int | None) -> None:
@@ -65,11 +64,13 @@ class RunsApi:
                     f"({VERSION}); use the same release for both"
                 )
             phase = Phase(document.pop("phase"))
-            token = _token(document.pop("token"))
+            token = document.pop("token")
+            if not _TOKEN.fullmatch(token):
+                raise ValueError("a token is 32 hexadecimal digits")
             info = _run_info.validate_python(document)
             if info.run != request.path_params["run"]:
                 raise ConfigurationError("the run in the path is not the run in the body")
-            self._runs.register(info, token, phase)
+            self._runs.register(info, bytes.fromhex(token), phase)
         except ValidationError as error:
             return _refusal(first_problem(error), 400)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
@@ -77,12 +78,6 @@ class RunsApi:
         except ConfigurationError as error:
             return _refusal(str(error), 409)
         return _answer({"run": info.run, "phase": phase.value, "ingest_port": self._ingest_port}, 200)
-
-
-def _token(text: str) -> bytes:
-    if not _TOKEN.fullmatch(text):
-        raise ValueError("a token is 32 hexadecimal digits")
-    return bytes.fromhex(text)
 
 
 def _answer(document: dict[str, Any], status: int) -> Response:

@@ -1,9 +1,9 @@
 """Metric families as text, byte for byte as prometheus_client writes them, at a tenth of its cost and less.
 
 prometheus_client checks, sorts and escapes the names and labels of every sample at every scrape, which is
-much of what a scrape costs. Most are the same from scrape to scrape and come in the same order, so what was
-written last is kept: a family's text, for where nothing in it has changed, and its lines, by place, for where
-something has. The library's encoders decide: a test compares the two.
+much of a scrape's cost. Most are the same from scrape to scrape, in the same order. So the last text of each
+family is kept for when nothing in it has changed, and its lines for when something has. A test compares this
+with the library's encoders.
 """
 
 from array import array
@@ -85,7 +85,7 @@ def _openmetrics_head(family: Metric) -> str:
 
 
 def _write(samples: Iterable[Sample], last: Iterable[_Line]) -> _Written:
-    """A family, from the lines of the last time where they are the same or begin the same."""
+    """A family; lines that are as the last time, or begin so, are reused."""
     kept = list(samples)
     lines: list[_Line] = []
     for sample, line in zip(kept, chain(last, repeat(_NO_LINE)), strict=False):

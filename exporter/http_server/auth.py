@@ -14,42 +14,23 @@ import bcrypt
 MAX_REMEMBERED = 64
 MAX_WAITING = 8
 BCRYPT_BYTES = 72
-"""bcrypt looks at no more of a password"""
+"""bcrypt reads only so much of a password"""
 
 
 class BusyError(Exception):
     """Too many passwords are being checked already."""
 
 
-class _Answers:
-    """The newest answers that bcrypt gave, by a keyed hash of what was asked."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[bytes, None] = OrderedDict()
-
-    def __contains__(self, asked: bytes) -> bool:
-        if asked not in self._known:
-            return False
-        self._known.move_to_end(asked)
-        return True
-
-    def add(self, asked: bytes) -> None:
-        self._known[asked] = None
-        if len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
-
-
 class BasicAuth:
     """Checks `Authorization` headers; bcrypt runs one at a time on a thread of its own.
 
-    What was right and what was wrong is remembered apart, so that a flood of guesses forgets no good
-    password. A password is never kept, only a hash under a key that dies with this process.
+    Right and wrong passwords are remembered apart, so that a flood of guesses pushes no right one out. No
+    password is kept, only its hash under a key that ends with this process.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._right = _Answers()
-        self._wrong = _Answers()
+        self._answers: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._waiting = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bcrypt")
 
@@ -60,12 +41,12 @@ class BasicAuth:
             return False
         name, password = given
         # An unknown user costs as much as a known one, so that names cannot be found by timing.
-        hashed = users.get(name) or max(users.values(), key=_cost)
+        hashed = users.get(name) or max(users.values(), key=lambda each: each[4:6])  # by their cost
         asked = hmac.digest(self._key, b"\0".join((name.encode(), hashed, password)), "sha256")
-        if asked in self._right:
-            return True
-        if asked in self._wrong:
-            return False
+        for answer, known in self._answers.items():
+            if asked in known:
+                known.move_to_end(asked)
+                return answer
         if self._waiting >= MAX_WAITING:
             raise BusyError
         self._waiting += 1
@@ -77,16 +58,15 @@ class BasicAuth:
         finally:
             self._waiting -= 1
         right = matches and name in users
-        (self._right if right else self._wrong).add(asked)
+        newest = self._answers[right]
+        newest[asked] = None
+        if len(newest) > MAX_REMEMBERED:
+            newest.popitem(last=False)
         return right
 
     def close(self) -> None:
-        """End the thread; what waits for it is not checked any more."""
+        """End the thread; checks that still wait for it are dropped."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _cost(hashed: bytes) -> bytes:
-    return hashed[4:6]
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

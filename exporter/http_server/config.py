@@ -116,7 +116,7 @@ class TlsServer(Model):
 
 
 class Headers(Model):
-    """`http_server_config.headers`: the five that may be added to every answer; a blank one is unset."""
+    """`http_server_config.headers`: five that can be added to every answer; a blank one is unset."""
 
     csp: HeaderValue = Field("", alias="Content-Security-Policy")
     frame_options: Literal["", "deny", "sameorigin"] = Field("", alias="X-Frame-Options")

@@ -1,39 +1,38 @@
-"""HTTP/1.1 on one connection: one request at a time, with an end to a client's time and to what it may send.
+"""HTTP/1.1 on one connection: one request at a time, and bounds on a client's time and bytes.
 
-The client's turns are a request and the reading of its answer; each has a deadline. Between them is the
+The client's turns are to send a request and to read its answer; each has a deadline. Between them is the
 application's turn, which the application bounds itself.
 """
 
 import asyncio
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 from starlette.types import ASGIApp
 
-from exporter.http_server.exchange import Exchange
+from exporter.http_server.exchange import STATUS_LINES, Exchange
 from exporter.http_server.tls import alternate_names
 
 REQUEST_SECONDS = 10.0
 """from the connection, or a request's first byte, to the end of the request"""
 ANSWER_SECONDS = 10.0
-"""for reading an answer, once it has been given"""
+"""for reading an answer, once it is written"""
 IDLE_SECONDS = 75.0
-"""longer than a usual scrape interval, so that Prometheus need not connect for each scrape"""
+"""longer than a usual scrape interval, so that Prometheus keeps its connection"""
 MAX_HEAD_BYTES = 16 << 10
-"""of all that a client sends for one request beside its body: the head, and the frame of a chunked body"""
+"""of a request without its body: the head, and the frame of a chunked body"""
 MAX_BODY_BYTES = 16 << 10
 MAX_IGNORED_BYTES = 1 << 20
-"""of what a client sends on after a request that was refused"""
+"""of what a client still sends after its request is refused"""
 
 
 class Connection(asyncio.Protocol):
     """One connection; `on_lost` is called with it when it has ended.
 
-    A request sent before the answer to the one before has left is not read: the connection closes after that
-    answer, as HTTP allows, and no queue can grow.
+    A request that comes before the last answer has left is not read: the connection closes after that answer,
+    as HTTP allows, and no queue can grow.
     """
 
     def __init__(
@@ -134,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """httptools: a whole header, or a trailer, which nobody here needs."""
+        """httptools: a whole header, or a trailer, which is dropped."""
         if self._exchange is None:
             self._headers.append((name.lower(), value))
 
@@ -169,13 +168,12 @@ class Connection(asyncio.Protocol):
             self._exchange.complete()
 
     def _refuse(self, status: int, text: str) -> None:
-        """Answer what is not read to its end."""
+        """Answer a request that is not read to its end."""
         if self._exchange is not None:
             self._exchange.disconnect()
         self._transport.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
-            b"content-length: %d\r\n\r\n%b\n"
-            % (status, HTTPStatus(status).phrase.encode(), len(text) + 1, text.encode())
+            b"%bcontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n%b\n" % (STATUS_LINES[status], len(text) + 1, text.encode())
         )
         self._close_gently()
 
@@ -186,7 +184,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def shutdown(self) -> None:
-        """End the connection as soon as nothing is due to the client; TLS would wait for its goodbye."""
+        """End the connection as soon as nothing is due to the client; TLS would wait for its answer."""
         if self._exchange is not None and self.waiting_since is None:
             self._exchange.close_after()
         elif self._transport.get_write_buffer_size() == 0:
@@ -205,7 +203,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _close_gently(self) -> None:
-        """Read on for a while and ignore it: at a close a client that still sends would lose its answer."""
+        """Read on for a while: after a close a client that still sends would lose its answer."""
         self._reading_ended = True
         self._await_client(ANSWER_SECONDS)
         if self._transport.can_write_eof():
@@ -238,5 +236,5 @@ class Connection(asyncio.Protocol):
 
 
 def _host_and_port(address: Any) -> tuple[str, int] | None:
-    """Of an IPv4 or IPv6 socket address; None where the client has gone already."""
+    """Of an IPv4 or IPv6 socket address; None where the client has left already."""
     return address[:2] if address else None

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope
 
-_STATUS_LINES = {
+STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
 }
 _log = logging.getLogger(__name__)
@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 class Exchange:
     """A request from its head to its answer; `on_answered` is called when the answer has been written.
 
-    The application is called with the head, so that it can refuse before the body has come. Answers leave
-    whole: pieces of a body are kept until the last.
+    The application is called with the head, so that it can refuse a request before its body arrives. Answers
+    leave whole: pieces of a body are kept until the last.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class Exchange:
         return self._keep_alive and self.whole
 
     def start(self, app: ASGIApp) -> None:
-        """Call the application, unless that has been done."""
+        """Call the application, once."""
         if self._task is None:
             self._task = asyncio.ensure_future(app(self._scope, self._receive, self._send))
             self._task.add_done_callback(self._returned)
 
     def feed(self, body: bytes) -> None:
-        """A piece of the body has come."""
+        """Take a piece of the body."""
         self.body_bytes += len(body)
         self._body.append(body)
         self._arrived.set()
 
     def complete(self) -> None:
-        """The request has come to its end."""
+        """The request is whole."""
         self.whole = True
         self._arrived.set()
 
@@ -74,7 +74,7 @@ class Exchange:
         self._keep_alive = False
 
     def disconnect(self) -> None:
-        """The client gets no answer any more; the application may know it."""
+        """No answer is sent; the application receives a disconnect."""
         self._finished = True
         self._arrived.set()
 
@@ -108,7 +108,7 @@ class Exchange:
 
     def _head(self) -> list[bytes]:
         given = {name.lower() for name, _ in self._headers}
-        lines = [_STATUS_LINES[self._status], *(b"%b: %b\r\n" % header for header in self._headers)]
+        lines = [STATUS_LINES[self._status], *(b"%b: %b\r\n" % header for header in self._headers)]
         lines.append(b"date: %b\r\n" % formatdate(usegmt=True).encode())
         if b"content-length" not in given and self._status not in (204, 304):
             lines.append(b"content-length: %d\r\n" % sum(map(len, self._answer)))

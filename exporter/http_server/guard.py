@@ -48,7 +48,7 @@ class WebGuard:
         try:
             settings = self._web.current()
         except ConfigurationError:
-            # Logged where it was found; what is wrong is none of the client's business.
+            # Logged where it is found; the client does not need to know what is wrong.
             await _text("Internal Server Error", 500)(scope, receive, send)
             return
         if not self._within(settings.rate_limit):
@@ -60,13 +60,8 @@ class WebGuard:
                 message["headers"] = [*message.get("headers", ()), *settings.headers]
             await send(message)
 
-        refused = None
-        if settings.users:
-            refused = await self._unless_allowed(Headers(scope=scope), settings.users)
-        if refused is not None:
-            await refused(scope, receive, send_with_headers)
-            return
-        await self._app(scope, receive, send_with_headers)
+        refusal = await self._refusal(Headers(scope=scope), settings.users) if settings.users else None
+        await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _within(self, limit: RateLimit | None) -> bool:
         if limit is None:
@@ -77,7 +72,7 @@ class WebGuard:
             self._bucket = _Bucket(limit, now)
         return self._bucket.take(now)
 
-    async def _unless_allowed(self, headers: Headers, users: Mapping[str, bytes]) -> PlainTextResponse | None:
+    async def _refusal(self, headers: Headers, users: Mapping[str, bytes]) -> PlainTextResponse | None:
         try:
             if await self._auth.allows(headers.get("authorization", ""), users):
                 return None

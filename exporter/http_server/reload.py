@@ -17,7 +17,7 @@ OPTION = "--web.config.file"
 
 @dataclass(frozen=True)
 class WebSettings:
-    """How requests are protected; without anything given, not at all."""
+    """How requests are protected; by default not at all."""
 
     users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """bcrypt hashes by user; empty: no password is asked for"""
@@ -47,8 +47,8 @@ class WebFile:
     def current(self) -> WebSettings:
         """The settings in force.
 
-        Raises ConfigurationError while the file is wrong: as with the exporter-toolkit nothing is answered
-        then, since the change may be meant to lock a user out.
+        Raises ConfigurationError while the file is wrong: then nothing is answered, as in the
+        exporter-toolkit, since the change may be meant to lock a user out.
         """
         if self._path is not None and any(_state(file) != state for file, state in self._seen.items()):
             self._reload(self._path)
@@ -61,9 +61,9 @@ class WebFile:
             settings = self._load(path)
             # An editor empties a file before it fills it again.
             if self.last_good.authenticates and not settings.authenticates:
-                raise ConfigurationError(f"{path}: asks for no user any more; that takes a restart")
+                raise ConfigurationError(f"{path}: no longer asks for a user; that takes a restart")
             if self.last_good.tls and not settings.tls:
-                raise ConfigurationError(f"{path}: has no TLS any more; that takes a restart")
+                raise ConfigurationError(f"{path}: no longer has TLS; that takes a restart")
         except ConfigurationError as error:
             self._problem = error
             _log.error("%s: nothing is answered until this is corrected: %s", OPTION, error)

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 import ssl
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -14,7 +16,7 @@ from exporter.http_server.reload import WebFile
 
 MAX_CONNECTIONS = 128
 STOP_SECONDS = 2.0
-"""for answers that are on their way when the server is stopped"""
+"""for answers that are under way when the server is stopped"""
 _log = logging.getLogger(__name__)
 
 
@@ -44,21 +46,16 @@ class WebServer:
         self._listener = listener
         self._tls: ssl.SSLContext | None = web.last_good.tls
         self.connections: dict[Connection, asyncio.Task[None]] = {}
-        """all that are accepted, each with the task that opens it: done once its handshake is"""
-        self._stopped = asyncio.Event()
-        self._stop_requested = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        """all that are accepted, each with its task, which is done after the handshake"""
+        self._stopped: Future[None] = Future()
 
     async def serve(self) -> None:
-        """Serve until `stop` is called; answers that are on their way then are given a moment."""
+        """Serve until `stop` is called, and finish the answers that are under way then, for a moment."""
         self._listener.setblocking(False)
-        self._loop = asyncio.get_running_loop()
-        tasks = [asyncio.create_task(self._accept(self._loop)), asyncio.create_task(self._watch_tls())]
+        tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._watch_tls())]
         try:
-            if not self._stop_requested:
-                await self._stopped.wait()
+            await asyncio.wrap_future(self._stopped)
         finally:
-            self._loop = None
             for task in tasks:
                 task.cancel()
             self._listener.close()
@@ -66,9 +63,8 @@ class WebServer:
 
     def stop(self) -> None:
         """End `serve`; from any thread or signal handler, any number of times."""
-        self._stop_requested = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopped.set)
+        with suppress(InvalidStateError):
+            self._stopped.set_result(None)
 
     async def _close_connections(self) -> None:
         for connection, opening in list(self.connections.items()):
@@ -90,7 +86,7 @@ class WebServer:
             self._renew_tls()
 
     def _renew_tls(self) -> None:
-        """What was connected under TLS that is no longer in force has to connect again."""
+        """End connections whose TLS is no longer in force: their clients connect again."""
         try:
             newest = self._web.current().tls
         except ConfigurationError:
@@ -101,12 +97,13 @@ class WebServer:
                 if opening.done():
                     connection.shutdown()
 
-    async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 accepted, _ = await loop.sock_accept(self._listener)
             except OSError as error:
-                # The client has gone already, or this process is out of file descriptors.
+                # The client has left already, or this process has no file descriptor to spare.
                 _log.debug("accept: %s", error)
                 await asyncio.sleep(0.1)
                 continue
@@ -114,7 +111,7 @@ class WebServer:
             self._admit(accepted, loop)
 
     def _admit(self, accepted: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        """Take a connection in; where there is no room, the longest waiting one gives way."""
+        """Take a connection; where there is no room, the longest waiting one is closed."""
         if len(self.connections) >= MAX_CONNECTIONS:
             waiting = [each for each in self.connections if each.waiting_since is not None]
             if not waiting:

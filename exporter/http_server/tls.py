@@ -19,7 +19,7 @@ _VERIFY = {
     ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
 }
 _TLS13_SUITES = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
-# Go's names of the suites it holds secure, and OpenSSL's.
+# Go's names of its secure suites, and OpenSSL's.
 _TLS12_SUITES = {
     f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
     for key in ("ECDSA", "RSA")
@@ -62,7 +62,7 @@ def server_context(tls: TlsServer, folder: Path) -> ssl.SSLContext:
 
 
 def _choose_suites(context: ssl.SSLContext, tls: TlsServer) -> None:
-    """The suites of TLS 1.2; those of 1.3 can be named but not chosen, here as in Go."""
+    """Choose the suites of TLS 1.2; those of 1.3 can be named but not chosen, as in Go."""
     unknown = [name for name in tls.cipher_suites if name not in _TLS12_SUITES.keys() | _TLS13_SUITES]
     if unknown:
         raise _wrong("cipher_suites", f"{unknown[0]!r} is none of Go's secure cipher suites")
@@ -82,7 +82,7 @@ def _pem(text: str | None, file: Path | None, folder: Path, key: str) -> str:
 
 
 def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Load certificate and key through memory: Python takes them from files alone, a key stays off disks."""
+    """Load certificate and key through memory: Python reads files alone, and no key goes to a disk."""
     pair = os.memfd_create("tls")
     try:
         os.write(pair, f"{certificate}\n{key}".encode())
@@ -105,7 +105,7 @@ def alternate_names(certificate: Mapping[str, Any]) -> set[str]:
     names = set()
     for kind, name in certificate.get("subjectAltName", ()):
         if kind == "IP Address":
-            # OpenSSL spells IPv6 addresses out.
+            # OpenSSL writes IPv6 addresses in full.
             names.add(str(ipaddress.ip_address(name.strip())))
         elif kind in ("DNS", "email", "URI"):
             names.add(name)

@@ -101,7 +101,7 @@ class ExporterConfig(Model):
     gpu_retry_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """how long after NVML was missing or failed, or a GPU was lost, it is opened again"""
     collector_deadline_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
-    """a collector that has not answered by then is failed for this scrape"""
+    """a collector that has not answered by then has failed for this scrape"""
 
     @field_validator("proc_root", "host_root")
     @classmethod

@@ -1,4 +1,4 @@
-"""What people write: YAML files, secrets and durations, strictly read and never shown in an error."""
+"""What people write: YAML files, secrets and durations, read strictly; errors show no secret."""
 
 import os
 import re
@@ -42,7 +42,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of a file; raises ConfigurationError naming it and `what` asked for it."""
+    """The text of a file; raises ConfigurationError naming it and `what`, the option or key that names it."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -59,8 +59,8 @@ def read_text(path: Path, what: str) -> str:
 def load_yaml(path: Path, model: type[M], option: str) -> M:
     """A YAML file as `model`; an empty one is a model without anything given.
 
-    Raises ConfigurationError naming file and key, or line and column. PyYAML's own message would quote the
-    line, and pydantic's cause the value, either of which may be a password: neither is passed on.
+    Raises ConfigurationError naming file and key, or line and column. PyYAML's own message quotes the line,
+    pydantic's the value: either may be a password, so neither is passed on.
     """
     text = read_text(path, option)
     try:
@@ -89,9 +89,9 @@ def first_problem(error: ValidationError) -> str:
 
 
 def read_secret(env_name: str | None, file: Path | None) -> str | None:
-    """A secret from the named environment variable or file, or None where neither is asked for.
+    """A secret from the named environment variable or file, or None where neither is named.
 
-    Raises ConfigurationError where it is asked for and absent or empty; the secret itself is never shown.
+    Raises ConfigurationError where it is missing or empty; the secret itself is never shown.
     """
     if env_name is not None and file is not None:
         raise ConfigurationError(

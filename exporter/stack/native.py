@@ -22,9 +22,9 @@ _SOAK = (sys.executable, "-m", "exporter.cli")
 
 
 class NativeStack:
-    """Starts services and, when left, stops them in reverse order, whatever happened.
+    """Starts services and, when left, stops them in reverse order.
 
-    Waiting for a service ends with KeyboardInterrupt where `interrupt` was asked to end.
+    Waiting for a service ends with KeyboardInterrupt where the user asks to end (`interrupt`).
     """
 
     def __init__(self, ports: Ports, checkout: Path = CHECKOUT, interrupt: Interrupt | None = None) -> None:
@@ -59,7 +59,7 @@ class NativeStack:
     ) -> None:
         """The exporter, watching this stack's router or another; its state outlives a restart.
 
-        `environment` is what it has beside this process's own.
+        `environment` is added to this process's own.
         """
         command = [*_SOAK, "exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
         command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
@@ -85,7 +85,7 @@ class NativeStack:
                 f"--config.file={configuration / 'prometheus.yml'}",
                 f"--storage.tsdb.path={self.folder / 'prometheus-data'}",
                 f"--web.listen-address={HOST}:{self.ports.prometheus}",
-                # An alert from before Alertmanager was found is sent again after this, not after a minute.
+                # An alert that fires before Alertmanager is found is sent again after this, not after 1 min.
                 "--rules.alert.resend-delay=10s",
                 "--log.level=warn",
             ],
@@ -106,7 +106,7 @@ class NativeStack:
                 "--log.level=warn",
             ],
             "/-/ready",
-            # It looks for some secret files from the folder it was started in, not from its configuration's.
+            # Some secret files are relative to its working folder, not to its configuration.
             working_folder=file.parent,
         )
 

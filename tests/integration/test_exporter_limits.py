@@ -60,7 +60,7 @@ def test_metrics_go_on_under_two_hundred_slow_clients_and_each_of_them_is_droppe
     assert exporter.get().status_code == 200
     before = exporter.resident_bytes()
     openings = (
-        b"",  # never says anything
+        b"",  # sends nothing
         b"GET /met",  # never ends its head
         b"PUT /api/runs/0123456789abcdef HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{",
         HEAD + b"\r\n",  # asks and never reads
@@ -71,7 +71,7 @@ def test_metrics_go_on_under_two_hundred_slow_clients_and_each_of_them_is_droppe
             client = stack.enter_context(exporter.connect())
             client.send(openings[i % len(openings)])
             clients.append(client)
-        # Fifty of them ask at once: whoever asks in the same moment may be sent away, once.
+        # Fifty of them ask at once: another scrape in the same moment may get a 503, once.
         wait_for("a scrape", lambda: exporter.get().status_code == 200)
         # A connection is accepted before another gives way to it.
         wait_for("the bound holds", lambda: exporter.connections() <= MAX_CONNECTIONS)

@@ -1,4 +1,4 @@
-"""A real exporter behind TLS, client certificates and passwords, asked by all who are to ask."""
+"""A real exporter behind TLS, client certificates and passwords, asked by all its clients."""
 
 import json
 import ssl
@@ -120,7 +120,7 @@ def test_certificates_are_changed_without_a_restart_and_connections_of_the_old_o
         assert connection.getpeercert() != before
 
 
-def test_a_broken_file_is_a_500_for_everybody_until_it_is_mended(secured: Secured) -> None:
+def test_a_broken_file_is_a_500_for_everybody_until_it_is_corrected(secured: Secured) -> None:
     assert secured.status() == 200
     put(secured.web_config, "basic_auth_users: {alice: hunter2}")
     assert [secured.status() for _ in range(3)] == [500] * 3
@@ -218,7 +218,7 @@ def test_a_run_reports_to_a_secured_exporter_and_is_judged_by_it(
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "named"),
     [
         ("tls_config: {insecure_skip_verify: true}", "https://127.0.0.1:"),
         (
@@ -228,8 +228,8 @@ def test_a_run_reports_to_a_secured_exporter_and_is_judged_by_it(
         ("tls_config: {cert_file: client.crt, key_file: client.key}", "certificate verify failed"),
     ],
 )
-def test_a_run_that_cannot_log_in_says_why_before_anything_starts(
-    stack: NativeStack, secured: Secured, config: str, said: str
+def test_a_run_that_cannot_log_in_is_refused_before_anything_starts(
+    stack: NativeStack, secured: Secured, config: str, named: str
 ) -> None:
     need("wrk")
     stack.start_simulator()
@@ -238,7 +238,7 @@ def test_a_run_that_cannot_log_in_says_why_before_anything_starts(
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("soak: --exporter: ")
-    assert said in done.stderr
+    assert named in done.stderr
 
 
 def test_a_login_without_the_exporter_that_it_is_for_is_refused(stack: NativeStack, tmp_path: Path) -> None:
@@ -253,13 +253,13 @@ def test_a_login_without_the_exporter_that_it_is_for_is_refused(stack: NativeSta
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "named"),
     [
         ("tls_server_config: {cert_file: gone, key_file: gone}", "gone: "),
         ("basic_auth_users: {alice: hunter2}", "basic_auth_users.alice: "),
     ],
 )
-def test_an_exporter_does_not_begin_with_a_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+def test_an_exporter_does_not_start_with_a_file_that_is_wrong(tmp_path: Path, text: str, named: str) -> None:
     file = put(tmp_path / "web.yml", text)
     done = subprocess.run(
         [sys.executable, "-m", "exporter.cli", "exporter", "--web.config.file", str(file)],
@@ -270,7 +270,7 @@ def test_an_exporter_does_not_begin_with_a_file_that_is_wrong(tmp_path: Path, te
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert said in done.stderr
+    assert named in done.stderr
     assert "hunter2" not in done.stderr
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Never
 
 import pytest
+from pydantic import SecretStr
 
 from exporter.cli import services
 from exporter.cli.main import soak
 from exporter.errors import PortTakenError, SoakError, cannot_listen
+from exporter.http_server.config import TlsServer
+from exporter.http_server.tls import server_context
 from exporter.live.results_csv import ResultRow, rows_text
 from exporter.results.plot import plot_rows
 from exporter.settings.shipped import shipped
@@ -181,14 +184,29 @@ def _raise(error: SoakError) -> Never:
     raise error
 
 
+def _choose(suite: str) -> None:
+    tls = TlsServer(cert="x", key=SecretStr("x"), max_version="TLS12", cipher_suites=(suite,))
+    server_context(tls, Path())
+
+
 CALLS: Mapping[str, tuple[Callable[[], object], str]] = {
     "a port in use": (
-        lambda: _raise(PortTakenError("exporter", "::1", 9877, "--web.listen-address")),
-        "port 9877 on ::1",
+        # Port 1, which nothing has: the message names the process that has a port.
+        lambda: _raise(PortTakenError("exporter", "::1", 1, "--web.listen-address")),
+        "port 1 on ::1",
     ),
     "an address that is not this machine's": (
         lambda: _raise(cannot_listen("ingest", "192.0.2.1", 9878, "--option", OSError(99, "Not available"))),
         "192.0.2.1:9878",
+    ),
+    "a certificate that is none": (
+        lambda: server_context(TlsServer(cert="x", key=SecretStr("x")), Path()),
+        "tls_server_config.cert_file",
+    ),
+    "a cipher suite that is unknown": (lambda: _choose("RC4"), "tls_server_config.cipher_suites: 'RC4'"),
+    "no cipher suite for the only version": (
+        lambda: _choose("TLS_AES_128_GCM_SHA256"),
+        "tls_server_config.cipher_suites",
     ),
     "a plot of no results": (lambda: plot_rows([], Path("plot.png")), ""),
     "a plot of an unknown kind": (lambda: plot_rows([(ROW, "one.csv")], Path("plot.txt")), "plot.txt"),
@@ -196,17 +214,17 @@ CALLS: Mapping[str, tuple[Callable[[], object], str]] = {
     "a file that is not shipped": (lambda: shipped("some/file", Path("gone")), "gone/some/file"),
     "a program that is missing": (lambda: find_program("prometheus", "no-such-program"), "no-such-program"),
 }
-"""What has no command of its own -> how it comes about, and what is named."""
+"""Refusals of no command of their own -> what raises them, and what is named."""
 
 
 def lay_out(folder: Path) -> None:
     """The files that the commands above name, in the folder in which they are given."""
-    for name, says in (
+    for name, printed in (
         ("programs", "wrk 4.2.0 [epoll] Copyright (C) 2012 Will Glozer"),
         ("old", "wrk 4.0.0"),
         ("other", "hello"),
     ):
-        _install(folder / name / "wrk", f"echo '{says}'")
+        _install(folder / name / "wrk", f"echo '{printed}'")
     _install(folder / "failing" / "promtool", "echo disk >&2; echo full >&2; exit 7")
     (folder / "none").mkdir()
     (folder / "empty").touch()

@@ -1,4 +1,4 @@
-"""An exporter with one collector of a test's own, served over HTTP, and what a client says to it."""
+"""An exporter with one collector of a test's own, served over HTTP, and a client's requests to it."""
 
 import json
 from collections.abc import Iterator

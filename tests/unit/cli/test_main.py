@@ -30,10 +30,10 @@ class Shell:
     def programs(self) -> Path:
         return self.home / "programs"
 
-    def install(self, name: str, says: str) -> None:
+    def install(self, name: str, printed: str) -> None:
         """A program that prints a line, written in the shell's builtins alone."""
         program = self.programs / name
-        program.write_text(f"#!/bin/sh\necho '{says}'\n")
+        program.write_text(f"#!/bin/sh\necho '{printed}'\n")
         program.chmod(0o755)
 
     def soak(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ class Shell:
         )
 
     def refusal(self, *arguments: str, **environment: str) -> str:
-        """The one line that is said of a bad usage, without the `soak: ` that it must begin with."""
+        """The one line about a bad usage, without the `soak: ` that it must begin with."""
         ended = self.soak(*arguments, **environment)
         assert ended.returncode == 2, ended.stderr
         assert ended.stdout == ""
@@ -126,44 +126,44 @@ def test_an_unknown_configuration_key_is_named_with_its_file(shell: Shell) -> No
 
 def test_a_target_where_nothing_listens_is_named(with_wrk: Shell) -> None:
     target = f"http://127.0.0.1:{unused_port()}"
-    said = with_wrk.refusal("run", "--target", target)
-    assert target in said
-    assert "--target" in said
+    line = with_wrk.refusal("run", "--target", target)
+    assert target in line
+    assert "--target" in line
 
 
 def test_without_wrk_it_is_shown_how_to_install_it(shell: Shell, target: str) -> None:
-    said = shell.refusal("run", "--target", target)
-    assert said.startswith("wrk: ")
-    assert "apt install wrk" in said
+    line = shell.refusal("run", "--target", target)
+    assert line.startswith("wrk: ")
+    assert "apt install wrk" in line
 
 
 @pytest.mark.parametrize(
-    ("says", "version"),
+    ("printed", "version"),
     [("wrk 4.0.0", "wrk 4.0.0"), ("wrk 3.9.9 [epoll]", "wrk 3.9.9"), ("hello", "no version")],
 )
 def test_a_wrk_that_is_too_old_is_named_with_what_is_needed(
-    shell: Shell, target: str, says: str, version: str
+    shell: Shell, target: str, printed: str, version: str
 ) -> None:
-    shell.install("wrk", says)
-    said = shell.refusal("run", "--target", target)
-    assert said.startswith(f"wrk: {shell.programs / 'wrk'} ")
-    assert f"({version})" in said
-    assert "4.1" in said
+    shell.install("wrk", printed)
+    line = shell.refusal("run", "--target", target)
+    assert line.startswith(f"wrk: {shell.programs / 'wrk'} ")
+    assert f"({version})" in line
+    assert "4.1" in line
 
 
 def test_a_results_folder_that_cannot_be_written_to_is_named(with_wrk: Shell, target: str) -> None:
     (with_wrk.home / "file").write_text("")
-    said = with_wrk.refusal("run", "--target", target, "--results", "file/results")
-    assert said.startswith("--results: ")
-    assert "file/results (Not a directory)" in said
+    line = with_wrk.refusal("run", "--target", target, "--results", "file/results")
+    assert line.startswith("--results: ")
+    assert "file/results (Not a directory)" in line
 
 
 @pytest.mark.parametrize("url", ["somewhere", "http://127.0.0.1:{port}"])
 def test_an_exporter_that_does_not_answer_is_named(with_wrk: Shell, target: str, url: str) -> None:
     url = url.format(port=unused_port())
-    said = with_wrk.refusal("run", "--target", target, "--exporter", url)
-    assert said.startswith("--exporter: ")
-    assert url in said
+    line = with_wrk.refusal("run", "--target", target, "--exporter", url)
+    assert line.startswith("--exporter: ")
+    assert url in line
 
 
 # what the exporter needs
@@ -186,17 +186,17 @@ def test_a_taken_port_is_named_with_its_option(
 ) -> None:
     with listen() as listener:
         port = listener.getsockname()[1]
-        said = shell.refusal("exporter", *ADDRESSES, option, f"127.0.0.1:{port}")
-    assert said.startswith(f"{what}: port {port} on 127.0.0.1 ")
-    assert option in said
+        line = shell.refusal("exporter", *ADDRESSES, option, f"127.0.0.1:{port}")
+    assert line.startswith(f"{what}: port {port} on 127.0.0.1 ")
+    assert option in line
 
 
 def test_a_state_file_that_is_none_is_refused(shell: Shell) -> None:
     (shell.home / "state.json").write_text("not a state file")
-    said = shell.refusal("exporter", *ADDRESSES, "--ingest.state-file", "state.json")
-    assert said.startswith("state.json: ")
-    assert "JSONDecodeError" in said
-    assert "--ingest.state-file" in said
+    line = shell.refusal("exporter", *ADDRESSES, "--ingest.state-file", "state.json")
+    assert line.startswith("state.json: ")
+    assert "JSONDecodeError" in line
+    assert "--ingest.state-file" in line
 
 
 # what is no error

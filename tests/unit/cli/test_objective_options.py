@@ -1,4 +1,4 @@
-"""exporter.cli.objective_options: the options of the checks, and what they come to."""
+"""exporter.cli.objective_options: the options of the checks, and the limits made from them."""
 
 import click
 import pytest

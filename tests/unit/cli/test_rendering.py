@@ -54,16 +54,16 @@ def test_the_outline_names_every_dashboard(capfd: pytest.CaptureFixture[str]) ->
     assert heads == ["Soak", "Leaks", "Router and nodes", "GPU", "Results", "Stack health"]
 
 
-def test_without_a_checkout_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_checkout_the_missing_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     missing = tmp_path / "grafana/source/render.py"
     monkeypatch.setattr(rendering, "shipped", lambda name: shipped(name, tmp_path))
-    with pytest.raises(ConfigurationError, match=f"{missing}: not found; run this from a checkout"):
+    with pytest.raises(ConfigurationError, match=f"{missing}: "):
         CliRunner().invoke(soak, ["dashboards", "check"], catch_exceptions=False)
 
 
-def test_without_the_sdk_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_sdk_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "SDK", "no_such_package")
-    with pytest.raises(
-        ToolMissingError, match=r"not installed; install it: pip install -e '\.\[dashboards\]'"
-    ):
+    with pytest.raises(ToolMissingError, match=r"pip install -e '\.\[dashboards\]'"):
         CliRunner().invoke(soak, ["dashboards", "render"], catch_exceptions=False)

@@ -75,10 +75,10 @@ def test_a_comparison_becomes_an_exit_code(
     assert "verdict: " in done.output
 
 
-def test_a_backfill_without_results_says_so(tmp_path: Path) -> None:
+def test_a_backfill_without_results_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         soak, ["backfill", "--results", str(tmp_path), "--output", str(tmp_path / "tsdb")]
     )
-    # Without promtool that is what is said; either is one line for the user.
+    # Without promtool it is the missing promtool that is named; either is one line for the user.
     assert isinstance(done.exception, ConfigurationError)
     assert re.match(f"{tmp_path}: |promtool: ", str(done.exception))

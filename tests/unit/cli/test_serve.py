@@ -60,19 +60,19 @@ def test_an_empty_name_is_no_state_file() -> None:
     assert open_state_file("", 9878) is None
 
 
-def test_the_journal_is_the_file_that_was_named(tmp_path: Path) -> None:
+def test_the_state_file_is_the_file_that_was_named(tmp_path: Path) -> None:
     saved(str(tmp_path / "own.json"))
     assert [path.name for path in tmp_path.iterdir()] == ["own.json"]
 
 
-def test_a_named_journal_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_named_state_file_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         open_state_file(str(tmp_path / "gone" / "own.json"), 9878)
     assert str(error.value).startswith("--ingest.state-file: ")
     assert str(tmp_path / "gone") in str(error.value)
 
 
-def test_by_default_the_journal_is_in_the_state_folder_named_by_its_ingest_port(
+def test_by_default_the_state_file_is_in_the_state_folder_named_by_its_ingest_port(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

@@ -27,14 +27,14 @@ def test_health_and_readiness_answer_ok(served: Served, path: str) -> None:
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
-def test_the_landing_page_links_the_metrics_and_says_that_no_run_is_under_way(served: Served) -> None:
+def test_the_landing_page_links_the_metrics_and_shows_that_no_run_is_under_way(served: Served) -> None:
     answer = served.get("/")
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert '<a href="/metrics">Metrics</a>' in answer.text
     assert "No run is under way" in answer.text
 
 
-def test_the_landing_page_escapes_what_an_announcement_says(served: Served) -> None:
+def test_the_landing_page_escapes_the_texts_of_an_announcement(served: Served) -> None:
     assert served.put(announcement(model=HOSTILE, label=HOSTILE, target=HOSTILE)).status_code == 200
     page = served.get("/").text
     assert "<script" not in page

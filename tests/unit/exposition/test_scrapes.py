@@ -43,7 +43,7 @@ def test_a_scrape_waits_for_collectors_a_little_less_than_its_timeout(
 
 
 class Hung:
-    """A collector that answers when it is released, and says when it has been asked."""
+    """A collector that answers when it is released, and reports when it is asked."""
 
     name = "hung"
     isolated = True
@@ -94,7 +94,7 @@ def test_a_hanging_collector_costs_its_own_series_by_the_timeout_that_prometheus
     assert hung.calls == 1
 
 
-def test_more_scrapes_than_the_most_are_sent_away_while_health_still_answers(
+def test_more_scrapes_than_the_most_are_refused_while_health_still_answers(
     server: ServedApp, hung: Hung
 ) -> None:
     answers = [in_background(server.url + "/metrics") for _ in range(MAX_SCRAPES + 1)]

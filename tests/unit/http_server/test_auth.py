@@ -110,7 +110,7 @@ def test_a_changed_hash_is_asked_again(checks: list[bytes]) -> None:
         assert asyncio.run(auth.allows(basic("alice", "neu"), changed)) is True
 
 
-def test_more_guesses_at_a_time_than_may_wait_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_guesses_at_a_time_than_may_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(bcrypt, "checkpw", lambda password, hashed: release.wait(10))
 

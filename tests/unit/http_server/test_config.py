@@ -67,9 +67,9 @@ def test_a_file_that_asks_for_nothing_is_taken(tmp_path: Path, text: str) -> Non
 def test_what_is_wrong_is_named_by_file_and_key_and_no_secret_is_shown(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         load(tmp_path, text)
-    said = str(error.value).removeprefix(f"{tmp_path / 'web.yml'}: ")
+    message = str(error.value).removeprefix(f"{tmp_path / 'web.yml'}: ")
     named = WEB_CONFIGURATIONS[text]
-    assert said.endswith(named) if named.startswith("line") else said.startswith(named)
+    assert message.endswith(named) if named.startswith("line") else message.startswith(named)
     assert "hunter2" not in str(error.value)
 
 

@@ -90,7 +90,7 @@ def test_while_the_file_is_broken_nothing_is_answered(clock: FakeClock, web: Pat
         assert requests.get(url, auth=("alice", "geheim"), timeout=10).status_code == 200
 
 
-def test_requests_beyond_the_rate_are_sent_away_until_there_is_a_token_again(
+def test_requests_beyond_the_rate_are_refused_until_there_is_a_token_again(
     clock: FakeClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "web.yml"

@@ -1,4 +1,4 @@
-"""exporter.http_server.tls: what the server's context says of itself, key by key."""
+"""exporter.http_server.tls: the properties of the server's context, key by key."""
 
 import ssl
 from pathlib import Path

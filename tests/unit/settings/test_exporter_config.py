@@ -1,4 +1,4 @@
-"""exporter_config: strict YAML; what is wrong is said with file and key, and a secret is never shown."""
+"""exporter_config: strict YAML; what is wrong is named by file and key, and a secret is never shown."""
 
 from pathlib import Path
 
@@ -20,13 +20,13 @@ def config_of(tmp_path: Path, text: str | bytes) -> ExporterConfig:
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> str:
-    """What is said of a configuration, without the file's name that it must begin with."""
+    """The message about a configuration, without the file's name that it begins with."""
     with pytest.raises(ConfigurationError) as error:
         config_of(tmp_path, text)
-    said = str(error.value)
-    assert said.startswith(f"{tmp_path / 'exporter.yml'}: ")
-    assert "\n" not in said
-    return said.removeprefix(f"{tmp_path / 'exporter.yml'}: ")
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path / 'exporter.yml'}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{tmp_path / 'exporter.yml'}: ")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
@@ -97,8 +97,8 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", CONFIGURATIONS)
 def test_what_is_wrong_is_reported_with_file_and_key_in_one_line(tmp_path: Path, text: str) -> None:
     key = CONFIGURATIONS[text]
-    said = refusal(tmp_path, text)
-    assert said.startswith(f"{key}: " if key else "")
+    message = refusal(tmp_path, text)
+    assert message.startswith(f"{key}: " if key else "")
 
 
 @pytest.mark.parametrize(
