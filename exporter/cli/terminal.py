@@ -15,6 +15,7 @@ from exporter.run.view import Moment
 from exporter.verdict.finding import Outcome
 
 LINE_EVERY_SECONDS = 10.0
+RATE_SECONDS = 5.0
 STYLES = {
     Outcome.PASS: "bold green",
     Outcome.FAIL: "bold red",
@@ -27,14 +28,13 @@ STYLES = {
 class RateMeter:
     """A rate from the last few cumulative counts."""
 
-    def __init__(self, seconds: float = 5.0) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()
 
     def rate(self, now: float, count: int) -> float | None:
-        """The rate per second over the trailing seconds, or None before there are two counts."""
+        """The rate per second over the trailing 5 s, or None before there are two counts."""
         self._points.append((now, count))
-        while len(self._points) > 2 and now - self._points[0][0] > self._seconds:
+        while len(self._points) > 2 and now - self._points[0][0] > RATE_SECONDS:
             self._points.popleft()
         (first, before), (last, after) = self._points[0], self._points[-1]
         return (after - before) / (last - first) if last > first else None

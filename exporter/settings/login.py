@@ -72,37 +72,36 @@ class HttpClient:
 
     def __init__(self, config: HttpClientConfig, folder: Path) -> None:
         self._tls = config.tls_config
-        self._folder = folder
-        self._login: HTTPBasicAuth | None = None
+        self._auth: HTTPBasicAuth | None = None
         if config.basic_auth is not None:
             login = config.basic_auth
             password = login.password.get_secret_value() if login.password else ""
             if login.password_file is not None:
                 password = read_text(folder / login.password_file, "basic_auth.password_file").strip()
             # As UTF-8: requests would send the Latin-1 of it.
-            self._login = HTTPBasicAuth(login.username.encode(), password.encode())
+            self._auth = HTTPBasicAuth(login.username.encode(), password.encode())
+        self._files: dict[str, str] = {}
         for key in ("ca_file", "cert_file", "key_file"):
             file = getattr(self._tls, key)
             if file is not None:
                 read_text(folder / file, f"tls_config.{key}")
+                self._files[key] = str(folder / file)
 
     def session(self) -> requests.Session:
         """A session for one thread."""
         session = requests.Session()
         # Neither a proxy nor a .netrc of the environment is meant for the exporter.
         session.trust_env = False
-        session.auth = self._login
-        tls = self._tls
-        if tls.ca_file is not None:
-            session.verify = str(self._folder / tls.ca_file)
-        if tls.cert_file is not None and tls.key_file is not None:
-            session.cert = (str(self._folder / tls.cert_file), str(self._folder / tls.key_file))
-        if tls.insecure_skip_verify:
+        session.auth = self._auth
+        session.verify = self._files.get("ca_file", True)
+        if "cert_file" in self._files:
+            session.cert = (self._files["cert_file"], self._files["key_file"])
+        if self._tls.insecure_skip_verify:
             session.verify = False
             # The file asks for it; a warning with each request adds nothing.
             warnings.simplefilter("ignore", InsecureRequestWarning)
-        if tls.server_name is not None:
-            session.mount("https://", _NamedServer(tls.server_name))
+        if self._tls.server_name is not None:
+            session.mount("https://", _NamedServer(self._tls.server_name))
         return session
 
 

@@ -82,14 +82,14 @@ def test_what_is_known_is_shown_with_its_unit() -> None:
 
 
 def test_a_rate_needs_two_counts() -> None:
-    meter = RateMeter(5.0)
+    meter = RateMeter()
     assert meter.rate(10.0, 0) is None
     assert meter.rate(11.0, 50) == 50
     assert meter.rate(13.0, 350) == pytest.approx(350 / 3)
 
 
 def test_a_rate_is_that_of_the_trailing_seconds() -> None:
-    meter = RateMeter(5.0)
+    meter = RateMeter()
     rates = [meter.rate(float(second), min(second, 3) * 100) for second in range(10)]
     assert rates[3] == 100
     assert rates[9] == 0

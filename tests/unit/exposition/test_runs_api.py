@@ -1,4 +1,4 @@
-"""exporter.exposition.application: runs announced and asked for, and announcements that are refused."""
+"""exporter.exposition.runs_api: runs are registered and read, and bad announcements are refused."""
 
 from typing import Any
 
@@ -47,7 +47,9 @@ def test_a_run_announced_again_with_another_token_is_a_conflict_and_stays_as_it_
     served.put(announcement("warmup"))
     answer = served.put(announcement("finished", token="f" * 32))
     assert answer.status_code == 409
-    assert answer.json() == {"error": f"run {RUN}: already announced with another token", "version": 3}
+    assert answer.json()["version"] == 3
+    assert answer.json()["error"].startswith(f"run {RUN}: ")
+    assert "token" in answer.json()["error"]
     assert served.get(f"/api/runs/{RUN}").json()["phase"] == "warmup"
     served.runs.apply(answered({"2xx": [100]}))
 
@@ -59,7 +61,7 @@ def test_a_command_of_another_version_is_refused_in_one_line(served: Served, ver
         del body["version"]
     answer = served.put(body)
     assert answer.status_code == 409
-    assert "does not speak the exporter's version of the live message (3)" in answer.json()["error"]
+    assert "version of the live message (3)" in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
     assert served.runs.runs == {}
 
@@ -79,15 +81,13 @@ def test_the_status_of_an_unknown_run_is_not_found(served: Served) -> None:
         pytest.param(b"[" * 15_000, 400, "not an announcement: ", id="nested without end"),
         pytest.param({"version": 3}, 400, "not an announcement: KeyError", id="no phase"),
         pytest.param(announcement("lunch"), 400, "not an announcement: ValueError", id="unknown phase"),
-        pytest.param(announcement(colour="red"), 400, "colour: Unexpected keyword", id="unknown key"),
+        pytest.param(announcement(colour="red"), 400, "colour: ", id="unknown key"),
         pytest.param({"version": 3, "phase": "load", "token": "f" * 32}, 400, "run: ", id="no parameters"),
-        pytest.param(
-            announcement(run="A" * 16), 400, "run: String should match pattern", id="run in capitals"
-        ),
-        pytest.param(announcement(run="short"), 400, "run: String should match pattern", id="short run"),
+        pytest.param(announcement(run="A" * 16), 400, "run: ", id="run in capitals"),
+        pytest.param(announcement(run="short"), 400, "run: ", id="short run"),
         pytest.param(announcement(route="mars"), 400, "pairs.0.route: ", id="unknown route"),
         pytest.param(announcement(pairs=[]), 400, "pairs: ", id="no pair"),
-        pytest.param(announcement(pairs=[PAIR, PAIR]), 400, "pairs: a pair of route", id="a pair twice"),
+        pytest.param(announcement(pairs=[PAIR, PAIR]), 400, "pairs: ", id="a pair twice"),
         pytest.param(announcement(pairs=TOO_MANY), 400, "pairs: ", id="seventeen pairs"),
         pytest.param(announcement(pairs=[{**PAIR, "x": 1}]), 400, "pairs.0.x: ", id="unknown key of a pair"),
         pytest.param(announcement(token="f" * 31), 400, "not an announcement: ", id="short token"),
@@ -121,7 +121,9 @@ def test_a_run_announced_again_with_other_parameters_is_a_conflict(served: Serve
     assert served.put(announcement()).status_code == 200
     answer = served.put(announcement(connections=5))
     assert answer.status_code == 409
-    assert answer.json() == {"error": f"run {RUN}: already announced with other parameters", "version": 3}
+    assert answer.json()["version"] == 3
+    assert answer.json()["error"].startswith(f"run {RUN}: ")
+    assert "token" not in answer.json()["error"]
 
 
 def test_one_model_more_than_the_most_is_a_conflict(served: Served) -> None:
@@ -129,7 +131,7 @@ def test_one_model_more_than_the_most_is_a_conflict(served: Served) -> None:
         register(served.runs, Phase.FINISHED, run=f"{i:016}", model=f"m{i}")
     answer = served.put(announcement(model="one too many"))
     assert answer.status_code == 409
-    assert answer.json()["error"].startswith(f"this exporter already publishes {MAX_MODELS} models")
+    assert f" {MAX_MODELS} models" in answer.json()["error"]
     assert "one too many" not in served.get("/metrics").text
 
 
