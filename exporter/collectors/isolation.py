@@ -11,16 +11,17 @@ import queue
 import threading
 from collections.abc import Sequence
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Collector
+from exporter.collectors.families import Table, fresh
 
-FAMILIES = (
-    "exporter_collector_success",
-    "exporter_collector_duration_seconds",
-    "exporter_collector_last_success_timestamp_seconds",
-)
+FAMILIES: Table = {
+    "exporter_collector_success": ("1 where the collector answered this scrape within its deadline, else 0",),
+    "exporter_collector_duration_seconds": ("Duration of the last call, or of the one under way",),
+    "exporter_collector_last_success_timestamp_seconds": ("When the collector last succeeded",),
+}
 """of every isolated collector"""
 
 _LOG = logging.getLogger(__name__)
@@ -33,12 +34,25 @@ _HEAD_START_SECONDS = 0.02
 class _Call:
     """One call of a collector: what came of it, once `done` is set."""
 
-    def __init__(self, started: float) -> None:
-        self.started = started
-        self.ended = started
+    def __init__(self, collector: Collector, clock: Clock) -> None:
+        self._collector = collector
+        self._clock = clock
+        self.started = self.ended = clock.monotonic()
         self.families: list[Metric] | None = None
         self.problem: str | None = None
         self.done = threading.Event()
+
+    def make(self) -> None:
+        """Call the collector; whatever it raises is the call's problem."""
+        self.started = self._clock.monotonic()
+        try:
+            # Read to the end here: nothing of a collector that fails half way is shown.
+            self.families = _checked(list(self._collector.collect()))
+        except BaseException as error:  # noqa: BLE001 - the one place that bounds what any error costs
+            self.problem = f"{type(error).__name__}: {error}"
+        finally:
+            self.ended = self._clock.monotonic()
+            self.done.set()
 
 
 class _Worker:
@@ -48,29 +62,15 @@ class _Worker:
         self.collector = collector
         self.last_success: float | None = None
         self._clock = clock
-        self._running: _Call | None = None
+        self._last_call: _Call | None = None
         self._problem: str | None = None
 
-    def next_call(self, overdue_seconds: float) -> tuple[_Call, bool, bool]:
-        """The call to wait for, whether it is in time, and whether it has yet to be made."""
-        now = self._clock.monotonic()
-        running = self._running
-        if running is not None and not running.done.is_set():
-            return running, now - running.started < overdue_seconds, False
-        self._running = _Call(now)
-        return self._running, True, True
-
-    def make(self, call: _Call) -> None:
-        """Call the collector; whatever it raises is in `call`."""
-        call.started = self._clock.monotonic()
-        try:
-            # Read to the end here: nothing of a collector that fails half way is shown.
-            call.families = _checked(list(self.collector.collect()))
-        except BaseException as error:  # noqa: BLE001 - the one place that bounds what any error costs
-            call.problem = f"{type(error).__name__}: {error}"
-        finally:
-            call.ended = self._clock.monotonic()
-            call.done.set()
+    def next_call(self) -> tuple[_Call, bool]:
+        """The call to wait for, and whether it has yet to be made."""
+        if self._last_call is not None and not self._last_call.done.is_set():
+            return self._last_call, False
+        self._last_call = _Call(self.collector, self._clock)
+        return self._last_call, True
 
     def finish(self, call: _Call, in_time: bool, until: float) -> tuple[list[Metric] | None, float]:
         """The families, None for a failure, and how long the call took or has been running."""
@@ -78,11 +78,9 @@ class _Worker:
         if not (in_time and call.done.wait(max(0.0, until - now))):
             self._log_change("no answer by the deadline" if in_time else "still busy with an earlier scrape")
             return None, self._clock.monotonic() - call.started
-        if call.families is None:
-            self._log_change(call.problem)
-        else:
+        if call.families is not None:
             self.last_success = self._clock.wall()
-            self._log_change(None)
+        self._log_change(call.problem)
         return call.families, call.ended - call.started
 
     def _log_change(self, problem: str | None) -> None:
@@ -104,16 +102,16 @@ class _Runners:
     """
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[_Worker, _Call]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._free = 0
 
-    def make(self, calls: Sequence[tuple[_Worker, _Call]]) -> None:
+    def make(self, calls: Sequence[_Call]) -> None:
         """Make the calls; returns when all have ended, or all have begun and the last had its head start."""
-        for pair in calls:
-            self._calls.put(pair)
+        for call in calls:
+            self._calls.put(call)
         self._see_that_one_is_free()
-        while unfinished := [call for _, call in calls if not call.done.is_set()]:
+        while unfinished := [call for call in calls if not call.done.is_set()]:
             # The last, since one thread makes them in order: it wakes this one once, not for each call.
             if unfinished[-1].done.wait(_HEAD_START_SECONDS) or not unfinished[0].done.is_set():
                 if self._calls.empty():
@@ -128,10 +126,10 @@ class _Runners:
 
     def _serve(self) -> None:
         while True:
-            worker, call = self._calls.get()
+            call = self._calls.get()
             with self._lock:
                 self._free -= 1
-            worker.make(call)
+            call.make()
             with self._lock:
                 if self._free:
                     return
@@ -180,9 +178,7 @@ class Collection:
 
         Waits no longer than until the collection's deadline, or `until` (monotonic s) where that is sooner.
         """
-        success = _gauge("success", "1 where the collector answered this scrape within its deadline, else 0")
-        duration = _gauge("duration_seconds", "Duration of the last call, or of the one under way")
-        last_success = _gauge("last_success_timestamp_seconds", "When the collector last succeeded")
+        success, duration, last_success = fresh(FAMILIES, "collector").values()
         families = list(self._own)
         for worker, call, in_time in self._calls:
             result, seconds = worker.finish(call, in_time, min(until, self._deadline))
@@ -215,15 +211,15 @@ class IsolatedCollectors:
         """Call every collector that is not still being called."""
         own = [family for collector in self._own for family in collector.collect()]
         with self._lock:
-            deadline = self._clock.monotonic() + self._deadline_seconds
-            next_calls = [(worker, *worker.next_call(self._deadline_seconds)) for worker in self._workers]
-            self._runners.make([(worker, call) for worker, call, _, is_new in next_calls if is_new])
-        return Collection(own, [each[:3] for each in next_calls], deadline, self._clock)
+            now = self._clock.monotonic()
+            next_calls = [(worker, *worker.next_call()) for worker in self._workers]
+            calls = [
+                (worker, call, is_new or now - call.started < self._deadline_seconds)
+                for worker, call, is_new in next_calls
+            ]
+            self._runners.make([call for _, call, is_new in next_calls if is_new])
+        return Collection(own, calls, now + self._deadline_seconds, self._clock)
 
     def collect(self) -> list[Metric]:
         """The families of a collection of its own."""
         return self.begin().families()
-
-
-def _gauge(name: str, documentation: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"exporter_collector_{name}", documentation, labels=["collector"])

@@ -77,7 +77,7 @@ def exposition(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         scene.recorded_router("first-overview") as router,
     ):
         config = scene.configuration(router.url)
-        gpu: Collector = GpuCollector(StubSample(), StubSample(), pids)
+        gpu: Collector = GpuCollector(StubSample().latest, StubSample().counts, pids)
         watched = scene.collectors(config, clock, results, pids, gpu)
         with scene.served(watched, config.collector_deadline_seconds, clock, runs, ingest) as url:
             for _ in range(2):

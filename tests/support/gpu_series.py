@@ -59,7 +59,7 @@ def series(
     stub.write()
     source = source or Now()
     found = {}
-    for family in GpuCollector(source, source, watched_pids or WatchedPids()).collect():
+    for family in GpuCollector(source.latest, source.counts, watched_pids or WatchedPids()).collect():
         for sample in family.samples:
             labels = ",".join(
                 value for name, value in sorted(sample.labels.items()) if name not in ("gpu", "uuid")

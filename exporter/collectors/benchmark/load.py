@@ -3,37 +3,28 @@
 from collections.abc import Iterable
 from typing import ClassVar, Self
 
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.clock import Clock
-from exporter.collectors.benchmark.requests import request_families
-from exporter.collectors.benchmark.run import connection_families, run_families
+from exporter.collectors.benchmark.requests import REQUEST_FAMILIES, request_families
+from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families, run_families
 from exporter.collectors.collector import LiveLoad, Shared
+from exporter.collectors.families import Table, fresh
 from exporter.live.ingest import Ingest
 from exporter.settings.exporter_config import ExporterConfig
 
+_INGEST: Table = {
+    "exporter_ingest_messages_total": ("Live messages that were accepted.",),
+    "exporter_ingest_rejected_total": ("Live messages that were rejected, by reason.", "reason"),
+}
+
 
 class LoadCollector:
-    """All that an exporter says of runs; what it says is in the state file before anyone sees it."""
+    """All that an exporter publishes of runs; it is in the state file before anyone sees it."""
 
     name: ClassVar = "load"
     isolated: ClassVar = False
-    families: ClassVar = (
-        "benchmark_requests_total",
-        "benchmark_error_responses_total",
-        "benchmark_request_failures_total",
-        "benchmark_request_duration_seconds",
-        "benchmark_request_duration_quantile_seconds",
-        "benchmark_in_flight_requests",
-        "benchmark_connections",
-        "benchmark_run_active",
-        "benchmark_run_info",
-        "benchmark_run_start_timestamp_seconds",
-        "benchmark_run_planned_duration_seconds",
-        "benchmark_run_phase",
-        "exporter_ingest_messages_total",
-        "exporter_ingest_rejected_total",
-    )
+    families: ClassVar = (*REQUEST_FAMILIES, *RUN_FAMILIES, *_INGEST)
 
     def __init__(self, load: LiveLoad, clock: Clock) -> None:
         self._load = load
@@ -50,23 +41,18 @@ class LoadCollector:
         with runs.lock:
             if self._load.state_file is not None:
                 self._load.state_file.save(runs)
-            now = self._clock.monotonic()
             return [
                 *request_families(runs.models),
-                *connection_families(runs, now),
-                *run_families(runs.current(), now),
+                *connection_families(runs, self._clock.monotonic()),
+                *run_families(runs.current()),
                 *ingest_families(self._load.ingest),
             ]
 
 
 def ingest_families(ingest: Ingest) -> Iterable[Metric]:
     """The ingest's counters, every reason from the start with zero."""
-    yield CounterMetricFamily(
-        "exporter_ingest_messages", "Live messages that were accepted.", value=ingest.messages
-    )
-    rejected = CounterMetricFamily(
-        "exporter_ingest_rejected", "Live messages that were rejected, by reason.", labels=["reason"]
-    )
+    messages, rejected = fresh(_INGEST).values()
+    messages.add_metric([], ingest.messages)
     for reason, count in ingest.rejected.items():
         rejected.add_metric([reason], count)
-    yield rejected
+    return [messages, rejected]

@@ -2,12 +2,28 @@
 
 from collections.abc import Iterable
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import HistogramMetricFamily, Metric
 
+from exporter.collectors.families import Table, fresh
 from exporter.live.histogram import LE_SECONDS, QUANTILES, classic_buckets, quantiles_seconds
 from exporter.live.message import STATUS_CLASSES, Pair, StatusClass
 from exporter.live.totals import ModelTotals, Totals
 
+_DURATION = "benchmark_request_duration_seconds"
+_FAMILIES: Table = {
+    "benchmark_requests_total": ("Requests that got a whole HTTP response.", "status_class"),
+    "benchmark_error_responses_total": (
+        "Whole HTTP responses of 4xx and 5xx, by status.",
+        "status_class",
+        "status",
+    ),
+    "benchmark_request_failures_total": ("Requests that got no whole HTTP response.", "reason"),
+    "benchmark_request_duration_quantile_seconds": (
+        "Quantile of the duration of 2xx responses of the trailing 10 s, at full resolution.",
+        "quantile",
+    ),
+}
+REQUEST_FAMILIES = (*_FAMILIES, _DURATION)
 ERROR_STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529)
 """statuses with a series of their own; any other of 4xx and 5xx is counted as `other` of its class"""
 _ERROR_CLASSES = (StatusClass.CLIENT_ERROR, StatusClass.SERVER_ERROR)
@@ -17,37 +33,13 @@ _LE_TEXT = tuple(repr(le) for le in LE_SECONDS)
 def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
     """The request counters, the histogram and the quantile gauges of every (route, model).
 
-    benchmark_requests_total{route,model,status_class}            whole HTTP responses
-    benchmark_error_responses_total{route,model,status_class,status}  those of 4xx and 5xx, by status
-    benchmark_request_failures_total{route,model,reason}          requests that got none
-    benchmark_request_duration_seconds{route,model,status_class}  histogram of those that were timed, s
-    benchmark_request_duration_quantile_seconds{route,model,quantile}  2xx of the trailing 10 s; absent
-                                                                  where there were none
+    Quantiles are absent where no 2xx came in the trailing 10 s.
     """
-    requests = CounterMetricFamily(
-        "benchmark_requests",
-        "Requests that got a whole HTTP response.",
-        labels=["route", "model", "status_class"],
-    )
-    errors = CounterMetricFamily(
-        "benchmark_error_responses",
-        "Whole HTTP responses of 4xx and 5xx, by status.",
-        labels=["route", "model", "status_class", "status"],
-    )
-    failures = CounterMetricFamily(
-        "benchmark_request_failures",
-        "Requests that got no whole HTTP response.",
-        labels=["route", "model", "reason"],
-    )
+    requests, errors, failures, quantiles = fresh(_FAMILIES, "route", "model").values()
     durations = HistogramMetricFamily(
-        "benchmark_request_duration_seconds",
+        _DURATION,
         "Time from sending a request to the end of its response.",
         labels=["route", "model", "status_class"],
-    )
-    quantiles = GaugeMetricFamily(
-        "benchmark_request_duration_quantile_seconds",
-        "Quantile of the duration of 2xx responses of the trailing 10 s, at full resolution.",
-        labels=["route", "model", "quantile"],
     )
     for pair, totals in models.items():
         key = [pair.route.value, pair.model]
@@ -59,11 +51,8 @@ def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
             labels = [*key, status_class.value]
             requests.add_metric(labels, timed + untimed[position])
             bounds = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
-            durations.add_metric(
-                labels,
-                [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", timed)],
-                sums_us[position] / 1e6,
-            )
+            buckets = [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", timed)]
+            durations.add_metric(labels, buckets, sums_us[position] / 1e6)
         for (status_class, status), count in _errors_by_status(totals).items():
             errors.add_metric([*key, status_class.value, status], count)
         for reason, count in totals.failures().items():

@@ -2,27 +2,33 @@
 
 from collections.abc import Iterable
 
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import InfoMetricFamily, Metric
 
+from exporter.collectors.families import Table, fresh
 from exporter.live.message import Phase
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 
 PHASES = (Phase.WARMUP, Phase.LOAD, Phase.DRAIN)
+_RUN: Table = {
+    "benchmark_run_active": ("1 while a benchmark run is under way.",),
+    "benchmark_run_start_timestamp_seconds": ("When the run began, in Unix time.",),
+    "benchmark_run_planned_duration_seconds": ("Planned length of the load phase.",),
+    "benchmark_run_phase": ("1 for the phase the run is in.", "phase"),
+}
+_CONNECTIONS: Table = {
+    "benchmark_in_flight_requests": ("Requests in flight, as the workers last reported.",),
+    "benchmark_connections": ("Connections of the load generator.", "state"),
+}
+RUN_FAMILIES = (*_RUN, "benchmark_run_info", *_CONNECTIONS)
 
 
-def run_families(run: Run | None, now: float) -> Iterable[Metric]:
+def run_families(run: Run | None) -> Iterable[Metric]:
     """The families of the active run; only benchmark_run_active (0) where there is none.
 
     A run that asks several models has one benchmark_run_info, with the route and the model of its first pair.
-
-    benchmark_run_active                                 1 while a run is under way
-    benchmark_run_info{run,scenario,engine,route,…}      1
-    benchmark_run_start_timestamp_seconds                Unix time
-    benchmark_run_planned_duration_seconds               of the load phase
-    benchmark_run_phase{phase=warmup|load|drain}         1 for the phase it is in
     """
-    active = GaugeMetricFamily("benchmark_run_active", "1 while a benchmark run is under way.")
+    active, start, planned, phase = fresh(_RUN).values()
     active.add_metric([], 0 if run is None else 1)
     if run is None:
         return [active]
@@ -41,11 +47,8 @@ def run_families(run: Run | None, now: float) -> Iterable[Metric]:
             "label": info.label,
         },
     )
-    start = GaugeMetricFamily("benchmark_run_start_timestamp_seconds", "When the run began, in Unix time.")
     start.add_metric([], info.start_timestamp_seconds)
-    planned = GaugeMetricFamily("benchmark_run_planned_duration_seconds", "Planned length of the load phase.")
     planned.add_metric([], info.planned_duration_seconds)
-    phase = GaugeMetricFamily("benchmark_run_phase", "1 for the phase the run is in.", labels=["phase"])
     for each in PHASES:
         phase.add_metric([each.value], 1 if run.phase == each else 0)
     return [active, described, start, planned, phase]
@@ -54,28 +57,19 @@ def run_families(run: Run | None, now: float) -> Iterable[Metric]:
 def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
     """The connections of the active runs, by route and model; zero where a model's run has ended.
 
-    Those of a run that asks several models are at its first pair: a connection serves all of them.
-
-    benchmark_in_flight_requests{route,model}            requests that are out, as last reported
-    benchmark_connections{route,model,state=open|stalled}  stalled: with a request out and no report since
+    `stalled` are those with a request in flight and no report since. Those of a run that asks several models
+    are at its first pair: a connection serves all of them.
     """
-    in_flight = GaugeMetricFamily(
-        "benchmark_in_flight_requests",
-        "Requests in flight, as the workers last reported.",
-        labels=["route", "model"],
-    )
-    connections = GaugeMetricFamily(
-        "benchmark_connections", "Connections of the load generator.", labels=["route", "model", "state"]
-    )
+    in_flight, connections = fresh(_CONNECTIONS, "route", "model").values()
     counts = {pair: [0, 0, 0] for pair in runs.models}
     for run in runs.runs.values():
         if run.active(now):
             total = counts[run.info.pairs[0]]
             for i, count in enumerate(run.connections(now)):
                 total[i] += count
-    for pair, (opened, stalled, out) in counts.items():
+    for pair, (opened, stalled, waiting) in counts.items():
         key = [pair.route.value, pair.model]
-        in_flight.add_metric(key, out)
+        in_flight.add_metric(key, waiting)
         connections.add_metric([*key, "open"], opened)
         connections.add_metric([*key, "stalled"], stalled)
     return [in_flight, connections]

@@ -24,9 +24,10 @@ _UUID = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.-]{0,95}")
 _ABSENT = {pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED}
 _OLDER_DRIVER = {pynvml.NVML_ERROR_FUNCTION_NOT_FOUND, pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH}
 _ADVICE = {
-    pynvml.NVML_ERROR_NO_PERMISSION: "give the exporter's user access to /dev/nvidia*",
-    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "the driver was changed: reload its kernel module or reboot, "
-    "then restart the exporter",
+    pynvml.NVML_ERROR_NO_PERMISSION: ["give the exporter's user access to /dev/nvidia*"],
+    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: [
+        "the driver was changed: reload its kernel module or reboot, then restart the exporter"
+    ],
 }
 
 
@@ -83,11 +84,9 @@ def count_gpus() -> int:
 def find_gpu(index: int) -> Gpu:
     """The GPU of that index; raises GpuLostError or GpuRefusedError."""
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        uuid = pynvml.nvmlDeviceGetUUID(handle)
+        handle = call_newest(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
+        uuid = call_newest(lambda: pynvml.nvmlDeviceGetUUID(handle))
     except pynvml.NVMLError as error:
-        if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:
-            raise GpuLostError from error
         raise GpuRefusedError(_explained(error)) from error
     except UnicodeDecodeError as error:
         raise GpuRefusedError("its uuid is not text") from error
@@ -115,14 +114,15 @@ def find_instances(gpu: Gpu) -> list[Gpu]:
 
 def call_newest(*calls: Callable[[], Value]) -> Value:
     """The result of the first call that this driver has; raises GpuLostError or the binding's NVMLError."""
-    *newer, oldest = calls
-    for call in newer:
+    for call in calls:
         try:
-            return _or_lost(call)
+            return call()
         except pynvml.NVMLError as error:
-            if error.value not in _OLDER_DRIVER:
+            if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:
+                raise GpuLostError from error
+            if error.value not in _OLDER_DRIVER or call is calls[-1]:
                 raise
-    return _or_lost(oldest)
+    raise TypeError("no call")
 
 
 def ask(*calls: Callable[[], Value]) -> Value | None:
@@ -133,21 +133,10 @@ def ask(*calls: Callable[[], Value]) -> Value | None:
         return None
 
 
-def _or_lost(call: Callable[[], Value]) -> Value:
-    try:
-        return call()
-    except pynvml.NVMLError as error:
-        if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:
-            raise GpuLostError from error
-        raise
-
-
 def _failure(error: Any) -> Exception:
-    if error.value in _ABSENT:
-        return NvmlAbsentError(_explained(error))
-    return NvmlFailedError(_explained(error))
+    kind = NvmlAbsentError if error.value in _ABSENT else NvmlFailedError
+    return kind(_explained(error))
 
 
 def _explained(error: Any) -> str:
-    advice = _ADVICE.get(error.value)
-    return f"NVML: {error}" if advice is None else f"NVML: {error}; {advice}"
+    return "; ".join([f"NVML: {error}", *_ADVICE.get(error.value, [])])

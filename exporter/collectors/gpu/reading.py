@@ -1,14 +1,16 @@
 """One GPU to a frozen reading, in the metrics' units."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import pynvml
 
 from exporter.collectors.gpu.nvml import Gpu, Handle, ask, call_newest, find_instances
 
+Value: TypeAlias = tuple[str, tuple[str, ...], float]
+"""family, the value of its own label if it has one, value in the metric's unit"""
 _MAX_BYTES = 1 << 50
 _MAX_COUNT = 1 << 62
 
@@ -30,75 +32,73 @@ THROTTLE_REASONS: Mapping[str, int] = {
 class GpuReading:
     """What one GPU or MIG instance reported.
 
-    `values` is by metric without `gpu_`, then by value of the metric's own label, "" where it has none: what
-    was not given is not there.
-    `process_bytes` is by process id, None for one whose memory is not available, and None in the whole where
-    the processes are not known. A name that is not text is "".
+    What was not given is not in `values`. `process_bytes` is by process id, None for one whose memory is not
+    available, and None in the whole where the processes are not known. A name that is not text is "".
     """
 
     index: str
     uuid: str
     name: str
-    values: Mapping[str, Mapping[str, float]]
+    values: Sequence[Value]
     process_bytes: Mapping[int, int | None] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(NamedTuple):
     """A number of NVML: value = raw × times ÷ per; a raw one above `max_raw` is garbage."""
 
-    metric: str
-    label: str
-    calls: tuple[Callable[[Handle], Any], ...]
+    family: str
+    own: tuple[str, ...]
+    call: Callable[[Handle], Any]
     max_raw: int
     times: int = 1
     per: int = 1
 
 
-def _clock(kind: int) -> tuple[Callable[[Handle], Any]]:
-    return (lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, kind),)
+def _calling(function: Callable[..., Any], *arguments: int) -> Callable[[Handle], Any]:
+    return lambda handle: function(handle, *arguments)
 
 
-def _ecc(kind: int) -> tuple[Callable[[Handle], Any]]:
-    # Volatile: since the driver was loaded, as counters are; aggregate ones are written with delay.
-    return (lambda handle: pynvml.nvmlDeviceGetTotalEccErrors(handle, kind, pynvml.NVML_VOLATILE_ECC),)
-
-
-def _pcie(kind: int) -> tuple[Callable[[Handle], Any]]:
-    return (lambda handle: pynvml.nvmlDeviceGetPcieThroughput(handle, kind),)
-
-
-def _temperatures() -> tuple[Callable[[Handle], Any], ...]:
-    sensor = pynvml.NVML_TEMPERATURE_GPU
-    return (
-        lambda handle: pynvml.nvmlDeviceGetTemperatureV(handle, sensor),
-        lambda handle: pynvml.nvmlDeviceGetTemperature(handle, sensor),
+def _temperature(handle: Handle) -> Any:
+    of_chip = (handle, pynvml.NVML_TEMPERATURE_GPU)
+    return call_newest(
+        lambda: pynvml.nvmlDeviceGetTemperatureV(*of_chip), lambda: pynvml.nvmlDeviceGetTemperature(*of_chip)
     )
 
 
+def _ecc(kind: int) -> Callable[[Handle], Any]:
+    # Volatile: since the driver was loaded, as counters are; aggregate ones are written with delay.
+    return _calling(pynvml.nvmlDeviceGetTotalEccErrors, kind, pynvml.NVML_VOLATILE_ECC)
+
+
+_clock = partial(_calling, pynvml.nvmlDeviceGetClockInfo)
+_pcie = partial(_calling, pynvml.nvmlDeviceGetPcieThroughput)
 _FIELDS = (
-    _Field("utilization_ratio", "", (lambda h: pynvml.nvmlDeviceGetUtilizationRates(h).gpu,), 100, per=100),
+    _Field("gpu_utilization_ratio", (), lambda h: pynvml.nvmlDeviceGetUtilizationRates(h).gpu, 100, per=100),
     _Field(
-        "memory_utilization_ratio",
-        "",
-        (lambda h: pynvml.nvmlDeviceGetUtilizationRates(h).memory,),
+        "gpu_memory_utilization_ratio",
+        (),
+        lambda h: pynvml.nvmlDeviceGetUtilizationRates(h).memory,
         100,
         per=100,
     ),
-    _Field("temperature_celsius", "", _temperatures(), 250),
-    _Field("power_watts", "", (pynvml.nvmlDeviceGetPowerUsage,), 10**8, per=1000),
-    _Field("power_limit_watts", "", (pynvml.nvmlDeviceGetEnforcedPowerLimit,), 10**8, per=1000),
-    _Field("energy_joules", "", (pynvml.nvmlDeviceGetTotalEnergyConsumption,), _MAX_COUNT, per=1000),
-    _Field("fan_speed_ratio", "", (pynvml.nvmlDeviceGetFanSpeed,), 200, per=100),
-    _Field("clock_hertz", "graphics", _clock(pynvml.NVML_CLOCK_GRAPHICS), 10**5, times=10**6),
-    _Field("clock_hertz", "sm", _clock(pynvml.NVML_CLOCK_SM), 10**5, times=10**6),
-    _Field("clock_hertz", "memory", _clock(pynvml.NVML_CLOCK_MEM), 10**5, times=10**6),
-    _Field("clock_hertz", "video", _clock(pynvml.NVML_CLOCK_VIDEO), 10**5, times=10**6),
-    _Field("ecc_errors", "corrected", _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED), _MAX_COUNT),
-    _Field("ecc_errors", "uncorrected", _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED), _MAX_COUNT),
+    _Field("gpu_temperature_celsius", (), _temperature, 250),
+    _Field("gpu_power_watts", (), pynvml.nvmlDeviceGetPowerUsage, 10**8, per=1000),
+    _Field("gpu_power_limit_watts", (), pynvml.nvmlDeviceGetEnforcedPowerLimit, 10**8, per=1000),
+    _Field("gpu_energy_joules_total", (), pynvml.nvmlDeviceGetTotalEnergyConsumption, _MAX_COUNT, per=1000),
+    _Field("gpu_fan_speed_ratio", (), pynvml.nvmlDeviceGetFanSpeed, 200, per=100),
+    _Field("gpu_clock_hertz", ("graphics",), _clock(pynvml.NVML_CLOCK_GRAPHICS), 10**5, times=10**6),
+    _Field("gpu_clock_hertz", ("sm",), _clock(pynvml.NVML_CLOCK_SM), 10**5, times=10**6),
+    _Field("gpu_clock_hertz", ("memory",), _clock(pynvml.NVML_CLOCK_MEM), 10**5, times=10**6),
+    _Field("gpu_clock_hertz", ("video",), _clock(pynvml.NVML_CLOCK_VIDEO), 10**5, times=10**6),
+    _Field("gpu_ecc_errors_total", ("corrected",), _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED), _MAX_COUNT),
+    _Field(
+        "gpu_ecc_errors_total", ("uncorrected",), _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED), _MAX_COUNT
+    ),
     # In KB, 1000 bytes. A call counts over 20 ms and takes as long.
-    _Field("pcie_receive_bytes_per_second", "", _pcie(pynvml.NVML_PCIE_UTIL_RX_BYTES), 10**9, times=1000),
-    _Field("pcie_transmit_bytes_per_second", "", _pcie(pynvml.NVML_PCIE_UTIL_TX_BYTES), 10**9, times=1000),
+    _Field("gpu_pcie_receive_bytes_per_second", (), _pcie(pynvml.NVML_PCIE_UTIL_RX_BYTES), 10**9, times=1000),
+    _Field(
+        "gpu_pcie_transmit_bytes_per_second", (), _pcie(pynvml.NVML_PCIE_UTIL_TX_BYTES), 10**9, times=1000
+    ),
 )
 
 # Newest function first. A GPU without the second or third kind of process answers that it is not supported.
@@ -116,17 +116,17 @@ def read_gpu(gpu: Gpu) -> list[GpuReading]:
     is the GPU's.
     """
     instances = find_instances(gpu)
-    values: dict[str, dict[str, float]] = {}
+    values: list[Value] = []
     for field in _FIELDS:
-        raw = _plausible(ask(*(partial(call, gpu.handle) for call in field.calls)), field.max_raw)
+        raw = _plausible(ask(partial(field.call, gpu.handle)), field.max_raw)
         if raw is not None:
-            values.setdefault(field.metric, {})[field.label] = raw * field.times / field.per
-    values["throttle_active"] = _read_throttling(gpu.handle)
+            values.append((field.family, field.own, raw * field.times / field.per))
+    values += _read_throttling(gpu.handle)
     if instances:
         whole = GpuReading(gpu.index, gpu.uuid, _read_name(gpu.handle), values, None)
     else:
         whole = _with_memory(gpu, values)
-    return [whole, *(_with_memory(instance, {}) for instance in instances)]
+    return [whole, *(_with_memory(instance, []) for instance in instances)]
 
 
 def read_versions() -> dict[str, str]:
@@ -138,24 +138,22 @@ def read_versions() -> dict[str, str]:
     }
 
 
-def _with_memory(gpu: Gpu, values: Mapping[str, Mapping[str, float]]) -> GpuReading:
+def _with_memory(gpu: Gpu, values: list[Value]) -> GpuReading:
     memory = ask(lambda: pynvml.nvmlDeviceGetMemoryInfo(gpu.handle))
     if memory is not None and memory.used <= memory.total <= _MAX_BYTES:
-        values = {
-            **values,
-            "memory_used_bytes": {"": memory.used},
-            "memory_total_bytes": {"": memory.total},
-        }
+        values += [("gpu_memory_used_bytes", (), memory.used), ("gpu_memory_total_bytes", (), memory.total)]
     return GpuReading(gpu.index, gpu.uuid, _read_name(gpu.handle), values, _read_processes(gpu.handle))
 
 
-def _read_throttling(handle: Handle) -> dict[str, float]:
+def _read_throttling(handle: Handle) -> list[Value]:
     reasons = ask(
         lambda: pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle),
         lambda: pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
     )
     bits = _plausible(reasons, 0xFFFFFFFF)
-    return {} if bits is None else {name: int(bits & bit != 0) for name, bit in THROTTLE_REASONS.items()}
+    if bits is None:
+        return []
+    return [("gpu_throttle_active", (name,), int(bits & bit != 0)) for name, bit in THROTTLE_REASONS.items()]
 
 
 def _read_processes(handle: Handle) -> dict[int, int | None] | None:

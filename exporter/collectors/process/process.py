@@ -180,7 +180,7 @@ class ProcessCollector:
                 self._add_levels(families, watch.labels, read[0])
                 self._add_counters(families, watch.labels, read[1])
         if self._watched_pids is not None:
-            self._watched_pids.update(pids)
+            self._watched_pids.trees = pids
         return families.values()
 
     def _add_levels(self, families: _Families, labels: list[str], readings: list[ProcessReading]) -> None:

@@ -21,7 +21,7 @@ def values(runs: LiveRuns, clock: FakeClock) -> dict[str, float]:
     now = clock.monotonic()
     return {
         "/".join([sample.name, *sample.labels.values()]): sample.value
-        for family in [*run_families(runs.current(), now), *connection_families(runs, now)]
+        for family in [*run_families(runs.current()), *connection_families(runs, now)]
         for sample in family.samples
     }
 
@@ -51,7 +51,7 @@ def test_an_announced_run_is_described_once_and_its_connections_begin_at_zero(
 def test_the_labels_of_the_run_info_are_those_of_the_contract(runs: LiveRuns, clock: FakeClock) -> None:
     (info,) = (
         sample
-        for family in run_families(runs.current(), clock.monotonic())
+        for family in run_families(runs.current())
         for sample in family.samples
         if sample.name == "benchmark_run_info"
     )

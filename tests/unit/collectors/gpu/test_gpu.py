@@ -24,8 +24,7 @@ stub = pytest.fixture(loaded_stub)
 
 
 def test_every_series_is_what_the_driver_says_in_base_units(stub: NvmlStub) -> None:
-    pids = WatchedPids()
-    pids.update({"router": frozenset({10, 11})})
+    pids = WatchedPids({"router": frozenset({10, 11})})
     gpu = stub.gpus[0]
     gpu.clock_reasons = 0x4 | 0x40
     gpu.compute = {10: 1 << 30, 99: 7 << 30}
@@ -67,7 +66,9 @@ def test_every_series_is_what_the_driver_says_in_base_units(stub: NvmlStub) -> N
 def test_each_gpu_has_its_own_index_uuid_and_numbers(stub: NvmlStub) -> None:
     stub.gpus = [StubGpu(uuid=f"GPU-{number}", temperature=40 + number) for number in range(8)]
     stub.write()
-    families = {family.name: family for family in GpuCollector(Now(), Now(), WatchedPids()).collect()}
+    families = {
+        family.name: family for family in GpuCollector(Now().latest, Now().counts, WatchedPids()).collect()
+    }
     assert {
         (sample.labels["gpu"], sample.labels["uuid"], sample.value)
         for sample in families["gpu_temperature_celsius"].samples
@@ -97,8 +98,7 @@ FUNCTIONS = {
 def test_what_one_function_does_not_give_costs_its_own_series_alone(
     stub: NvmlStub, function: str, code: int
 ) -> None:
-    pids = WatchedPids()
-    pids.update({"router": frozenset({10})})
+    pids = WatchedPids({"router": frozenset({10})})
     stub.gpus[0].compute = {10: 5}
     everything = of("GPU-a", series(stub, pids)).keys()
     stub.gpus[0].failing = {function: code}
@@ -106,8 +106,7 @@ def test_what_one_function_does_not_give_costs_its_own_series_alone(
 
 
 def test_an_older_driver_is_asked_by_the_functions_that_it_has(stub: NvmlStub) -> None:
-    pids = WatchedPids()
-    pids.update({"router": frozenset({10})})
+    pids = WatchedPids({"router": frozenset({10})})
     stub.gpus[0].compute = {10: 5}
     everything = series(stub, pids)
     stub.gpus[0].failing = {
@@ -153,14 +152,14 @@ def test_names_that_are_not_text_are_empty(stub: NvmlStub) -> None:
 def test_no_gpu_is_no_family(stub: NvmlStub) -> None:
     stub.gpus = []
     stub.write()
-    assert list(GpuCollector(Now(), Now(), WatchedPids()).collect()) == []
+    assert list(GpuCollector(Now().latest, Now().counts, WatchedPids()).collect()) == []
 
 
 def test_families_are_kept_until_the_sample_the_counts_or_the_processes_change(stub: NvmlStub) -> None:
     stub.gpus[0].compute = {100: 4}
     stub.write()
     source, pids = Now(), WatchedPids()
-    collector = GpuCollector(source, source, pids)
+    collector = GpuCollector(source.latest, source.counts, pids)
     first = list(collector.collect())
     again = list(collector.collect())
     assert [id(family) for family in again] == [id(family) for family in first]
@@ -170,7 +169,7 @@ def test_families_are_kept_until_the_sample_the_counts_or_the_processes_change(s
             sample.value for family in collector.collect() for sample in family.samples if sample.name == name
         ]
 
-    pids.update({"router": frozenset({100})})
+    pids.trees = {"router": frozenset({100})}
     assert value_of("gpu_process_memory_bytes") == [4]
     source.xids = {("0", "GPU-a"): {"79": 1}}
     assert value_of("gpu_xid_errors_total") == [1]
@@ -179,20 +178,19 @@ def test_families_are_kept_until_the_sample_the_counts_or_the_processes_change(s
     stub.gpus[0].compute = {100: 5}
     stub.write()
     assert value_of("gpu_process_memory_bytes") == [5]
-    pids.update({})
+    pids.trees = {}
     assert value_of("gpu_process_memory_bytes") == []
 
 
 def test_the_exposition_passes_promtools_lint(stub: NvmlStub) -> None:
     need("promtool")
-    pids = WatchedPids()
-    pids.update({"router": frozenset({10})})
+    pids = WatchedPids({"router": frozenset({10})})
     stub.gpus[0].compute = {10: 5}
     stub.write()
     source = Now()
     source.xids = {("0", "GPU-a"): dict.fromkeys(map(str, XID_CODES), 0)}
     registry = CollectorRegistry()
-    registry.register(GpuCollector(source, source, pids))
+    registry.register(GpuCollector(source.latest, source.counts, pids))
     text = generate_latest(registry)
     assert text.count(b"# TYPE gpu_") == 17
     checked = subprocess.run(

@@ -10,8 +10,7 @@ stub = pytest.fixture(loaded_stub)
 
 
 def test_mig_instances_have_their_own_memory_and_processes_and_the_gpu_the_rest(stub: NvmlStub) -> None:
-    pids = WatchedPids()
-    pids.update({"router": frozenset({10})})
+    pids = WatchedPids({"router": frozenset({10})})
     gpu = stub.gpus[0]
     gpu.mig, gpu.compute = 1, {10: 100}
     gpu.utilization = None

@@ -93,7 +93,7 @@ def test_the_process_ids_of_each_tree_are_read_at_every_scrape(proc: FakeProc) -
     pids = WatchedPids()
     collector = ProcessCollector(watched, proc.root, watched_pids=pids)
     collector.collect()
-    assert pids.trees() == {"the-a": {10, 11}, "the-b": {20}}
+    assert pids.trees == {"the-a": {10, 11}, "the-b": {20}}
     proc.end(20)
     collector.collect()
-    assert pids.trees() == {"the-a": {10, 11}}
+    assert pids.trees == {"the-a": {10, 11}}

@@ -1,0 +1,30 @@
+"""A collector's families as a table: its names are those that it states, its rows what a scrape fills."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+Family: TypeAlias = GaugeMetricFamily | CounterMetricFamily
+Table: TypeAlias = Mapping[str, tuple[str, ...]]
+"""name, as TYPE has it -> documentation and the family's own labels"""
+
+
+def fresh(table: Table, *common: str) -> dict[str, Family]:
+    """Families without samples, by name; the `common` labels come before each family's own.
+
+    A name that ends in `_total`, as a counter's has to, is a counter's, any other a gauge's.
+    """
+    return {
+        name: (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(
+            name, documentation, labels=(*common, *own)
+        )
+        for name, (documentation, *own) in table.items()
+    }
+
+
+def single(name: str, documentation: str, value: float) -> Family:
+    """The family of a sample without labels."""
+    family = fresh({name: (documentation,)})[name]
+    family.add_metric([], value)
+    return family
