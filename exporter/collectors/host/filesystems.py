@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from exporter.collectors.families import Table, fresh
 from exporter.collectors.host.host_files import Mount, parse_mounts
 from exporter.collectors.host.shown_devices import ShownDevices
 from exporter.collectors.procfs import ProcFs
@@ -22,17 +23,15 @@ _NOT_OF_TYPE = re.compile(
     r"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs"
     r"|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
 )
-_LABELS = ["device", "mountpoint", "fstype"]
-_GAUGES = {
-    "avail_bytes": "Free space for unprivileged users",
-    "size_bytes": "Size of the file system",
-    "free_bytes": "Free space, including what is reserved for root",
-    "files": "Inodes",
-    "files_free": "Free inodes",
-    "readonly": "1 where the file system is mounted read-only, else 0",
-    "device_error": "1 where statfs of the file system failed, else 0",
+FILESYSTEM_FAMILIES: Table = {
+    "node_filesystem_avail_bytes": ("Free space for unprivileged users",),
+    "node_filesystem_size_bytes": ("Size of the file system",),
+    "node_filesystem_free_bytes": ("Free space, including what is reserved for root",),
+    "node_filesystem_files": ("Inodes",),
+    "node_filesystem_files_free": ("Free inodes",),
+    "node_filesystem_readonly": ("1 where the file system is mounted read-only, else 0",),
+    "node_filesystem_device_error": ("1 where statfs of the file system failed, else 0",),
 }
-FILESYSTEM_FAMILIES = tuple(f"node_filesystem_{name}" for name in _GAUGES)
 
 
 def collect_filesystems(proc: ProcFs, host_root: Path, shown: ShownDevices) -> Iterable[Metric]:
@@ -42,24 +41,22 @@ def collect_filesystems(proc: ProcFs, host_root: Path, shown: ShownDevices) -> I
     A file system that hangs hangs this call: isolation.py bounds what that costs.
     """
     at_home = host_root == Path("/")
-    families = {
-        name: GaugeMetricFamily(f"node_filesystem_{name}", documentation, labels=_LABELS)
-        for name, documentation in _GAUGES.items()
-    }
+    families = fresh(FILESYSTEM_FAMILIES, "device", "mountpoint", "fstype")
+    available, size, free, files, files_free, readonly, device_error = families.values()
     for mount in shown.first("filesystem", _wanted(proc.read("mounts" if at_home else "1/mounts"))):
         labels = [mount.device, mount.mountpoint, mount.fstype]
-        families["readonly"].add_metric(labels, int(mount.read_only))
+        readonly.add_metric(labels, int(mount.read_only))
         try:
             now = os.statvfs(mount.mountpoint if at_home else f"{host_root}{mount.mountpoint}")
         except OSError:
-            families["device_error"].add_metric(labels, 1)
+            device_error.add_metric(labels, 1)
             continue
-        families["device_error"].add_metric(labels, 0)
-        families["avail_bytes"].add_metric(labels, now.f_bavail * now.f_frsize)
-        families["size_bytes"].add_metric(labels, now.f_blocks * now.f_frsize)
-        families["free_bytes"].add_metric(labels, now.f_bfree * now.f_frsize)
-        families["files"].add_metric(labels, now.f_files)
-        families["files_free"].add_metric(labels, now.f_ffree)
+        device_error.add_metric(labels, 0)
+        available.add_metric(labels, now.f_bavail * now.f_frsize)
+        size.add_metric(labels, now.f_blocks * now.f_frsize)
+        free.add_metric(labels, now.f_bfree * now.f_frsize)
+        files.add_metric(labels, now.f_files)
+        files_free.add_metric(labels, now.f_ffree)
     return families.values()
 
 

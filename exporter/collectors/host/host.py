@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Shared
+from exporter.collectors.families import single
 from exporter.collectors.host import host_files
 from exporter.collectors.host.filesystems import FILESYSTEM_FAMILIES, collect_filesystems
 from exporter.collectors.host.network import NETWORK_FAMILIES, collect_network
@@ -41,6 +42,15 @@ _DISK_COUNTERS = (
     ("io_time_seconds", 9, 0.001, "Time with any request in flight"),
     ("io_time_weighted_seconds", 10, 0.001, "Sum of the times of all requests"),
 )
+# By the name of its line in /proc/stat.
+_KERNEL = {
+    "btime": ("node_boot_time_seconds", "When the system booted, since the Unix epoch"),
+    "ctxt": ("node_context_switches_total", "Context switches"),
+    "processes": ("node_forks_total", "Forks"),
+    "intr": ("node_intr_total", "Interrupts serviced"),
+    "procs_running": ("node_procs_running", "Threads that run or are ready to run"),
+    "procs_blocked": ("node_procs_blocked", "Processes that wait for I/O"),
+}
 _PRESSURE = (
     ("cpu_waiting", "cpu", "some"),
     ("memory_waiting", "memory", "some"),
@@ -62,12 +72,7 @@ class NodeCollector:
     families: ClassVar = (
         "node_time_seconds",
         "node_cpu_seconds_total",
-        "node_boot_time_seconds",
-        "node_context_switches_total",
-        "node_forks_total",
-        "node_intr_total",
-        "node_procs_running",
-        "node_procs_blocked",
+        *(name for name, _ in _KERNEL.values()),
         "node_memory_*",
         "node_load1",
         "node_load5",
@@ -102,7 +107,7 @@ class NodeCollector:
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError where CPU, memory or load cannot be read."""
         shown = ShownDevices()
-        yield _gauge("node_time_seconds", "System time since the Unix epoch", self._clock.wall())
+        yield single("node_time_seconds", "System time since the Unix epoch", self._clock.wall())
         yield from self._kernel()
         yield from self._memory()
         yield from self._load()
@@ -130,22 +135,16 @@ class NodeCollector:
                 cpu.add_metric([number, mode], value)
         yield cpu
         counts = host_files.parse_kernel_counts(text)
-        yield _gauge(
-            "node_boot_time_seconds", "When the system booted, since the Unix epoch", counts["btime"]
-        )
-        yield CounterMetricFamily("node_context_switches", "Context switches", counts["ctxt"])
-        yield CounterMetricFamily("node_forks", "Forks", counts["processes"])
-        yield CounterMetricFamily("node_intr", "Interrupts serviced", counts["intr"])
-        yield _gauge("node_procs_running", "Threads that run or are ready to run", counts["procs_running"])
-        yield _gauge("node_procs_blocked", "Processes that wait for I/O", counts["procs_blocked"])
+        for line, (name, documentation) in _KERNEL.items():
+            yield single(name, documentation, counts[line])
 
     def _memory(self) -> Iterator[Metric]:
         for name, value in host_files.parse_meminfo(self._proc.read("meminfo")).items():
-            yield _gauge(f"node_memory_{name}", "From /proc/meminfo", value)
+            yield single(f"node_memory_{name}", "From /proc/meminfo", value)
 
     def _load(self) -> Iterator[Metric]:
         for minutes, value in zip((1, 5, 15), host_files.parse_load(self._proc.read("loadavg")), strict=True):
-            yield _gauge(f"node_load{minutes}", f"Load average over {minutes} min", value)
+            yield single(f"node_load{minutes}", f"Load average over {minutes} min", value)
 
     def _virtual_memory(self) -> Iterator[Metric]:
         for name, value in host_files.parse_vmstat(self._proc.read("vmstat")).items():
@@ -167,19 +166,13 @@ class NodeCollector:
 
     def _descriptors(self) -> Iterator[Metric]:
         allocated, _, maximum = self._proc.read("sys/fs/file-nr").split()
-        yield _gauge("node_filefd_allocated", "Open files of the system", int(allocated))
-        yield _gauge("node_filefd_maximum", "Maximum number of open files of the system", int(maximum))
+        yield single("node_filefd_allocated", "Open files of the system", int(allocated))
+        yield single("node_filefd_maximum", "Maximum number of open files of the system", int(maximum))
 
     def _names(self) -> Iterator[Metric]:
-        system = os.uname()
-        labels = {
-            "sysname": system.sysname,
-            "release": system.release,
-            "version": system.version,
-            "machine": system.machine,
-            "nodename": system.nodename,
-            "domainname": self._proc.read("sys/kernel/domainname").strip(),
-        }
+        # The order of os.uname().
+        labels = dict(zip(("sysname", "nodename", "release", "version", "machine"), os.uname(), strict=True))
+        labels["domainname"] = self._proc.read("sys/kernel/domainname").strip()
         family = GaugeMetricFamily("node_uname_info", "Names and versions from uname", labels=list(labels))
         family.add_metric(list(labels.values()), 1)
         yield family
@@ -193,7 +186,7 @@ class NodeCollector:
         for name, resource, kind in _PRESSURE:
             if kind in found.get(resource, {}):
                 value = found[resource][kind]
-                yield CounterMetricFamily(f"node_pressure_{name}_seconds", "Time stalled, by PSI", value)
+                yield single(f"node_pressure_{name}_seconds_total", "Time stalled, by PSI", value)
 
 
 def _check_readable(key: str, path: Path) -> None:
@@ -204,7 +197,3 @@ def _check_readable(key: str, path: Path) -> None:
             f"{key}: {path} cannot be read ({error.strerror}); name the host's as it is seen from here "
             "(/proc/1/root takes CAP_SYS_PTRACE)"
         ) from error
-
-
-def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, documentation, value)

@@ -70,12 +70,8 @@ class CpuTimes:
 
 def parse_kernel_counts(text: str) -> dict[str, int]:
     """The other lines of /proc/stat, each by its first number: ctxt, btime, processes, intr, …"""
-    found = {}
-    for line in text.splitlines():
-        if not line.startswith("cpu"):
-            name, value = line.split(None, 2)[:2]
-            found[name] = int(value)
-    return found
+    rows = (line.split(None, 2) for line in text.splitlines() if not line.startswith("cpu"))
+    return {row[0]: int(row[1]) for row in rows}
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
@@ -92,10 +88,9 @@ def parse_meminfo(text: str) -> dict[str, int]:
     return found
 
 
-def parse_load(text: str) -> tuple[float, float, float]:
+def parse_load(text: str) -> list[float]:
     """/proc/loadavg: over 1, 5 and 15 minutes."""
-    one, five, fifteen = text.split(None, 3)[:3]
-    return float(one), float(five), float(fifteen)
+    return [float(value) for value in text.split(None, 3)[:3]]
 
 
 def parse_disks(text: str) -> dict[str, list[int]]:
@@ -106,11 +101,8 @@ def parse_disks(text: str) -> dict[str, list[int]]:
 
 def parse_interfaces(text: str) -> dict[str, list[int]]:
     """/proc/net/dev: interface -> its 16 numbers, 8 received and 8 transmitted."""
-    found = {}
-    for line in text.splitlines()[2:]:
-        name, _, numbers = line.rpartition(":")
-        found[name.strip()] = [int(value) for value in numbers.split()]
-    return found
+    rows = (line.rpartition(":") for line in text.splitlines()[2:])
+    return {name.strip(): [int(value) for value in numbers.split()] for name, _, numbers in rows}
 
 
 def parse_protocols(text: str, wanted: Callable[[str], bool]) -> dict[str, int]:
@@ -147,11 +139,8 @@ def parse_sockstat(text: str) -> dict[str, int]:
 
 def parse_pressure(text: str) -> dict[str, float]:
     """/proc/pressure/*: `some` and `full` -> seconds stalled since boot."""
-    found = {}
-    for line in text.splitlines():
-        kind, _, rest = line.partition(" ")
-        found[kind] = int(rest.rpartition("total=")[2]) / 1e6
-    return found
+    rows = (line.partition(" ") for line in text.splitlines())
+    return {kind: int(rest.rpartition("total=")[2]) / 1e6 for kind, _, rest in rows}
 
 
 def parse_vmstat(text: str) -> dict[str, int]:

@@ -22,10 +22,9 @@ class ShownDevices:
         self._not_shown = dict.fromkeys(KINDS, 0)
 
     def first(self, kind: str, devices: Iterable[Device]) -> list[Device]:
-        """The first MAX_DEVICES as the kernel lists them.
+        """The first MAX_DEVICES as the kernel lists them, so that none goes because another comes.
 
-        It lists what is new last: the machine's own devices stay, and none that is shown goes because
-        another comes.
+        It lists what is new last: the machine's own devices stay.
         """
         found = list(devices)
         self._not_shown[kind] = max(0, len(found) - MAX_DEVICES)

@@ -1,21 +1,16 @@
 """Counters of a watched process with its descendants, which never fall although processes come and go."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import TypeAlias
 
 from exporter.collectors.process.reading import ProcessReading
 
-Key = TypeVar("Key")
-ProcessKey = tuple[int, int]
-_ThreadKey = tuple[ProcessKey, int]
-
-_Names = tuple[str, ...]
-_STAT: _Names = ("user_ticks", "system_ticks", "minor_faults", "major_faults")
-_IO: _Names = ("read_bytes", "write_bytes")
-_SWITCHES: _Names = ("voluntary_switches", "involuntary_switches")
+_Key: TypeAlias = tuple[int, ...]
+"""(pid, start time) of a process, (pid, start time, id) of a thread"""
+_Values: TypeAlias = Mapping[_Key, tuple[int, ...]]
 
 
-class TreeCounters(Generic[Key]):
+class TreeCounters:
     """The sums of some counters over a tree of processes.
 
     The kernel adds what a child used to its parent's `waited` values when the parent waits for it. A value
@@ -30,19 +25,17 @@ class TreeCounters(Generic[Key]):
     def __init__(self, counters: int) -> None:
         self._totals = [0] * counters
         self._nothing = (0,) * counters
-        self._values: dict[Key, tuple[int, ...]] = {}
-        self._parents: Mapping[Key, Key] = {}
+        self._values: dict[_Key, tuple[int, ...]] = {}
+        self._parents: Mapping[_Key, _Key] = {}
 
-    def update(
-        self, values: Mapping[Key, tuple[int, ...]], parents: Mapping[Key, Key], kept: Iterable[Key] = ()
-    ) -> list[int]:
+    def update(self, values: _Values, parents: Mapping[_Key, _Key], kept: Iterable[_Key]) -> list[int]:
         """Take in the values of now, one of each counter, and return the sums.
 
         A key that was there before and is not now has ended, but for those in `kept`, which stay as they
-        were. `parents` leads from a process to its parent; empty for what is never handed to a parent.
+        were. `parents` leads from a process to its parent; a thread has none, nobody inherits from it.
         """
         now = {key: self._values[key] for key in kept if key in self._values} | dict(values)
-        already_counted: dict[Key, tuple[int, ...]] = {}
+        already_counted: dict[_Key, tuple[int, ...]] = {}
         for key, value in self._values.items():
             if key not in now:
                 heir = self._heir(key, now)
@@ -62,7 +55,7 @@ class TreeCounters(Generic[Key]):
         self._parents = dict(parents)
         return list(self._totals)
 
-    def _heir(self, key: Key, now: Mapping[Key, tuple[int, ...]]) -> Key | None:
+    def _heir(self, key: _Key, now: _Values) -> _Key | None:
         """The nearest ancestor that is still there."""
         parent = self._parents.get(key)
         while parent is not None and parent not in now:
@@ -70,25 +63,31 @@ class TreeCounters(Generic[Key]):
         return parent
 
 
-def _stat_values(reading: ProcessReading) -> tuple[int, ...]:
+def _stat_values(reading: ProcessReading) -> _Values:
     """Own + waited, as TreeCounters wants it."""
     stat = reading.stat
-    return (
-        stat.user_ticks + stat.waited_user_ticks,
-        stat.system_ticks + stat.waited_system_ticks,
-        stat.minor_faults + stat.waited_minor_faults,
-        stat.major_faults + stat.waited_major_faults,
-    )
+    user = stat.user_ticks + stat.waited_user_ticks
+    system = stat.system_ticks + stat.waited_system_ticks
+    minor = stat.minor_faults + stat.waited_minor_faults
+    major = stat.major_faults + stat.waited_major_faults
+    return {stat.key: (user, system, minor, major)}
 
 
-def _io_values(reading: ProcessReading) -> tuple[int, ...] | None:
+def _io_values(reading: ProcessReading) -> _Values | None:
     """As they are: the kernel keeps the bytes of waited children in the parent's own."""
-    return reading.io
+    return None if reading.io is None else {reading.stat.key: reading.io}
 
 
-_VALUES: Mapping[_Names, Callable[[ProcessReading], tuple[int, ...] | None]] = {
-    _STAT: _stat_values,
-    _IO: _io_values,
+def _switch_values(reading: ProcessReading) -> _Values | None:
+    if reading.switches is None:
+        return None
+    return {(*reading.stat.key, thread): counts for thread, counts in reading.switches.items()}
+
+
+_VALUES: Mapping[tuple[str, ...], Callable[[ProcessReading], _Values | None]] = {
+    ("user_ticks", "system_ticks", "minor_faults", "major_faults"): _stat_values,
+    ("read_bytes", "write_bytes"): _io_values,
+    ("voluntary_switches", "involuntary_switches"): _switch_values,
 }
 
 
@@ -96,12 +95,9 @@ class ProcessCounters:
     """Sums that never fall; a restarted process gets a new object and so begins again."""
 
     def __init__(self) -> None:
-        self._counters: dict[_Names, TreeCounters[ProcessKey]] = {
-            names: TreeCounters(len(names)) for names in _VALUES
-        }
-        self._switches: TreeCounters[_ThreadKey] = TreeCounters(len(_SWITCHES))
-        self._keys: dict[int, ProcessKey] = {}
-        self._parents: dict[ProcessKey, ProcessKey] = {}
+        self._counters = {names: TreeCounters(len(names)) for names in _VALUES}
+        self._keys: dict[int, _Key] = {}
+        self._parents: dict[_Key, _Key] = {}
 
     def update(self, readings: list[ProcessReading], vanished: Iterable[int]) -> dict[str, int]:
         """Take in the readings of now; the sums by name, without those that some process does not let read.
@@ -119,24 +115,16 @@ class ProcessCounters:
         self._keys, self._parents = gone | keys, parents
         sums: dict[str, int] = {}
         for names, values_of in _VALUES.items():
-            values: dict[ProcessKey, tuple[int, ...]] = {}
+            values: dict[_Key, tuple[int, ...]] = {}
             kept = list(gone.values())
-            unreadable = False
             for reading in readings:
-                numbers = values_of(reading)
-                if numbers is not None:
-                    values[reading.stat.key] = numbers
-                elif reading.stat.alive:
-                    unreadable = True
-                else:
+                own = values_of(reading)
+                if own is not None:
+                    values.update(own)
+                elif values_of is _io_values and not reading.stat.alive:
                     kept.append(reading.stat.key)  # a zombie has its last values until it is waited for
-            if not unreadable:
+                else:
+                    break
+            else:
                 sums.update(zip(names, self._counters[names].update(values, parents, kept), strict=True))
-        if all(reading.switches is not None for reading in readings):
-            switches = {
-                (reading.stat.key, thread): counts
-                for reading in readings
-                for thread, counts in (reading.switches or {}).items()
-            }
-            sums.update(zip(_SWITCHES, self._switches.update(switches, {}), strict=True))
         return sums

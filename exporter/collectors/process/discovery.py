@@ -2,8 +2,9 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from exporter.collectors.proc_files import ProcessStat
 from exporter.collectors.process.table import ProcessTable
@@ -40,9 +41,8 @@ class ProcessFinder:
         self._own_pid = own_pid
         self._found: _Found | None = None
         self._problems = ProblemLog(_LOG)
-        self._pattern: re.Pattern[str] | None = None
-        if watched.match.command_line is not None:
-            self._pattern = re.compile(watched.match.command_line)
+        pattern = watched.match.command_line
+        self._pattern = None if pattern is None else re.compile(pattern)
 
     def find(self, tables: TcpTables) -> ProcessStat | None:
         """The process as it is now, or None where there is none. A zombie is none.
@@ -60,9 +60,9 @@ class ProcessFinder:
         if self._match.port is not None:
             return self._find_listener(self._match.port, tables)
         if self._match.pid_file is not None:
-            candidates = self._from_pid_file()
+            candidates = list(self._living(self._pids_in_file(self._match.pid_file)))
         else:
-            candidates = [stat for stat in self._all() if self._matches(stat)]
+            candidates = [stat for stat in self._living(self._table.user_pids()) if self._matches(stat)]
         chosen = self._table.eldest(candidates)
         if chosen is not None:
             self._found = _Found(chosen.key)
@@ -72,7 +72,7 @@ class ProcessFinder:
         if self._match.port is not None:
             return self._holds(found)
         if self._match.pid_file is not None:
-            return self._pid_in_file() == stat.pid
+            return self._pids_in_file(self._match.pid_file) == [stat.pid]
         return self._matches(stat)
 
     def _matches(self, stat: ProcessStat) -> bool:
@@ -87,8 +87,8 @@ class ProcessFinder:
             return False
         return self._pattern.search(" ".join(arguments)) is not None
 
-    def _all(self) -> Iterator[ProcessStat]:
-        for pid in self._table.user_pids():
+    def _living(self, pids: Iterable[int]) -> Iterator[ProcessStat]:
+        for pid in pids:
             try:
                 stat = self._proc.stat(pid)
             except UNREADABLE:
@@ -96,27 +96,15 @@ class ProcessFinder:
             if stat.alive:
                 yield stat
 
-    def _pid_in_file(self) -> int | None:
-        if self._match.pid_file is None:
-            return None
+    def _pids_in_file(self, pid_file: Path) -> list[int]:
         try:
-            text = read_bytes(str(self._match.pid_file)).decode("ascii").strip()
+            text = read_bytes(str(pid_file)).decode("ascii").strip()
         except FileNotFoundError:
-            return None  # what it names has not started
+            return []  # what it names has not started
         except (OSError, UnicodeDecodeError) as error:
-            self._tell(f"the pid file cannot be read ({error})")
-            return None
-        return int(text) if text.isdecimal() else None
-
-    def _from_pid_file(self) -> list[ProcessStat]:
-        pid = self._pid_in_file()
-        if pid is None:
+            self._report(f"the pid file cannot be read ({error})")
             return []
-        try:
-            stat = self._proc.stat(pid)
-        except UNREADABLE:
-            return []
-        return [stat] if stat.alive else []
+        return [int(text)] if text.isdecimal() else []
 
     def _holds(self, found: _Found) -> bool:
         """Whether the process still has the listening socket: one link where it has not moved."""
@@ -129,20 +117,19 @@ class ProcessFinder:
             return False
 
     def _find_listener(self, port: int, tables: TcpTables) -> ProcessStat | None:
-        unknown = False
+        hidden = False
         for listeners in tables.listeners(port):
-            holder = self._holder(listeners)
-            if holder is not None:
+            if (holder := self._holder(listeners)) is not None:
                 return holder
-            unknown = True
-        if unknown:
-            self._tell(
+            hidden = True
+        if hidden:
+            self._report(
                 f"something listens on port {port} but its descriptors may not be read; run the exporter as "
                 "the same user or as root with CAP_SYS_PTRACE, or match by name"
             )
         return None
 
-    def _tell(self, problem: str) -> None:
+    def _report(self, problem: str) -> None:
         """Log why a process that is there is not found, when that is news."""
         self._problems.update([f"watched process {self._name}: {problem}"])
 
@@ -152,10 +139,9 @@ class ProcessFinder:
         for pid in self._table.user_pids():
             try:
                 sockets = self._proc.sockets(pid, self._proc.names(f"{pid}/fd"))
-                held = listeners & sockets.keys()
-                if held:
+                if own := listeners & sockets.keys():
                     stat = self._proc.stat(pid)
-                    socket = min(held)
+                    socket = min(own)
                     holders[pid] = (stat, _Found(stat.key, sockets[socket], socket))
             except UNREADABLE:
                 continue

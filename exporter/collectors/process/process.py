@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.collectors.collector import Shared, WatchedPids
+from exporter.collectors.families import Family, Table, fresh
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
-from exporter.collectors.process.counters import ProcessCounters, ProcessKey
+from exporter.collectors.process.counters import ProcessCounters
 from exporter.collectors.process.discovery import ProcessFinder
 from exporter.collectors.process.reading import ProcessReading, read_process, where_permitted
 from exporter.collectors.process.table import ProcessTable
@@ -29,57 +30,46 @@ from exporter.collectors.procfs import GONE, ProcFs
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
 
-# Metric without `observed_process_`: its type, documentation and own label.
-_FAMILIES: Mapping[str, tuple[type[GaugeMetricFamily] | type[CounterMetricFamily], str, str]] = {
-    "up": (GaugeMetricFamily, "1 where the watched process was found and read, else 0", ""),
-    "restarts": (CounterMetricFamily, "Times that a new process replaced the watched one", ""),
-    "start_time_seconds": (GaugeMetricFamily, "When the process started, since the Unix epoch", ""),
-    "cpu_seconds": (CounterMetricFamily, "CPU time used", "mode"),
-    "resident_memory_bytes": (GaugeMetricFamily, "Resident memory (VmRSS)", ""),
-    "anonymous_memory_bytes": (GaugeMetricFamily, "Resident memory that no file backs (RssAnon)", ""),
-    "swap_bytes": (GaugeMetricFamily, "Memory swapped out (VmSwap)", ""),
-    "virtual_memory_bytes": (GaugeMetricFamily, "Virtual memory (VmSize)", ""),
-    "threads": (GaugeMetricFamily, "Threads", ""),
-    "open_fds": (GaugeMetricFamily, "Open file descriptors", ""),
-    "max_fds": (GaugeMetricFamily, "Soft limit of open file descriptors of the main process", ""),
-    "connections": (
-        GaugeMetricFamily,
+_FAMILIES: Table = {
+    "observed_process_up": ("1 where the watched process was found and read, else 0",),
+    "observed_process_restarts_total": ("Times that a new process replaced the watched one",),
+    "observed_process_start_time_seconds": ("When the process started, since the Unix epoch",),
+    "observed_process_cpu_seconds_total": ("CPU time used", "mode"),
+    "observed_process_resident_memory_bytes": ("Resident memory (VmRSS)",),
+    "observed_process_anonymous_memory_bytes": ("Resident memory that no file backs (RssAnon)",),
+    "observed_process_swap_bytes": ("Memory swapped out (VmSwap)",),
+    "observed_process_virtual_memory_bytes": ("Virtual memory (VmSize)",),
+    "observed_process_threads": ("Threads",),
+    "observed_process_open_fds": ("Open file descriptors",),
+    "observed_process_max_fds": ("Soft limit of open file descriptors of the main process",),
+    "observed_process_connections": (
         "TCP sockets by state (one in time_wait belongs to no process)",
         "state",
     ),
-    "context_switches": (CounterMetricFamily, "Context switches of all threads", "type"),
-    "page_faults": (CounterMetricFamily, "Page faults", "type"),
-    "read_bytes": (CounterMetricFamily, "Bytes read from storage", ""),
-    "write_bytes": (CounterMetricFamily, "Bytes written to storage", ""),
+    "observed_process_context_switches_total": ("Context switches of all threads", "type"),
+    "observed_process_page_faults_total": ("Page faults", "type"),
+    "observed_process_read_bytes_total": ("Bytes read from storage",),
+    "observed_process_write_bytes_total": ("Bytes written to storage",),
 }
-_Families = Mapping[str, GaugeMetricFamily | CounterMetricFamily]
 _MEMORY = {
-    "VmRSS": "resident_memory_bytes",
-    "RssAnon": "anonymous_memory_bytes",
-    "VmSwap": "swap_bytes",
-    "VmSize": "virtual_memory_bytes",
+    "VmRSS": "observed_process_resident_memory_bytes",
+    "RssAnon": "observed_process_anonymous_memory_bytes",
+    "VmSwap": "observed_process_swap_bytes",
+    "VmSize": "observed_process_virtual_memory_bytes",
 }
 """field of /proc/PID/status -> family"""
+_CPU = "observed_process_cpu_seconds_total"
 _COUNTERS = {
-    "user_ticks": ("cpu_seconds", ["user"]),
-    "system_ticks": ("cpu_seconds", ["system"]),
-    "minor_faults": ("page_faults", ["minor"]),
-    "major_faults": ("page_faults", ["major"]),
-    "voluntary_switches": ("context_switches", ["voluntary"]),
-    "involuntary_switches": ("context_switches", ["involuntary"]),
-    "read_bytes": ("read_bytes", []),
-    "write_bytes": ("write_bytes", []),
+    "user_ticks": (_CPU, ["user"]),
+    "system_ticks": (_CPU, ["system"]),
+    "minor_faults": ("observed_process_page_faults_total", ["minor"]),
+    "major_faults": ("observed_process_page_faults_total", ["major"]),
+    "voluntary_switches": ("observed_process_context_switches_total", ["voluntary"]),
+    "involuntary_switches": ("observed_process_context_switches_total", ["involuntary"]),
+    "read_bytes": ("observed_process_read_bytes_total", []),
+    "write_bytes": ("observed_process_write_bytes_total", []),
 }
 """sum of ProcessCounters -> family, value of its own label"""
-
-
-def _empty_families() -> _Families:
-    return {
-        name: kind(
-            f"observed_process_{name}", documentation, labels=["process", "role", *([own] if own else [])]
-        )
-        for name, (kind, documentation, own) in _FAMILIES.items()
-    }
 
 
 class _Watch:
@@ -91,7 +81,7 @@ class _Watch:
         self._proc = proc
         self._table = table
         self._finder = ProcessFinder(watched, proc, table, own_pid)
-        self._key: ProcessKey | None = None
+        self._key: tuple[int, int] | None = None
         self._counters = ProcessCounters()
 
     def read(self, tables: TcpTables) -> tuple[list[ProcessReading], dict[str, int]] | None:
@@ -112,15 +102,12 @@ class _Watch:
                 readings.append(read_process(self._proc, self._proc.stat(pid), tables))
             except GONE:
                 vanished.append(pid)
-        self._recognise(main)
-        return readings, self._counters.update(readings, vanished)
-
-    def _recognise(self, main: ProcessStat) -> None:
         if main.key != self._key:
             if self._key is not None:
                 self.restarts += 1
                 self._counters = ProcessCounters()
             self._key = main.key
+        return readings, self._counters.update(readings, vanished)
 
 
 class ProcessCollector:
@@ -133,10 +120,7 @@ class ProcessCollector:
 
     name: ClassVar = "process"
     isolated: ClassVar = True
-    families: ClassVar = tuple(
-        f"observed_process_{name}{'_total' * (kind is CounterMetricFamily)}"
-        for name, (kind, _, _) in _FAMILIES.items()
-    )
+    families: ClassVar = tuple(_FAMILIES)
 
     def __init__(
         self,
@@ -155,7 +139,7 @@ class ProcessCollector:
         self._watches = [_Watch(watched, self._proc, self._table, own) for watched in processes]
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         self._boot_time: int | None = None
-        self._watched_pids = watched_pids
+        self._watched_pids = watched_pids or WatchedPids()
 
     @classmethod
     def build(cls, config: ExporterConfig, shared: Shared) -> Self | None:
@@ -167,36 +151,43 @@ class ProcessCollector:
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError only where /proc itself cannot be read."""
-        families = _empty_families()
+        families = fresh(_FAMILIES, "process", "role")
         self._table.refresh()
         tables = TcpTables(self._proc, self._known_sockets)
         pids: dict[str, frozenset[int]] = {}
         for watch in self._watches:
             read = watch.read(tables)
-            families["up"].add_metric(watch.labels, 0 if read is None else 1)
-            families["restarts"].add_metric(watch.labels, watch.restarts)
+            families["observed_process_up"].add_metric(watch.labels, 0 if read is None else 1)
+            families["observed_process_restarts_total"].add_metric(watch.labels, watch.restarts)
             if read is not None:
-                pids[watch.labels[0]] = frozenset(reading.stat.pid for reading in read[0])
-                self._add_levels(families, watch.labels, read[0])
-                self._add_counters(families, watch.labels, read[1])
-        if self._watched_pids is not None:
-            self._watched_pids.trees = pids
+                readings, sums = read
+                pids[watch.labels[0]] = frozenset(reading.stat.pid for reading in readings)
+                self._add_levels(families, watch.labels, readings)
+                for counter, value in sums.items():
+                    name, own = _COUNTERS[counter]
+                    scale = self._ticks_per_second if name == _CPU else 1
+                    families[name].add_metric([*watch.labels, *own], value / scale)
+        self._watched_pids.trees = pids
         return families.values()
 
-    def _add_levels(self, families: _Families, labels: list[str], readings: list[ProcessReading]) -> None:
+    def _add_levels(
+        self, families: Mapping[str, Family], labels: list[str], readings: list[ProcessReading]
+    ) -> None:
         main = readings[0]
-        families["start_time_seconds"].add_metric(labels, self._started(main.stat))
+        families["observed_process_start_time_seconds"].add_metric(labels, self._started(main.stat))
         for field, name in _MEMORY.items():
             if field in main.status:  # a zombie among the descendants has none
                 families[name].add_metric(labels, sum(reading.status.get(field, 0) for reading in readings))
         alive = [reading for reading in readings if reading.stat.alive]
-        families["threads"].add_metric(labels, sum(reading.status["Threads"] for reading in alive))
+        families["observed_process_threads"].add_metric(
+            labels, sum(reading.status["Threads"] for reading in alive)
+        )
         open_fds = [reading.open_fds for reading in alive if reading.open_fds is not None]
         if len(open_fds) == len(alive):
-            families["open_fds"].add_metric(labels, sum(open_fds))
-        limits = where_permitted(lambda: self._max_fds(main.stat.pid))
-        if limits is not None:
-            families["max_fds"].add_metric(labels, limits)
+            families["observed_process_open_fds"].add_metric(labels, sum(open_fds))
+        limit = where_permitted(lambda: self._max_fds(main.stat.pid))
+        if limit is not None:
+            families["observed_process_max_fds"].add_metric(labels, limit)
         if all(reading.connections is not None for reading in alive):
             # By inode: a socket that was inherited by workers is one connection.
             sockets: dict[str, str] = {}
@@ -204,13 +195,7 @@ class ProcessCollector:
                 sockets.update(reading.connections or {})
             counts = Counter(sockets.values())
             for state in TCP_STATES.values():
-                families["connections"].add_metric([*labels, state], counts[state])
-
-    def _add_counters(self, families: _Families, labels: list[str], sums: dict[str, int]) -> None:
-        for counter, value in sums.items():
-            name, own = _COUNTERS[counter]
-            scale = self._ticks_per_second if name == "cpu_seconds" else 1
-            families[name].add_metric([*labels, *own], value / scale)
+                families["observed_process_connections"].add_metric([*labels, state], counts[state])
 
     def _max_fds(self, pid: int) -> int | None:
         try:

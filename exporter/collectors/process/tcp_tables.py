@@ -117,7 +117,7 @@ class TcpTables:
                 return known.states(pid, sockets)
         table = self._states.get(namespace)
         if table is None:
-            table = self._states[namespace] = self._read_states(f"{pid}/net")
+            table = self._states[namespace] = parse_tcp(self._read_tables(f"{pid}/net"))
         return {inode: table[inode] for inode in sockets if inode in table}
 
     def listeners(self, port: int) -> Iterator[set[str]]:
@@ -147,21 +147,18 @@ class TcpTables:
         """What asks by netlink, None where that does not reach the namespace."""
         return self._known if self._known is not None and namespace == self._namespace("net") else None
 
-    def _read_states(self, folder: str) -> dict[str, str]:
-        table = parse_tcp(self._proc.read(f"{folder}/tcp"))
-        with suppress(FileNotFoundError):  # a kernel without IPv6
-            table.update(parse_tcp(self._proc.read(f"{folder}/tcp6")))
-        return table
-
     def _read_listeners(self, folder: str, namespace: int, port: int) -> set[str]:
         known = self._asked(namespace)
         if known is not None:
             with suppress(OSError):
                 return {inode for inode, each in known.listening().items() if each.local_port == port}
-        listeners = parse_listeners(self._proc.read(f"{folder}/tcp"), port)
-        with suppress(FileNotFoundError):
-            listeners |= parse_listeners(self._proc.read(f"{folder}/tcp6"), port)
-        return listeners
+        return parse_listeners(self._read_tables(folder), port)
+
+    def _read_tables(self, folder: str) -> str:
+        text = self._proc.read(f"{folder}/tcp")
+        with suppress(FileNotFoundError):  # a kernel without IPv6
+            text += self._proc.read(f"{folder}/tcp6")
+        return text
 
 
 def _by_inode(sockets: Sequence[TcpSocket]) -> dict[str, TcpSocket]:
