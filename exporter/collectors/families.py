@@ -28,3 +28,9 @@ def single(name: str, documentation: str, value: float) -> Family:
     family = fresh({name: (documentation,)})[name]
     family.add_metric([], value)
     return family
+
+
+def add_known(family: Family, value: float | None, *labels: str) -> None:
+    """Add a sample, none where the value is not known."""
+    if value is not None:
+        family.add_metric(labels, float(value))

@@ -18,7 +18,7 @@ from typing import ClassVar, Self, TypeAlias
 from prometheus_client.core import InfoMetricFamily, Metric
 
 from exporter.collectors.collector import Shared, WatchedPids
-from exporter.collectors.families import Table, fresh
+from exporter.collectors.families import Table, add_known, fresh
 from exporter.collectors.gpu.reading import GpuReading
 from exporter.collectors.gpu.sampler import GpuSample, GpuSampler
 from exporter.collectors.gpu.xid_events import GpuKey, XidEvents
@@ -110,8 +110,7 @@ def _families(sample: GpuSample, xids: _XidCounts, trees: _Trees) -> list[Metric
         for name, own, value in reading.values:
             families[name].add_metric([*gpu, *own], value)
         for process, pids in trees.items():
-            if (used := _used(reading, pids)) is not None:
-                families["gpu_process_memory_bytes"].add_metric([*gpu, process], used)
+            add_known(families["gpu_process_memory_bytes"], _used(reading, pids), *gpu, process)
     for key, counts in xids.items():
         for code, count in counts.items():
             families["gpu_xid_errors_total"].add_metric([*key, code], count)

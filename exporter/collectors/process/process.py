@@ -18,7 +18,7 @@ from typing import ClassVar, Self
 from prometheus_client.core import Metric
 
 from exporter.collectors.collector import Shared, WatchedPids
-from exporter.collectors.families import Family, Table, fresh
+from exporter.collectors.families import Family, Table, add_known, fresh
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
 from exporter.collectors.process.counters import ProcessCounters
 from exporter.collectors.process.discovery import ProcessFinder
@@ -186,8 +186,7 @@ class ProcessCollector:
         if len(open_fds) == len(alive):
             families["observed_process_open_fds"].add_metric(labels, sum(open_fds))
         limit = where_permitted(lambda: self._max_fds(main.stat.pid))
-        if limit is not None:
-            families["observed_process_max_fds"].add_metric(labels, limit)
+        add_known(families["observed_process_max_fds"], limit, *labels)
         if all(reading.connections is not None for reading in alive):
             # By inode: a socket that was inherited by workers is one connection.
             sockets: dict[str, str] = {}

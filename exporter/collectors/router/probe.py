@@ -111,28 +111,28 @@ class HttpProbe:
     Raises ConfigurationError where the URL cannot be asked.
     """
 
-    def __init__(self, base_url: str, clock: Clock) -> None:
+    def __init__(self, base_url: str, clock: Clock, headers: Mapping[str, str] | None = None) -> None:
         parts = _checked(base_url)
         self._clock = clock
         self._host = parts.hostname or ""
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
         self._prefix = parts.path.rstrip("/")
-        self._headers = {
+        sent = {
             "Host": parts.netloc,
             "User-Agent": f"llm-router-soak/{__version__}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Connection": "close",
+            **(headers or {}),
         }
+        self._headers = [f"{name}: {value}" for name, value in sent.items()]
 
-    def get(
-        self, path: str, timeout_seconds: float, headers: Mapping[str, str] | None = None
-    ) -> Answer | None:
+    def get(self, path: str, timeout_seconds: float) -> Answer | None:
         """The answer, None where none began in time; what the server does never raises."""
         deadline = self._clock.monotonic() + timeout_seconds
-        lines = [f"{name}: {value}" for name, value in {**self._headers, **(headers or {})}.items()]
-        request = "\r\n".join([f"GET {self._prefix}{path} HTTP/1.1", *lines, "", ""]).encode("ascii")
+        lines = [f"GET {self._prefix}{path} HTTP/1.1", *self._headers, "", ""]
+        request = "\r\n".join(lines).encode("ascii")
         reading = _Reading()
         try:
             with self._connect(deadline) as connection:

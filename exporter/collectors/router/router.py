@@ -12,14 +12,15 @@
 has none is the plain OpenAI-compatible subset, which is no error.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import ClassVar, Self
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Shared
-from exporter.collectors.router.nodes_api import NodeState, Overview, parse_model_count, parse_overview
+from exporter.collectors.families import Table, add_known, fresh
+from exporter.collectors.router.nodes_api import Overview, parse_model_count, parse_overview
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig
@@ -39,6 +40,25 @@ _TRY_LATER = frozenset({408, 425, 429})
 
 # Both probes together must end within the default deadline of a collector, twice the default timeout.
 _BUDGET_TIMEOUTS = 1.8
+
+_PROBES: Table = {
+    "router_up": ("1 where the router gave an HTTP answer below 500, else 0",),
+    "router_models": ("Models listed by the router",),
+    "router_probe_duration_seconds": ("How long the probe took", "probe"),
+}
+_NODES: Table = {
+    "router_nodes": ("Nodes registered, by status", "status"),
+    "router_nodes_not_shown": ("Nodes that are counted in router_nodes but have no series of their own",),
+    "router_node_up": ("1 where the node is online, else 0", "node"),
+    "router_node_active_requests": ("Requests in flight at the node", "node"),
+    "router_node_requests_total": ("Requests of the node", "node", "outcome"),
+}
+_TOTALS: Table = {
+    "router_active_requests": ("Requests in flight",),
+    "router_queued_requests": ("Requests that wait for a node",),
+    "router_requests_total": ("Requests served by the router", "outcome"),
+    "router_tokens_total": ("Tokens counted by the router", "direction"),
+}
 
 
 class NodeSlots:
@@ -70,30 +90,17 @@ class RouterCollector:
 
     name: ClassVar = "router"
     isolated: ClassVar = True
-    families: ClassVar = (
-        "router_up",
-        "router_models",
-        "router_probe_duration_seconds",
-        "router_nodes",
-        "router_nodes_not_shown",
-        "router_node_up",
-        "router_node_active_requests",
-        "router_node_requests_total",
-        "router_active_requests",
-        "router_queued_requests",
-        "router_requests_total",
-        "router_tokens_total",
-    )
+    families: ClassVar = (*_PROBES, *_NODES, *_TOTALS)
 
     def __init__(self, url: str, timeout_seconds: float, clock: Clock, api_key: str | None = None) -> None:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise ConfigurationError(
                 "router: the API key is not printable ASCII, as headers are; check api_key_env, api_key_file"
             )
-        self._probe = HttpProbe(url, clock)
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._probe = HttpProbe(url, clock, headers)
         self._timeout_seconds = timeout_seconds
         self._clock = clock
-        self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._source: str | None = None
         self._look_again_at = clock.monotonic()
         self._slots = NodeSlots()
@@ -109,36 +116,31 @@ class RouterCollector:
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now."""
+        families = fresh(_PROBES)
         seconds: dict[str, float] = {}
         answer = self._ask("models", "/v1/models", self._timeout_seconds, seconds)
-        up = answer is not None and answer.status < 500
-        yield GaugeMetricFamily(
-            "router_up", "1 where the router gave an HTTP answer below 500, else 0", int(up)
-        )
+        add_known(families["router_up"], int(answer is not None and answer.status < 500))
         overview: Overview | None = None
         if answer is not None:
-            models = parse_model_count(answer.json()) if answer.status == 200 else None
-            if models is not None:
-                yield GaugeMetricFamily("router_models", "Models listed by the router", models)
+            add_known(
+                families["router_models"], parse_model_count(answer.json()) if answer.status == 200 else None
+            )
             left = min(self._timeout_seconds, _BUDGET_TIMEOUTS * self._timeout_seconds - seconds["models"])
             overview = self._ask_overview(self._clock.monotonic() + left, seconds)
-        duration = GaugeMetricFamily(
-            "router_probe_duration_seconds", "How long the probe took", labels=["probe"]
-        )
         for probe, took in seconds.items():
-            duration.add_metric([probe], took)
-        yield duration
+            add_known(families["router_probe_duration_seconds"], took, probe)
+        yield from (family for family in families.values() if family.samples)
         if overview is not None:
             yield from self._overview_families(overview)
 
     def _ask(self, probe: str, path: str, timeout_seconds: float, seconds: dict[str, float]) -> Answer | None:
         begun = self._clock.monotonic()
-        answer = self._probe.get(path, timeout_seconds, self._headers)
+        answer = self._probe.get(path, timeout_seconds)
         seconds[probe] = self._clock.monotonic() - begun
         return answer
 
     def _ask_overview(self, deadline: float, seconds: dict[str, float]) -> Overview | None:
-        """From the source that the router is known to have, else from the first that it turns out to have."""
+        """From the source that the router is known to have, else from the first that answers as one."""
         if self._source is None and self._clock.monotonic() < self._look_again_at:
             return None
         for path in NODE_SOURCES if self._source is None else (self._source,):
@@ -169,51 +171,24 @@ class RouterCollector:
 
     def _overview_families(self, overview: Overview) -> Iterable[Metric]:
         if overview.statuses is not None:
-            statuses = GaugeMetricFamily("router_nodes", "Nodes registered, by status", labels=["status"])
+            nodes = fresh(_NODES)
             for status, count in overview.statuses.items():
-                statuses.add_metric([status], count)
-            yield statuses
+                nodes["router_nodes"].add_metric([status], count)
             shown = self._slots.choose(overview.nodes, self._clock.monotonic())
-            yield GaugeMetricFamily(
-                "router_nodes_not_shown",
-                "Nodes that are counted in router_nodes but have no series of their own",
-                overview.unnamed + len(overview.nodes) - len(shown),
-            )
-            yield from _node_families({name: overview.nodes[name] for name in shown})
-        yield from _total_families(overview)
-
-
-def _node_families(nodes: Mapping[str, NodeState]) -> Iterable[Metric]:
-    up = GaugeMetricFamily("router_node_up", "1 where the node is online, else 0", labels=["node"])
-    active = GaugeMetricFamily(
-        "router_node_active_requests", "Requests in flight at the node", labels=["node"]
-    )
-    requests = CounterMetricFamily("router_node_requests", "Requests of the node", labels=["node", "outcome"])
-    for name, node in nodes.items():
-        if node.online is not None:
-            up.add_metric([name], int(node.online))
-        if node.active_requests is not None:
-            active.add_metric([name], node.active_requests)
-        _add(requests, (([name, "success"], node.successes), ([name, "failure"], node.failures)))
-    return up, active, requests
-
-
-def _total_families(overview: Overview) -> Iterable[Metric]:
-    active = GaugeMetricFamily("router_active_requests", "Requests in flight")
-    _add(active, [([], overview.active_requests)])
-    queued = GaugeMetricFamily("router_queued_requests", "Requests that wait for a node")
-    _add(queued, [([], overview.queued_requests)])
-    requests = CounterMetricFamily("router_requests", "Requests served by the router", labels=["outcome"])
-    _add(requests, ((["success"], overview.successes), (["failure"], overview.failures)))
-    tokens = CounterMetricFamily("router_tokens", "Tokens counted by the router", labels=["direction"])
-    _add(tokens, ((["input"], overview.input_tokens), (["output"], overview.output_tokens)))
-    return active, queued, requests, tokens
-
-
-def _add(
-    family: GaugeMetricFamily | CounterMetricFamily, values: Iterable[tuple[list[str], float | None]]
-) -> None:
-    """What is known of these as samples of the family."""
-    for labels, value in values:
-        if value is not None:
-            family.add_metric(labels, value)
+            not_shown = overview.unnamed + len(overview.nodes) - len(shown)
+            nodes["router_nodes_not_shown"].add_metric([], not_shown)
+            for name in shown:
+                node = overview.nodes[name]
+                add_known(nodes["router_node_up"], node.online, name)
+                add_known(nodes["router_node_active_requests"], node.active_requests, name)
+                add_known(nodes["router_node_requests_total"], node.successes, name, "success")
+                add_known(nodes["router_node_requests_total"], node.failures, name, "failure")
+            yield from nodes.values()
+        totals = fresh(_TOTALS)
+        add_known(totals["router_active_requests"], overview.active_requests)
+        add_known(totals["router_queued_requests"], overview.queued_requests)
+        add_known(totals["router_requests_total"], overview.successes, "success")
+        add_known(totals["router_requests_total"], overview.failures, "failure")
+        add_known(totals["router_tokens_total"], overview.input_tokens, "input")
+        add_known(totals["router_tokens_total"], overview.output_tokens, "output")
+        yield from totals.values()
