@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.clock import SystemClock
-from exporter.collectors.router import nodes_api as dashboard
+from exporter.collectors.router import nodes_api
 from exporter.collectors.router.router import NODE_SOURCES, RouterCollector
 from tests.support.local_http import LocalHttp
 
@@ -14,7 +14,7 @@ NODES = b'{"nodes":[{"machine_name":"a","status":"online"}]}'
 OVERVIEW = NODE_SOURCES[0]
 MIB = 1 << 20
 NODES_FOUND: dict[str, float] = {
-    **{f"router_nodes {status}": 0 for status in dashboard.NODE_STATUSES},
+    **{f"router_nodes {status}": 0 for status in nodes_api.NODE_STATUSES},
     "router_nodes online": 1,
     "router_nodes_not_shown": 0,
     "router_node_up a": 1,

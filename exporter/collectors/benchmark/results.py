@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Self
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Shared
+from exporter.collectors.families import Table, fresh, single
 from exporter.live.results_csv import Problem, ResultRow, one_line, read_rows
 from exporter.settings.exporter_config import ExporterConfig
 
@@ -31,16 +32,18 @@ MAX_LOGGED = 5
 LONGEST_LABEL = 128
 _DAY_SECONDS = 86400.0
 
-FIGURES = {
-    "benchmark_result_requests_per_second": "Requests per second of a benchmark run that has ended.",
-    "benchmark_result_latency_seconds": "Latency of a benchmark run that has ended, by quantile.",
-    "benchmark_result_non2xx_responses": "Responses of a run that were not 2xx.",
-    "benchmark_result_socket_errors": "Requests of a run that got no whole response.",
-    "benchmark_result_requests": "Whole responses of a run, whatever their status.",
-    "benchmark_result_duration_seconds": "Length of the load of a run.",
-    "benchmark_result_timestamp_seconds": "When a run began, in Unix time.",
+FIGURES: Table = {
+    "benchmark_result_requests_per_second": ("Requests per second of a benchmark run that has ended.",),
+    "benchmark_result_latency_seconds": (
+        "Latency of a benchmark run that has ended, by quantile.",
+        "quantile",
+    ),
+    "benchmark_result_non2xx_responses": ("Responses of a run that were not 2xx.",),
+    "benchmark_result_socket_errors": ("Requests of a run that got no whole response.",),
+    "benchmark_result_requests": ("Whole responses of a run, whatever their status.",),
+    "benchmark_result_duration_seconds": ("Length of the load of a run.",),
+    "benchmark_result_timestamp_seconds": ("When a run began, in Unix time.",),
 }
-"""name and help of each family"""
 
 _log = logging.getLogger(__name__)
 _Version = tuple[str, int, int]
@@ -71,16 +74,8 @@ class _File:
 class ResultsCollector:
     """The newest MAX_ROWS rows of the results in a folder; files are read again only when they change.
 
-    benchmark_result_requests_per_second{label,source}           a missing value is an absent series
-    benchmark_result_latency_seconds{label,source,quantile}      quantile = 0.5 0.75 0.9 0.95 0.99
-    benchmark_result_non2xx_responses{label,source}
-    benchmark_result_socket_errors{label,source}
-    benchmark_result_requests{label,source}
-    benchmark_result_duration_seconds{label,source}
-    benchmark_result_timestamp_seconds{label,source}             when the run began
-    exporter_results_bad_rows                                    rows and files that could not be read
-
-    A folder that does not exist holds no results yet; one that cannot be listed raises OSError.
+    A value that is missing is an absent series.
+    A folder that does not exist has no results yet; one that cannot be listed raises OSError.
     """
 
     name: ClassVar = "results"
@@ -102,12 +97,12 @@ class ResultsCollector:
         files = self._refresh()
         newest = sorted(files.items(), key=lambda item: (item[1].start, item[0]), reverse=True)
         rows = [(row, name, file.start) for (name, _, _), file in newest for row in file.rows]
-        bad_rows = GaugeMetricFamily(
+        bad_rows = single(
             "exporter_results_bad_rows",
             "Rows and files among the newest results that could not be read; the log names them.",
-            value=sum(file.bad_rows for file in files.values()),
+            sum(file.bad_rows for file in files.values()),
         )
-        return [*result_families(named_rows(rows[:MAX_ROWS])), bad_rows]
+        return [*_result_families(named_rows(rows[:MAX_ROWS])), bad_rows]
 
     def _refresh(self) -> dict[_Version, _File]:
         versions, folders = self._list()
@@ -162,40 +157,29 @@ class ResultsCollector:
         return _File(rows[:MAX_ROWS], len(problems), 0.0, False)
 
 
-def result_families(rows: Iterable[NamedRow]) -> list[Metric]:
-    """The benchmark_result_* families of these rows; a value that is not known is absent."""
-    families = {
-        name: GaugeMetricFamily(
-            name,
-            text,
-            labels=["label", "source", *(["quantile"] if name == "benchmark_result_latency_seconds" else [])],
-        )
-        for name, text in FIGURES.items()
-    }
+def _result_families(rows: Iterable[NamedRow]) -> Iterable[Metric]:
+    families = fresh(FIGURES, "label", "source")
     for each in rows:
         for name, more, value in row_samples(each.row, each.start):
             families[name].add_metric([each.label, each.source, *more], value)
-    return list(families.values())
+    return families.values()
 
 
 def row_samples(row: ResultRow, start: float) -> Iterator[tuple[str, tuple[str, ...], float]]:
     """Family, quantile (of latencies alone) and value, in base units, of all that is known of a row."""
     values: list[tuple[str, tuple[str, ...], float | None]] = [
         ("benchmark_result_requests_per_second", (), row.rps),
-        ("benchmark_result_latency_seconds", ("0.5",), _seconds(row.p50_ms)),
-        ("benchmark_result_latency_seconds", ("0.75",), _seconds(row.p75_ms)),
-        ("benchmark_result_latency_seconds", ("0.9",), _seconds(row.p90_ms)),
-        ("benchmark_result_latency_seconds", ("0.95",), _seconds(row.p95_ms)),
-        ("benchmark_result_latency_seconds", ("0.99",), _seconds(row.p99_ms)),
         ("benchmark_result_non2xx_responses", (), row.non2xx),
         ("benchmark_result_socket_errors", (), row.socket_errors),
         ("benchmark_result_requests", (), row.requests),
         ("benchmark_result_duration_seconds", (), row.duration_s),
         ("benchmark_result_timestamp_seconds", (), start),
     ]
-    for name, quantile, value in values:
-        if value is not None:
-            yield name, quantile, value
+    latencies_ms = (row.p50_ms, row.p75_ms, row.p90_ms, row.p95_ms, row.p99_ms)
+    for quantile, latency_ms in zip(("0.5", "0.75", "0.9", "0.95", "0.99"), latencies_ms, strict=True):
+        if latency_ms is not None:
+            values.append(("benchmark_result_latency_seconds", (quantile,), latency_ms / 1000))
+    return ((name, quantile, value) for name, quantile, value in values if value is not None)
 
 
 def named_rows(rows: Iterable[tuple[ResultRow, str, float]]) -> list[NamedRow]:
@@ -252,7 +236,3 @@ def _dated(version: _Version, now: float) -> float:
         if 0 < start <= now + _DAY_SECONDS:
             return start
     return mtime_ns / 1e9
-
-
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000

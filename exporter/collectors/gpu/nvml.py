@@ -119,7 +119,7 @@ def call_newest(*calls: Callable[[], Value]) -> Value:
             return call()
         except pynvml.NVMLError as error:
             if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:
-                raise GpuLostError from error
+                raise GpuLostError("lost (fallen off the bus)") from error
             if error.value not in _OLDER_DRIVER or call is calls[-1]:
                 raise
     raise TypeError("no call")

@@ -35,7 +35,6 @@ _PATIENCE_SECONDS = 0.6
 _GIVE_WAY_SECONDS = 0.1
 
 _RELEASE_SECONDS = 2.0
-_LOST = "lost (fallen off the bus)"
 
 
 class NoGpuSampleError(Exception):
@@ -177,21 +176,23 @@ class GpuSampler:
         count = count_gpus()
         if count == 0 and self._required:
             raise NvmlFailedError("a GPU is required and the driver has none")
-        problems: dict[int, str] = {}
+        problems: dict[int, Exception] = {}
         gpus: dict[int, Gpu] = {}
         for index in range(count):
             self._give_way(begun)
-            if (gpu := self._find(index, problems)) is not None:
-                gpus[index] = gpu
+            try:
+                gpus[index] = find_gpu(index)
+            except (GpuLostError, GpuRefusedError) as error:
+                problems[index] = error
         self._xids.watch(list(gpus.values()))
         readings: list[GpuReading] = []
         for index, gpu in gpus.items():
             self._give_way(begun)
             try:
                 readings += read_gpu(gpu)
-            except GpuLostError:
-                problems[index] = _LOST
-        if _LOST not in problems.values():
+            except GpuLostError as error:
+                problems[index] = error
+        if not any(isinstance(problem, GpuLostError) for problem in problems.values()):
             self._lost_since = None
             if problems and not readings:
                 raise NvmlFailedError(f"no GPU can be read: {next(iter(problems.values()))}")
@@ -201,15 +202,6 @@ class GpuSampler:
             [f"GPU {index}: {what}, its series are missing" for index, what in problems.items()]
         )
         return GpuSample(tuple(readings), read_versions())
-
-    def _find(self, index: int, problems: dict[int, str]) -> Gpu | None:
-        try:
-            return find_gpu(index)
-        except GpuLostError:
-            problems[index] = _LOST
-        except GpuRefusedError as error:
-            problems[index] = str(error)
-        return None
 
     def _give_way(self, begun: float) -> None:
         self._right_of_way.give(begun + _GIVE_WAY_SECONDS - self._clock.monotonic())

@@ -12,6 +12,7 @@ measured (process-exporter #246, #360).
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -22,11 +23,11 @@ from exporter.collectors.families import Family, Table, add_known, fresh
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
 from exporter.collectors.process.counters import ProcessCounters
 from exporter.collectors.process.discovery import ProcessFinder
-from exporter.collectors.process.reading import ProcessReading, read_process, where_permitted
+from exporter.collectors.process.reading import ProcessReading, read_process
+from exporter.collectors.process.socket_diag import ask_tcp, dump_tcp
 from exporter.collectors.process.table import ProcessTable
-from exporter.collectors.process.tcp_queues import ask_tcp, dump_tcp
 from exporter.collectors.process.tcp_tables import KnownSockets, TcpTables
-from exporter.collectors.procfs import GONE, ProcFs
+from exporter.collectors.procfs import GONE, UNREADABLE, ProcFs
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
 
@@ -185,8 +186,9 @@ class ProcessCollector:
         open_fds = [reading.open_fds for reading in alive if reading.open_fds is not None]
         if len(open_fds) == len(alive):
             families["observed_process_open_fds"].add_metric(labels, sum(open_fds))
-        limit = where_permitted(lambda: self._max_fds(main.stat.pid))
-        add_known(families["observed_process_max_fds"], limit, *labels)
+        with suppress(*UNREADABLE):
+            limit = parse_max_open_files(self._proc.read_record(f"{main.stat.pid}/limits"))
+            add_known(families["observed_process_max_fds"], limit, *labels)
         if all(reading.connections is not None for reading in alive):
             # By inode: a socket that was inherited by workers is one connection.
             sockets: dict[str, str] = {}
@@ -195,12 +197,6 @@ class ProcessCollector:
             counts = Counter(sockets.values())
             for state in TCP_STATES.values():
                 families["observed_process_connections"].add_metric([*labels, state], counts[state])
-
-    def _max_fds(self, pid: int) -> int | None:
-        try:
-            return parse_max_open_files(self._proc.read_record(f"{pid}/limits"))
-        except GONE:
-            return None
 
     def _started(self, stat: ProcessStat) -> float:
         # Read once: the kernel derives it from the wall clock, and a step of that is not a restart.

@@ -36,22 +36,22 @@ def read_process(proc: ProcFs, stat: ProcessStat, tables: TcpTables) -> ProcessR
     pid = stat.pid
     text = proc.read_record(f"{pid}/status")
     status = parse_status(text)
-    descriptors = where_permitted(lambda: proc.names(f"{pid}/fd"))
+    descriptors = _where_permitted(lambda: proc.names(f"{pid}/fd"))
     connections: Mapping[str, str] | None = None
     if descriptors is not None:
         # A user without CAP_SYS_PTRACE may list another's descriptors and yet not see which are sockets.
-        connections = where_permitted(lambda: _read_connections(proc, pid, descriptors, tables))
+        connections = _where_permitted(lambda: _read_connections(proc, pid, descriptors, tables))
     return ProcessReading(
         stat=stat,
         status=status,
         switches=_read_switches(proc, pid, status.get("Threads"), text),
-        io=where_permitted(lambda: parse_io(proc.read_record(f"{pid}/io"))),
+        io=_where_permitted(lambda: parse_io(proc.read_record(f"{pid}/io"))),
         open_fds=None if descriptors is None else len(descriptors),
         connections=connections,
     )
 
 
-def where_permitted(read: Callable[[], Value]) -> Value | None:
+def _where_permitted(read: Callable[[], Value]) -> Value | None:
     """The result of `read`, None where that is forbidden."""
     try:
         return read()

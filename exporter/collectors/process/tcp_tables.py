@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from exporter.collectors.proc_files import TCP_STATES, parse_listeners, parse_tcp
-from exporter.collectors.process.tcp_queues import ALL_STATES, LISTEN, MAX_ASKED, TcpSocket
+from exporter.collectors.process.socket_diag import ALL_STATES, LISTEN, MAX_ASKED, TcpSocket
 from exporter.collectors.procfs import GONE, ProcFs
 
 DumpTcp = Callable[[int], list[TcpSocket]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collectors.process.tcp_queues import (
+from exporter.collectors.process.socket_diag import (
     ALL_STATES,
     LISTEN,
     MAX_ASKED,

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from exporter.collectors.proc_files import parse_tcp
-from exporter.collectors.process import tcp_queues as socket_diag
+from exporter.collectors.process import socket_diag
 from exporter.collectors.process.process import ProcessCollector
-from exporter.collectors.process.tcp_queues import dump_tcp
+from exporter.collectors.process.socket_diag import dump_tcp
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
 
 # A server on a free port, with three connections, two threads more, a child that holds the socket too and

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter.clock import SystemClock
-from exporter.collectors.router import nodes_api as dashboard
-from exporter.collectors.router import probe as http_probe
+from exporter.collectors.router import nodes_api, probe
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.collectors.router.router import MAX_NODES, RouterCollector
 from tests.support.local_http import LocalHttp
@@ -91,7 +90,7 @@ SCALARS = (
     | st.integers()
     | st.floats()
     | st.text(st.characters())
-    | st.sampled_from([*dashboard.NODE_STATUSES, "\ud800", "gpu-1"])
+    | st.sampled_from([*nodes_api.NODE_STATUSES, "\ud800", "gpu-1"])
 )
 DOCUMENTS = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(KEYS | st.text(max_size=3), inner), max_leaves=60
@@ -107,11 +106,11 @@ def test_any_document_gives_families_that_are_bounded_and_can_be_written_out(doc
         registry.register(RouterCollector("http://127.0.0.1", 1, SystemClock()))
         text = generate_latest(registry).decode()
     values = [line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")]
-    assert len(values) <= 11 + len(dashboard.NODE_STATUSES) + 4 * MAX_NODES
+    assert len(values) <= 11 + len(nodes_api.NODE_STATUSES) + 4 * MAX_NODES
     assert all(math.isfinite(float(value)) and float(value) >= 0 for value in values)
-    overview = dashboard.parse_overview(document)
+    overview = nodes_api.parse_overview(document)
     for label in overview.nodes if overview else ():
-        assert 0 < len(label) <= dashboard.MAX_NODE_NAME
+        assert 0 < len(label) <= nodes_api.MAX_NODE_NAME
         assert label.isprintable()
 
 
@@ -123,6 +122,6 @@ def test_any_body_is_json_or_none(body: bytes) -> None:
 
 
 def test_json_of_more_values_than_are_read_is_none() -> None:
-    most = http_probe.MAX_JSON_VALUES
+    most = probe.MAX_JSON_VALUES
     assert len(Answer(200, b"[" + b"1," * (most - 2) + b"1]").json()) == most - 1
     assert Answer(200, b"[" + b"1," * (most - 1) + b"1]").json() is None
