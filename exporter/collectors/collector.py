@@ -15,8 +15,8 @@ from exporter.live.state_file import StateFile
 from exporter.settings.exporter_config import ExporterConfig
 
 
-class Collector(Protocol):
-    """One source of state, asked at every scrape.
+class _Stated(Protocol):
+    """What a collector and its class state.
 
     An isolated one asks the world: it has a deadline and series about it with its name as label, and it may
     raise any error or hang. The others are the exporter's own state: they answer at once and come first.
@@ -28,19 +28,17 @@ class Collector(Protocol):
     @property
     def isolated(self) -> bool: ...
 
+
+class Collector(_Stated, Protocol):
+    """One source of state, asked at every scrape."""
+
     def collect(self) -> Iterable[Metric]:
         """The families as they are now, fresh ones; what cannot be read is left out, never given as zero."""
         ...
 
 
-class CollectorClass(Protocol):
+class CollectorClass(_Stated, Protocol):
     """A row of COLLECTORS."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def isolated(self) -> bool: ...
 
     @property
     def families(self) -> Collection[str]:

@@ -6,6 +6,7 @@ import math
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -74,8 +75,8 @@ class _File:
 class ResultsCollector:
     """The newest MAX_ROWS rows of the results in a folder; files are read again only when they change.
 
-    A value that is missing is an absent series.
-    A folder that does not exist has no results yet; one that cannot be listed raises OSError.
+    A value that is missing is an absent series. A folder that does not exist has no results yet; one that
+    cannot be listed raises OSError.
     """
 
     name: ClassVar = "results"
@@ -127,19 +128,14 @@ class ResultsCollector:
 
     def _list(self) -> tuple[list[_Version], set[str]]:
         versions, folders = [], set()
-        try:
-            with os.scandir(self._folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.add(entry.name)
-                    elif entry.name.endswith(".csv") and entry.is_file(follow_symlinks=False):
-                        try:
-                            found = entry.stat(follow_symlinks=False)
-                        except FileNotFoundError:
-                            continue
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.add(entry.name)
+                elif entry.name.endswith(".csv") and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        found = entry.stat(follow_symlinks=False)
                         versions.append((entry.name, found.st_mtime_ns, found.st_size))
-        except FileNotFoundError:
-            pass
         return versions, folders
 
     def _read_file(self, version: _Version) -> _File:

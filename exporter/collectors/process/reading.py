@@ -40,7 +40,7 @@ def read_process(proc: ProcFs, stat: ProcessStat, tables: TcpTables) -> ProcessR
     connections: Mapping[str, str] | None = None
     if descriptors is not None:
         # A user without CAP_SYS_PTRACE may list another's descriptors and yet not see which are sockets.
-        connections = _where_permitted(lambda: _read_connections(proc, pid, descriptors, tables))
+        connections = _where_permitted(lambda: tables.states(pid, proc.sockets(pid, descriptors)))
     return ProcessReading(
         stat=stat,
         status=status,
@@ -57,11 +57,6 @@ def _where_permitted(read: Callable[[], Value]) -> Value | None:
         return read()
     except PermissionError:
         return None
-
-
-def _read_connections(proc: ProcFs, pid: int, descriptors: list[str], tables: TcpTables) -> dict[str, str]:
-    sockets = proc.sockets(pid, descriptors)
-    return tables.states(pid, sockets) if sockets else {}
 
 
 def _read_switches(

@@ -110,6 +110,8 @@ class TcpTables:
 
         Raises one of GONE where the process has ended.
         """
+        if not sockets:
+            return {}
         namespace = self._namespace(f"{pid}/net")
         known = self._asked(namespace)
         if known is not None:

@@ -151,18 +151,15 @@ class HttpProbe:
             try:
                 connection.settimeout(self._left(deadline) / (len(addresses) - position))
                 connection.connect(address)
-                return self._secured(connection, deadline)
+                if self._tls is None:
+                    return connection
+                connection.settimeout(self._left(deadline))
+                return self._tls.wrap_socket(connection, server_hostname=self._host)
             except OSError:
                 connection.close()
                 if position == len(addresses) - 1:
                     raise
         raise OSError(f"{self._host} has no address")
-
-    def _secured(self, connection: socket.socket, deadline: float) -> socket.socket:
-        if self._tls is None:
-            return connection
-        connection.settimeout(self._left(deadline))
-        return self._tls.wrap_socket(connection, server_hostname=self._host)
 
     def _receive(self, connection: socket.socket, reading: _Reading, deadline: float) -> None:
         received = 0
