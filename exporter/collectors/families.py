@@ -11,26 +11,24 @@ Table: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 def fresh(table: Table, *common: str) -> dict[str, Family]:
-    """Families without samples, by name; the `common` labels come before each family's own.
-
-    A name that ends in `_total`, as a counter's has to, is a counter's, any other a gauge's.
-    """
+    """Families without samples, by name; the `common` labels come before each family's own."""
     return {
-        name: (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(
-            name, documentation, labels=(*common, *own)
-        )
+        name: _kind(name)(name, documentation, labels=(*common, *own))
         for name, (documentation, *own) in table.items()
     }
 
 
 def single(name: str, documentation: str, value: float) -> Family:
     """The family of a sample without labels."""
-    family = fresh({name: (documentation,)})[name]
-    family.add_metric([], value)
-    return family
+    return _kind(name)(name, documentation, value)
 
 
 def add_known(family: Family, value: float | None, *labels: str) -> None:
     """Add a sample, none where the value is not known."""
     if value is not None:
         family.add_metric(labels, float(value))
+
+
+def _kind(name: str) -> type[GaugeMetricFamily] | type[CounterMetricFamily]:
+    """A counter's name, and no other, ends in `_total`."""
+    return CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily

@@ -110,15 +110,15 @@ class _Runners:
         """Make the calls; returns when all have ended, or all have begun and the last had its head start."""
         for call in calls:
             self._calls.put(call)
-        self._see_that_one_is_free()
+        self._ensure_one_is_free()
         while unfinished := [call for call in calls if not call.done.is_set()]:
             # The last, since one thread makes them in order: it wakes this one once, not for each call.
             if unfinished[-1].done.wait(_HEAD_START_SECONDS) or not unfinished[0].done.is_set():
                 if self._calls.empty():
                     return
-                self._see_that_one_is_free()
+                self._ensure_one_is_free()
 
-    def _see_that_one_is_free(self) -> None:
+    def _ensure_one_is_free(self) -> None:
         with self._lock:
             if self._free == 0:
                 self._free = 1

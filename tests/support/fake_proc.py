@@ -1,4 +1,4 @@
-"""A /proc of a test's making, and what exporter.collectors.process.process finds in it."""
+"""A /proc that a test writes, and the process collector's series of it."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the GPU collector says in this process, through the real binding, of the NVML stub."""
+"""The GPU collector's series in this process, of the NVML stub through the real binding."""
 
 import ctypes
 from collections.abc import Iterator

@@ -113,7 +113,7 @@ class NvmlStub:
         self.write()
 
     def write(self) -> None:
-        """Write the script anew; a reader sees the old one or this, never a half."""
+        """Write the script again, whole: a reader sees the old one or this one."""
         lines = [f"devices {len(self.gpus)}".encode()]
         for key, value in (("driver_version", self.driver_version), ("cuda_version", self.cuda_version)):
             if value is not None:

@@ -118,7 +118,7 @@ class GpuSampler:
 
     def _overdue(self, now: float) -> str:
         if self._begun is not None and now - self._begun > self._max_age_seconds:
-            return "a call of NVML has not come back"
+            return "a call of NVML has not returned"
         if self._outcome is None:
             return "the first sample is not finished yet"
         return f"the last sample is older than {self._max_age_seconds:g} s (gpu_max_age_seconds)"
@@ -147,20 +147,16 @@ class GpuSampler:
     def _sample(self, begun: float) -> tuple[_Outcome, float]:
         """What came of one sample, and when the next is due."""
         try:
-            sample = self._read(begun)
-        except NvmlAbsentError as error:
-            self._close()
-            if self._required:
-                return self._until_retry(begun, f"a GPU is required and there is none: {error}")
-            again = f"looked for again every {self._retry_seconds:g} s"
-            self._problems.update([f"no GPU here, no gpu_* series, {again} ({error})"], logging.INFO)
-            return self._until_retry(begun, None)
+            return _Outcome(self._read(begun), begun + self._max_age_seconds), begun + _EVERY_SECONDS
         except NvmlFailedError as error:
-            self._close()
-            return self._until_retry(begun, str(error))
-        return _Outcome(sample, begun + self._max_age_seconds), begun + _EVERY_SECONDS
-
-    def _until_retry(self, begun: float, problem: str | None) -> tuple[_Outcome, float]:
+            problem: str | None = str(error)
+        except NvmlAbsentError as error:
+            problem = f"a GPU is required and there is none: {error}"
+            if not self._required:
+                problem = None
+                again = f"looked for again every {self._retry_seconds:g} s"
+                self._problems.update([f"no GPU here, no gpu_* series, {again} ({error})"], logging.INFO)
+        self._close()
         due = begun + self._retry_seconds
         return _Outcome(GpuSample(), due + self._max_age_seconds, problem), due
 
@@ -207,7 +203,7 @@ class GpuSampler:
         self._right_of_way.give(begun + _GIVE_WAY_SECONDS - self._clock.monotonic())
 
     def _close(self) -> None:
-        """Close NVML, but not under the feet of a thread that waits in it; then it is tried again later."""
+        """Close NVML, unless a thread still waits in it: then the next sample tries again."""
         if self._open and self._xids.release(_RELEASE_SECONDS):
             close_nvml()
             self._open = False

@@ -18,7 +18,7 @@ XID_CODES = frozenset({
     8, 13, 31, 32, 38, 43, 45, 48, 61, 62, 63, 64, 68, 69, 74, 79, 92, 94, 95, 109, 119, 120, 136, 140, 143,
     149, 154,
 })  # fmt: skip
-"""the codes of NVIDIA's catalogue that are met in practice; any other is counted as `other`"""
+"""the codes of NVIDIA's catalogue that occur in practice; any other is counted as `other`"""
 OTHER = "other"
 _LABELS = (*map(str, sorted(XID_CODES)), OTHER)
 
@@ -32,7 +32,7 @@ GpuKey = tuple[str, str]
 class XidEvents:
     """Counts by GPU and code; every code that has a label of its own begins at zero.
 
-    A count outlives its GPU: Xid 79 *is* that the GPU has gone. Events of a GPU begin to count when it is
+    A count outlives its GPU: Xid 79 means that the GPU has gone. Events of a GPU begin to count when it is
     first watched, and only while NVML stays open (between a close and the next watch() none is seen).
     """
 
@@ -60,7 +60,7 @@ class XidEvents:
                 self._changed.notify_all()
 
     def release(self, timeout_seconds: float) -> bool:
-        """Let go of NVML, so that it can be closed; False where a call has not come back by then."""
+        """Let go of NVML, so that it can be closed; False where a call has not returned by then."""
         with self._changed:
             self._wanted = ()
             self._changed.notify_all()
@@ -131,7 +131,7 @@ class XidEvents:
             self._take(event_set, keys, _WAIT_MILLISECONDS)
         except pynvml.NVMLError as error:
             problems.update([f"waiting for Xid events: NVML: {error}"])
-            # It came back at once, and would the next time.
+            # It returned at once, and would the next time.
             with self._changed:
                 self._changed.wait(_WAIT_MILLISECONDS / 1000)
         else:

@@ -63,7 +63,7 @@ class ProcessFinder:
             candidates = list(self._living(self._pids_in_file(self._match.pid_file)))
         else:
             candidates = [stat for stat in self._living(self._table.user_pids()) if self._matches(stat)]
-        chosen = self._table.eldest(candidates)
+        chosen = self._table.oldest(candidates)
         if chosen is not None:
             self._found = _Found(chosen.key)
         return chosen
@@ -134,7 +134,7 @@ class ProcessFinder:
         self._problems.update([f"watched process {self._name}: {problem}"])
 
     def _holder(self, listeners: set[str]) -> ProcessStat | None:
-        """The process with one of the listening sockets; of several (supervisor and workers) the eldest."""
+        """The process with one of the listening sockets; of several (supervisor and workers) the oldest."""
         holders: dict[int, tuple[ProcessStat, _Found]] = {}
         for pid in self._table.user_pids():
             try:
@@ -147,7 +147,7 @@ class ProcessFinder:
                 continue
         # systemd keeps the sockets that it hands to services: it is not the service.
         services = [stat for stat, _ in holders.values() if stat.comm != "systemd" and stat.alive]
-        chosen = self._table.eldest(services or [stat for stat, _ in holders.values()])
+        chosen = self._table.oldest(services or [stat for stat, _ in holders.values()])
         if chosen is not None:
             self._found = holders[chosen.pid][1]
         return chosen

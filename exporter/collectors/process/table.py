@@ -59,7 +59,7 @@ class ProcessTable:
             found.extend(child for child in self._children.get(parent, ()) if child != pid)
         return found[1:]
 
-    def eldest(self, candidates: Iterable[ProcessStat]) -> ProcessStat | None:
+    def oldest(self, candidates: Iterable[ProcessStat]) -> ProcessStat | None:
         """The oldest of the candidates that descends from no other candidate; None where there is none."""
         by_pid = {candidate.pid: candidate for candidate in candidates}
         roots = [stat for stat in by_pid.values() if not self._ancestors(stat.pid) & by_pid.keys()]

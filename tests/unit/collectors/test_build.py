@@ -86,26 +86,17 @@ def test_file_systems_are_those_of_the_process_one_seen_through_the_given_root(t
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "start", "advice"),
     [
-        (
-            {"host": True, "proc_root": "/nowhere"},
-            "proc_root: /nowhere/stat cannot be read (No such file or directory); name the host's as it is "
-            "seen from here (/proc/1/root takes CAP_SYS_PTRACE)",
-        ),
-        (
-            {"host": True, "host_root": "/nowhere"},
-            "host_root: /nowhere cannot be read (No such file or directory); name the host's as it is seen "
-            "from here (/proc/1/root takes CAP_SYS_PTRACE)",
-        ),
-        (
-            {"processes": (ANY,), "proc_root": "/nowhere"},
-            "proc_root: /nowhere is no /proc that shows this process ([Errno 2] No such file or directory: "
-            "'/nowhere/self'); name the host's as it is seen from here",
-        ),
+        ({"host": True, "proc_root": "/nowhere"}, "proc_root: /nowhere/stat ", "CAP_SYS_PTRACE"),
+        ({"host": True, "host_root": "/nowhere"}, "host_root: /nowhere ", "CAP_SYS_PTRACE"),
+        ({"processes": (ANY,), "proc_root": "/nowhere"}, "proc_root: /nowhere ", "/nowhere/self"),
     ],
 )
-def test_a_root_that_is_none_is_refused_by_its_key(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigurationError) as error:
+def test_a_root_that_is_none_is_refused_by_its_key(
+    settings: dict[str, object], start: str, advice: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
         built(**settings)
-    assert str(error.value) == said
+    assert str(refused.value).startswith(start)
+    assert advice in str(refused.value)

@@ -20,7 +20,7 @@ LONG = 10.0  # never reached
 
 
 class Stub:
-    """A collector that does what a test tells it."""
+    """A collector that does what a test asks of it."""
 
     isolated = True
 
@@ -201,11 +201,14 @@ def test_a_problem_is_logged_once_until_it_changes_or_ends(caplog: pytest.LogCap
     with caplog.at_level(logging.INFO):
         for _ in problems:
             scrape(collectors)
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "collector moody failed, its series are missing: RuntimeError: one"),
-        ("WARNING", "collector moody failed, its series are missing: RuntimeError: two"),
-        ("INFO", "collector moody works again"),
-        ("WARNING", "collector moody failed, its series are missing: RuntimeError: one"),
+    assert all("moody" in message for message in caplog.messages)
+    assert [
+        (record.levelname, record.getMessage().partition(" missing: ")[2]) for record in caplog.records
+    ] == [
+        ("WARNING", "RuntimeError: one"),
+        ("WARNING", "RuntimeError: two"),
+        ("INFO", ""),
+        ("WARNING", "RuntimeError: one"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""exporter.collectors.benchmark.requests: what /metrics says of answered and failed requests."""
+"""exporter.collectors.benchmark.requests: the series of answered and failed requests."""
 
 import pytest
 from prometheus_client import CollectorRegistry

@@ -23,7 +23,7 @@ NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, UNKNOWN = 3, 4, 13, 999
 stub = pytest.fixture(loaded_stub)
 
 
-def test_every_series_is_what_the_driver_says_in_base_units(stub: NvmlStub) -> None:
+def test_every_series_is_what_the_driver_reports_in_base_units(stub: NvmlStub) -> None:
     pids = WatchedPids({"router": frozenset({10, 11})})
     gpu = stub.gpus[0]
     gpu.clock_reasons = 0x4 | 0x40

@@ -1,5 +1,6 @@
 """The GPU collector in a real exporter where NVML or its driver is not there, refuses or is not wanted."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_without_the_library_there_is_success_no_series_and_one_log_line(
     assert (found[SUCCESS], gpu_series(found)) == (1, set())
     for _ in range(3):
         assert exporter.scrape()[SUCCESS] == 1
-    assert exporter.log().count("no GPU here, no gpu_* series, looked for again every 1 s") == 1
+    assert len(re.findall(r"no GPU here.* 1 s", exporter.log())) == 1
     assert "NVML Shared Library Not Found" in exporter.log()
 
 
@@ -72,12 +73,12 @@ def test_where_a_gpu_is_required_none_is_a_failure(
     exporter = start(no_library, gpu="required")
     found = exporter.scrape()
     assert (found[SUCCESS], found[NODE_SUCCESS], gpu_series(found)) == (0, 1, set())
-    assert "a GPU is required and there is none: NVML: NVML Shared Library Not Found" in exporter.log()
+    assert re.search("a GPU is required.*NVML Shared Library Not Found", exporter.log())
     stub.gpus = []
     stub.write()
     exporter = start(stub.environment(), gpu="required")
     assert exporter.scrape()[SUCCESS] == 0
-    assert "a GPU is required and the driver has none" in exporter.log()
+    assert re.search("a GPU is required.*the driver has none", exporter.log())
 
 
 def test_switched_off_there_is_no_collector(stub: NvmlStub, start: Start) -> None:
@@ -86,11 +87,11 @@ def test_switched_off_there_is_no_collector(stub: NvmlStub, start: Start) -> Non
     assert gpu_series(found) == set()
 
 
-def test_without_permission_the_collector_fails_and_says_what_to_do(stub: NvmlStub, start: Start) -> None:
+def test_without_permission_the_collector_fails_and_names_what_to_do(stub: NvmlStub, start: Start) -> None:
     stub.failing = {"nvmlInitWithFlags": NO_PERMISSION}
     stub.write()
     exporter = start(stub.environment())
     found = exporter.scrape()
     assert (found[SUCCESS], gpu_series(found)) == (0, set())
-    said = "NVML: Insufficient Permissions; give the exporter's user access to /dev/nvidia*"
-    assert said in wait_for("a log line", lambda: exporter.log() if "failed" in exporter.log() else None)
+    log = wait_for("a log line", lambda: exporter.log() if "failed" in exporter.log() else None)
+    assert re.search(r"collector gpu failed.*Insufficient Permissions.*/dev/nvidia", log)

@@ -100,7 +100,7 @@ def test_a_call_that_hangs_costs_the_gpu_series_alone_and_all_is_back_when_it_re
         assert exporter.scrape()[SUCCESS] == 0
     assert psutil.Process(exporter.process.pid).num_threads() <= threads
     failures = re.findall("collector gpu failed.*NoGpuSampleError", exporter.log())
-    assert 1 <= len(failures) <= 2  # that the sample is old, then that a call has not come back
+    assert 1 <= len(failures) <= 2  # that the sample is old, then that a call has not returned
     stub.gpus[1].hanging.clear()
     stub.write()
     back = exporter.until("a collector that works again", lambda found: found[SUCCESS] == 1)

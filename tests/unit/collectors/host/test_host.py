@@ -197,12 +197,12 @@ def node_exporter_url() -> Iterator[str]:
     command = [NODE_EXPORTER, f"--web.listen-address=127.0.0.1:{port}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        said = []
-        for line in process.stderr:  # it listens once it has said so
-            said.append(line)
+        lines = []
+        for line in process.stderr:  # it listens once it has logged that
+            lines.append(line)
             if "Listening on" in line:
                 break
-        assert process.poll() is None, "".join(said)
+        assert process.poll() is None, "".join(lines)
         yield f"http://127.0.0.1:{port}/metrics"
         process.terminate()
 

@@ -1,4 +1,4 @@
-"""collectors.process.process: counters that neither fall nor count twice, whoever ends or starts again."""
+"""collectors.process.counters: sums neither fall nor count twice, whichever process ends or starts again."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""collectors.process.known_sockets on sockets of this process: what the kernel is asked, what it says."""
+"""collectors.process.tcp_tables on sockets of this process: what the kernel is asked, what it answers."""
 
 import os
 import socket

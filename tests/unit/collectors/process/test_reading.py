@@ -21,10 +21,10 @@ def test_a_record_longer_than_one_read_is_whole(tmp_path: Path) -> None:
 def forbid(monkeypatch: pytest.MonkeyPatch, method: str, ending: str) -> None:
     real = getattr(ProcFs, method)
 
-    def refuse(self: ProcFs, path: str, *least: int) -> object:
+    def refuse(self: ProcFs, path: str, *min_bytes: int) -> object:
         if path.endswith(ending) or ("/fd/" in path and ending == "/fd/*"):
             raise PermissionError(13, "Permission denied")
-        return real(self, path, *least)
+        return real(self, path, *min_bytes)
 
     monkeypatch.setattr(ProcFs, method, refuse)
 

@@ -1,4 +1,4 @@
-"""collectors.process.process on real processes, held against psutil and the kernel's other accounts."""
+"""collectors.process.process on real processes, compared with psutil and the kernel's other accounts."""
 
 import os
 import socket

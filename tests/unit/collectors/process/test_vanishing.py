@@ -14,10 +14,10 @@ def when_reading(monkeypatch: pytest.MonkeyPatch, path: str, act: Callable[[], N
     """Do something just before a file of the fake /proc is read."""
     real = ProcFs.read
 
-    def read(self: ProcFs, asked: str, *least: int) -> str:
+    def read(self: ProcFs, asked: str, *min_bytes: int) -> str:
         if asked == path:
             act()
-        return real(self, asked, *least)
+        return real(self, asked, *min_bytes)
 
     monkeypatch.setattr(ProcFs, "read", read)
 
@@ -75,13 +75,13 @@ def test_whenever_a_process_vanishes_what_is_shown_is_absent_or_right_and_never_
     def end_at_the_last(method: str) -> None:
         real = getattr(ProcFs, method)
 
-        def access(self: ProcFs, path: str, *least: int) -> object:
+        def access(self: ProcFs, path: str, *min_bytes: int) -> object:
             nonlocal left
             if path.startswith("10/"):
                 left -= 1
                 if left == 0:
                     proc.end(10)
-            return real(self, path, *least)
+            return real(self, path, *min_bytes)
 
         monkeypatch.setattr(ProcFs, method, access)
 

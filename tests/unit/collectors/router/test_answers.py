@@ -47,7 +47,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
 def answers(body: bytes) -> dict[str, tuple[bytes, dict[str, float]]]:
-    """What may come in place of a plain answer with this body, and what is then said of the models."""
+    """What may come in place of a plain answer with this body, and what is then known of the models."""
     length = b"Length: %d" % len(body)
     return {
         "chunked": (chunked(body[:7], body[7:]), WITH_MODELS),

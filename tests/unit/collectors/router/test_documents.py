@@ -122,6 +122,6 @@ def test_any_body_is_json_or_none(body: bytes) -> None:
 
 
 def test_json_of_more_values_than_are_read_is_none() -> None:
-    most = probe.MAX_JSON_VALUES
-    assert len(Answer(200, b"[" + b"1," * (most - 2) + b"1]").json()) == most - 1
-    assert Answer(200, b"[" + b"1," * (most - 1) + b"1]").json() is None
+    limit = probe.MAX_JSON_VALUES
+    assert len(Answer(200, b"[" + b"1," * (limit - 2) + b"1]").json()) == limit - 1
+    assert Answer(200, b"[" + b"1," * (limit - 1) + b"1]").json() is None

@@ -1,4 +1,4 @@
-"""exporter.collectors.router.node_slots: which nodes have series, from scrape to scrape."""
+"""exporter.collectors.router.router: which nodes have series, from scrape to scrape."""
 
 from hypothesis import given
 from hypothesis import strategies as st
