@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from exporter.clock import Clock
 from exporter.collectors.collector import Shared
-from exporter.collectors.families import single
+from exporter.collectors.families import fresh, single
 from exporter.collectors.host import host_files
 from exporter.collectors.host.filesystems import FILESYSTEM_FAMILIES, collect_filesystems
 from exporter.collectors.host.network import NETWORK_FAMILIES, collect_network
@@ -32,15 +32,16 @@ from exporter.settings.exporter_config import ExporterConfig
 _NOT_A_DISK = re.compile(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$")
 
 # Where a number stands among those of a line, and what one of it is in the metric's unit.
-_DISK_COUNTERS = (
-    ("reads_completed", 0, 1, "Reads completed"),
-    ("read_bytes", 2, host_files.SECTOR_BYTES, "Bytes read"),
-    ("read_time_seconds", 3, 0.001, "Sum of the times of all reads"),
-    ("writes_completed", 4, 1, "Writes completed"),
-    ("written_bytes", 6, host_files.SECTOR_BYTES, "Bytes written"),
-    ("write_time_seconds", 7, 0.001, "Sum of the times of all writes"),
-    ("io_time_seconds", 9, 0.001, "Time with any request in flight"),
-    ("io_time_weighted_seconds", 10, 0.001, "Sum of the times of all requests"),
+_DISK = (
+    ("node_disk_reads_completed_total", 0, 1, "Reads completed"),
+    ("node_disk_read_bytes_total", 2, host_files.SECTOR_BYTES, "Bytes read"),
+    ("node_disk_read_time_seconds_total", 3, 0.001, "Sum of the times of all reads"),
+    ("node_disk_writes_completed_total", 4, 1, "Writes completed"),
+    ("node_disk_written_bytes_total", 6, host_files.SECTOR_BYTES, "Bytes written"),
+    ("node_disk_write_time_seconds_total", 7, 0.001, "Sum of the times of all writes"),
+    ("node_disk_io_time_seconds_total", 9, 0.001, "Time with any request in flight"),
+    ("node_disk_io_time_weighted_seconds_total", 10, 0.001, "Sum of the times of all requests"),
+    ("node_disk_io_now", 8, 1, "Requests in flight"),
 )
 # By the name of its line in /proc/stat.
 _KERNEL = {
@@ -52,11 +53,11 @@ _KERNEL = {
     "procs_blocked": ("node_procs_blocked", "Processes that wait for I/O"),
 }
 _PRESSURE = (
-    ("cpu_waiting", "cpu", "some"),
-    ("memory_waiting", "memory", "some"),
-    ("memory_stalled", "memory", "full"),
-    ("io_waiting", "io", "some"),
-    ("io_stalled", "io", "full"),
+    ("node_pressure_cpu_waiting_seconds_total", "cpu", "some"),
+    ("node_pressure_memory_waiting_seconds_total", "memory", "some"),
+    ("node_pressure_memory_stalled_seconds_total", "memory", "full"),
+    ("node_pressure_io_waiting_seconds_total", "io", "some"),
+    ("node_pressure_io_stalled_seconds_total", "io", "full"),
 )
 
 
@@ -78,14 +79,13 @@ class NodeCollector:
         "node_load5",
         "node_load15",
         "node_vmstat_*",
-        *(f"node_disk_{name}_total" for name, *_ in _DISK_COUNTERS),
-        "node_disk_io_now",
+        *(name for name, *_ in _DISK),
         "node_filefd_allocated",
         "node_filefd_maximum",
         "node_uname_info",
         *FILESYSTEM_FAMILIES,
         *NETWORK_FAMILIES,
-        *(f"node_pressure_{name}_seconds_total" for name, *_ in _PRESSURE),
+        *(name for name, *_ in _PRESSURE),
         "exporter_host_devices_not_shown",
     )
 
@@ -140,7 +140,7 @@ class NodeCollector:
 
     def _memory(self) -> Iterator[Metric]:
         for name, value in host_files.parse_meminfo(self._proc.read("meminfo")).items():
-            yield single(f"node_memory_{name}", "From /proc/meminfo", value)
+            yield GaugeMetricFamily(f"node_memory_{name}", "From /proc/meminfo", value)
 
     def _load(self) -> Iterator[Metric]:
         for minutes, value in zip((1, 5, 15), host_files.parse_load(self._proc.read("loadavg")), strict=True):
@@ -150,19 +150,14 @@ class NodeCollector:
         for name, value in host_files.parse_vmstat(self._proc.read("vmstat")).items():
             yield UnknownMetricFamily(f"node_vmstat_{name}", "From /proc/vmstat", value)
 
-    def _disks(self, shown: ShownDevices) -> Iterator[Metric]:
+    def _disks(self, shown: ShownDevices) -> Iterable[Metric]:
         disks = host_files.parse_disks(self._proc.read("diskstats"))
         wanted = [(device, numbers) for device, numbers in disks.items() if not _NOT_A_DISK.match(device)]
-        disks = dict(shown.first("disk", wanted))
-        for name, place, unit, documentation in _DISK_COUNTERS:
-            family = CounterMetricFamily(f"node_disk_{name}", documentation, labels=["device"])
-            for device, numbers in disks.items():
-                family.add_metric([device], numbers[place] * unit)
-            yield family
-        in_flight = GaugeMetricFamily("node_disk_io_now", "Requests in flight", labels=["device"])
-        for device, numbers in disks.items():
-            in_flight.add_metric([device], numbers[8])
-        yield in_flight
+        families = fresh({name: (documentation,) for name, _, _, documentation in _DISK}, "device")
+        for device, numbers in shown.first("disk", wanted):
+            for name, place, unit, _ in _DISK:
+                families[name].add_metric([device], numbers[place] * unit)
+        return families.values()
 
     def _descriptors(self) -> Iterator[Metric]:
         allocated, _, maximum = self._proc.read("sys/fs/file-nr").split()
@@ -186,7 +181,7 @@ class NodeCollector:
         for name, resource, kind in _PRESSURE:
             if kind in found.get(resource, {}):
                 value = found[resource][kind]
-                yield single(f"node_pressure_{name}_seconds_total", "Time stalled, by PSI", value)
+                yield single(name, "Time stalled, by PSI", value)
 
 
 def _check_readable(key: str, path: Path) -> None:
