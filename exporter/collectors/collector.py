@@ -33,7 +33,7 @@ class Collector(_Stated, Protocol):
     """One source of state, asked at every scrape."""
 
     def collect(self) -> Iterable[Metric]:
-        """The families as they are now, fresh ones; what cannot be read is left out, never given as zero."""
+        """The families as they are now, fresh ones; what cannot be read is left out, never zero."""
         ...
 
 

@@ -137,7 +137,7 @@ class _Runners:
 
 
 def _checked(families: list[Metric]) -> list[Metric]:
-    """The families, if they can be written out: what cannot would take the whole scrape down with it."""
+    """The families, if they can be written out: what cannot would fail the whole scrape."""
     texts: list[str] = []
     for family in families:
         for sample in family.samples:

@@ -9,7 +9,7 @@ from exporter.collectors.process.tcp_tables import TcpTables
 from exporter.collectors.procfs import GONE, ProcFs
 
 # Reading a thread's switches costs as much as reading a process: beyond this many threads the series is
-# left out rather than made the most expensive one of the scrape (or wrong, as that of one thread alone).
+# absent rather than the most expensive one of the scrape (or wrong, as that of one thread alone).
 MAX_THREADS_READ = 256
 
 Value = TypeVar("Value")

@@ -1,6 +1,6 @@
 """What the router's API reports of itself and its nodes: parsing, nothing is asked here.
 
-Fields may be missing, null or of another type: what cannot be used is left out, never taken for zero.
+Fields may be missing, null or of another type: what cannot be used is absent, never zero.
 """
 
 import math

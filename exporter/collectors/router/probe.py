@@ -32,8 +32,8 @@ class Answer:
     body: bytes | None
 
     def json(self) -> Any:
-        """The body as JSON, None where it is not, or has more than MAX_JSON_VALUES values."""
-        if self.body is None:
+        """The body of a 200 as JSON, None where it is not, or has more than MAX_JSON_VALUES values."""
+        if self.body is None or self.status != 200:
             return None
         # Counted before anything is built: each value but the first follows one of these three.
         if sum(map(self.body.count, (b",", b"[", b"{"))) >= MAX_JSON_VALUES:

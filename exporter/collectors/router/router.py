@@ -122,9 +122,7 @@ class RouterCollector:
         add_known(families["router_up"], int(answer is not None and answer.status < 500))
         overview: Overview | None = None
         if answer is not None:
-            add_known(
-                families["router_models"], parse_model_count(answer.json()) if answer.status == 200 else None
-            )
+            add_known(families["router_models"], parse_model_count(answer.json()))
             left = min(self._timeout_seconds, _BUDGET_TIMEOUTS * self._timeout_seconds - seconds["models"])
             overview = self._ask_overview(self._clock.monotonic() + left, seconds)
         for probe, took in seconds.items():
@@ -150,7 +148,7 @@ class RouterCollector:
             answer = self._ask("nodes", path, left, seconds)
             if answer is None:
                 return None
-            overview = parse_overview(answer.json()) if answer.status == 200 else None
+            overview = parse_overview(answer.json())
             if overview is not None:
                 self._source = path
             # A failure, or nonsense of a source that has worked, costs this scrape's series, no more.
