@@ -9,7 +9,7 @@ from pathlib import Path
 from exporter.collectors.proc_files import ProcessStat
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import TcpTables
-from exporter.collectors.procfs import UNREADABLE, ProcFs, read_bytes
+from exporter.collectors.procfs import GONE, UNREADABLE, ProcFs, read_bytes
 from exporter.log import ProblemLog
 from exporter.settings.exporter_config import WatchedProcess
 
@@ -50,12 +50,9 @@ class ProcessFinder:
         The table is searched as it was last refreshed.
         """
         if self._found is not None:
-            try:
-                stat = self._proc.stat(self._found.key[0])
-                if stat.key == self._found.key and stat.alive and self._still_matches(stat, self._found):
+            for stat in self._living([self._found.key[0]]):
+                if stat.key == self._found.key and self._still_matches(stat, self._found):
                     return stat
-            except UNREADABLE:
-                pass
             self._found = None
         if self._match.port is not None:
             return self._find_listener(self._match.port, tables)
@@ -82,10 +79,10 @@ class ProcessFinder:
         if self._pattern is None or stat.pid == self._own_pid:
             return False
         try:
-            arguments = self._proc.read(f"{stat.pid}/cmdline").rstrip("\0").split("\0")
+            command_line = self._proc.read(f"{stat.pid}/cmdline").rstrip("\0").replace("\0", " ")
         except UNREADABLE:
             return False
-        return self._pattern.search(" ".join(arguments)) is not None
+        return self._pattern.search(command_line) is not None
 
     def _living(self, pids: Iterable[int]) -> Iterator[ProcessStat]:
         for pid in pids:
@@ -113,7 +110,7 @@ class ProcessFinder:
             return self._proc.link(f"{pid}/fd/{found.descriptor}") == f"socket:[{found.socket}]"
         except PermissionError:
             return True  # it has given up the exporter's user since it was found: the same process still
-        except FileNotFoundError:
+        except GONE:
             return False
 
     def _find_listener(self, port: int, tables: TcpTables) -> ProcessStat | None:
