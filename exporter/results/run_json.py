@@ -16,11 +16,7 @@ def run_document(result: RunResult) -> dict[str, object]:
     """run.json: inputs, versions, evidence, verdict. Durations in seconds; null is what is not known."""
     evidence = result.evidence
     return {
-        "run": {
-            **asdict(result.info),
-            "route": result.info.route.value,
-            "model": result.info.model,
-        },
+        "run": {**asdict(result.info), "route": result.info.route.value, "model": result.info.model},
         "inputs": _inputs(result.inputs),
         "command": list(result.command),
         "versions": result.versions,

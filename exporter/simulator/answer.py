@@ -33,11 +33,6 @@ class EventStream:
         return EventStream(self.bursts[: len(self.bursts) // 2] or [self.bursts[0][:1]])
 
 
-def json_answer(status: int, document: Any) -> Answer:
-    """A document as a JSON answer."""
-    return Answer(status, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
-
-
 ERROR_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -46,8 +41,27 @@ ERROR_TYPES = {
 }
 
 
+def json_answer(status: int, document: Any, headers: bytes = b"") -> Answer:
+    """A document as a JSON answer."""
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(status, body, headers=headers)
+
+
 def error_answer(status: int, message: str, code: str | None = None, headers: bytes = b"") -> Answer:
     """An error in the form of OpenAI's API."""
     kind = ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     error = {"message": message, "type": kind, "param": None, "code": code}
-    return Answer(status, json.dumps({"error": error}, ensure_ascii=False).encode(), headers=headers)
+    return json_answer(status, {"error": error}, headers)
+
+
+class RefusedError(Exception):
+    """A request that goes nowhere, with the answer it gets."""
+
+    def __init__(self, status: int, message: str, code: str | None = None, headers: bytes = b"") -> None:
+        super().__init__(message)
+        self.answer = error_answer(status, message, code, headers)
+
+
+def not_allowed(allowed: str) -> RefusedError:
+    """405, naming the methods that are allowed."""
+    return RefusedError(405, f"use {allowed}", headers=b"Allow: %s\r\n" % allowed.encode())

@@ -7,8 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from exporter.errors import SoakError
-from exporter.simulator.answer import Answer, EventStream
+from exporter.simulator.answer import Answer, EventStream, RefusedError
 
 TEXT = """the router sends each request to a node that is online and the node answers
 with words it knows by heart so that every run reads the same"""
@@ -25,10 +24,6 @@ class Kind(Enum):
     CHAT = "chat"
     TEXT = "text"
     EMBEDDING = "embedding"
-
-
-class BadRequestError(SoakError):
-    """A request body that an OpenAI-compatible router answers with 400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +62,25 @@ class Planner:
         self._cached = lru_cache(maxsize=CACHED_BODIES)(self._parse)
 
     def plan(self, kind: Kind, body: bytes) -> Plan:
-        """What this body asks for. Raises BadRequestError."""
+        """What this body asks for. Raises RefusedError with 400."""
         return self._cached(kind, body) if len(body) <= CACHED_BODY_BYTES else self._parse(kind, body)
 
     def _parse(self, kind: Kind, body: bytes) -> Plan:
         try:
             document: Any = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise BadRequestError(f"the request body is not valid JSON: {error}") from error
+            raise RefusedError(400, f"the request body is not valid JSON: {error}") from error
         if not isinstance(document, dict):
-            raise BadRequestError("the request body must be a JSON object")
+            raise RefusedError(400, "the request body must be a JSON object")
         model = document.get("model")
         if not isinstance(model, str) or not model:
-            raise BadRequestError("model: a non-empty string is required")
+            raise RefusedError(400, "model: a non-empty string is required")
         prompt_tokens = _count_tokens(_prompt(kind, document))
         if kind is Kind.EMBEDDING:
             return _embedding_plan(model, document["input"], prompt_tokens)
         stream = document.get("stream", False)
         if not isinstance(stream, bool | None):
-            raise BadRequestError("stream: must be a boolean")
+            raise RefusedError(400, "stream: must be a boolean")
         tokens, finish_reason = self._length(document)
         words = [WORDS[index % len(WORDS)] + " " for index in range(tokens)]
         usage = {
@@ -104,7 +99,7 @@ class Planner:
         if limit is None:
             return self._output_tokens, "stop"
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise BadRequestError("max_tokens: must be an integer of at least 1")
+            raise RefusedError(400, "max_tokens: must be an integer of at least 1")
         return (limit, "length") if limit < self._output_tokens else (self._output_tokens, "stop")
 
 
@@ -113,12 +108,12 @@ def _prompt(kind: Kind, document: dict[str, Any]) -> Any:
     prompt = document.get(name)
     if kind is Kind.CHAT:
         if not isinstance(prompt, list) or not prompt or not all(isinstance(one, dict) for one in prompt):
-            raise BadRequestError("messages: a non-empty list of messages is required")
+            raise RefusedError(400, "messages: a non-empty list of messages is required")
         if not isinstance(document.get("stream_options"), dict | None):
-            raise BadRequestError("stream_options: must be an object")
+            raise RefusedError(400, "stream_options: must be an object")
         return [message.get("content") for message in prompt]
     if not isinstance(prompt, str | list) or not prompt:
-        raise BadRequestError(f"{name}: a non-empty string or list is required")
+        raise RefusedError(400, f"{name}: a non-empty string or list is required")
     return prompt
 
 

@@ -9,10 +9,11 @@ import struct
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import cast
 
 from exporter.simulator.answer import Answer
 from exporter.simulator.request import Request, RequestReader
+from exporter.simulator.truth import Truth
 
 LINGER_SECONDS = 2.0
 """a refused client may go on sending for this long: at a close it would lose the refusal"""
@@ -22,22 +23,6 @@ NO_LINGER = struct.pack("ii", 1, 0)
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
 }
-
-
-class Handler(Protocol):
-    """Who answers the requests of connections."""
-
-    def handle(self, request: Request, connection: "Connection") -> None:
-        """Answer now or later, with exactly one of the connection's endings."""
-        ...
-
-    def opened(self, connection: "Connection") -> None:
-        """A client connected."""
-        ...
-
-    def closed(self, connection: "Connection") -> None:
-        """The connection is gone."""
-        ...
 
 
 class DateLine:
@@ -58,15 +43,22 @@ class DateLine:
 
 
 class Connection(asyncio.Protocol):
-    """Hands each request on when the one before is answered.
+    """Passes each request to `handle` when the one before is answered.
 
-    The handler ends each request with one of send, send_half, end_stream or drop. `on_gone` is called if
-    the client leaves before that.
+    `handle` ends each request, now or later, with one of send, send_half, end_stream or drop. `on_gone` is
+    called if the client leaves before that.
     """
 
-    def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop, date: DateLine) -> None:
+    def __init__(
+        self,
+        handle: Callable[[Request, "Connection"], None],
+        truth: Truth,
+        loop: asyncio.AbstractEventLoop,
+        date: DateLine,
+    ) -> None:
         self.on_gone: Callable[[], None] | None = None
-        self._handler = handler
+        self._handle = handle
+        self._truth = truth
         self._loop = loop
         self._date = date
         self._reader = RequestReader(self._send_continue)
@@ -79,14 +71,15 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a client connected."""
         self._transport = cast(asyncio.Transport, transport)
-        self._handler.opened(self)
+        self._truth.connections += 1
+        self._truth.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection has ended, by either side."""
         self._abandon()
         if self._linger is not None:
             self._linger.cancel()
-        self._handler.closed(self)
+        self._truth.open_connections -= 1
 
     def eof_received(self) -> None:
         """asyncio: the client closed its side; like the servers of real routers, take that as its end."""
@@ -190,7 +183,7 @@ class Connection(asyncio.Protocol):
         self._advancing = True
         while waiting and self._current is None and not self._write_paused and not transport.is_closing():
             self._current = waiting.popleft()
-            self._handler.handle(self._current, self)
+            self._handle(self._current, self)
         self._advancing = False
         # A client that sends more before it reads answers has to wait, so memory stays bounded.
         if bool(waiting) != self._read_paused and not transport.is_closing():

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from exporter.simulator.answer import RefusedError
 from exporter.simulator.exchange import Conditions
-from exporter.simulator.faults import FaultError, Hang, LeakFds, LeakMemory, NodeOffline, Parameters, Restart
+from exporter.simulator.faults import Hang, LeakFds, LeakMemory, NodeOffline, Parameters, Restart
 from exporter.simulator.leak import FdLeak, MemoryLeak
 from exporter.simulator.node import NodePool
 
@@ -25,7 +26,7 @@ class RouterEffects:
         conditions.loop.call_later(TICK_SECONDS, self._tick)
 
     def begin(self, name: str, parameters: Parameters) -> None:
-        """Put a fault in force. Raises FaultError where its parameters name what is not there."""
+        """Put a fault in force. Raises RefusedError where its parameters name what is not there."""
         if isinstance(parameters, Restart):
             self._restart(parameters.downtime_seconds)
             return
@@ -33,7 +34,7 @@ class RouterEffects:
             unknown = self._pool.unknown(parameters.names)
             if unknown:
                 known = ", ".join(node.name for node in self._pool.nodes)
-                raise FaultError(f"node_offline.node: there is no {unknown[0]!r}; known are: {known}")
+                raise RefusedError(400, f"node_offline.node: there is no {unknown[0]!r}; known are: {known}")
             self._pool.set_offline(parameters.names)
         if isinstance(parameters, LeakMemory | LeakFds):
             # What the rate before has earned is leaked at the rate before.

@@ -42,21 +42,9 @@ class Upstream(Protocol):
 
     def begin(self) -> None:
         """A request was sent."""
-        ...
 
     def finish(self, status: int | None, seconds: float) -> None:
         """It ended with this status after so long; None: without a whole answer."""
-        ...
-
-
-class NoUpstream:
-    """The router itself: it answers its own endpoints and counts nothing."""
-
-    def begin(self) -> None:
-        """Nothing to count."""
-
-    def finish(self, status: int | None, seconds: float) -> None:
-        """Nothing to count."""
 
 
 @dataclass(slots=True)
@@ -73,53 +61,35 @@ class Conditions:
     hanging: "set[Exchange]" = field(default_factory=set)
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """A request that is being answered; its timer and its connection keep it alive."""
 
-    __slots__ = (
-        "_answer",
-        "_bursts_sent",
-        "_conditions",
-        "_connection",
-        "_first_token_at",
-        "_inference",
-        "_started",
-        "_timer",
-        "_token_seconds",
-        "_truncated",
-        "_upstream",
-    )
-
-    def __init__(
-        self,
-        conditions: Conditions,
-        connection: Connection,
-        answer: Answer | EventStream,
-        upstream: Upstream,
-        inference: bool,
-    ) -> None:
-        self._conditions = conditions
-        self._connection = connection
-        self._answer = answer
-        self._upstream = upstream
-        self._inference = inference
-        self._started = conditions.clock.monotonic()
-        self._timer: asyncio.TimerHandle | None = None
-        self._token_seconds = conditions.inter_token_seconds
-        self._truncated = False
-        self._bursts_sent = 0
-        self._first_token_at = 0.0
+    conditions: Conditions
+    connection: Connection
+    answer: Answer | EventStream
+    upstream: Upstream | None
+    """None: the router itself answers"""
+    _started: float = field(init=False)
+    _token_seconds: float = field(init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    _truncated: bool = field(default=False, init=False)
+    _bursts_sent: int = field(default=0, init=False)
+    _first_token_at: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Send the request upstream; the answer follows after the latency, changed by the faults in force."""
-        conditions, faults, inference = self._conditions, self._conditions.faults, self._inference
-        self._upstream.begin()
+        conditions, faults, inference = self.conditions, self.conditions.faults, self.upstream is not None
+        self._started = conditions.clock.monotonic()
+        self._token_seconds = conditions.inter_token_seconds
+        if self.upstream is not None:
+            self.upstream.begin()
         delay_seconds = conditions.latency.sample() if inference else 0.0
         if not faults.none:
             if drop := faults.struck(DropConnections, inference):
                 conditions.truth.dropped += 1
                 self._end(None)
-                self._connection.drop(reset=drop.mode == "rst")
+                self.connection.drop(reset=drop.mode == "rst")
                 return
             if faults.struck(Hang, inference):
                 self._hang()
@@ -135,7 +105,7 @@ class Exchange:
                 self._token_seconds *= factor
             self._truncated = faults.struck(Truncate, inference) is not None
         if delay_seconds > 0:
-            self._connection.on_gone = self._abandoned
+            self.connection.on_gone = self._abandoned
             self._timer = conditions.loop.call_later(delay_seconds, self._begin_answer)
         else:
             self._begin_answer()
@@ -143,58 +113,59 @@ class Exchange:
     def stop_hanging(self) -> None:
         """Drop the connection of a request that hangs."""
         self._end(None)
-        self._connection.drop()
+        self.connection.drop()
 
     def _hang(self) -> None:
-        conditions = self._conditions
+        conditions = self.conditions
         conditions.truth.hung += 1
         conditions.hanging.add(self)
-        self._connection.on_gone = self._abandoned
+        self.connection.on_gone = self._abandoned
         self._timer = conditions.loop.call_later(conditions.hang_seconds, self.stop_hanging)
 
     def _begin_answer(self) -> None:
-        answer = self._answer
+        answer = self.answer
         if isinstance(answer, EventStream):
-            self._connection.on_gone = self._abandoned
-            self._first_token_at = self._conditions.loop.time()
-            self._connection.begin_stream()
+            self.connection.on_gone = self._abandoned
+            self._first_token_at = self.conditions.loop.time()
+            self.connection.begin_stream()
             self._stream(answer.first_half() if self._truncated else answer)
         elif self._truncated:
-            self._conditions.truth.truncated += 1
+            self.conditions.truth.truncated += 1
             self._end(None)
-            self._connection.send_half(answer)
+            self.connection.send_half(answer)
         else:
             self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        self._conditions.truth.answered(answer.status, self._inference)
+        self.conditions.truth.answered(answer.status, self.upstream is not None)
         self._end(answer.status)
-        self._connection.send(answer)
+        self.connection.send(answer)
 
     def _stream(self, stream: EventStream) -> None:
         while self._bursts_sent < len(stream.bursts):
-            self._connection.send_events(stream.bursts[self._bursts_sent])
+            self.connection.send_events(stream.bursts[self._bursts_sent])
             self._bursts_sent += 1
             if self._token_seconds > 0 and self._bursts_sent < len(stream.bursts):
                 # Counted from the first token, so a late timer delays one token and not all that follow.
                 due = self._first_token_at + self._bursts_sent * self._token_seconds
-                self._timer = self._conditions.loop.call_at(due, self._stream, stream)
+                self._timer = self.conditions.loop.call_at(due, self._stream, stream)
                 return
         if self._truncated:
-            self._conditions.truth.truncated += 1
+            self.conditions.truth.truncated += 1
             self._end(None)
-            self._connection.drop()
+            self.connection.drop()
         else:
-            self._conditions.truth.answered(200, self._inference)
+            self.conditions.truth.answered(200, self.upstream is not None)
             self._end(200)
-            self._connection.end_stream()
+            self.connection.end_stream()
 
     def _abandoned(self) -> None:
-        self._conditions.truth.abandoned += 1
+        self.conditions.truth.abandoned += 1
         self._end(None)
 
     def _end(self, status: int | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._conditions.hanging.discard(self)
-        self._upstream.finish(status, self._conditions.clock.monotonic() - self._started)
+        self.conditions.hanging.discard(self)
+        if self.upstream is not None:
+            self.upstream.finish(status, self.conditions.clock.monotonic() - self._started)

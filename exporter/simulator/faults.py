@@ -2,27 +2,32 @@
 
 import random
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
-from exporter.errors import SoakError
-
-Ratio = Annotated[float, Field(gt=0, le=1)]
-
-
-class FaultError(SoakError):
-    """A fault was commanded that does not exist or with parameters that make no sense."""
+from exporter.simulator.answer import RefusedError
 
 
 class Parameters(BaseModel):
     """Base of all parameters: frozen, unknown keys refused, no conversion between types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    one_of: ClassVar[tuple[str, ...]] = ()
+    """of which exactly one has to be given"""
 
-    def _exactly_one(self, *names: str) -> Self:
-        if sum(getattr(self, name) is not None for name in names) != 1:
-            raise ValueError(f"give exactly one of {', '.join(names)}")
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if self.one_of and sum(getattr(self, name) is not None for name in self.one_of) != 1:
+            raise ValueError(f"give exactly one of {', '.join(self.one_of)}")
         return self
 
 
@@ -32,36 +37,30 @@ class AnswerFault(Parameters):
     `scope`: only the inference endpoints, or `all` but the admin API.
     """
 
-    ratio: Ratio = 1.0
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
     scope: Literal["inference", "all"] = "inference"
 
 
 class LeakMemory(Parameters):
     """Memory grows by so much a second, or an inference request, up to a limit; ending it keeps it."""
 
-    bytes_per_second: Annotated[int, Field(gt=0)] | None = None
-    bytes_per_request: Annotated[int, Field(gt=0)] | None = None
-    limit_bytes: Annotated[int, Field(gt=0)] = 4 * 1024**3
-
-    @model_validator(mode="after")
-    def _one_rate(self) -> Self:
-        return self._exactly_one("bytes_per_second", "bytes_per_request")
+    one_of = ("bytes_per_second", "bytes_per_request")
+    bytes_per_second: PositiveInt | None = None
+    bytes_per_request: PositiveInt | None = None
+    limit_bytes: PositiveInt = 4 * 1024**3
 
 
 class LeakFds(Parameters):
     """File descriptors grow by so many a second, or an inference request; ending it keeps what leaked.
 
-    With a limit above what the process may open it comes to accept nothing more, no admin client either:
+    With a limit above what the process may open it accepts nothing more in the end, no admin client either:
     then, as with a real leak, only killing the worker helps.
     """
 
-    per_second: Annotated[float, Field(gt=0)] | None = None
-    per_request: Annotated[float, Field(gt=0)] | None = None
-    limit: Annotated[int, Field(gt=0)] = 100_000
-
-    @model_validator(mode="after")
-    def _one_rate(self) -> Self:
-        return self._exactly_one("per_second", "per_request")
+    one_of = ("per_second", "per_request")
+    per_second: PositiveFloat | None = None
+    per_request: PositiveFloat | None = None
+    limit: PositiveInt = 100_000
 
 
 class DropConnections(AnswerFault):
@@ -79,12 +78,9 @@ class ErrorAnswer(AnswerFault):
 class Slow(AnswerFault):
     """Answers take `factor` times as long, or `add_seconds` longer (streams: to the first token)."""
 
+    one_of = ("factor", "add_seconds")
     factor: Annotated[float, Field(gt=0, le=10_000)] | None = None
     add_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        return self._exactly_one("factor", "add_seconds")
 
 
 class Hang(AnswerFault):
@@ -96,7 +92,7 @@ class Truncate(AnswerFault):
 
 
 class NodeOffline(Parameters):
-    """Nodes get no more requests; what is under way there finishes. Ending it brings them back."""
+    """Nodes get no more requests; those in flight there finish. Ending it brings them back."""
 
     node: str | tuple[str, ...]
     """a node's name, or several"""
@@ -132,7 +128,7 @@ A = TypeVar("A", bound=AnswerFault)
 def parse_parameters(name: str, body: bytes) -> Parameters:
     """The parameters of the fault `name` from JSON; an empty body is `{}`.
 
-    Raises FaultError in one line, naming the key.
+    Raises RefusedError in one line, naming the key.
     """
     try:
         return FAULTS[name].model_validate_json(body or b"{}")
@@ -141,8 +137,8 @@ def parse_parameters(name: str, body: bytes) -> Parameters:
         key = ".".join(str(part) for part in (name, *problem["loc"]))
         if problem["type"] == "extra_forbidden":
             known = ", ".join(FAULTS[name].model_fields) or "none"
-            raise FaultError(f"{key}: unknown parameter; known are: {known}") from error
-        raise FaultError(f"{key}: {problem['msg'].removeprefix('Value error, ')}") from error
+            raise RefusedError(400, f"{key}: unknown parameter; known are: {known}") from error
+        raise RefusedError(400, f"{key}: {problem['msg'].removeprefix('Value error, ')}") from error
 
 
 @dataclass(slots=True)

@@ -6,19 +6,19 @@ import os
 import random
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
 
 from exporter.clock import Clock
-from exporter.simulator.admin import PREFIX, Admin, not_allowed
-from exporter.simulator.answer import Answer, error_answer, json_answer
+from exporter.simulator.admin import PREFIX, Admin
+from exporter.simulator.answer import Answer, RefusedError, error_answer, json_answer, not_allowed
 from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_text
-from exporter.simulator.completion import BadRequestError, Kind, Planner
+from exporter.simulator.completion import Kind, Planner
 from exporter.simulator.connection import Connection
 from exporter.simulator.effects import RouterEffects
-from exporter.simulator.exchange import Conditions, Exchange, LatencyModel, NoUpstream, Upstream
+from exporter.simulator.exchange import Conditions, Exchange, LatencyModel, Upstream
 from exporter.simulator.faults import Faults
 from exporter.simulator.node import NodePool, timestamp
 from exporter.simulator.nodes_api import endpoints_document, overview_document
@@ -37,14 +37,6 @@ LOCAL_TAG = re.compile(r"\d|latest$")
 """`llama3:8b` names a local model with its tag, `mistral:large` one with the prefix of a cloud"""
 
 
-class RefusedError(Exception):
-    """A request that goes nowhere, with the answer it gets."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answer = answer
-
-
 class Router:
     """Answers every connection of the listener. `restart` is called with the downtime in seconds.
 
@@ -57,6 +49,7 @@ class Router:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         environment: Mapping[str, str],
+        truth: Truth,
         restart: Callable[[float], None],
         restarts: int,
     ) -> None:
@@ -72,7 +65,7 @@ class Router:
         self._pool = NodePool(options.nodes, options.models, clock)
         self._planner = Planner(options.output_tokens)
         self._number = 0
-        self._truth = Truth()
+        self._truth = truth
         self._faults = Faults(options.seed)
         self._conditions = Conditions(
             loop=loop,
@@ -92,35 +85,27 @@ class Router:
             **(self._first() if options.generation == Generation.FIRST else self._current()),
         }
 
-    def opened(self, connection: Connection) -> None:
-        """A client connected."""
-        self._truth.connections += 1
-        self._truth.open_connections += 1
-
-    def closed(self, connection: Connection) -> None:
-        """A connection is gone."""
-        self._truth.open_connections -= 1
-
     def handle(self, request: Request, connection: Connection) -> None:
         """Answer a request now or later."""
         kind = INFERENCE.get(request.target)
-        if kind is not None and request.refusal is None:
-            self._infer(kind, request, connection)
-            return
-        try:
-            path, query = _split(request)
-        except RefusedError as refused:
-            self._truth.requests += 1
-            self._refuse(connection, refused.answer, inference=kind is not None)
-            return
-        if path.startswith(PREFIX):
-            connection.send(self._admin.answer(request.method.decode(), path, query, request.body))
-        elif kind := INFERENCE.get(path.encode()):
-            self._infer(kind, request, connection)
+        if kind is None or request.refusal is not None:
+            try:
+                path, query = _split(request)
+            except RefusedError as refused:
+                self._truth.requests += 1
+                self._refuse(connection, refused.answer, inference=kind is not None)
+                return
+            if path.startswith(PREFIX):
+                command = request.method.decode(), path, query, request.body
+                connection.send(_answer_or_refusal(lambda: self._admin.answer(*command)))
+                return
+            kind = INFERENCE.get(path.encode())
+        self._truth.requests += 1
+        if kind is None:
+            answer = _answer_or_refusal(lambda: self._document(request, path))
+            Exchange(self._conditions, connection, answer, upstream=None).start()
         else:
-            self._truth.requests += 1
-            answer = self._document(request, path)
-            Exchange(self._conditions, connection, answer, NoUpstream(), inference=False).start()
+            self._infer(kind, request, connection)
 
     def truth_document(self) -> dict[str, Any]:
         """The ground truth as `/admin/truth` has it."""
@@ -137,23 +122,23 @@ class Router:
         }
 
     def _first(self) -> dict[str, Callable[[], Answer]]:
-        nodes = self._pool.nodes
+        pool = self._pool
         return {
-            "/api/nodes": lambda: json_answer(200, [node.api_document() for node in nodes]),
-            "/api/dashboard/nodes": lambda: json_answer(200, [node.dashboard_document() for node in nodes]),
+            "/api/nodes": lambda: json_answer(200, [node.api_document() for node in pool.nodes]),
+            "/api/dashboard/nodes": lambda: json_answer(
+                200, [node.dashboard_document() for node in pool.nodes]
+            ),
             "/api/dashboard/overview": lambda: json_answer(
-                200, overview_document(self._pool, self._clouds, self._clock)
+                200, overview_document(pool, self._clouds, self._clock)
             ),
             "/metrics/cloud": self._cloud_metrics,
         }
 
     def _current(self) -> dict[str, Callable[[], Answer]]:
-        def overview() -> NoReturn:
-            raise RefusedError(error_answer(401, "the overview is for a session of the dashboard (JWT)"))
-
+        message = "the overview is for a session of the dashboard (JWT)"
         return {
             "/api/endpoints": lambda: json_answer(200, endpoints_document(self._pool)),
-            "/api/dashboard/overview": overview,
+            "/api/dashboard/overview": lambda: error_answer(401, message),
             "/api/metrics/cloud": self._cloud_metrics,
         }
 
@@ -161,24 +146,20 @@ class Router:
         return Answer(200, metrics_text(self._clouds), b"text/plain; version=0.0.4; charset=utf-8")
 
     def _infer(self, kind: Kind, request: Request, connection: Connection) -> None:
-        self._truth.requests += 1
         if not self._faults.none:
             self._effects.request()
         try:
             self._authorize(request)
             if request.method != b"POST":
-                raise RefusedError(not_allowed("POST"))
+                raise not_allowed("POST")
             plan = self._planner.plan(kind, request.body)
             upstream = self._upstream(plan.model)
         except RefusedError as refused:
             self._refuse(connection, refused.answer, inference=True)
             return
-        except BadRequestError as error:
-            self._refuse(connection, error_answer(400, str(error)), inference=True)
-            return
         self._number += 1
         answer = plan.answer(self._number, int(self._clock.wall()))
-        Exchange(self._conditions, connection, answer, upstream, inference=True).start()
+        Exchange(self._conditions, connection, answer, upstream).start()
 
     def _refuse(self, connection: Connection, answer: Answer, inference: bool) -> None:
         self._truth.answered(answer.status, inference)
@@ -188,33 +169,32 @@ class Router:
         if self._key is None or hmac.compare_digest(request.authorization or b"", self._key):
             return
         message = "a valid API key is required: Authorization: Bearer <key>"
-        raise RefusedError(error_answer(401, message, "invalid_api_key", b"WWW-Authenticate: Bearer\r\n"))
+        raise RefusedError(401, message, "invalid_api_key", b"WWW-Authenticate: Bearer\r\n")
 
     def _upstream(self, model: str) -> Upstream:
         prefix, colon, tag = model.partition(":")
         if cloud := self._clouds.get(prefix) if colon else None:
             if not cloud.key_present:
                 message = f"{KEY_ENVIRONMENT[prefix]} is not set: there is no key for {prefix}"
-                raise RefusedError(error_answer(401, message, "missing_cloud_key"))
+                raise RefusedError(401, message, "missing_cloud_key")
             return cloud
         if colon and model not in self._options.models and not LOCAL_TAG.match(tag):
             message = f"unknown prefix {prefix!r} of the model; known are: {', '.join(self._clouds)}"
-            raise RefusedError(error_answer(400, message, "unknown_prefix"))
+            raise RefusedError(400, message, "unknown_prefix")
         node = self._pool.next_online()
         if node is None:
-            raise RefusedError(error_answer(503, "no node is online", "no_node_available"))
+            raise RefusedError(503, "no node is online", "no_node_available")
         return node
 
     def _document(self, request: Request, path: str) -> Answer:
         document = self._documents.get(path)
         if document is None:
-            return error_answer(404, f"{path}: there is no such endpoint")
-        try:
-            if path.startswith(GUARDED):
-                self._authorize(request)
-            return document() if request.method in (b"GET", b"HEAD") else not_allowed("GET, HEAD")
-        except RefusedError as refused:
-            return refused.answer
+            raise RefusedError(404, f"{path}: there is no such endpoint")
+        if path.startswith(GUARDED):
+            self._authorize(request)
+        if request.method not in (b"GET", b"HEAD"):
+            raise not_allowed("GET, HEAD")
+        return document()
 
     def _models_document(self) -> dict[str, Any]:
         created = int(self._started_at)
@@ -225,13 +205,20 @@ class Router:
         return {"object": "list", "data": models}
 
 
+def _answer_or_refusal(make: Callable[[], Answer]) -> Answer:
+    try:
+        return make()
+    except RefusedError as refused:
+        return refused.answer
+
+
 def _split(request: Request) -> tuple[str, str]:
     """Path and query of a request's target. Raises RefusedError where there is none."""
     if request.refusal is not None:
-        raise RefusedError(error_answer(*request.refusal))
+        raise RefusedError(*request.refusal)
     try:
         # Absolute targets, as clients send them to proxies, are read too.
         url = httptools.parse_url(request.target)
         return unquote((url.path or b"/").decode()), (url.query or b"").decode()
     except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
-        raise RefusedError(error_answer(400, "the request's target is not a valid URL")) from error
+        raise RefusedError(400, "the request's target is not a valid URL") from error

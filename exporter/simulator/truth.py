@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(slots=True)
+@dataclass
 class Truth:
     """What really happened since this worker started; the admin API's own requests are not counted."""
 
@@ -14,7 +14,7 @@ class Truth:
     responses: Counter[int] = field(default_factory=Counter)
     """whole responses sent, by status code"""
     inference_responses: Counter[int] = field(default_factory=Counter)
-    """of these, the ones of the three inference endpoints"""
+    """those of the three inference endpoints"""
     dropped: int = 0
     """requests answered by closing the connection, by the fault `drop_connections`"""
     truncated: int = 0
@@ -35,17 +35,6 @@ class Truth:
             self.inference_responses[status] += 1
 
     def document(self) -> dict[str, Any]:
-        """The counters as JSON has them: status codes are strings."""
-        return {
-            "requests": self.requests,
-            "responses": {str(status): count for status, count in sorted(self.responses.items())},
-            "inference_responses": {
-                str(status): count for status, count in sorted(self.inference_responses.items())
-            },
-            "dropped": self.dropped,
-            "truncated": self.truncated,
-            "hung": self.hung,
-            "abandoned": self.abandoned,
-            "connections": self.connections,
-            "open_connections": self.open_connections,
-        }
+        """The counters; JSON makes strings of the status codes."""
+        by_status = ("responses", "inference_responses")
+        return vars(self) | {name: dict(sorted(getattr(self, name).items())) for name in by_status}

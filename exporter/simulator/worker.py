@@ -14,6 +14,7 @@ from exporter.clock import Clock, SystemClock
 from exporter.simulator.connection import Connection, DateLine
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.router import Router
+from exporter.simulator.truth import Truth
 
 BACKLOG = 4096
 RESTART_EXIT_CODE = 75
@@ -47,12 +48,14 @@ def work(options: SimulatorOptions, listener: socket.socket, control: socket.soc
         control.sendall(repr(downtime_seconds).encode())
         loop.call_later(FLUSH_SECONDS, loop.stop)
 
-    router = Router(options, loop, clock, os.environ, restart, restarts)
-    date = DateLine(clock.wall)
+    truth, date = Truth(), DateLine(clock.wall)
+    router = Router(options, loop, clock, os.environ, truth, restart, restarts)
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     loop.add_reader(control, loop.stop)
     loop.run_until_complete(
-        loop.create_server(lambda: Connection(router, loop, date), sock=listener, backlog=BACKLOG)
+        loop.create_server(
+            lambda: Connection(router.handle, truth, loop, date), sock=listener, backlog=BACKLOG
+        )
     )
     _log.info("simulated router listens on http://%s:%d (PID %d)", options.host, options.port, os.getpid())
     loop.run_forever()

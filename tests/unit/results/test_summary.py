@@ -116,10 +116,7 @@ def test_files_of_one_name_are_distinguished_by_their_path(tmp_path: Path) -> No
         (tmp_path / day).mkdir()
         write(tmp_path / day, "local.csv", ResultRow(day))
     rows, _ = read_files([f"{tmp_path}/*/local.csv"])
-    assert [source for _, source in rows] == [
-        f"{tmp_path}/monday/local.csv",
-        f"{tmp_path}/tuesday/local.csv",
-    ]
+    assert [source for _, source in rows] == [f"{tmp_path}/monday/local.csv", f"{tmp_path}/tuesday/local.csv"]
 
 
 def test_the_script_prints_the_table_with_nothing_installed(tmp_path: Path) -> None:

@@ -123,8 +123,7 @@ def test_every_leaking_process_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "outcome"),
-    [("router", Outcome.FAIL), ("node", Outcome.FAIL), ("load", Outcome.NOT_JUDGED)],
+    ("role", "outcome"), [("router", Outcome.FAIL), ("node", Outcome.FAIL), ("load", Outcome.NOT_JUDGED)]
 )
 def test_a_leak_of_the_load_generator_does_not_fail_the_run(role: str, outcome: Outcome) -> None:
     grow: Shape = lambda t: 50 + 120 * t / 3600  # noqa: E731

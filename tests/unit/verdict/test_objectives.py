@@ -4,13 +4,7 @@ import pytest
 from render_docs import with_checks
 
 from exporter.errors import ConfigurationError
-from exporter.verdict.objectives import (
-    BOUNDED,
-    CHECKS,
-    OBJECTIVES,
-    Objective,
-    lowered_checks,
-)
+from exporter.verdict.objectives import BOUNDED, CHECKS, OBJECTIVES, Objective, lowered_checks
 from tests.support.checkout import CHECKOUT
 from tests.support.run_results import evidence, requests_by_class
 
