@@ -19,33 +19,36 @@ EMBEDDING_LENGTH = 16
 
 
 class Kind(Enum):
-    """An inference endpoint."""
+    """An inference endpoint, by the key of its prompt."""
 
-    CHAT = "chat"
-    TEXT = "text"
-    EMBEDDING = "embedding"
+    CHAT = "messages"
+    TEXT = "prompt"
+    EMBEDDING = "input"
+
+
+_HEAD = b'{"id":"%s-%%012x","object":"%s","created":%%d,'
+HEADS = {
+    Kind.CHAT: _HEAD % (b"chatcmpl", b"chat.completion"),
+    Kind.TEXT: _HEAD % (b"cmpl", b"text_completion"),
+    Kind.EMBEDDING: _HEAD % (b"embd", b"list"),
+}
+STREAM_HEADS = HEADS | {Kind.CHAT: _HEAD % (b"chatcmpl", b"chat.completion.chunk")}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request body asks for, with the JSON that follows id and time in its answer."""
+    """What a request body asks for, with the JSON of its answer."""
 
     model: str
-    prefix: bytes
-    """of the answer's id"""
-    object_name: bytes
+    head: bytes
+    """with places for the answer's number and time"""
     tail: bytes
     burst_tails: tuple[tuple[bytes, ...], ...] | None = None
     """of each event of each burst; None where no stream is asked for"""
 
     def answer(self, number: int, created: int) -> Answer | EventStream:
         """The answer to the request with this number, made at `created` (Unix seconds)."""
-        head = b'{"id":"%s-%012x","object":"%s","created":%d,' % (
-            self.prefix,
-            number,
-            self.object_name,
-            created,
-        )
+        head = self.head % (number, created)
         if self.burst_tails is None:
             return Answer(200, head + self.tail)
         start = b"data: " + head
@@ -83,11 +86,8 @@ class Planner:
             raise RefusedError(400, "stream: must be a boolean")
         tokens, finish_reason = self._length(document)
         words = [WORDS[index % len(WORDS)] + " " for index in range(tokens)]
-        usage = {
-            "prompt_tokens": prompt_tokens,
-            "completion_tokens": tokens,
-            "total_tokens": prompt_tokens + tokens,
-        }
+        total = prompt_tokens + tokens
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": tokens, "total_tokens": total}
         if stream:
             with_usage = (document.get("stream_options") or {}).get("include_usage") is True
             return _stream_plan(kind, model, words, finish_reason, usage if with_usage else None)
@@ -95,8 +95,7 @@ class Planner:
 
     def _length(self, document: dict[str, Any]) -> tuple[int, str]:
         limit = document.get("max_completion_tokens")
-        limit = document.get("max_tokens") if limit is None else limit
-        if limit is None:
+        if limit is None and (limit := document.get("max_tokens")) is None:
             return self._output_tokens, "stop"
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise RefusedError(400, "max_tokens: must be an integer of at least 1")
@@ -104,8 +103,7 @@ class Planner:
 
 
 def _prompt(kind: Kind, document: dict[str, Any]) -> Any:
-    name = {Kind.CHAT: "messages", Kind.TEXT: "prompt", Kind.EMBEDDING: "input"}[kind]
-    prompt = document.get(name)
+    prompt = document.get(kind.value)
     if kind is Kind.CHAT:
         if not isinstance(prompt, list) or not prompt or not all(isinstance(one, dict) for one in prompt):
             raise RefusedError(400, "messages: a non-empty list of messages is required")
@@ -113,7 +111,7 @@ def _prompt(kind: Kind, document: dict[str, Any]) -> Any:
             raise RefusedError(400, "stream_options: must be an object")
         return [message.get("content") for message in prompt]
     if not isinstance(prompt, str | list) or not prompt:
-        raise RefusedError(400, f"{name}: a non-empty string or list is required")
+        raise RefusedError(400, f"{kind.value}: a non-empty string or list is required")
     return prompt
 
 
@@ -139,9 +137,7 @@ def _whole_plan(kind: Kind, model: str, text: str, finish_reason: str, usage: di
     )
     choice = {"index": 0, **content, "logprobs": None, "finish_reason": finish_reason}
     tail = _members({"model": model, "choices": [choice], "usage": usage})
-    if kind is Kind.CHAT:
-        return Plan(model, b"chatcmpl", b"chat.completion", tail)
-    return Plan(model, b"cmpl", b"text_completion", tail)
+    return Plan(model, HEADS[kind], tail)
 
 
 def _stream_plan(
@@ -158,18 +154,15 @@ def _stream_plan(
     bursts[-1].append(tail({"delta": {}} if chat else {"text": ""}, finish_reason))
     if usage is not None:
         bursts[-1].append(_members({"model": model, "choices": [], "usage": usage}))
-    prefix, name = (b"chatcmpl", b"chat.completion.chunk") if chat else (b"cmpl", b"text_completion")
-    return Plan(model, prefix, name, b"", tuple(map(tuple, bursts)))
+    return Plan(model, STREAM_HEADS[kind], b"", tuple(map(tuple, bursts)))
 
 
 def _embedding_plan(model: str, value: Any, prompt_tokens: int) -> Plan:
     inputs = value if isinstance(value, list) and not isinstance(value[0], int) else [value]
-    data = [
-        {"object": "embedding", "index": index, "embedding": _embedding(one)}
-        for index, one in enumerate(inputs)
-    ]
+    vectors = enumerate(map(_embedding, inputs))
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in vectors]
     usage = {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens}
-    return Plan(model, b"embd", b"list", _members({"data": data, "model": model, "usage": usage}))
+    return Plan(model, HEADS[Kind.EMBEDDING], _members({"data": data, "model": model, "usage": usage}))
 
 
 def _embedding(value: Any) -> list[float]:

@@ -69,24 +69,21 @@ class Connection(asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: a client connected."""
         self._transport = cast(asyncio.Transport, transport)
         self._truth.connections += 1
         self._truth.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the connection has ended, by either side."""
         self._abandon()
         if self._linger is not None:
             self._linger.cancel()
         self._truth.open_connections -= 1
 
     def eof_received(self) -> None:
-        """asyncio: the client closed its side; like the servers of real routers, take that as its end."""
+        # Like the servers of real routers, take the end of the client's side as that of the connection.
         self._abandon()
 
     def data_received(self, data: bytes) -> None:
-        """asyncio: the client sent something."""
         self._reader.feed(data)
         self._advance()
 
@@ -151,8 +148,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _head(self, request: Request, answer: Answer) -> bytes:
-        status = answer.status
-        connection = b""
+        status, connection = answer.status, b""
         if not request.keep_alive:
             connection = b"Connection: close\r\n"
         elif request.http10:
@@ -187,7 +183,7 @@ class Connection(asyncio.Protocol):
         self._advancing = False
         # A client that sends more before it reads answers has to wait, so memory stays bounded.
         if bool(waiting) != self._read_paused and not transport.is_closing():
-            self._read_paused = bool(waiting)
+            self._read_paused = not self._read_paused
             if self._read_paused:
                 transport.pause_reading()
             else:

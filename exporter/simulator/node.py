@@ -12,7 +12,7 @@ HISTORY_MINUTES = 60
 GPU_TOTAL_MB = 24_576
 GPU_MODEL_MB = 13_312
 GPU_REQUEST_MB = 64
-"""what one request under way holds of the GPU's memory"""
+"""what one request in flight takes of the GPU's memory"""
 
 
 def timestamp(seconds: float) -> str:
@@ -30,12 +30,10 @@ class History:
     def record(self, success: bool) -> None:
         """Count a request that ended now."""
         minute = int(self._clock.wall() // 60)
-        point = self._minutes.get(minute)
-        if point is None:
-            point = self._minutes[minute] = [0, 0]
-            for old in [known for known in self._minutes if known <= minute - HISTORY_MINUTES]:
-                del self._minutes[old]
-        point[0 if success else 1] += 1
+        if minute not in self._minutes:
+            recent = {old: point for old, point in self._minutes.items() if old > minute - HISTORY_MINUTES}
+            self._minutes = recent | {minute: [0, 0]}
+        self._minutes[minute][0 if success else 1] += 1
 
     def document(self) -> list[dict[str, Any]]:
         """`[{minute, success, error}]`, oldest first, a point a minute, minutes without requests included."""
@@ -77,8 +75,8 @@ class Node:
         self._clock = clock
         self._ip_address = f"10.0.{number // 250}.{number % 250 + 1}"
         self._registered_at = clock.wall()
-        self._online_since = self._registered_at
-        self._offline_since = self._registered_at
+        self._since = self._registered_at
+        """when it went online or offline the last time"""
 
     def begin(self) -> None:
         """A request was sent to this node."""
@@ -99,17 +97,22 @@ class Node:
 
     def set_online(self, online: bool) -> None:
         """Take the node offline or bring it back."""
-        if online == self.online:
-            return
-        self.online = online
-        if online:
-            self._online_since = self._clock.wall()
-        else:
-            self._offline_since = self._clock.wall()
+        if online != self.online:
+            self.online, self._since = online, self._clock.wall()
+
+    def _requests(self) -> dict[str, int]:
+        counters = self.counters
+        return {
+            "total_requests": counters.total,
+            "successful_requests": counters.successful,
+            "failed_requests": counters.failed,
+        }
+
+    def _last_seen(self) -> str:
+        return timestamp(self._clock.wall() if self.online else self._since)
 
     def api_document(self) -> dict[str, Any]:
         """The node as `/api/nodes` has it."""
-        now = self._clock.wall()
         return {
             "id": self.id,
             "machine_name": self.name,
@@ -118,14 +121,13 @@ class Node:
             "runtime_port": 11434,
             "status": "online" if self.online else "offline",
             "registered_at": timestamp(self._registered_at),
-            "last_seen": timestamp(now if self.online else self._offline_since),
+            "last_seen": self._last_seen(),
             "loaded_models": list(self._models),
             "gpu_devices": [{"model": "Simulated GPU 24GB", "count": 1, "memory": GPU_TOTAL_MB * 1024**2}],
         }
 
     def endpoint_document(self) -> dict[str, Any]:
         """The node as `/api/endpoints` of the current generation has it."""
-        counters = self.counters
         return {
             "id": self.id,
             "name": self.name,
@@ -133,18 +135,15 @@ class Node:
             "status": "online" if self.online else "offline",
             "endpoint_type": "ollama",
             "latency_ms": 1.0 if self.online else None,
-            "last_seen": timestamp(self._clock.wall() if self.online else self._offline_since),
+            "last_seen": self._last_seen(),
             "last_error": None if self.online else "connection refused",
             "error_count": 0 if self.online else 1,
-            "total_requests": counters.total,
-            "successful_requests": counters.successful,
-            "failed_requests": counters.failed,
+            **self._requests(),
             "model_count": len(self._models),
         }
 
     def dashboard_document(self) -> dict[str, Any]:
         """The node as `/api/dashboard/nodes` has it; an offline node measures nothing, so null."""
-        now = self._clock.wall()
         busy = self.counters.active
         used_mb = min(GPU_TOTAL_MB, GPU_MODEL_MB + GPU_REQUEST_MB * busy)
         measured: dict[str, Any] = {
@@ -157,19 +156,16 @@ class Node:
         }
         if not self.online:
             measured = dict.fromkeys(measured)
-        counters = self.counters
         return {
             **self.api_document(),
-            "uptime_seconds": int(now - self._online_since) if self.online else 0,
+            "uptime_seconds": int(self._clock.wall() - self._since) if self.online else 0,
             **measured,
             "gpu_memory_total_mb": GPU_TOTAL_MB,
             "gpu_model_name": "Simulated GPU 24GB",
-            "active_requests": counters.active,
-            "total_requests": counters.total,
-            "successful_requests": counters.successful,
-            "failed_requests": counters.failed,
-            "average_response_time_ms": counters.average_ms,
-            "metrics_last_updated_at": timestamp(now if self.online else self._offline_since),
+            "active_requests": self.counters.active,
+            **self._requests(),
+            "average_response_time_ms": self.counters.average_ms,
+            "metrics_last_updated_at": self._last_seen(),
             "metrics_stale": not self.online,
         }
 

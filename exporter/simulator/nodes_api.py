@@ -1,27 +1,27 @@
 """Documents about all nodes: the first generation's overview, the current generation's endpoints."""
 
+from dataclasses import fields
 from typing import Any
 
 from exporter.clock import Clock
 from exporter.simulator.cloud import Cloud
-from exporter.simulator.node import Node, NodePool, timestamp
+from exporter.simulator.node import Counters, Node, NodePool, timestamp
 
 
 def stats_document(nodes: list[Node], clouds: dict[str, Cloud]) -> dict[str, Any]:
     """`stats` of the overview: sums over all nodes; averages are null where there is nothing to average."""
-    online = [node for node in nodes if node.online]
-    successful = sum(node.counters.successful for node in nodes)
-    served_seconds = sum(node.counters.served_seconds for node in nodes)
-    measured = [node.dashboard_document() for node in online]
+    counters = [node.counters for node in nodes]
+    total = Counters(*(sum(getattr(one, field.name) for one in counters) for field in fields(Counters)))
+    measured = [node.dashboard_document() for node in nodes if node.online]
     return {
         "total_nodes": len(nodes),
-        "online_nodes": len(online),
-        "offline_nodes": len(nodes) - len(online),
-        "total_requests": sum(node.counters.total for node in nodes),
-        "successful_requests": successful,
-        "failed_requests": sum(node.counters.failed for node in nodes),
-        "total_active_requests": sum(node.counters.active for node in nodes),
-        "average_response_time_ms": 1000 * served_seconds / successful if successful else None,
+        "online_nodes": len(measured),
+        "offline_nodes": len(nodes) - len(measured),
+        "total_requests": total.total,
+        "successful_requests": total.successful,
+        "failed_requests": total.failed,
+        "total_active_requests": total.active,
+        "average_response_time_ms": total.average_ms,
         "average_gpu_usage": _mean([node["gpu_usage"] for node in measured]),
         "average_gpu_memory_usage": _mean([node["gpu_memory_usage"] for node in measured]),
         **{f"{provider}_key_present": cloud.key_present for provider, cloud in clouds.items()},

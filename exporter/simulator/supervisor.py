@@ -3,7 +3,6 @@
 Not a Service of the native stack: the worker is forked with the listening socket, reports how it wants to be
 replaced, and its death is an event that is waited for."""
 
-import errno
 import logging
 import os
 import signal
@@ -13,7 +12,7 @@ import traceback
 from typing import NoReturn
 
 from exporter.clock import Clock, SystemClock
-from exporter.errors import ConfigurationError, PortTakenError
+from exporter.errors import ConfigurationError, PortTakenError, cannot_listen
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.worker import BACKLOG, RESTART_EXIT_CODE, work
 
@@ -64,11 +63,8 @@ def _listen(options: SimulatorOptions) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortTakenError("simulated router", options.host, options.port, "--port") from error
-        raise ConfigurationError(
-            f"simulated router: cannot listen on {options.host}:{options.port}: {error.strerror}; "
-            "check --host and --port"
+        raise cannot_listen(
+            "simulated router", options.host, options.port, "--host or --port", error
         ) from error
     return listener
 
@@ -76,18 +72,19 @@ def _listen(options: SimulatorOptions) -> socket.socket:
 class _Supervisor:
     """One worker after the other. All of SIGNALS are blocked here and are waited for instead."""
 
+    _pid: int
+    _control: socket.socket
+
     def __init__(
         self, options: SimulatorOptions, worker_mask: set[int | signal.Signals], clock: Clock
     ) -> None:
         self._options = options
         self._worker_mask = worker_mask
         self._clock = clock
-        self._pid = 0
-        self._control: socket.socket | None = None
 
-    def run(self, listener: socket.socket) -> int:
+    def run(self, listener: socket.socket | None) -> int:
         restarts, quick_deaths = 0, 0
-        while True:
+        while listener is not None:
             started = self._clock.monotonic()
             self._start(listener, restarts)
             exit_code = self._wait()
@@ -102,13 +99,9 @@ class _Supervisor:
                 quick_deaths = quick_deaths + 1 if quick else 0
                 if quick_deaths >= QUICK_DEATHS:
                     return 1
-            if self._stopped_within(downtime_seconds):
-                return 0
-            again = self._listen_again()
-            if again is None:
-                return 0
-            listener = again
+            listener = None if self._stopped_within(downtime_seconds) else self._listen_again()
             restarts += 1
+        return 0
 
     def _start(self, listener: socket.socket, restarts: int) -> None:
         self._control, workers_end = socket.socketpair()
@@ -127,9 +120,8 @@ class _Supervisor:
             exit_code = work(self._options, listener, control, restarts)
         finally:
             # Nothing of the caller's, whose copy this process is, may run here.
-            error = sys.exc_info()[1]
-            if error is not None:
-                traceback.print_exception(error)
+            if sys.exc_info()[1] is not None:
+                traceback.print_exc()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(exit_code)
@@ -161,8 +153,6 @@ class _Supervisor:
 
     def _downtime_seconds(self) -> float:
         """The downtime in seconds that the worker asked for."""
-        if self._control is None:
-            return 0.0
         # A worker that has ended leaves a message or the end of the stream, so this never blocks.
         message = self._control.recv(64)
         self._control.close()

@@ -147,5 +147,7 @@ def test_a_port_in_use_is_refused_before_anything_starts() -> None:
 
 
 def test_an_address_that_is_not_here_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:\d+: .*check --host"):
+    with pytest.raises(
+        ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:\d+ .*choose another.*--host"
+    ):
         serve(SimulatorOptions(host="192.0.2.1", port=free_ports().router))
