@@ -14,7 +14,7 @@ TOLERANCE = 0.10
 """by how much a figure may be worse, as a ratio of the baseline"""
 FAILURES_FLOOR = 0.001
 """a rise of the failure share by less is no rise: of a baseline without failures there is no ratio"""
-_LATENCIES = ("p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms")
+_FIGURES = ("rps", "p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms", "failure_ratio")
 _HEADER = ("figure", "baseline", "candidate", "ratio", "outcome", "why")
 
 
@@ -43,11 +43,7 @@ def compare_rows(baseline: ResultRow, candidate: ResultRow, tolerance: float = T
     share only where it also rose by FAILURES_FLOOR. One that is missing on either side, or whose baseline
     is 0, is inconclusive. Pure.
     """
-    changes = [_judge("rps", baseline.rps, candidate.rps, 1 - tolerance, more_is_better=True)]
-    for name in _LATENCIES:
-        changes.append(_judge(name, getattr(baseline, name), getattr(candidate, name), 1 + tolerance))
-    changes.append(_judge_failures(baseline.failure_ratio, candidate.failure_ratio, tolerance))
-    return changes
+    return [_judge(name, getattr(baseline, name), getattr(candidate, name), tolerance) for name in _FIGURES]
 
 
 def judgement_of(changes: Sequence[Change]) -> Judgement:
@@ -87,31 +83,24 @@ def read_row(file: Path, label: str | None = None) -> ResultRow:
     )
 
 
-def _judge(
-    name: str, baseline: float | None, candidate: float | None, bound: float, more_is_better: bool = False
-) -> Change:
+def _judge(name: str, baseline: float | None, candidate: float | None, tolerance: float) -> Change:
     def change(outcome: Outcome, text: str) -> Change:
         return Change(name, baseline, candidate, Finding(name, outcome, text))
 
     if baseline is None or candidate is None:
         return change(Outcome.INCONCLUSIVE, _missing(baseline, candidate))
-    if baseline == 0:
-        return change(Outcome.INCONCLUSIVE, "the baseline is 0: nothing to hold against")
-    limit = baseline * bound
-    worse = candidate < limit if more_is_better else candidate > limit
-    relation = ("below" if worse else "not below") if more_is_better else ("above" if worse else "not above")
-    return change(Outcome.FAIL if worse else Outcome.PASS, f"{relation} {_text(name, limit)}")
-
-
-def _judge_failures(baseline: float | None, candidate: float | None, tolerance: float) -> Change:
-    name = "failure_ratio"
-    if baseline is None or candidate is None:
-        text = _missing(baseline, candidate)
-        return Change(name, baseline, candidate, Finding(name, Outcome.INCONCLUSIVE, text))
-    limit = max(baseline * (1 + tolerance), baseline + FAILURES_FLOOR)
-    worse = candidate > limit
-    text = f"{'above' if worse else 'not above'} {_text(name, limit)}"
-    return Change(name, baseline, candidate, Finding(name, Outcome.FAIL if worse else Outcome.PASS, text))
+    if baseline == 0 and name != "failure_ratio":
+        return change(Outcome.INCONCLUSIVE, "the baseline is 0: there is nothing to compare with")
+    if name == "rps":
+        limit = baseline * (1 - tolerance)
+        worse, relation = candidate < limit, "below"
+    else:
+        limit = baseline * (1 + tolerance)
+        if name == "failure_ratio":
+            limit = max(limit, baseline + FAILURES_FLOOR)
+        worse, relation = candidate > limit, "above"
+    outcome, relation = (Outcome.FAIL, relation) if worse else (Outcome.PASS, f"not {relation}")
+    return change(outcome, f"{relation} {_text(name, limit)}")
 
 
 def _missing(baseline: float | None, candidate: float | None) -> str:

@@ -1,12 +1,14 @@
 """The Markdown record of a run, the seed's template filled in, and its row of the results CSV."""
 
+import itertools
 import shlex
+from collections import defaultdict
 from datetime import datetime
 
-from exporter.live.message import FailureReason, Route, StatusClass
+from exporter.live.message import Route, StatusClass
 from exporter.live.results_csv import ResultRow
-from exporter.results.peaks import peak_bytes, peak_host_cpu_ratio, peak_ratio
 from exporter.results.run_result import RunResult
+from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
 
 TARGETS = {
@@ -20,6 +22,7 @@ VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUS
 
 def record_text(result: RunResult, name: str) -> str:
     """The record under the heading `name`; 日時 is this machine's local time with its zone."""
+    row = result_row(result)
     when = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
     lines = [
         f"## {name}",
@@ -27,36 +30,24 @@ def record_text(result: RunResult, name: str) -> str:
         f"- 対象: {TARGETS[result.info.route]}",
         f"- コマンド: {shlex.join(result.command)}",
         "- 成果物:",
-        f"  - RPS: {_number(result.requests_per_second, 2)}",
-        f"  - p95: {_milliseconds(result, '0.95')} / p99: {_milliseconds(result, '0.99')}",
+        f"  - RPS: {_known(row.rps)}",
+        f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}",
         f"- 失敗: {_failures(result)}",
         f"- 備考: {'、'.join(_remarks(result))}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "不明" if value is None else f"{value:.{digits}f}"
-
-
-def _milliseconds(result: RunResult, quantile: str) -> str:
-    seconds = result.quantiles[quantile]
-    return "不明" if seconds is None else f"{seconds * 1000:.2f} ms"
+def _known(value: float | None, unit: str = "") -> str:
+    return "不明" if value is None else f"{value:.2f}{unit}"
 
 
 def _failures(result: RunResult) -> str:
     evidence = result.evidence
-    parts = {
-        "4xx": evidence.requests[StatusClass.CLIENT_ERROR],
-        "5xx": evidence.requests[StatusClass.SERVER_ERROR],
-        "timeout": evidence.failures[FailureReason.TIMEOUT],
-    }
-    for reason, count in evidence.failures.items():
-        if count and reason != FailureReason.TIMEOUT:
-            parts[reason.value] = count
-    for status_class in (StatusClass.INFORMATIONAL, StatusClass.REDIRECT):
-        if evidence.requests[status_class]:
-            parts[status_class.value] = evidence.requests[status_class]
+    counts = {str(name): count for name, count in (*evidence.failures.items(), *evidence.requests.items())}
+    del counts[StatusClass.SUCCESS]
+    parts = {name: counts.pop(name) for name in ("4xx", "5xx", "timeout")}
+    parts |= {name: count for name, count in counts.items() if count}
     broken_down = " / ".join(f"{name}: {count}" for name, count in parts.items())
     return f"{sum(parts.values())} (内訳 {broken_down})"
 
@@ -68,21 +59,40 @@ def _remarks(result: RunResult) -> list[str]:
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]
-    memory = peak_bytes(result.evidence.series, "router")
-    if memory is not None:
-        remarks.append(f"Router RSS最大 {memory / 2**20:.1f} MiB")
-    cpu = peak_host_cpu_ratio(result.evidence.series)
-    if cpu is not None:
-        remarks.append(f"ホストCPU使用率最大 {cpu:.0%}")
-    gpu = peak_ratio(result.evidence.series, "gpu_utilization_ratio")
-    if gpu is not None:
-        remarks.append(f"GPU使用率最大 {gpu:.0%}")
-    nodes = peak_bytes(result.evidence.series, "node")
-    if nodes is not None:
-        remarks.append(f"ノードRSS最大 {nodes / 2**20:.1f} MiB")
+    series, memory = result.evidence.series, "observed_process_resident_memory_bytes"
+    peaks = (
+        ("Router RSS最大 {:.1f} MiB", peak(series, memory, role="router"), 2**20),
+        ("ホストCPU使用率最大 {:.0%}", peak_host_cpu_ratio(series), 1),
+        ("GPU使用率最大 {:.0%}", peak(series, "gpu_utilization_ratio"), 1),
+        ("ノードRSS最大 {:.1f} MiB", peak(series, memory, role="node"), 2**20),
+    )
+    remarks += [text.format(value / unit) for text, value, unit in peaks if value is not None]
     if result.alerts:
         remarks.append(f"アラート {', '.join(result.alerts)}")
     return remarks
+
+
+def peak(series: SeriesStore, name: str, **labels: str) -> float | None:
+    """The greatest value of a gauge over all series with these labels, or None where there is none."""
+    return max((max(each.values) for each in series.select(name, **labels)), default=None)
+
+
+def peak_host_cpu_ratio(series: SeriesStore) -> float | None:
+    """The busiest interval of the whole host (0–1), or None where there is none."""
+    idle: defaultdict[float, float] = defaultdict(float)
+    total: defaultdict[float, float] = defaultdict(float)
+    for each in series.select("node_cpu_seconds_total"):
+        waiting = each.label("mode") in ("idle", "iowait")
+        for time, value in zip(each.times, each.values, strict=True):
+            total[time] += value
+            if waiting:
+                idle[time] += value
+    busy = []
+    for before, after in itertools.pairwise(sorted(total)):
+        elapsed = total[after] - total[before]
+        if elapsed > 0:
+            busy.append(1 - (idle[after] - idle[before]) / elapsed)
+    return max(busy, default=None)
 
 
 def result_row(result: RunResult) -> ResultRow:

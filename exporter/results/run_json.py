@@ -8,26 +8,21 @@ from exporter.verdict.objectives import BOUNDED
 
 
 def run_json(result: RunResult) -> str:
-    """The file's text."""
-    return json.dumps(run_document(result), indent=2, ensure_ascii=False) + "\n"
-
-
-def run_document(result: RunResult) -> dict[str, object]:
-    """run.json: inputs, versions, evidence, verdict. Durations in seconds; null is what is not known."""
+    """The file's text: inputs, versions, evidence, verdict; durations in seconds, null is what is not known."""
     evidence = result.evidence
-    return {
-        "run": {**asdict(result.info), "route": result.info.route.value, "model": result.info.model},
+    document = {
+        "run": {**asdict(result.info), "route": result.info.route, "model": result.info.model},
         "inputs": _inputs(result.inputs),
-        "command": list(result.command),
+        "command": result.command,
         "versions": result.versions,
         "evidence": {
             "planned_seconds": evidence.planned_seconds,
             "measured_seconds": evidence.measured_seconds,
             "ended_early": evidence.ended_early or None,
             "success_requests_per_second": result.requests_per_second,
-            "requests": {name.value: count for name, count in evidence.requests.items()},
+            "requests": evidence.requests,
             "statuses": evidence.statuses,
-            "failures": {name.value: count for name, count in evidence.failures.items()},
+            "failures": evidence.failures,
             "stalled_connections": evidence.stalled,
             "latency_seconds_2xx": result.quantiles,
             "counts_by_source": {
@@ -38,14 +33,9 @@ def run_document(result: RunResult) -> dict[str, object]:
             "engine": asdict(result.engine_totals) if result.engine_totals else None,
             "alerts": result.alerts,
         },
-        "verdict": {
-            "outcome": result.judgement.outcome.value,
-            "findings": [
-                {"check": f.check, "outcome": f.outcome.value, "text": f.text}
-                for f in result.judgement.findings
-            ],
-        },
+        "verdict": asdict(result.judgement),
     }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _inputs(inputs: RunInputs) -> dict[str, object]:

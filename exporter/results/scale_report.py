@@ -1,10 +1,12 @@
-"""What a row of runs at rising connections says together: table, saturation, plot."""
+"""A series of runs at rising connections, compared: table, saturation, plot."""
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.live.results_csv import ResultRow
+from exporter.results.record import result_row
 from exporter.results.run_result import RunResult
 from exporter.results.summary import markdown_table
 from exporter.verdict.finding import Outcome
@@ -15,13 +17,10 @@ MIN_GAIN_RATIO = 0.10
 
 @dataclass(frozen=True)
 class ScalePoint:
-    """One step: connections, 2xx a second, and 2xx latencies in ms (None: nothing was measured)."""
+    """One step, with its row of results."""
 
     connections: int
-    rps: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
+    row: ResultRow
     failed: int
     """responses that were not 2xx, and requests without one"""
     outcome: Outcome
@@ -30,57 +29,38 @@ class ScalePoint:
 def point_of(result: RunResult) -> ScalePoint:
     """The point of one run."""
     evidence = result.evidence
-    p50, p95, p99 = (
-        None if (seconds := result.quantiles[quantile]) is None else seconds * 1000
-        for quantile in ("0.5", "0.95", "0.99")
-    )
-    return ScalePoint(
-        connections=result.info.connections,
-        rps=result.requests_per_second,
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
-        failed=evidence.responses - evidence.successes + sum(evidence.failures.values()),
-        outcome=result.judgement.outcome,
-    )
+    failed = evidence.responses - evidence.successes + sum(evidence.failures.values())
+    return ScalePoint(result.info.connections, result_row(result), failed, result.judgement.outcome)
 
 
 def saturation(points: Sequence[ScalePoint]) -> str:
     """Where throughput stops rising: the first step after which the next adds less than a tenth."""
     for point, following in itertools.pairwise(points):
-        if point.rps is None or following.rps is None:
+        row, next_row = point.row, following.row
+        if row.rps is None or next_row.rps is None:
             return (
                 f"unknown: at {point.connections} or {following.connections} connections nothing was measured"
             )
-        if following.rps < point.rps * (1 + MIN_GAIN_RATIO):
+        if next_row.rps < row.rps * (1 + MIN_GAIN_RATIO):
             slower = ""
-            if point.p95_ms and following.p95_ms:
-                slower = f" (p95 {point.p95_ms:,.1f} → {following.p95_ms:,.1f} ms)"
+            if row.p95_ms and next_row.p95_ms:
+                slower = f" (p95 {row.p95_ms:,.1f} → {next_row.p95_ms:,.1f} ms)"
             return (
                 f"at {point.connections} connections: {following.connections} give "
-                f"{following.rps:,.1f} successes/s instead of {point.rps:,.1f}{slower}"
+                f"{next_row.rps:,.1f} successes/s instead of {row.rps:,.1f}{slower}"
             )
     return f"not up to {points[-1].connections} connections"
 
 
 def scale_table(points: Sequence[ScalePoint]) -> str:
     """A Markdown table, a line a step; what is not known is empty."""
-    rows = [
-        (
-            str(point.connections),
-            *(_cell(value) for value in (point.rps, point.p50_ms, point.p95_ms, point.p99_ms)),
-            str(point.failed),
-            point.outcome.value,
-        )
-        for point in points
-    ]
-    return markdown_table(
-        ("connections", "rps", "p50_ms", "p95_ms", "p99_ms", "failed", "verdict"), rows, ("verdict",)
-    )
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    figures = ("rps", "p50_ms", "p95_ms", "p99_ms")
+    rows = []
+    for point in points:
+        values = (getattr(point.row, name) for name in figures)
+        cells = ("" if value is None else f"{value:.2f}" for value in values)
+        rows.append((str(point.connections), *cells, str(point.failed), point.outcome.value))
+    return markdown_table(("connections", *figures, "failed", "verdict"), rows, ("verdict",))
 
 
 def plot_scale(points: Sequence[ScalePoint], title: str, path: Path) -> None:
@@ -92,13 +72,12 @@ def plot_scale(points: Sequence[ScalePoint], title: str, path: Path) -> None:
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True)
     steps = [point.connections for point in points]
-    above.plot(steps, [_or_gap(p.rps) for p in points], "o-", color="#0072b2", label="2xx per second")
-    for name, marker, color in (
-        ("p50_ms", "s", "#56b4e9"),
-        ("p95_ms", "o", "#e69f00"),
-        ("p99_ms", "^", "#d55e00"),
-    ):
-        values = [_or_gap(getattr(point, name)) for point in points]
+    above.plot(
+        steps, [_or_gap(point.row.rps) for point in points], "o-", color="#0072b2", label="2xx per second"
+    )
+    lines = (("p50_ms", "s", "#56b4e9"), ("p95_ms", "o", "#e69f00"), ("p99_ms", "^", "#d55e00"))
+    for name, marker, color in lines:
+        values = [_or_gap(getattr(point.row, name)) for point in points]
         below.plot(steps, values, marker + "-", color=color, label=name.removesuffix("_ms"))
     above.set_ylabel("successes per second")
     below.set_ylabel("latency of 2xx (ms)")

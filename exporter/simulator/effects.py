@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from exporter.simulator.answer import RefusedError
 from exporter.simulator.exchange import Conditions
-from exporter.simulator.faults import Hang, LeakFds, LeakMemory, NodeOffline, Parameters, Restart
+from exporter.simulator.faults import LeakFds, LeakMemory, NodeOffline, Parameters, Restart
 from exporter.simulator.leak import FdLeak, MemoryLeak
 from exporter.simulator.node import NodePool
 
@@ -44,16 +44,15 @@ class RouterEffects:
     def end(self, name: str, release: bool) -> None:
         """End a fault; what hangs because of it is dropped; `release` gives back what leaked."""
         self._grow()
-        offline, hanging = self._faults.get(NodeOffline), self._faults.get(Hang)
         self._faults.end(name)
-        if offline is not None and self._faults.get(NodeOffline) is None:
+        if name == "node_offline":
             self._pool.set_offline(())
-        if hanging is not None and self._faults.get(Hang) is None:
+        elif name == "hang":
             for exchange in list(self._conditions.hanging):
                 exchange.stop_hanging()
-        if release and name == "leak_memory":
+        elif release and name == "leak_memory":
             self.memory.release()
-        if release and name == "leak_fds":
+        elif release and name == "leak_fds":
             self.fds.release()
 
     def request(self) -> None:

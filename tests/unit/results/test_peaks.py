@@ -1,9 +1,11 @@
-"""exporter.results.peaks: the highest values of a run, or nothing where nothing was seen."""
+"""exporter.results.record: the highest values of a run, or nothing where nothing was seen."""
 
 import pytest
 
-from exporter.results.peaks import peak_bytes, peak_host_cpu_ratio
+from exporter.results.record import peak, peak_host_cpu_ratio
 from exporter.timeseries import SeriesStore
+
+MEMORY = "observed_process_resident_memory_bytes"
 
 
 def test_the_peak_of_memory_is_that_of_any_process_of_the_role() -> None:
@@ -15,10 +17,10 @@ def test_the_peak_of_memory_is_that_of_any_process_of_the_role() -> None:
     ):
         for i, value in enumerate(values):
             labels = {"process": process, "role": role}
-            store.add("observed_process_resident_memory_bytes", labels, 5.0 * i, value)
-    assert peak_bytes(store, "router") == 11
-    assert peak_bytes(store, "node") == 50
-    assert peak_bytes(store, "load") is None
+            store.add(MEMORY, labels, 5.0 * i, value)
+    assert peak(store, MEMORY, role="router") == 11
+    assert peak(store, MEMORY, role="node") == 50
+    assert peak(store, MEMORY, role="load") is None
 
 
 def cpu(*rows: tuple[float, float, float, float]) -> SeriesStore:
