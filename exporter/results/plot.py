@@ -1,6 +1,6 @@
 """The picture of results: p95 and p99 of every run, and beside them its requests per second.
 
-A run is a line of its own with horizontal bars, so that names stay readable however many runs there are.
+A run is a line of its own with horizontal bars, so that names stay readable with any number of runs.
 matplotlib is an optional dependency (group `report`) and is loaded when a picture is made; only its object
 interface is used, so nothing is left behind in pyplot.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ConfigurationError, ToolMissingError
-from exporter.live.results_csv import ResultRow, one_line
+from exporter.live.results_csv import one_line
 from exporter.results.summary import SourcedRow
 
 if TYPE_CHECKING:
@@ -114,10 +114,13 @@ def _draw(rows: Sequence[SourcedRow]) -> "Figure":
 
     latency = figure.add_axes(place(left, panel))
     rate = figure.add_axes(place(left + panel + _GAP, panel))
-    _bars(latency, len(shown), [bar for i, (row, _) in enumerate(shown) for bar in _latency_bars(i, row)])
-    _bars(rate, len(shown), [_rate_bar(i, row) for i, (row, _) in enumerate(shown)])
-    _say_axis(latency, "latency, ms")
-    _say_axis(rate, "requests per second")
+    latencies, rates = [], []
+    for i, (row, _) in enumerate(shown):
+        latencies += [_Bar(i - 0.19, "p95", row.p95_ms, _P95), _Bar(i + 0.19, "p99", row.p99_ms, _P99)]
+        share = row.failure_ratio
+        rates.append(_Bar(i, "RPS", row.rps, _RPS, f"{_percent(share)} % failed" if share else ""))
+    _bars(latency, "latency, ms", len(shown), latencies)
+    _bars(rate, "requests per second", len(shown), rates)
     for i, ((name, _), (source, _)) in enumerate(zip(names, sources, strict=True)):
         for text, size, colour, lift in ((name, 9.5, _INK, -0.15), (source, 7.5, _QUIET, 0.21)):
             latency.text(
@@ -135,19 +138,7 @@ def _draw(rows: Sequence[SourcedRow]) -> "Figure":
     return figure
 
 
-def _latency_bars(i: int, row: ResultRow) -> list[_Bar]:
-    return [
-        _Bar(i - _BAR / 2 - 0.02, "p95", row.p95_ms, _P95),
-        _Bar(i + _BAR / 2 + 0.02, "p99", row.p99_ms, _P99),
-    ]
-
-
-def _rate_bar(i: int, row: ResultRow) -> _Bar:
-    share = row.failure_ratio
-    return _Bar(i, "RPS", row.rps, _RPS, f"{_percent(share)} % failed" if share else "")
-
-
-def _bars(axes: "Axes", runs: int, bars: Sequence[_Bar]) -> None:
+def _bars(axes: "Axes", label: str, runs: int, bars: Sequence[_Bar]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter  # noqa: PLC0415
 
     known = [_drawable(bar.value) for bar in bars if bar.value]
@@ -164,6 +155,7 @@ def _bars(axes: "Axes", runs: int, bars: Sequence[_Bar]) -> None:
         start = 0.0
         axes.set_xlim(0, top * room)
         axes.xaxis.set_major_locator(MaxNLocator(6, prune="upper"))
+    axes.set_xlabel(label + (" (log scale)" if logarithmic else ""), fontsize=9, color=_INK)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(runs - 0.5, -0.5)
@@ -199,38 +191,27 @@ def _drawable(value: float) -> float:
     return min(max(value, 1e-6), 1e12) if value else 0.0
 
 
-def _say_axis(axes: "Axes", text: str) -> None:
-    scale = " (log scale)" if axes.get_xscale() == "log" else ""
-    axes.set_xlabel(text + scale, fontsize=9, color=_INK)
-
-
 def _head(
     figure: "Figure", height: float, left: float, rows: Sequence[SourcedRow], shown: Sequence[SourcedRow]
 ) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415
 
-    def say(inches_down: float, text: str, **style: Any) -> None:
+    def write(inches_down: float, text: str, **style: Any) -> None:
         figure.text(_SIDE / _WIDTH, 1 - inches_down / height, text, va="top", **style)
 
-    # A family of its own: to a Japanese font without a bold one findfont would object, on the terminal.
+    # In the default font: findfont warns on the terminal of a Japanese font that has no bold one.
     heading = {"fontsize": 13, "weight": "bold", "family": "DejaVu Sans", "color": _INK}
-    say(0.15, "Benchmark results: latency p95 / p99 and throughput", **heading)
+    write(0.15, "Benchmark results: latency p95 / p99 and throughput", **heading)
     count = f"{len(rows)} run{'s' if len(rows) > 1 else ''}"
     if len(shown) < len(rows):
         count = f"the last {len(shown)} of {count}"
     boxes = _missing(text for row, source in shown for text in (row.label, source))
-    note = (
-        "; boxes: characters that no font here has (for Japanese: apt install fonts-noto-cjk)"
-        if boxes
-        else ""
-    )
-    say(0.45, count + note, fontsize=9, color=_QUIET)
+    if boxes:
+        count += "; boxes: characters that no font here has (for Japanese: apt install fonts-noto-cjk)"
+    write(0.45, count, fontsize=9, color=_QUIET)
+    labels = {"p95": _P95, "p99": _P99, "requests/s": _RPS}
     figure.legend(
-        handles=[
-            Patch(color=_P95, label="p95"),
-            Patch(color=_P99, label="p99"),
-            Patch(color=_RPS, label="requests/s"),
-        ],
+        handles=[Patch(color=color, label=label) for label, color in labels.items()],
         loc="upper right",
         bbox_to_anchor=(1 - _SIDE / _WIDTH, 1 - 0.1 / height),
         borderaxespad=0,
@@ -244,21 +225,11 @@ def _fitted(figure: "Figure", text: str, size: float) -> tuple[str, float]:
     """The text, cut with … where it is too wide for a label, and its width in inches."""
     clean = one_line(text)[:200]
     drawn = figure.text(0, 0, clean, fontsize=size, parse_math=False)
-    try:
-        if (width := _inches(figure, drawn)) <= _WIDEST_LABEL:
-            return clean, width
-        fits, too_long = 0, len(clean)
-        while too_long - fits > 1:
-            middle = (fits + too_long) // 2
-            drawn.set_text(clean[:middle].rstrip() + "…")
-            fits, too_long = (middle, too_long) if _inches(figure, drawn) <= _WIDEST_LABEL else (fits, middle)
-        return clean[:fits].rstrip() + "…", _WIDEST_LABEL
-    finally:
-        drawn.remove()
-
-
-def _inches(figure: "Figure", drawn: Any) -> float:
-    return float(drawn.get_window_extent().width) / figure.dpi
+    while (width := drawn.get_window_extent().width / figure.dpi) > _WIDEST_LABEL:
+        clean = clean[: min(int(len(clean) * _WIDEST_LABEL / width), len(clean) - 1)].rstrip()
+        drawn.set_text(clean + "…")
+    drawn.remove()
+    return drawn.get_text(), width
 
 
 def _number(value: float) -> str:

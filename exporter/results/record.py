@@ -11,23 +11,17 @@ from exporter.results.run_result import RunResult
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
 
-TARGETS = {
-    Route.LOCAL: "ローカル",
-    Route.OPENAI: "openai",
-    Route.GOOGLE: "google",
-    Route.ANTHROPIC: "anthropic",
-}
 VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUSIVE: "判定不能"}
 
 
 def record_text(result: RunResult, name: str) -> str:
     """The record under the heading `name`; 日時 is this machine's local time with its zone."""
-    row = result_row(result)
+    row, route = result_row(result), result.info.route
     when = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
     lines = [
         f"## {name}",
         f"- 日時: {when:%Y-%m-%d %H:%M %Z}",
-        f"- 対象: {TARGETS[result.info.route]}",
+        f"- 対象: {'ローカル' if route == Route.LOCAL else route}",
         f"- コマンド: {shlex.join(result.command)}",
         "- 成果物:",
         f"  - RPS: {_known(row.rps)}",

@@ -8,7 +8,7 @@ from exporter.verdict.objectives import BOUNDED
 
 
 def run_json(result: RunResult) -> str:
-    """The file's text: inputs, versions, evidence, verdict; durations in seconds, null is what is not known."""
+    """The file's text. Durations are in seconds; null is what is not known."""
     evidence = result.evidence
     document = {
         "run": {**asdict(result.info), "route": result.info.route, "model": result.info.model},

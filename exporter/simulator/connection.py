@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import cast
 
@@ -25,21 +26,9 @@ _STATUS_LINES = {
 }
 
 
-class DateLine:
-    """The Date header, formatted once a second."""
-
-    def __init__(self, wall: Callable[[], float]) -> None:
-        self._wall = wall
-        self._second = -1
-        self._line = b""
-
-    def line(self) -> bytes:
-        """`Date: …` with its CRLF."""
-        second = int(self._wall())
-        if second != self._second:
-            self._second = second
-            self._line = b"Date: %s\r\n" % formatdate(second, usegmt=True).encode()
-        return self._line
+@lru_cache(maxsize=1)
+def _date_line(second: int) -> bytes:
+    return b"Date: %s\r\n" % formatdate(second, usegmt=True).encode()
 
 
 class Connection(asyncio.Protocol):
@@ -54,13 +43,13 @@ class Connection(asyncio.Protocol):
         handle: Callable[[Request, "Connection"], None],
         truth: Truth,
         loop: asyncio.AbstractEventLoop,
-        date: DateLine,
+        wall: Callable[[], float],
     ) -> None:
         self.on_gone: Callable[[], None] | None = None
         self._handle = handle
         self._truth = truth
         self._loop = loop
-        self._date = date
+        self._wall = wall
         self._reader = RequestReader(self._send_continue)
         self._current: Request | None = None
         self._advancing = False
@@ -116,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(
             b"HTTP/1.1 200 OK\r\n%sContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%s%s\r\n"
             % (
-                self._date.line(),
+                _date_line(int(self._wall())),
                 b"" if request.http10 else b"Transfer-Encoding: chunked\r\n",
                 b"" if request.keep_alive else b"Connection: close\r\n",
             )
@@ -155,7 +144,7 @@ class Connection(asyncio.Protocol):
             connection = b"Connection: keep-alive\r\n"
         return b"%s%sContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n" % (
             _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status,
-            self._date.line(),
+            _date_line(int(self._wall())),
             answer.content_type,
             len(answer.body),
             connection,

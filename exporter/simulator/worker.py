@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from exporter.clock import Clock, SystemClock
-from exporter.simulator.connection import Connection, DateLine
+from exporter.simulator.connection import Connection
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.router import Router
 from exporter.simulator.truth import Truth
@@ -48,13 +48,13 @@ def work(options: SimulatorOptions, listener: socket.socket, control: socket.soc
         control.sendall(repr(downtime_seconds).encode())
         loop.call_later(FLUSH_SECONDS, loop.stop)
 
-    truth, date = Truth(), DateLine(clock.wall)
+    truth = Truth()
     router = Router(options, loop, clock, os.environ, truth, restart, restarts)
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     loop.add_reader(control, loop.stop)
     loop.run_until_complete(
         loop.create_server(
-            lambda: Connection(router.handle, truth, loop, date), sock=listener, backlog=BACKLOG
+            lambda: Connection(router.handle, truth, loop, clock.wall), sock=listener, backlog=BACKLOG
         )
     )
     _log.info("simulated router listens on http://%s:%d (PID %d)", options.host, options.port, os.getpid())

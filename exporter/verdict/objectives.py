@@ -71,11 +71,7 @@ OBJECTIVES = (
         "At least one response is 2xx, and the share of those that are not is within the bound.",
         alerts=("BenchmarkErrorRateHigh",),
         bound=Bound(
-            "--max-error-ratio",
-            default=0.01,
-            min=0,
-            max=1,
-            help="Share of non-2xx responses that still passes.",
+            "--max-error-ratio", 0.01, min=0, max=1, help="Share of non-2xx responses that still passes."
         ),
     ),
     Objective(

@@ -18,7 +18,8 @@ from exporter.stack.ports import free_ports
 
 SERVE = """
 import json, resource, sys
-from exporter.simulator import SimulatorOptions, serve
+from exporter.simulator.options import SimulatorOptions
+from exporter.simulator.supervisor import serve
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 256), hard))
 sys.exit(serve(SimulatorOptions(**json.loads(sys.argv[1]))))

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from exporter.errors import ConfigurationError, PortTakenError
-from exporter.simulator import SimulatorOptions, serve
+from exporter.simulator.options import SimulatorOptions
+from exporter.simulator.supervisor import serve
 from exporter.stack.ports import free_ports
 from tests.support.simulated_router import (
     CHAT,
