@@ -11,7 +11,7 @@ from exporter.verdict.judgement import Judgement
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What the run was asked to do, as run.json keeps it; secrets have no place here."""
+    """The options of the run, as run.json keeps them, without secrets."""
 
     command: str
     scenario: str
@@ -45,7 +45,7 @@ class RunResult:
     versions: dict[str, str]
     inputs: RunInputs
     engine_totals: EngineTotals | None
-    """the engine's own account, or None where it gave none"""
+    """the engine's own counts, or None where it gave none"""
     alerts: list[str] | None = None
     """alerts that fired during the run, or None where no Prometheus was asked"""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from exporter.live.results_csv import Problem, ResultRow, field_text, one_line, read_rows
 
 COLUMNS = ("label", "rps", "p95_ms", "p99_ms", "non2xx", "socket_errors", "requests", "duration_s", "source")
-_TEXT_COLUMNS = ("label", "source")
 _MARKUP = re.compile(r"[\\|`*<&\[\]]")
 _WIDEST_PADDED = 48
 """a cell that is longer is not padded for: one hostile label must not widen ten thousand rows"""
@@ -57,14 +56,12 @@ def summary_table(rows: Sequence[SourcedRow]) -> str:
 
     Labels and file names are others' text: nothing in them can end a cell, a line, or become markup.
     """
-    cells = [[_cell(name, row, source) for name in COLUMNS] for row, source in rows]
-    return markdown_table(COLUMNS, cells, _TEXT_COLUMNS)
-
-
-def _cell(name: str, row: ResultRow, source: str) -> str:
-    if name in _TEXT_COLUMNS:
-        return escaped(row.label if name == "label" else source)
-    return field_text(name, getattr(row, name))
+    figures = COLUMNS[1:-1]
+    cells = [
+        (escaped(row.label), *(field_text(name, getattr(row, name)) for name in figures), escaped(source))
+        for row, source in rows
+    ]
+    return markdown_table(COLUMNS, cells, ("label", "source"))
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: Sequence[str]) -> str:
@@ -72,10 +69,10 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_co
 
     The cells are Markdown already: text of others goes through `escaped` first.
     """
-    widths = []
-    for position, name in enumerate(header):
-        column = [_width(row[position]) for row in rows]
-        widths.append(max([3, _width(name), *(width for width in column if width <= _WIDEST_PADDED)]))
+    widths = [
+        max(3, _width(name), *(width for width in map(_width, column) if width <= _WIDEST_PADDED))
+        for name, *column in zip(header, *rows, strict=True)
+    ]
     right = [name not in text_columns for name in header]
     rule = ["-" * (width - 1) + ":" if r else "-" * width for width, r in zip(widths, right, strict=True)]
     lines = [

@@ -22,7 +22,7 @@ class Generation(StrEnum):
 class SimulatorOptions:
     """Everything that can be chosen about a simulated router; the seed decides every random draw.
 
-    Raises ConfigurationError naming the field where a value makes no sense.
+    Raises ConfigurationError naming the field whose value is out of range.
     """
 
     host: str = "127.0.0.1"
@@ -31,7 +31,7 @@ class SimulatorOptions:
     """simulated nodes, named node-1, node-2, …"""
     generation: Generation = Generation.FIRST
     models: tuple[str, ...] = ("gpt-oss:20b", "gpt-oss:120b", "nomic-embed-text")
-    """what /v1/models lists; an unlisted local name is served all the same"""
+    """what /v1/models lists; an unlisted local name is served too"""
     latency_median_seconds: float = 0.020
     """time to the answer, or to the first token of a stream; lognormal"""
     latency_p99_seconds: float = 0.060
@@ -41,12 +41,12 @@ class SimulatorOptions:
     output_tokens: int = 32
     """length of an answer that `max_tokens` does not cut short"""
     hang_seconds: float = 600.0
-    """a request held by the fault `hang` is dropped after this long at the latest"""
+    """a request that the fault `hang` keeps is dropped after this long at the latest"""
     seed: int = 1
     api_key: str | None = field(default=None, repr=False)
     """if given, /v1/* wants `Authorization: Bearer <api_key>`, as do the current generation's endpoints"""
     cloud_keys: bool = False
-    """treat the key of every cloud as present, whatever the environment holds"""
+    """treat the key of every cloud as present, with any environment"""
 
     def __post_init__(self) -> None:
         checks = (

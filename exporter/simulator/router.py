@@ -32,7 +32,7 @@ INFERENCE = {
     b"/v1/embeddings": Kind.EMBEDDING,
 }
 GUARDED = ("/v1/", "/api/endpoints", "/api/metrics/")
-"""the paths that want the API key, where there is one, begin so"""
+"""how the paths begin that need the API key, where there is one"""
 LOCAL_TAG = re.compile(r"\d|latest$")
 """`llama3:8b` names a local model with its tag, `mistral:large` one with the prefix of a cloud"""
 

@@ -1,5 +1,7 @@
 """Is there enough evidence, and do its sources agree?"""
 
+from functools import partial
+
 from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.finding import Finding, Outcome
 
@@ -8,10 +10,7 @@ MAX_FAILED_SCRAPES_RATIO = 0.2
 
 def judge_completeness(evidence: Evidence) -> Finding:
     """The load lasts as long as planned, and at most a fifth of the scrapes fail."""
-
-    def finding(outcome: Outcome, text: str) -> Finding:
-        return Finding("completeness", outcome, text)
-
+    finding = partial(Finding, "completeness")
     if evidence.ended_early:
         return finding(
             Outcome.INCONCLUSIVE,
@@ -26,16 +25,16 @@ def judge_completeness(evidence: Evidence) -> Finding:
 
 def judge_totals(evidence: Evidence) -> Finding:
     """Every source counts the same number of whole responses, and of failures where it counts them."""
-    totals = evidence.totals
+    finding, totals = partial(Finding, "totals"), evidence.totals
     listed = ", ".join(f"{source} {_text(count)}" for source, count in totals.items())
     known = [count for count in totals.values() if count is not None]
     if not known or len(known) < len(totals):
-        return Finding("totals", Outcome.INCONCLUSIVE, f"a source gave no count: {listed or 'none is known'}")
+        return finding(Outcome.INCONCLUSIVE, f"a source gave no count: {listed or 'none is known'}")
     responses = {count.responses for count in known}
     failures = {count.failures for count in known if count.failures is not None}
     if len(responses) > 1 or len(failures) > 1:
-        return Finding("totals", Outcome.INCONCLUSIVE, f"the sources disagree: {listed}")
-    return Finding("totals", Outcome.PASS, f"the sources agree: {listed}")
+        return finding(Outcome.INCONCLUSIVE, f"the sources disagree: {listed}")
+    return finding(Outcome.PASS, f"the sources agree: {listed}")
 
 
 def _text(count: Count | None) -> str:

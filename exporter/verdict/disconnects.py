@@ -5,7 +5,7 @@ from exporter.verdict.finding import Finding, Outcome
 
 
 def judge_disconnects(evidence: Evidence) -> Finding:
-    """Every request gets a whole answer; one that is still out at the end, stalled, has none."""
+    """Every request gets a whole answer; one that is still in flight at the end, stalled, has none."""
     problems = []
     if evidence.unanswered:
         reasons = ", ".join(

@@ -1,6 +1,7 @@
-"""Does a resource of a watched process grow without end? growth.py has the method."""
+"""Does a resource of a watched process leak? growth.py has the method."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
@@ -43,12 +44,9 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
     """No watched process grows steadily in the resource of that check.
 
     Not judged where the run is planned too short to detect a leak, or no watched process has the metric. A
-    process of role `load` is not judged: it is no part of what is under test.
+    process of role `load` is not judged: it is not under test.
     """
-
-    def finding(outcome: Outcome, text: str) -> Finding:
-        return Finding(check, outcome, text)
-
+    finding = partial(Finding, check)
     shortest = f"{MIN_SECONDS / 60:.0f} minutes"
     if evidence.planned_seconds < MIN_SECONDS:
         return finding(Outcome.NOT_JUDGED, f"a leak can be detected from {shortest} of load on")

@@ -1,4 +1,4 @@
-"""Did the router stay?"""
+"""Does the router stay up?"""
 
 from itertools import pairwise
 

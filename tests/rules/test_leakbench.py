@@ -15,7 +15,7 @@ from tests.rules.leakbench.replay import OTHERS, OURS
 from tests.rules.leakbench.replay import replay as replayed
 from tests.rules.leakbench.score import Judged, Share, clean, fired, leaking, minutes, tables
 from tests.rules.leakbench.series import CLEAN, LEAKING, RATES, Labelled, generate
-from tests.rules.leakbench.twin import minute_told
+from tests.rules.leakbench.twin import minute_detected
 
 SEEDS = range(40000, 40165)
 LAST_MINUTE = 59
@@ -66,7 +66,7 @@ def test_the_other_rules_cry_wolf_on_the_same_hours(judged: Judged) -> None:
 @needs_promtool
 def test_the_verdict_says_of_every_series_what_the_alert_says_and_in_the_same_minute(judged: Judged) -> None:
     alerts = {(one.seed, one.kind): what.get(OURS) for one, what in judged}
-    verdicts = {(one.seed, one.kind): minute_told(one) for one, _ in judged}
+    verdicts = {(one.seed, one.kind): minute_detected(one) for one, _ in judged}
     assert sum(minute is not None for minute in verdicts.values()) >= 80
     assert verdicts == {
         key: minute if minute is not None and minute <= LAST_MINUTE else None
@@ -110,7 +110,7 @@ def test_the_interval_of_a_share_is_wilsons(hits: int, of: int, low: float, high
 
 def test_the_report_tells_of_a_false_alarm_and_a_leak_by_rate_and_kind() -> None:
     values = np.zeros(720)
-    told = list(
+    report = list(
         tables(
             [
                 (Labelled(1, "flat", "fds", 0.0, values), {OURS: 30.0}),
@@ -119,9 +119,9 @@ def test_the_report_tells_of_a_false_alarm_and_a_leak_by_rate_and_kind() -> None
             ]
         )
     )
-    assert next(line for line in told if line.startswith("false alarms")).split()[2] == "1/2"
-    assert next(line for line in told if line.startswith("  straight, >= 1")).split()[3] == "1/1"
-    assert "median 28, p90 28" in told[-1]
+    assert next(line for line in report if line.startswith("false alarms")).split()[2] == "1/2"
+    assert next(line for line in report if line.startswith("  straight, >= 1")).split()[3] == "1/1"
+    assert "median 28, p90 28" in report[-1]
 
 
 def test_seeds_are_given_as_first_and_end() -> None:

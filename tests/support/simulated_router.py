@@ -137,18 +137,3 @@ def running(environment: dict[str, str] | None = None, **options: Any) -> Iterat
         if simulator.process.poll() is None:
             simulator.stop()
         simulator.session.close()
-
-
-def running_for_a_file() -> Iterator[Simulator]:
-    """The body of a fixture: one simulator for the tests of a file."""
-    with running() as simulator:
-        yield simulator
-
-
-def renewed(shared: Simulator) -> Simulator:
-    """The body of a fixture: the shared simulator with nothing wrong or counted, in a worker just started."""
-    shared.end()
-    before = shared.truth()["pid"]
-    shared.begin("restart")
-    shared.wait_for_answer(but_not_from=before)
-    return shared

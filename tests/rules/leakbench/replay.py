@@ -31,11 +31,11 @@ FLOOR = "resource:usage:min5m"
 
 @dataclass(frozen=True)
 class Other:
-    """A rule that ours are held against."""
+    """A rule that ours are compared with."""
 
     expression: str
     lasting: str
-    """for how long it has to hold"""
+    """the rule's `for`"""
 
 
 def _three_rises() -> str:
@@ -97,13 +97,13 @@ def replay_batch(series: Sequence[Labelled]) -> list[Fired]:
         done = subprocess.run(
             ["promtool", "test", "rules", str(test)], capture_output=True, text=True, check=False
         )
-    said = done.stdout + done.stderr
-    counted = re.search(rf"{re.escape(COUNTED)}.*?got: *\{{\}} (\S+)", said, re.DOTALL)
+    output = done.stdout + done.stderr
+    counted = re.search(rf"{re.escape(COUNTED)}.*?got: *\{{\}} (\S+)", output, re.DOTALL)
     if counted is None or float(counted[1]) != len(series):
-        raise RuntimeError(f"promtool did not judge the series: {said[-2000:]}")
+        raise RuntimeError(f"promtool did not judge the series: {output[-2000:]}")
     fired: list[Fired] = [{} for _ in series]
     for name, process, seconds in re.findall(
-        r'\{[^{}]*?alertname="([^"]+)"[^{}]*?process="(\d+)"[^{}]*\} ([0-9.E+]+)', said
+        r'\{[^{}]*?alertname="([^"]+)"[^{}]*?process="(\d+)"[^{}]*\} ([0-9.E+]+)', output
     ):
         rule = name if name in OTHERS else OURS
         fired[int(process)][rule] = float(seconds) / 60

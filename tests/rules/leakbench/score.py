@@ -1,4 +1,4 @@
-"""What the rules came to: false alarms, recall, minutes to detection, and how sure that is."""
+"""The score of the rules: false alarms, recall, minutes to detection, with confidence intervals."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -86,9 +86,11 @@ def tables(judged: Judged) -> Iterator[str]:
         yield _row(f"  {kind}, >= 1", [pair for pair in leaking(judged, 1.0) if pair[0].kind == kind])
         yield _row(f"  {kind}, 0.3", [pair for pair in leaking(judged, 0.3, 0.3) if pair[0].kind == kind])
     yield ""
-    for least in (0.3, 1.0):
-        found = {rule: minutes(leaking(judged, least), rule) for rule in RULES}
-        yield f"{f'minute found, >= {least} %/min':26}" + "".join(f"{_when(m):>36}" for m in found.values())
+    for min_rate in (0.3, 1.0):
+        found = {rule: minutes(leaking(judged, min_rate), rule) for rule in RULES}
+        yield f"{f'minute found, >= {min_rate} %/min':26}" + "".join(
+            f"{_when(m):>36}" for m in found.values()
+        )
 
 
 def _common(judged: Judged) -> Judged:

@@ -32,7 +32,7 @@ AMBIGUOUS: dict[str, Shape] = {
     "slow fill": shapes.slow_fill,
     "even fill": shapes.even_fill,
 }
-"""clean, and told from a leak by nothing in the time that there is: counted by themselves"""
+"""clean, and not to be distinguished from a leak within the hour: counted separately"""
 CLEAN = (*PARTS, "gaps", "restart", "small", "mixture", *AMBIGUOUS)
 BESIDE_A_LEAK = ("flat", "warm-up", "sawtooth", "day", "heavy tail")
 LEAKING = (
@@ -42,7 +42,7 @@ COMMON = {
     *("flat", "warm-up", "sawtooth", "load steps", "wave", "mixture"),
     *("straight", "in steps", "late", "over a sawtooth", "on load steps", "on a wave"),
 }
-"""the kinds that a rule for leaks is asked about first, counted together as well"""
+"""the most common kinds, counted together as well"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Labelled:
     values: Floats = field(repr=False)
     """bytes or counts; NaN where the scrape was lost"""
     restarted: float | None = None
-    """minute in which the process was started anew"""
+    """minute in which the process was started again"""
 
     @property
     def leaks(self) -> bool:

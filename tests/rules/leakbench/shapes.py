@@ -17,7 +17,7 @@ Shape = Callable[[Generator], Floats]
 STEP_SECONDS = 5
 MINUTES: Floats = np.arange(0, 60, STEP_SECONDS / 60)
 LONGEST_GROWTH = 20.0
-"""minutes; of the 27 in which a leak is to be told, a floor and a second evaluation leave 21 to look at"""
+"""minutes; of the 27 in which a leak is to be detected, a floor and a second evaluation leave 21"""
 
 
 def flat(_: Generator) -> Floats:

@@ -20,8 +20,8 @@ MIN_GROWTH = {
 }
 
 
-def minute_told(labelled: Labelled) -> float | None:
-    """When the verdict's method first tells a leak, or None."""
+def minute_detected(labelled: Labelled) -> float | None:
+    """When the verdict's method first detects a leak, or None."""
     there = ~np.isnan(labelled.values)
     times = array("d", np.arange(len(there))[there] * STEP_SECONDS)
     values = Series(labelled.resource, (), times, array("d", labelled.values[there]))

@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.support.simulated_router import CHAT, Simulator, renewed, running_for_a_file
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator
 
 
 def test_a_chat_completion_has_the_shape_of_openai_and_counts_its_tokens(simulator: Simulator) -> None:

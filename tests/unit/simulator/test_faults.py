@@ -4,18 +4,7 @@ import time
 
 import pytest
 
-from tests.support.simulated_router import (
-    CHAT,
-    Simulator,
-    post_bytes,
-    renewed,
-    running,
-    running_for_a_file,
-    wait_until,
-)
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator, post_bytes, running, wait_until
 
 
 def test_an_error_strikes_all_by_default_with_the_status_asked_for(simulator: Simulator) -> None:

@@ -2,20 +2,7 @@
 
 import json
 
-import pytest
-
-from tests.support.simulated_router import (
-    CHAT,
-    CHAT_BYTES,
-    Simulator,
-    post_bytes,
-    renewed,
-    running,
-    running_for_a_file,
-)
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, CHAT_BYTES, Simulator, post_bytes, running
 
 
 def test_pipelined_requests_are_answered_in_order(simulator: Simulator) -> None:

@@ -1,12 +1,8 @@
 """The simulated router's API keys: its own, and those of the clouds behind it."""
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.simulated_router import CHAT, Simulator, renewed, running, running_for_a_file
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator, running
 
 
 def test_an_api_key_is_wanted_for_v1_and_nothing_else() -> None:

@@ -4,12 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-import pytest
-
-from tests.support.simulated_router import CHAT, Simulator, renewed, running_for_a_file, wait_until
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator, wait_until
 
 
 def anonymous_bytes(pid: int) -> int:

@@ -1,19 +1,6 @@
 """The simulated router's nodes: which serves, and what the dashboard and the endpoints say of each."""
 
-import pytest
-
-from tests.support.simulated_router import (
-    CHAT,
-    Simulator,
-    post_bytes,
-    renewed,
-    running,
-    running_for_a_file,
-    wait_until,
-)
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator, post_bytes, running, wait_until
 
 ENDPOINT_FIELDS = """id name base_url status endpoint_type latency_ms last_seen last_error error_count
 total_requests successful_requests failed_requests model_count

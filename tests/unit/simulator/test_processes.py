@@ -15,19 +15,7 @@ from exporter.errors import ConfigurationError, PortTakenError
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.supervisor import serve
 from exporter.stack.ports import free_ports
-from tests.support.simulated_router import (
-    CHAT,
-    Simulator,
-    alive,
-    post_bytes,
-    renewed,
-    running,
-    running_for_a_file,
-    wait_until,
-)
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator, alive, post_bytes, running, wait_until
 
 
 def test_a_restart_is_a_new_process_that_remembers_nothing(simulator: Simulator) -> None:

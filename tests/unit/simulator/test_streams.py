@@ -5,10 +5,7 @@ import time
 
 import pytest
 
-from tests.support.simulated_router import CHAT, Simulator, post_bytes, renewed, running, running_for_a_file
-
-shared = pytest.fixture(scope="module")(running_for_a_file)
-simulator = pytest.fixture(renewed)
+from tests.support.simulated_router import CHAT, Simulator, post_bytes, running
 
 
 def events_of(text: str) -> list[str]:
