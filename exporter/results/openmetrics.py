@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from prometheus_client.utils import floatToGoString
+
 from exporter.timeseries import Series, SeriesStore
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
 def write_openmetrics(store: SeriesStore, path: Path) -> None:
@@ -35,18 +39,9 @@ def openmetrics_lines(store: SeriesStore) -> Iterator[str]:
 
 
 def _label_text(series: Series) -> str:
-    if not series.labels:
-        return ""
-    escaped = (
-        (name, value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\""))
-        for name, value in series.labels
-    )
-    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped) + "}"
+    labels = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in series.labels)
+    return f"{{{labels}}}" if labels else ""
 
 
 def _number(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return repr(value)
+    return repr(value) if math.isfinite(value) else floatToGoString(value)

@@ -57,18 +57,19 @@ class RouterEffects:
 
     def request(self) -> None:
         """An inference request came: leaks that count requests grow."""
-        if (memory := self._faults.get(LeakMemory)) and memory.bytes_per_request is not None:
-            self.memory.owe(memory.bytes_per_request, memory.limit_bytes)
-        if (fds := self._faults.get(LeakFds)) and fds.per_request is not None:
-            self.fds.owe(fds.per_request, fds.limit)
+        self._leak(seconds=0.0, requests=1)
 
     def _grow(self) -> None:
         now = self._conditions.clock.monotonic()
         seconds, self._last_tick = now - self._last_tick, now
-        if (memory := self._faults.get(LeakMemory)) and memory.bytes_per_second is not None:
-            self.memory.owe(memory.bytes_per_second * seconds, memory.limit_bytes)
-        if (fds := self._faults.get(LeakFds)) and fds.per_second is not None:
-            self.fds.owe(fds.per_second * seconds, fds.limit)
+        self._leak(seconds, requests=0)
+
+    def _leak(self, seconds: float, requests: int) -> None:
+        if memory := self._faults.get(LeakMemory):
+            count = memory.bytes_per_second * seconds + memory.bytes_per_request * requests
+            self.memory.owe(count, memory.limit_bytes)
+        if fds := self._faults.get(LeakFds):
+            self.fds.owe(fds.per_second * seconds + fds.per_request * requests, fds.limit)
 
     def _tick(self) -> None:
         self._grow()

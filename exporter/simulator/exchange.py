@@ -99,10 +99,8 @@ class Exchange:
                 self._send(error_answer(error.status, message, code="injected_fault"))
                 return
             if slow := faults.struck(Slow, inference):
-                factor = 1.0 if slow.factor is None else slow.factor
-                added_seconds = 0.0 if slow.add_seconds is None else slow.add_seconds
-                delay_seconds = delay_seconds * factor + added_seconds
-                self._token_seconds *= factor
+                delay_seconds = delay_seconds * slow.factor + slow.add_seconds
+                self._token_seconds *= slow.factor
             self._truncated = faults.struck(Truncate, inference) is not None
         if delay_seconds > 0:
             self.connection.on_gone = self._abandoned

@@ -26,7 +26,7 @@ class Parameters(BaseModel):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if self.one_of and sum(getattr(self, name) is not None for name in self.one_of) != 1:
+        if self.one_of and len(self.model_fields_set.intersection(self.one_of)) != 1:
             raise ValueError(f"give exactly one of {', '.join(self.one_of)}")
         return self
 
@@ -45,8 +45,8 @@ class LeakMemory(Parameters):
     """Memory grows by so much a second, or an inference request, up to a limit; ending it keeps it."""
 
     one_of = ("bytes_per_second", "bytes_per_request")
-    bytes_per_second: PositiveInt | None = None
-    bytes_per_request: PositiveInt | None = None
+    bytes_per_second: PositiveInt = 0
+    bytes_per_request: PositiveInt = 0
     limit_bytes: PositiveInt = 4 * 1024**3
 
 
@@ -58,8 +58,8 @@ class LeakFds(Parameters):
     """
 
     one_of = ("per_second", "per_request")
-    per_second: PositiveFloat | None = None
-    per_request: PositiveFloat | None = None
+    per_second: PositiveFloat = 0.0
+    per_request: PositiveFloat = 0.0
     limit: PositiveInt = 100_000
 
 
@@ -79,8 +79,8 @@ class Slow(AnswerFault):
     """Answers take `factor` times as long, or `add_seconds` longer (streams: to the first token)."""
 
     one_of = ("factor", "add_seconds")
-    factor: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    add_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    factor: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    add_seconds: Annotated[float, Field(gt=0, le=3600)] = 0.0
 
 
 class Hang(AnswerFault):
@@ -194,9 +194,11 @@ class Faults:
         active = self._active.get(FAULTS[name])
         if active is None:
             return {"active": False}
+        parameters = active.parameters
+        not_given = set(parameters.one_of) - parameters.model_fields_set
         return {
             "active": True,
-            "parameters": active.parameters.model_dump(mode="json", exclude_none=True),
+            "parameters": parameters.model_dump(mode="json", exclude=not_given),
             "since": active.since,
             "strikes": active.strikes,
         }

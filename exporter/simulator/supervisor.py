@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import traceback
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from exporter.clock import Clock, SystemClock
@@ -41,7 +42,7 @@ def serve(options: SimulatorOptions) -> int:
     try:
         return _Supervisor(options, unblocked, SystemClock()).run(listener)
     finally:
-        # A second Ctrl-C that came meanwhile is not for the caller.
+        # A second Ctrl-C meanwhile is not for the caller.
         while signal.sigtimedwait(SIGNALS, 0) is not None:
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
@@ -69,23 +70,20 @@ def _listen(options: SimulatorOptions) -> socket.socket:
     return listener
 
 
+@dataclass
 class _Supervisor:
     """One worker after the other. All of SIGNALS are blocked here and are waited for instead."""
 
-    _pid: int
-    _control: socket.socket
-
-    def __init__(
-        self, options: SimulatorOptions, worker_mask: set[int | signal.Signals], clock: Clock
-    ) -> None:
-        self._options = options
-        self._worker_mask = worker_mask
-        self._clock = clock
+    options: SimulatorOptions
+    worker_mask: set[int | signal.Signals]
+    clock: Clock
+    _pid: int = field(init=False)
+    _control: socket.socket = field(init=False)
 
     def run(self, listener: socket.socket | None) -> int:
         restarts, quick_deaths = 0, 0
         while listener is not None:
-            started = self._clock.monotonic()
+            started = self.clock.monotonic()
             self._start(listener, restarts)
             exit_code = self._wait()
             downtime_seconds = self._downtime_seconds()
@@ -95,7 +93,7 @@ class _Supervisor:
                 _log.warning(
                     "the simulated router's worker ended by itself (%d); starting another", exit_code
                 )
-                quick = self._clock.monotonic() - started < QUICK_DEATH_SECONDS
+                quick = self.clock.monotonic() - started < QUICK_DEATH_SECONDS
                 quick_deaths = quick_deaths + 1 if quick else 0
                 if quick_deaths >= QUICK_DEATHS:
                     return 1
@@ -116,8 +114,8 @@ class _Supervisor:
     def _become_worker(self, listener: socket.socket, control: socket.socket, restarts: int) -> NoReturn:
         exit_code = 1
         try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._worker_mask)
-            exit_code = work(self._options, listener, control, restarts)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.worker_mask)
+            exit_code = work(self.options, listener, control, restarts)
         finally:
             # Nothing of the caller's, whose copy this process is, may run here.
             if sys.exc_info()[1] is not None:
@@ -142,9 +140,9 @@ class _Supervisor:
 
     def _stop(self) -> None:
         os.kill(self._pid, signal.SIGTERM)
-        deadline = self._clock.monotonic() + STOP_SECONDS
+        deadline = self.clock.monotonic() + STOP_SECONDS
         while self._reap() is None:
-            left = deadline - self._clock.monotonic()
+            left = deadline - self.clock.monotonic()
             if left <= 0:
                 os.kill(self._pid, signal.SIGKILL)
                 os.waitpid(self._pid, 0)
@@ -159,9 +157,9 @@ class _Supervisor:
         return float(message) if message else 0.0
 
     def _stopped_within(self, seconds: float) -> bool:
-        deadline = self._clock.monotonic() + seconds
+        deadline = self.clock.monotonic() + seconds
         while True:
-            got = signal.sigtimedwait(SIGNALS, max(0.0, deadline - self._clock.monotonic()))
+            got = signal.sigtimedwait(SIGNALS, max(0.0, deadline - self.clock.monotonic()))
             if got is None:
                 return False
             if got.si_signo != signal.SIGCHLD:
@@ -169,12 +167,12 @@ class _Supervisor:
 
     def _listen_again(self) -> socket.socket | None:
         """The port once more, None after a signal to stop; raises PortTakenError where it is taken."""
-        deadline = self._clock.monotonic() + REBIND_SECONDS
+        deadline = self.clock.monotonic() + REBIND_SECONDS
         while True:
             try:
-                return _listen(self._options)
+                return _listen(self.options)
             except PortTakenError:
-                if self._clock.monotonic() >= deadline:
+                if self.clock.monotonic() >= deadline:
                     raise
             if self._stopped_within(RETRY_SECONDS):
                 return None
