@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from collections import Counter
 
+from exporter.simulator.answer import Answer
+
 KEY_ENVIRONMENT = {"openai": "OPENAI_API_KEY", "google": "GOOGLE_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 """provider (also the prefix of its models) -> the environment variable that holds its key"""
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -41,7 +43,7 @@ class Cloud:
         return lines
 
 
-def metrics_text(clouds: dict[str, Cloud]) -> bytes:
+def metrics_answer(clouds: dict[str, Cloud]) -> Answer:
     """`/metrics/cloud` in Prometheus text format 0.0.4."""
     lines = [
         "# HELP cloud_requests_total Requests sent to cloud providers.",
@@ -54,4 +56,5 @@ def metrics_text(clouds: dict[str, Cloud]) -> bytes:
     lines.append("# TYPE cloud_request_latency_seconds histogram")
     for cloud in clouds.values():
         lines.extend(cloud.latency_lines())
-    return ("\n".join(lines) + "\n").encode()
+    text = "\n".join(lines) + "\n"
+    return Answer(200, text.encode(), b"text/plain; version=0.0.4; charset=utf-8")

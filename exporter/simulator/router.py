@@ -14,7 +14,7 @@ import httptools
 from exporter.clock import Clock
 from exporter.simulator.admin import PREFIX, Admin
 from exporter.simulator.answer import Answer, RefusedError, error_answer, json_answer, not_allowed
-from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_text
+from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_answer
 from exporter.simulator.completion import Kind, Planner
 from exporter.simulator.connection import Connection
 from exporter.simulator.effects import RouterEffects
@@ -80,8 +80,8 @@ class Router:
         )
         self._effects = RouterEffects(self._conditions, self._pool, restart)
         self._admin = Admin(self._faults, self._effects, self.truth_document)
-        self._documents: dict[str, Callable[[], Answer]] = {
-            "/v1/models": lambda: json_answer(200, self._models_document()),
+        self._documents = {
+            "/v1/models": self._models_document,
             **(self._first() if options.generation == Generation.FIRST else self._current()),
         }
 
@@ -121,29 +121,22 @@ class Router:
             "leaked_fds": self._effects.fds.leaked_fds,
         }
 
-    def _first(self) -> dict[str, Callable[[], Answer]]:
+    def _first(self) -> dict[str, Callable[[], object]]:
         pool = self._pool
         return {
-            "/api/nodes": lambda: json_answer(200, [node.api_document() for node in pool.nodes]),
-            "/api/dashboard/nodes": lambda: json_answer(
-                200, [node.dashboard_document() for node in pool.nodes]
-            ),
-            "/api/dashboard/overview": lambda: json_answer(
-                200, overview_document(pool, self._clouds, self._clock)
-            ),
-            "/metrics/cloud": self._cloud_metrics,
+            "/api/nodes": lambda: [node.api_document() for node in pool.nodes],
+            "/api/dashboard/nodes": lambda: [node.dashboard_document() for node in pool.nodes],
+            "/api/dashboard/overview": lambda: overview_document(pool, self._clouds, self._clock),
+            "/metrics/cloud": lambda: metrics_answer(self._clouds),
         }
 
-    def _current(self) -> dict[str, Callable[[], Answer]]:
+    def _current(self) -> dict[str, Callable[[], object]]:
         message = "the overview is for a session of the dashboard (JWT)"
         return {
-            "/api/endpoints": lambda: json_answer(200, endpoints_document(self._pool)),
+            "/api/endpoints": lambda: endpoints_document(self._pool),
             "/api/dashboard/overview": lambda: error_answer(401, message),
-            "/api/metrics/cloud": self._cloud_metrics,
+            "/api/metrics/cloud": lambda: metrics_answer(self._clouds),
         }
-
-    def _cloud_metrics(self) -> Answer:
-        return Answer(200, metrics_text(self._clouds), b"text/plain; version=0.0.4; charset=utf-8")
 
     def _infer(self, kind: Kind, request: Request, connection: Connection) -> None:
         if not self._faults.none:
@@ -187,14 +180,15 @@ class Router:
         return node
 
     def _document(self, request: Request, path: str) -> Answer:
-        document = self._documents.get(path)
-        if document is None:
+        make = self._documents.get(path)
+        if make is None:
             raise RefusedError(404, f"{path}: there is no such endpoint")
         if path.startswith(GUARDED):
             self._authorize(request)
         if request.method not in (b"GET", b"HEAD"):
             raise not_allowed("GET, HEAD")
-        return document()
+        document = make()
+        return document if isinstance(document, Answer) else json_answer(200, document)
 
     def _models_document(self) -> dict[str, Any]:
         created = int(self._started_at)

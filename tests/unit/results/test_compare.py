@@ -1,4 +1,4 @@
-"""exporter.results.compare: which figures got worse, by how much, and when there is no saying."""
+"""exporter.results.compare: which figures got worse, by how much, and when that is not known."""
 
 from dataclasses import replace
 from pathlib import Path

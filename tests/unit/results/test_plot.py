@@ -155,7 +155,7 @@ def test_any_label_is_drawn_as_text_within_the_picture(
         assert "\n" not in text.get_text()
 
 
-def test_figures_beyond_all_reason_are_drawn_at_the_edge(
+def test_figures_out_of_any_range_are_drawn_at_the_edge(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     figure = drawn(monkeypatch, tmp_path / "out.png", ResultRow("huge", 1e300, p95_ms=1e-300, p99_ms=1.7e308))

@@ -21,7 +21,7 @@ from tests.support.run_results import (
 
 
 def line(text: str, field: str) -> str:
-    """What the record says behind a field of the template."""
+    """What the record has behind a field of the template."""
     (found,) = (each for each in text.splitlines() if each.lstrip(" -").startswith(f"{field}: "))
     return found.split(": ", 1)[1]
 
@@ -108,13 +108,13 @@ def test_the_command_can_be_pasted_into_a_shell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "said"),
+    ("failures", "shown"),
     [
         ({"timeout": 7}, "7 (内訳 4xx: 0 / 5xx: 0 / timeout: 7)"),
         ({"in_band": 2, "timeout": 1}, "3 (内訳 4xx: 0 / 5xx: 0 / timeout: 1 / in_band: 2)"),
         ({"connect": 1, "write": 1}, "2 (内訳 4xx: 0 / 5xx: 0 / timeout: 0 / connect: 1 / write: 1)"),
     ],
 )
-def test_failures_are_summed_and_broken_down(failures: dict[str, int], said: str) -> None:
+def test_failures_are_summed_and_broken_down(failures: dict[str, int], shown: str) -> None:
     text = record_text(run_result(evidence(failures=failures_by_reason(**failures))), "x")
-    assert line(text, "失敗") == said
+    assert line(text, "失敗") == shown

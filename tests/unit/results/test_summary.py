@@ -169,7 +169,7 @@ def test_the_help_has_columns_examples_and_exit_codes(tmp_path: Path) -> None:
         assert text in done.stdout
 
 
-def test_the_script_is_quiet_when_its_reader_has_had_enough(tmp_path: Path) -> None:
+def test_the_script_is_quiet_when_its_reader_closes_the_pipe(tmp_path: Path) -> None:
     write(tmp_path, "long.csv", *[LOCAL] * 5000)
     reading, writing = os.pipe()
     os.close(reading)
@@ -186,7 +186,7 @@ def test_the_script_is_quiet_when_its_reader_has_had_enough(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_file_names_that_are_not_utf8_are_printed_all_the_same(tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf8_are_printed(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.csv")
     write(tmp_path, name, LOCAL)
     done = summarize("*.csv", folder=tmp_path)

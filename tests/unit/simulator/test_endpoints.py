@@ -42,27 +42,27 @@ def test_embeddings_answer_each_input(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "message"),
+    ("path", "body", "about"),
     [
-        ("/v1/chat/completions", b"{", "the request body is not valid JSON"),
-        ("/v1/chat/completions", b"\xff", "the request body is not valid JSON"),
-        ("/v1/chat/completions", b"[]", "the request body must be a JSON object"),
-        ("/v1/chat/completions", b'{"messages":[]}', "model: a non-empty string is required"),
-        ("/v1/chat/completions", b'{"model":"m","messages":[]}', "messages: a non-empty list"),
-        ("/v1/completions", b'{"model":"m"}', "prompt: a non-empty string or list is required"),
-        ("/v1/embeddings", b'{"model":"m","input":""}', "input: a non-empty string or list is required"),
-        ("/v1/completions", b'{"model":"m","prompt":"x","stream":1}', "stream: must be a boolean"),
-        ("/v1/completions", b'{"model":"m","prompt":"x","max_tokens":0}', "max_tokens: must be an integer"),
+        ("/v1/chat/completions", b"{", "valid JSON: "),
+        ("/v1/chat/completions", b"\xff", "valid JSON: "),
+        ("/v1/chat/completions", b"[]", "JSON object"),
+        ("/v1/chat/completions", b'{"messages":[]}', "model: "),
+        ("/v1/chat/completions", b'{"model":"m","messages":[]}', "messages: "),
+        ("/v1/completions", b'{"model":"m"}', "prompt: "),
+        ("/v1/embeddings", b'{"model":"m","input":""}', "input: "),
+        ("/v1/completions", b'{"model":"m","prompt":"x","stream":1}', "stream: "),
+        ("/v1/completions", b'{"model":"m","prompt":"x","max_tokens":0}', "max_tokens: "),
     ],
 )
 def test_a_bad_body_is_refused_with_an_openai_error(
-    shared: Simulator, path: str, body: bytes, message: str
+    shared: Simulator, path: str, body: bytes, about: str
 ) -> None:
     answer = shared.session.post(shared.url + path, data=body, timeout=10)
     error = answer.json()["error"]
     assert answer.status_code == 400
     assert error["type"] == "invalid_request_error"
-    assert error["message"].startswith(message)
+    assert about in error["message"]
 
 
 def test_models_are_listed_and_head_has_the_same_head_without_body(simulator: Simulator) -> None:

@@ -110,46 +110,45 @@ def test_a_fault_of_all_scopes_strikes_the_dashboard_but_never_the_admin_api(sim
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "message"),
+    ("name", "body", "key", "right"),
     [
-        ("error", '{"status":200}', "error.status: Input should be greater than or equal to 400"),
-        ("error", '{"ratio":0}', "error.ratio: Input should be greater than 0"),
-        ("error", '{"status":"500"}', "error.status: Input should be a valid integer"),
-        ("error", '{"statsu":500}', "error.statsu: unknown parameter; known are: ratio, scope, status"),
-        ("leak_memory", "{}", "leak_memory: give exactly one of bytes_per_second, bytes_per_request"),
-        (
-            "leak_fds",
-            '{"per_second":1,"per_request":1}',
-            "leak_fds: give exactly one of per_second, per_request",
-        ),
-        ("slow", "", "slow: give exactly one of factor, add_seconds"),
-        ("drop_connections", '{"mode":"x"}', "drop_connections.mode: Input should be 'fin' or 'rst'"),
-        ("node_offline", '{"node":"n"}', "node_offline.node: there is no 'n'; known are: node-1, node-2"),
-        ("restart", '{"x":1}', "restart.x: unknown parameter; known are: downtime_seconds"),
-        ("hang", "[", "hang: Invalid JSON: "),
+        ("error", '{"status":200}', "error.status", "400"),
+        ("error", '{"ratio":0}', "error.ratio", "greater than 0"),
+        ("error", '{"status":"500"}', "error.status", "integer"),
+        ("error", '{"statsu":500}', "error.statsu", "ratio, scope, status"),
+        ("leak_memory", "{}", "leak_memory", "one of bytes_per_second, bytes_per_request"),
+        ("leak_fds", '{"per_second":1,"per_request":1}', "leak_fds", "one of per_second, per_request"),
+        ("slow", "", "slow", "one of factor, add_seconds"),
+        ("drop_connections", '{"mode":"x"}', "drop_connections.mode", "'fin' or 'rst'"),
+        ("node_offline", '{"node":"n"}', "node_offline.node", "node-1, node-2"),
+        ("restart", '{"x":1}', "restart.x", "downtime_seconds"),
+        ("hang", "[", "hang", "JSON"),
     ],
 )
 def test_a_wrong_command_is_refused_in_one_line(
-    shared: Simulator, name: str, body: str, message: str
+    shared: Simulator, name: str, body: str, key: str, right: str
 ) -> None:
     shared.end()
     answer = shared.session.put(f"{shared.url}/admin/faults/{name}", data=body, timeout=10)
     assert answer.status_code == 400
     shown = answer.json()["error"]["message"]
-    assert shown.startswith(message)
+    assert shown.startswith(f"{key}: ")
+    assert right in shown
     assert "\n" not in shown
     assert not any(fault["active"] for fault in shared.get("/admin/faults").json().values())
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("path", "key", "right"),
     [
-        ("/admin/faults/hang?release=1", "hang: release is for leak_memory and leak_fds"),
-        ("/admin/faults/leak_fds?release=yes", "release: must be 0 or 1"),
-        ("/admin/faults?relaese=1", "relaese: unknown query parameter; known is release"),
+        ("/admin/faults/hang?release=1", "hang", "leak_memory and leak_fds"),
+        ("/admin/faults/leak_fds?release=yes", "release", "0 or 1"),
+        ("/admin/faults?relaese=1", "relaese", "release"),
     ],
 )
-def test_a_wrong_release_is_refused(shared: Simulator, path: str, message: str) -> None:
+def test_a_wrong_release_is_refused(shared: Simulator, path: str, key: str, right: str) -> None:
     answer = shared.session.delete(shared.url + path, timeout=10)
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == message
+    shown = answer.json()["error"]["message"]
+    assert shown.startswith(f"{key}: ")
+    assert right in shown

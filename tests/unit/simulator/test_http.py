@@ -57,7 +57,7 @@ def test_a_large_body_within_the_bound_is_answered(shared: Simulator) -> None:
     assert answer.json()["usage"]["prompt_tokens"] == 1_000_000
 
 
-def test_a_client_that_waits_for_leave_gets_it(shared: Simulator) -> None:
+def test_a_client_that_expects_100_continue_gets_it(shared: Simulator) -> None:
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: {len(CHAT_BYTES)}\r\n"
     )

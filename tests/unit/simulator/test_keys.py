@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.simulated_router import CHAT, Simulator, running
 
 
-def test_an_api_key_is_wanted_for_v1_and_nothing_else() -> None:
+def test_an_api_key_is_required_for_v1_and_nothing_else() -> None:
     with running(api_key="sk_test") as simulator:
         refused = simulator.post(CHAT)
         assert refused.status_code == 401
@@ -50,7 +50,7 @@ def test_a_cloud_model_needs_the_key_of_its_provider() -> None:
         assert samples["cloud_request_latency_seconds_bucket", "google", "+Inf"] == 1
 
 
-def test_all_cloud_keys_can_be_had_for_nothing_and_faults_strike_clouds_too() -> None:
+def test_cloud_keys_can_be_simulated_and_faults_strike_clouds_too() -> None:
     with running(cloud_keys=True) as simulator:
         for model in ("openai:gpt-4o", "google:gemini-2.5-pro", "anthropic:claude"):
             assert simulator.post({**CHAT, "model": model}).json()["model"] == model

@@ -1,4 +1,4 @@
-"""The simulated router's leaks: memory and file descriptors that are held for real."""
+"""The simulated router's leaks: memory and file descriptors that it really keeps."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ def null_fds(pid: int) -> int:
     return count
 
 
-def test_memory_leaks_for_real_by_request_stays_and_can_be_released(simulator: Simulator) -> None:
+def test_memory_really_leaks_by_request_stays_and_can_be_released(simulator: Simulator) -> None:
     simulator.post(CHAT)
     pid = simulator.truth()["pid"]
     before = anonymous_bytes(pid)
@@ -44,7 +44,7 @@ def test_memory_leaks_by_time_up_to_its_limit(simulator: Simulator) -> None:
     assert simulator.truth()["leaked_bytes"] == 0
 
 
-def test_fds_leak_for_real_by_request_and_by_time(simulator: Simulator) -> None:
+def test_fds_really_leak_by_request_and_by_time(simulator: Simulator) -> None:
     pid = simulator.truth()["pid"]
     before = null_fds(pid)
     simulator.begin("leak_fds", per_request=2)

@@ -62,7 +62,7 @@ def test_nodes_serve_in_turn_and_the_dashboard_counts_what_each_served(simulator
     assert sum(point["error"] for point in overview["history"]) == 1
 
 
-def test_a_request_under_way_is_active_on_its_node(simulator: Simulator) -> None:
+def test_a_request_in_flight_is_active_on_its_node(simulator: Simulator) -> None:
     simulator.begin("hang")
     with simulator.connect() as connection:
         connection.sendall(post_bytes())

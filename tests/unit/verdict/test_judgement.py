@@ -1,4 +1,4 @@
-"""exporter.verdict.judgement: what the findings of all checks come to together."""
+"""exporter.verdict.judgement: the outcome of the findings of all checks together."""
 
 from typing import Any
 

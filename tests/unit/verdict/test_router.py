@@ -1,4 +1,4 @@
-"""exporter.verdict.router: an outage and a restart are found, one slow answer is forgiven."""
+"""exporter.verdict.router: an outage and a restart are found, one slow answer is allowed."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def router(up: list[int] | None = None, restarts: list[int] | None = None) -> Se
         (router([1, 0, 1], [0, 1]), Outcome.FAIL, ["restarted (1×)"]),
     ],
 )
-def test_the_router_must_stay_and_never_miss_two_probes_in_a_row(
+def test_the_router_must_stay_up_and_never_miss_two_probes_in_a_row(
     series: SeriesStore, outcome: Outcome, facts: list[str]
 ) -> None:
     finding = judge_router(evidence(series=series))
