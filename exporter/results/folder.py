@@ -44,14 +44,12 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
     day = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
     name = claim_name(folder, f"{day:%Y%m%d}-{result.info.label}")
     details = folder / name
-    csv_file, record_file = folder / f"{name}.csv", folder / f"{name}.md"
-    csv_file.write_text(rows_text([result_row(result)]), encoding="utf-8")
-    record_file.write_text(record_text(result, name), encoding="utf-8")
-    run_file = details / "run.json"
-    run_file.write_text(run_json(result), encoding="utf-8")
-    series_file = details / "series.om.gz"
-    write_openmetrics(result.evidence.series, series_file)
-    return {"csv": csv_file, "record": record_file, "run": run_file, "series": series_file}
+    files = {"csv": folder / f"{name}.csv", "record": folder / f"{name}.md", "run": details / "run.json"}
+    files["csv"].write_text(rows_text([result_row(result)]), encoding="utf-8")
+    files["record"].write_text(record_text(result, name), encoding="utf-8")
+    files["run"].write_text(run_json(result), encoding="utf-8")
+    write_openmetrics(result.evidence.series, details / "series.om.gz")
+    return {**files, "series": details / "series.om.gz"}
 
 
 def claim_name(folder: Path, base: str) -> str:

@@ -42,8 +42,7 @@ def _find_files(arguments: Iterable[str]) -> tuple[list[Path], list[Problem]]:
         matches = [Path(argument)]
         if glob.has_magic(argument) and not matches[0].exists():
             # Path.glob takes no absolute pattern.
-            found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
-            matches = [Path(match) for match in found]
+            matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207
             if not matches:
                 problems.append(Problem(Path(argument), 0, "no file matches"))
         for match in matches:

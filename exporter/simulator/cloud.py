@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
+from itertools import accumulate
 
 from exporter.simulator.answer import Answer
 
@@ -34,13 +35,12 @@ class Cloud:
     def latency_lines(self) -> list[str]:
         """The histogram's samples as Prometheus text."""
         name, label = "cloud_request_latency_seconds", f'provider="{self.provider}"'
-        lines, running = [], 0
-        for bound, count in zip((*BUCKETS_SECONDS, "+Inf"), self._bucket_counts, strict=True):
-            running += count
-            lines.append(f'{name}_bucket{{{label},le="{bound}"}} {running}')
-        lines.append(f"{name}_sum{{{label}}} {self._sum_seconds!r}")
-        lines.append(f"{name}_count{{{label}}} {running}")
-        return lines
+        buckets = list(zip((*BUCKETS_SECONDS, "+Inf"), accumulate(self._bucket_counts), strict=True))
+        return [
+            *(f'{name}_bucket{{{label},le="{bound}"}} {count}' for bound, count in buckets),
+            f"{name}_sum{{{label}}} {self._sum_seconds!r}",
+            f"{name}_count{{{label}}} {buckets[-1][1]}",
+        ]
 
 
 def metrics_answer(clouds: dict[str, Cloud]) -> Answer:
@@ -55,6 +55,6 @@ def metrics_answer(clouds: dict[str, Cloud]) -> Answer:
     lines.append("# HELP cloud_request_latency_seconds Time to the answer of a cloud provider.")
     lines.append("# TYPE cloud_request_latency_seconds histogram")
     for cloud in clouds.values():
-        lines.extend(cloud.latency_lines())
+        lines += cloud.latency_lines()
     text = "\n".join(lines) + "\n"
     return Answer(200, text.encode(), b"text/plain; version=0.0.4; charset=utf-8")

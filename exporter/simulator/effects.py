@@ -31,10 +31,10 @@ class RouterEffects:
             self._restart(parameters.downtime_seconds)
             return
         if isinstance(parameters, NodeOffline):
-            unknown = self._pool.unknown(parameters.names)
-            if unknown:
-                known = ", ".join(node.name for node in self._pool.nodes)
-                raise RefusedError(400, f"node_offline.node: there is no {unknown[0]!r}; known are: {known}")
+            known = [node.name for node in self._pool.nodes]
+            if unknown := sorted(parameters.names - set(known)):
+                message = f"there is no {unknown[0]!r}; known are: {', '.join(known)}"
+                raise RefusedError(400, f"node_offline.node: {message}")
             self._pool.set_offline(parameters.names)
         if isinstance(parameters, LeakMemory | LeakFds):
             # What the rate before has earned is leaked at the rate before.

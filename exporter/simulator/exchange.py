@@ -3,7 +3,9 @@
 import asyncio
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from exporter.clock import Clock
@@ -16,25 +18,15 @@ Z99 = 2.3263478740408408
 """the 99th percentile of the standard normal distribution"""
 
 
-class LatencyModel:
-    """A lognormal distribution given by its median and 99th percentile, both in seconds.
+def latency_sampler(median_seconds: float, p99_seconds: float, rng: random.Random) -> Callable[[], float]:
+    """Draws latencies in seconds from a lognormal distribution given by its median and 99th percentile.
 
     exp(mu) is the median and exp(mu + Z99 sigma) the 99th percentile, so mu = ln(median) and
-    sigma = ln(p99 / median) / Z99. Where the two are equal every sample is the median.
+    sigma = ln(p99 / median) / Z99. Where the two are equal every latency is the median.
     """
-
-    def __init__(self, median_seconds: float, p99_seconds: float, rng: random.Random) -> None:
-        self._constant = median_seconds if p99_seconds == median_seconds else None
-        if self._constant is None:
-            self._mu = math.log(median_seconds)
-            self._sigma = math.log(p99_seconds / median_seconds) / Z99
-        self._rng = rng
-
-    def sample(self) -> float:
-        """The next latency in seconds."""
-        if self._constant is not None:
-            return self._constant
-        return self._rng.lognormvariate(self._mu, self._sigma)
+    if p99_seconds == median_seconds:
+        return lambda: median_seconds
+    return partial(rng.lognormvariate, math.log(median_seconds), math.log(p99_seconds / median_seconds) / Z99)
 
 
 class Upstream(Protocol):
@@ -55,7 +47,8 @@ class Conditions:
     clock: Clock
     faults: Faults
     truth: Truth
-    latency: LatencyModel
+    latency: Callable[[], float]
+    """draws the next, in seconds"""
     inter_token_seconds: float
     hang_seconds: float
     hanging: "set[Exchange]" = field(default_factory=set)
@@ -84,7 +77,7 @@ class Exchange:
         self._token_seconds = conditions.inter_token_seconds
         if self.upstream is not None:
             self.upstream.begin()
-        delay_seconds = conditions.latency.sample() if inference else 0.0
+        delay_seconds = conditions.latency() if inference else 0.0
         if not faults.none:
             if drop := faults.struck(DropConnections, inference):
                 conditions.truth.dropped += 1

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import cycle, islice
 from typing import Any
 
 from exporter.clock import Clock
@@ -176,20 +177,11 @@ class NodePool:
     def __init__(self, count: int, models: tuple[str, ...], clock: Clock) -> None:
         self.history = History(clock)
         self.nodes = [Node(number, models, self.history, clock) for number in range(1, count + 1)]
-        self._turn = 0
+        self._turns = cycle(self.nodes)
 
     def next_online(self) -> Node | None:
         """The node whose turn it is among those online, None if there is none."""
-        for _ in self.nodes:
-            node = self.nodes[self._turn]
-            self._turn = (self._turn + 1) % len(self.nodes)
-            if node.online:
-                return node
-        return None
-
-    def unknown(self, names: Iterable[str]) -> list[str]:
-        """Which of these names no node has."""
-        return sorted(set(names) - {node.name for node in self.nodes})
+        return next((node for node in islice(self._turns, len(self.nodes)) if node.online), None)
 
     def set_offline(self, names: Iterable[str]) -> None:
         """Take exactly these nodes offline; all others are online after it."""

@@ -18,7 +18,7 @@ from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_answer
 from exporter.simulator.completion import Kind, Planner
 from exporter.simulator.connection import Connection
 from exporter.simulator.effects import RouterEffects
-from exporter.simulator.exchange import Conditions, Exchange, LatencyModel, Upstream
+from exporter.simulator.exchange import Conditions, Exchange, Upstream, latency_sampler
 from exporter.simulator.faults import Faults
 from exporter.simulator.node import NodePool, timestamp
 from exporter.simulator.nodes_api import endpoints_document, overview_document
@@ -72,7 +72,7 @@ class Router:
             clock=clock,
             faults=self._faults,
             truth=self._truth,
-            latency=LatencyModel(
+            latency=latency_sampler(
                 options.latency_median_seconds, options.latency_p99_seconds, random.Random(options.seed)
             ),
             inter_token_seconds=options.inter_token_seconds,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from exporter.clock import Clock, SystemClock
+from exporter.clock import SystemClock
 from exporter.simulator.connection import Connection
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.router import Router
@@ -39,7 +39,7 @@ def work(options: SimulatorOptions, listener: socket.socket, control: socket.soc
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    clock: Clock = SystemClock()
+    clock = SystemClock()
     exit_code = 0
 
     def restart(downtime_seconds: float) -> None:
