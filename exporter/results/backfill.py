@@ -1,7 +1,7 @@
 """Results files of the past, written into Prometheus with the times at which they were measured.
 
-What the exporter shows of results is of now: a Prometheus that was not there last month knows nothing of last
-month's runs. `backfill` writes them as OpenMetrics with timestamps and has promtool make blocks of it.
+The exporter shows results as of now: a Prometheus that did not run last month has none of last month's runs.
+`backfill` writes them as OpenMetrics with timestamps, of which promtool makes blocks.
 """
 
 import subprocess
@@ -26,12 +26,12 @@ MAX_SHOWN_SECONDS = 86400.0
 BATCH_ROWS = 200
 """promtool reads its whole file once for each two hours that it holds: rows of one time go together"""
 RECENT_SECONDS = 3 * 3600.0
-"""Prometheus's manual: not safe to backfill, for Prometheus is still writing that time itself"""
+"""Prometheus's manual: not safe to backfill, as Prometheus is still writing that time itself"""
 
 
 @dataclass(frozen=True)
 class Backfilled:
-    """What came of a backfill."""
+    """The result of a backfill."""
 
     rows: int
     """that are now in the output folder"""
@@ -39,9 +39,9 @@ class Backfilled:
     newest: float
     """Unix s: when the first and the last of these runs began"""
     recent: int
-    """rows left out, for their runs began less than three hours ago"""
+    """rows left out because their runs began less than three hours ago"""
     problems: list[Problem]
-    """rows and files left out, for they cannot be read"""
+    """rows and files left out because they cannot be read"""
 
 
 def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> Backfilled:
@@ -64,8 +64,8 @@ def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> 
         raise ConfigurationError(f"{folder}: no results to backfill{young}{bad}")
     with tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary:
         file = Path(temporary) / "results.om"
-        for batch in (rows[at : at + BATCH_ROWS] for at in range(0, len(rows), BATCH_ROWS)):
-            write_openmetrics(series_of(batch, until), file)
+        for at in range(0, len(rows), BATCH_ROWS):
+            write_openmetrics(series_of(rows[at : at + BATCH_ROWS], until), file)
             _create_blocks(promtool, file, output_folder)
     starts = [each.start for each in rows]
     return Backfilled(len(rows), min(starts), max(starts), recent, problems)
@@ -100,7 +100,7 @@ def _times(each: NamedRow, until: float) -> list[float]:
 
 
 def _read_folder(folder: Path, now: float) -> tuple[list[NamedRow], list[Problem]]:
-    """Every row of every results file (links are none), oldest run first."""
+    """Every row of every results file, oldest run first; links are skipped."""
     rows: list[tuple[ResultRow, str, float]] = []
     problems: list[Problem] = []
     try:
@@ -126,9 +126,8 @@ def _create_blocks(promtool: str, file: Path, output_folder: Path) -> None:
             "it comes with Prometheus (Debian, Ubuntu: apt install prometheus)"
         ) from error
     if made.returncode != 0:
-        output = (
-            " | ".join((made.stderr.strip() or made.stdout.strip()).splitlines()[-2:]) or "it printed nothing"
-        )
+        printed = " | ".join((made.stderr.strip() or made.stdout.strip()).splitlines()[-2:])
         raise ConfigurationError(
-            f"promtool could not write blocks into {output_folder} (exit code {made.returncode}): {output}"
+            f"promtool could not write blocks into {output_folder} (exit code {made.returncode}): "
+            f"{printed or 'it printed nothing'}"
         )

@@ -114,9 +114,9 @@ def _draw(rows: Sequence[SourcedRow]) -> "Figure":
 
     latency = figure.add_axes(place(left, panel))
     rate = figure.add_axes(place(left + panel + _GAP, panel))
-    latencies, rates = [], []
+    latencies, rates, beside = [], [], _BAR / 2 + 0.02
     for i, (row, _) in enumerate(shown):
-        latencies += [_Bar(i - 0.19, "p95", row.p95_ms, _P95), _Bar(i + 0.19, "p99", row.p99_ms, _P99)]
+        latencies += [_Bar(i - beside, "p95", row.p95_ms, _P95), _Bar(i + beside, "p99", row.p99_ms, _P99)]
         share = row.failure_ratio
         rates.append(_Bar(i, "RPS", row.rps, _RPS, f"{_percent(share)} % failed" if share else ""))
     _bars(latency, "latency, ms", len(shown), latencies)
@@ -134,7 +134,7 @@ def _draw(rows: Sequence[SourcedRow]) -> "Figure":
                 color=colour,
                 parse_math=False,
             )
-    _head(figure, height, left, rows, shown)
+    _head(figure, height, rows, shown)
     return figure
 
 
@@ -191,9 +191,7 @@ def _drawable(value: float) -> float:
     return min(max(value, 1e-6), 1e12) if value else 0.0
 
 
-def _head(
-    figure: "Figure", height: float, left: float, rows: Sequence[SourcedRow], shown: Sequence[SourcedRow]
-) -> None:
+def _head(figure: "Figure", height: float, rows: Sequence[SourcedRow], shown: Sequence[SourcedRow]) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     def write(inches_down: float, text: str, **style: Any) -> None:

@@ -28,7 +28,7 @@ class Finding:
 
 
 def overall(outcomes: Iterable[Outcome]) -> Outcome:
-    """Fail before inconclusive before pass: a failure stands whatever else is missing.
+    """Fail before inconclusive before pass: a failure stands even where other evidence is missing.
 
     A warning is a pass. Where nothing was judged the result is inconclusive.
     """

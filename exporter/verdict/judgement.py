@@ -27,8 +27,8 @@ def judge(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[str]
     """Every check of OBJECTIVES; `bounds` by check replace the defaults, `warn` are lowered to a warning.
 
     A lowered check that fails is a warning and does not fail the run. One that is inconclusive stays so:
-    `--warn` accepts what the check finds, and where evidence is missing it has found nothing. A run that
-    nobody could judge must not turn green by it.
+    `--warn` accepts what the check finds, and where evidence is missing it finds nothing. A run that could
+    not be judged must not pass by it.
     """
     findings = tuple(_lowered(objective.finding(evidence, bounds), warn) for objective in OBJECTIVES)
     return Judgement(overall(finding.outcome for finding in findings), findings)
