@@ -17,7 +17,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
 def check_label(label: str) -> None:
-    """A label becomes a file name: raises ConfigurationError for one that is more or less than that."""
+    """A label becomes a file name: raises ConfigurationError for one that is no plain name."""
     if not _NAME.fullmatch(label):
         raise ConfigurationError(
             f"--label: {label[:80]!r}: use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"
