@@ -1,7 +1,7 @@
 """Results files of the past, written into Prometheus with the times at which they were measured.
 
 The exporter shows results as of now: a Prometheus that did not run last month has none of last month's runs.
-`backfill` writes them as OpenMetrics with timestamps, of which promtool makes blocks.
+`backfill` writes them as OpenMetrics with timestamps, and promtool makes blocks of them.
 """
 
 import subprocess

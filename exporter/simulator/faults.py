@@ -22,7 +22,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     one_of: ClassVar[tuple[str, ...]] = ()
-    """of which exactly one has to be given"""
+    """exactly one of these has to be given"""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
