@@ -1,6 +1,6 @@
 """What every dashboard has around its panels: variables, annotations, links to the others, time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
@@ -36,8 +36,8 @@ def dashboard(
     sections: Sequence[Section],
     *,
     choices: Sequence[str],
-    since: str,
-    refresh: str = SCRAPE_INTERVAL,
+    since: str = "now-1h",
+    refresh: str = "15s",
     phases: bool = False,
 ) -> model.Dashboard:
     """A whole dashboard; `choices` are the variables after datasource, job and instance."""
@@ -45,9 +45,11 @@ def dashboard(
     page.refresh(refresh).time(since, "now").timezone("browser").readonly()
     page.tooltip(model.DashboardCursorSync.CROSSHAIR)
     page.variables(_variables(("job", "instance", *choices)))
-    page.annotations(_annotations("run" in choices, phases)).links([_links()])
+    page.links([_links()])
     lay_out(page, sections)
-    return page.build()
+    built = page.build()
+    built.annotations = _annotations("run" in choices, phases)
+    return built
 
 
 def _variables(names: Sequence[str]) -> list[Builder[model.VariableModel]]:
@@ -73,12 +75,12 @@ def _links() -> build.DashboardLink:
     return link.as_dropdown(False).include_vars(True).keep_time(True).target_blank(False)
 
 
-class FormattedAnnotation(model.AnnotationQuery):
-    """The SDK's annotation with further fields of the Prometheus data source."""
+class PrometheusAnnotation(model.AnnotationQuery):
+    """An annotation from a query, with what the SDK lacks: its title, text and tags from labels."""
 
-    def __init__(self, formats: Mapping[str, str]) -> None:
-        super().__init__()
-        self._formats = formats
+    def __init__(self, name: str, expr: str, hue: str, title: str, text: str, tags: str) -> None:
+        super().__init__(name, DATASOURCE, icon_color=hue, expr=expr)
+        self._formats = {"titleFormat": title, "textFormat": text, "tagKeys": tags}
 
     def to_json(self) -> dict[str, object]:
         """The SDK's fields and the further ones.
@@ -90,30 +92,15 @@ class FormattedAnnotation(model.AnnotationQuery):
         return {**super().to_json(), "step": SCRAPE_INTERVAL, "target": target, **self._formats}
 
 
-class PrometheusAnnotation(build.AnnotationQuery):
-    """An annotation from a query; `formats` adds what the SDK lacks: its title, text and tags from labels."""
-
-    def __init__(self, name: str, expr: str, hue: str, **formats: str) -> None:
-        super().__init__()
-        self._internal = FormattedAnnotation(formats)
-        self.name(name).datasource(DATASOURCE).enable(True).icon_color(hue).expr(expr)
-
-
-def _annotations(runs: bool, phases: bool) -> list[Builder[model.AnnotationQuery]]:
+def _annotations(runs: bool, phases: bool) -> model.AnnotationContainer:
     """Runs from start to end and their phases, restarts, and alerts while they fire, on every time axis."""
-    marks: list[Builder[model.AnnotationQuery]] = []
-    if runs:
-        form = {
-            "titleFormat": "Run {{run}}",
-            "textFormat": "{{model}} at {{target}}",
-            "tagKeys": "scenario,engine",
-        }
-        marks.append(PrometheusAnnotation("Runs", run.RUN_INFO, BLUE, **form))
-    if phases:
-        form = {"titleFormat": "{{phase}}", "textFormat": "phase of the run", "tagKeys": "phase"}
-        marks.append(PrometheusAnnotation("Phases", run.RUN_PHASE, GREY, **form))
-    form = {"titleFormat": "{{process}} restarted", "textFormat": "{{instance}}", "tagKeys": "role"}
-    marks.append(PrometheusAnnotation("Restarts", annotations.ANNOTATION_RESTART, PURPLE, **form))
-    form = {"titleFormat": "{{alertname}}", "textFormat": "{{process}} {{node}}", "tagKeys": "severity"}
-    marks.append(PrometheusAnnotation("Alerts", annotations.ANNOTATION_ALERT, FAILURE, **form))
-    return marks
+    run_form = ("Run {{run}}", "{{model}} at {{target}}", "scenario,engine")
+    phase_form = ("{{phase}}", "phase of the run", "phase")
+    restart_form = ("{{process}} restarted", "{{instance}}", "role")
+    alert_form = ("{{alertname}}", "{{process}} {{node}}", "severity")
+    return model.AnnotationContainer([
+        *([PrometheusAnnotation("Runs", run.RUN_INFO, BLUE, *run_form)] if runs else []),
+        *([PrometheusAnnotation("Phases", run.RUN_PHASE, GREY, *phase_form)] if phases else []),
+        PrometheusAnnotation("Restarts", annotations.ANNOTATION_RESTART, PURPLE, *restart_form),
+        PrometheusAnnotation("Alerts", annotations.ANNOTATION_ALERT, FAILURE, *alert_form),
+    ])  # fmt: skip

@@ -2,7 +2,7 @@
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
-from layout import Section
+from layout import Row, Section
 from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, States
 from panels import (
     BYTES,
@@ -20,7 +20,6 @@ from panels import (
 from queries import gpu
 from tables import Column, rows
 
-NOT_REPORTED = "no GPU says so"
 HELD_BACK: States = {"0": ("free", GREEN), "1": ("held back", ORANGE)}
 INFO_COLUMNS = {
     "gpu": Column("gpu"),
@@ -46,7 +45,6 @@ def work() -> Section:
         "GPUs",
         "What the driver lists, parts of a divided GPU (MIG) included.",
         COUNT,
-        NO_GPU,
         [Series(gpu.INFO, "GPUs")],
         INFO_COLUMNS,
     )
@@ -54,7 +52,6 @@ def work() -> Section:
         "Utilisation",
         "Share of the time in which a GPU computed, and (dashed) in which its memory was read or written.",
         RATIO,
-        NO_GPU,
         Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} computes", BLUE, many=True),
         Series(gpu.MEMORY_BANDWIDTH_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True, bound=True),
         most=1,
@@ -63,7 +60,6 @@ def work() -> Section:
         "Memory",
         "Memory in use, under the total.",
         BYTES,
-        NO_GPU,
         Series(gpu.MEMORY_USED_BYTES, "GPU {{gpu}} {{node}} used", BLUE, many=True),
         Series(gpu.MEMORY_TOTAL_BYTES, "GPU {{gpu}} {{node}} total", GREY, many=True, bound=True),
     )
@@ -71,10 +67,10 @@ def work() -> Section:
         "Memory by process",
         "Memory of the watched processes. Absent in a container without the host's process ids.",
         BYTES,
-        "no watched process has any",
         Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", SKY, many=True),
+        no_value="no watched process has any",
     )
-    return Section(None, [(5, [(24, table)]), (8, [(8, busy), (8, memory), (8, by_process)])])
+    return Section(None, NO_GPU, [Row(5, [table]), Row(8, [busy, memory, by_process])])
 
 
 def limits() -> Section:
@@ -83,14 +79,12 @@ def limits() -> Section:
         "Temperature",
         "Of the chip. Which is too hot depends on the model; the throttling below says when it was.",
         CELSIUS,
-        NO_GPU,
         Series(gpu.TEMPERATURE_CELSIUS, "GPU {{gpu}} {{node}}", ORANGE, many=True),
     )
     power = lines(
         "Power",
         "Power drawn, under the limit that is set.",
         WATTS,
-        NO_GPU,
         Series(gpu.POWER_WATTS, "GPU {{gpu}} {{node}} drawn", BLUE, many=True),
         Series(gpu.POWER_LIMIT_WATTS, "GPU {{gpu}} {{node}} limit", GREY, many=True, bound=True),
     )
@@ -98,14 +92,13 @@ def limits() -> Section:
         "Fan",
         "Speed of the fan, where the GPU has one.",
         RATIO,
-        "no GPU has a fan",
         Series(gpu.FAN_RATIO, "GPU {{gpu}} {{node}}", SKY, many=True),
+        no_value="no GPU has a fan",
     )
     throttled = timeline(
         "Throttling",
         "What holds a GPU's clocks down. sw_power_cap under full load is what a power limit does; heat and "
         "power supply (all others) make a measurement slower than the GPU is.",
-        NO_GPU,
         HELD_BACK,
         Series(gpu.THROTTLED, "GPU {{gpu}} {{node}} {{reason}}"),
     )
@@ -113,13 +106,11 @@ def limits() -> Section:
         "Clocks",
         "Clocks of the graphics, the multiprocessors, the memory and the video engine.",
         HERTZ,
-        NO_GPU,
         Series(gpu.CLOCK_HERTZ, "GPU {{gpu}} {{node}} {{clock}}", BLUE, many=True),
         beside=True,
     )
     return Section(
-        "Heat, power, clocks",
-        [(8, [(8, temperature), (8, power), (8, fan)]), (8, [(12, throttled), (12, clocks)])],
+        "Heat, power, clocks", NO_GPU, [Row(8, [temperature, power, fan]), Row(8, [throttled, clocks])]
     )
 
 
@@ -129,15 +120,14 @@ def errors() -> Section:
         "Xid errors in the time range",
         "Errors that the driver reported, by NVIDIA's code.",
         COUNT,
-        "no Xid error",
         [Series(gpu.XID_ERRORS, "Xid errors")],
         XID_COLUMNS,
+        no_value="no Xid error",
     )
     ecc = lines(
         "Memory errors (ECC)",
         "New errors. Corrected ones happen to sound memory; one that is uncorrected has lost data.",
         COUNT,
-        NOT_REPORTED,
         Series(gpu.ECC_ERRORS, "GPU {{gpu}} {{node}} {{type}}", SKY, many=True),
         named={"uncorrected": FAILURE},
     )
@@ -145,11 +135,10 @@ def errors() -> Section:
         "PCIe",
         "Bytes a second to and from each GPU, over 20 ms.",
         BYTES_PER_SECOND,
-        NOT_REPORTED,
         Series(gpu.PCIE_RECEIVE, "GPU {{gpu}} {{node}} in", BLUE, many=True),
         Series(gpu.PCIE_TRANSMIT, "GPU {{gpu}} {{node}} out", ORANGE, many=True),
     )
-    return Section("Errors and bus", [(8, [(8, xids), (8, ecc), (8, pcie)])])
+    return Section("Errors and bus", "no GPU says so", [Row(8, [xids, ecc, pcie])])
 
 
 def dashboard() -> model.Dashboard:
@@ -160,6 +149,4 @@ def dashboard() -> model.Dashboard:
         "Each GPU: utilisation, memory, heat, power, clocks, throttling, errors and bus.",
         [work(), limits(), errors()],
         choices=("gpu",),
-        since="now-1h",
-        refresh="15s",
     )

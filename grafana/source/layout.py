@@ -9,14 +9,21 @@ from grafana_foundation_sdk.models import dashboard as model
 
 GRID_COLUMNS = 24
 
-Row = tuple[int, Sequence[tuple[int, Builder[model.Panel]]]]
-"""Height, and the panels from left to right with their widths, which fill the 24 columns."""
+
+class Row(NamedTuple):
+    """Panels from left to right, as wide as each other where no widths are given."""
+
+    height: int
+    panels: Sequence[Builder[model.Panel]]
+    widths: Sequence[int] = ()
 
 
 class Section(NamedTuple):
     """Rows of panels under one heading; the first section of a dashboard needs none."""
 
     title: str | None
+    no_value: str
+    """what its panels show where there is nothing, unless a panel has a text of its own"""
     rows: Sequence[Row]
 
 
@@ -32,18 +39,21 @@ def lay_out(dashboard: build.Dashboard, sections: Sequence[Section]) -> None:
             place = model.GridPos(x=0, y=y, w=GRID_COLUMNS, h=1)
             dashboard.with_row(build.Row(section.title).id(number).grid_pos(place))
             y += 1
-        for height, panels in section.rows:
-            width_total = sum(width for width, _ in panels)
-            if width_total != GRID_COLUMNS:
+        for height, panels, given in section.rows:
+            widths = given or [GRID_COLUMNS // len(panels)] * len(panels)
+            if sum(widths) != GRID_COLUMNS:
                 raise ValueError(
-                    f"{section.title or 'header'}: a row is {width_total} wide, not {GRID_COLUMNS}"
+                    f"{section.title or 'header'}: a row is {sum(widths)} wide, not {GRID_COLUMNS}"
                 )
             x = 0
-            for width, panel in panels:
+            for width, panel in zip(widths, panels, strict=True):
                 number += 1
                 built = panel.build()
                 built.id_val = number
                 built.grid_pos = model.GridPos(x=x, y=y, w=width, h=height)
+                built.field_config = built.field_config or model.FieldConfigSource()
+                shown = built.field_config.defaults
+                shown.no_value = shown.no_value or section.no_value
                 dashboard.with_panel(panel)
                 x += width
             y += height

@@ -2,14 +2,13 @@
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
-from layout import Section
+from layout import Row, Section
 from palette import BLUE, GREY, ORANGE, PURPLE, SKY, YELLOW
 from panels import BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, Series, dial, lines
 from queries import hosts, leaks, processes
 from tables import Column, rows
 
 TOO_EARLY = "too early: slopes begin after 17 minutes"
-NOT_EXPOSED = "the router exposes none"
 LEAK_COLUMNS = {
     "resource": Column("resource"),
     "process": Column("process"),
@@ -28,7 +27,6 @@ def called() -> Section:
         "What grows evenly enough and for long enough (24 minutes at least), by how much an hour, in bytes "
         "or pieces. The alerts and the verdict of a run go by the same series.",
         COUNT,
-        "no leak",
         [Series(leaks.LEAKS_PER_HOUR, "leaks")],
         LEAK_COLUMNS,
     )
@@ -36,10 +34,10 @@ def called() -> Section:
         "Judged",
         "Share of the watched series that are old enough for a slope. What is younger than 17 minutes "
         "cannot be called a leak.",
-        TOO_EARLY,
         Series(leaks.JUDGED_RATIO, "judged"),
+        no_value=TOO_EARLY,
     )
-    return Section(None, [(6, [(18, table), (6, judged)])])
+    return Section(None, "no leak", [Row(6, [table, judged], [18, 6])])
 
 
 def memory() -> Section:
@@ -49,7 +47,6 @@ def memory() -> Section:
         "Memory that no file backs, swapped out or not, and its least of 5 minutes, below the sawtooth of "
         "garbage collection.",
         BYTES,
-        NOT_WATCHED,
         Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
         Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True, bound=True),
     )
@@ -58,23 +55,22 @@ def memory() -> Section:
         "Slope of the floor over 12 minutes, an hour of it. A leak stays; a warm-up or a filling cache "
         "falls to zero.",
         BYTES,
-        TOO_EARLY,
         Series(leaks.MEMORY_BYTES_PER_HOUR, "{{process}} {{node}}", ORANGE, many=True),
+        no_value=TOO_EARLY,
     )
     per_1000 = lines(
         "Memory growth per 1,000 requests",
         "Slope of the floor over the requests of the same 12 minutes. Even over changing load: it leaks "
         "with each request.",
         BYTES,
-        "too early, or no load",
         Series(leaks.MEMORY_BYTES_PER_1000, "{{process}} {{node}}", ORANGE, many=True),
+        no_value="too early, or no load",
     )
     sawtooth = lines(
         "Above the floor",
         "Memory now less its floor: the teeth of garbage collection, which are given back. Teeth that grow "
         "while the floor stays are no leak.",
         BYTES,
-        NOT_WATCHED,
         Series(leaks.MEMORY_ABOVE_FLOOR_BYTES, "{{process}} {{node}}", PURPLE, many=True),
     )
     resident = lines(
@@ -82,14 +78,10 @@ def memory() -> Section:
         "Resident memory also counts mapped model files and shrinks when the host swaps, so no leak is "
         "judged by it.",
         BYTES,
-        NOT_WATCHED,
         Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", GREY, many=True),
         Series(processes.SWAP_BYTES, "{{process}} {{node}} swap", ORANGE, many=True, bound=True),
     )
-    return Section(
-        "Memory",
-        [(8, [(12, level), (12, slope)]), (8, [(8, per_1000), (8, sawtooth), (8, resident)])],
-    )
+    return Section("Memory", NOT_WATCHED, [Row(8, [level, slope]), Row(8, [per_1000, sawtooth, resident])])
 
 
 def handles() -> Section:
@@ -98,21 +90,18 @@ def handles() -> Section:
         "Open files",
         "Open file descriptors of each process, sockets among them.",
         COUNT,
-        NOT_WATCHED,
         Series(processes.OPEN_FDS, "{{process}} {{node}}", BLUE, many=True),
     )
     limit = lines(
         "Open files of the limit",
         "At 100 % the process accepts no connection any more.",
         RATIO,
-        NOT_WATCHED,
         Series(processes.OPEN_FDS_RATIO, "{{process}} {{node}}", BLUE, many=True),
     )
     threads = lines(
         "Threads",
         "Threads of each process.",
         COUNT,
-        NOT_WATCHED,
         Series(processes.THREADS, "{{process}} {{node}}", PURPLE, many=True),
     )
     sockets = lines(
@@ -120,34 +109,31 @@ def handles() -> Section:
         "TCP sockets of each process, in the states that it has had in the time range. close_wait that "
         "grows: the peer has hung up and the process has not.",
         COUNT,
-        "no sockets",
         Series(processes.SOCKETS_BY_STATE, "{{process}} {{node}} {{state}}", SKY, many=True),
         named={"close_wait": ORANGE, "established": BLUE},
         beside=True,
+        no_value="no sockets",
     )
     slope = lines(
         "Growth an hour: files, threads, connections",
         "Slope of their floors over 12 minutes, an hour of it.",
         COUNT,
-        TOO_EARLY,
         Series(leaks.HANDLES_PER_HOUR, "{{process}} {{node}} {{resource}} {{state}}", ORANGE, many=True),
         beside=True,
+        no_value=TOO_EARLY,
     )
     per_1000 = lines(
         "Growth per 1,000 requests: files, threads, connections",
         "Slope of their floors over the requests of the same 12 minutes.",
         COUNT,
-        "too early, or no load",
         Series(leaks.HANDLES_PER_1000, "{{process}} {{node}} {{resource}} {{state}}", ORANGE, many=True),
         beside=True,
+        no_value="too early, or no load",
     )
     return Section(
         "Files, threads, sockets",
-        [
-            (8, [(8, fds), (8, limit), (8, threads)]),
-            (9, [(24, sockets)]),
-            (8, [(12, slope), (12, per_1000)]),
-        ],
+        NOT_WATCHED,
+        [Row(8, [fds, limit, threads]), Row(9, [sockets]), Row(8, [slope, per_1000])],
     )
 
 
@@ -158,7 +144,6 @@ def elsewhere() -> Section:
         "Collections a second where the router exposes go_gc_*, python_gc_* or jvm_gc_*. More and more of "
         "them over even load: the heap is filling.",
         PER_SECOND,
-        NOT_EXPOSED,
         Series(leaks.GC_GO_RATE, "Go {{instance}}", BLUE, many=True),
         Series(leaks.GC_PYTHON_RATE, "Python {{instance}} generation {{generation}}", YELLOW, many=True),
         Series(leaks.GC_JVM_RATE, "JVM {{instance}} {{gc}}", ORANGE, many=True),
@@ -167,7 +152,6 @@ def elsewhere() -> Section:
         "Time in garbage collection",
         "Share of the time that collections took, where the router exposes it.",
         RATIO,
-        NOT_EXPOSED,
         Series(leaks.GC_GO_TIME_RATIO, "Go {{instance}}", BLUE, many=True),
         Series(leaks.GC_JVM_TIME_RATIO, "JVM {{instance}}", ORANGE, many=True),
     )
@@ -175,33 +159,31 @@ def elsewhere() -> Section:
         "GPU memory by process",
         "Memory of each watched process on each GPU, and its floor.",
         BYTES,
-        NO_GPU,
         Series(leaks.GPU_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
         Series(
             leaks.GPU_MEMORY_FLOOR_BYTES, "{{process}} GPU {{gpu}} {{node}} floor", SKY, many=True, bound=True
         ),
+        no_value=NO_GPU,
     )
     host_memory = lines(
         "Host memory and its floor",
         "Memory of the hosts that is not available for new work, with swap in the floor.",
         BYTES,
-        NO_HOST,
         Series(hosts.MEMORY_USED_BYTES, "{{instance}} used", BLUE, many=True),
         Series(leaks.HOST_MEMORY_FLOOR_BYTES, "{{instance}} floor", SKY, many=True, bound=True),
+        no_value=NO_HOST,
     )
     host_slope = lines(
         "Host memory growth an hour",
         "Slope of the floor over 12 minutes, an hour of it.",
         BYTES,
-        TOO_EARLY,
         Series(leaks.HOST_MEMORY_BYTES_PER_HOUR, "{{instance}}", ORANGE, many=True),
+        no_value=TOO_EARLY,
     )
     return Section(
         "Garbage collection, GPUs, hosts",
-        [
-            (8, [(12, collections), (12, pauses)]),
-            (8, [(8, gpu_memory), (8, host_memory), (8, host_slope)]),
-        ],
+        "the router exposes none",
+        [Row(8, [collections, pauses]), Row(8, [gpu_memory, host_memory, host_slope])],
     )
 
 
@@ -213,6 +195,4 @@ def dashboard() -> model.Dashboard:
         "What grows without end: level, floor, growth an hour and per 1,000 requests of all that can leak.",
         [called(), memory(), handles(), elsewhere()],
         choices=("route", "model", "process", "gpu"),
-        since="now-1h",
-        refresh="15s",
     )

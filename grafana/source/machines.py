@@ -1,6 +1,6 @@
 """The hosts of the dashboard *Router and nodes*, by the USE method: utilisation, saturation, errors."""
 
-from layout import Section
+from layout import Row, Section
 from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE
 from panels import BYTES, BYTES_PER_SECOND, COUNT, NO_HOST, PER_SECOND, RATIO, Series, lines
 from queries import hosts
@@ -12,7 +12,6 @@ def machines() -> Section:
         "CPU",
         "Share of all CPUs that is busy, waits for disks (iowait), or is taken by the hypervisor (steal).",
         RATIO,
-        NO_HOST,
         Series(hosts.CPU_BUSY_RATIO, "{{instance}} busy", BLUE, many=True),
         Series(hosts.CPU_IOWAIT_RATIO, "{{instance}} iowait", ORANGE, many=True),
         Series(hosts.CPU_STEAL_RATIO, "{{instance}} steal", PURPLE, many=True),
@@ -22,7 +21,6 @@ def machines() -> Section:
         "Load per CPU",
         "Processes that run or want to, a CPU, over a minute. Above 1 they wait for each other.",
         COUNT,
-        NO_HOST,
         Series(hosts.LOAD_PER_CPU, "{{instance}}", BLUE, many=True),
     )
     pressure = lines(
@@ -30,16 +28,15 @@ def machines() -> Section:
         "Share of the time in which something waited for CPU, memory or disks (PSI), where the kernel "
         "counts it.",
         RATIO,
-        "the kernel has no PSI",
         Series(hosts.PRESSURE_CPU_RATIO, "{{instance}} CPU", BLUE, many=True),
         Series(hosts.PRESSURE_MEMORY_RATIO, "{{instance}} memory", PURPLE, many=True),
         Series(hosts.PRESSURE_IO_RATIO, "{{instance}} disks", ORANGE, many=True),
+        no_value="the kernel has no PSI",
     )
     memory = lines(
         "Host memory",
         "Memory that is not available for new work, its total, and swap in use.",
         BYTES,
-        NO_HOST,
         Series(hosts.MEMORY_USED_BYTES, "{{instance}} used", BLUE, many=True),
         Series(hosts.MEMORY_TOTAL_BYTES, "{{instance}} total", GREY, many=True, bound=True),
         Series(hosts.SWAP_USED_BYTES, "{{instance}} swap", ORANGE, many=True),
@@ -48,23 +45,22 @@ def machines() -> Section:
         "Disks busy",
         "Share of the time in which a disk had something to do.",
         RATIO,
-        "no disk is seen",
         Series(hosts.DISK_BUSY_RATIO, "{{instance}} {{device}}", BLUE, many=True),
         most=1,
+        no_value="no disk is seen",
     )
     space = lines(
         "Free space",
         "Share of each writable file system that is free to all.",
         RATIO,
-        "no file system is seen",
         Series(hosts.FILESYSTEM_FREE_RATIO, "{{instance}} {{mountpoint}}", GREEN, many=True),
         most=1,
+        no_value="no file system is seen",
     )
     network = lines(
         "Network",
         "Bytes a second over all interfaces but loopback.",
         BYTES_PER_SECOND,
-        NO_HOST,
         Series(hosts.NETWORK_RECEIVE, "{{instance}} in", BLUE, many=True),
         Series(hosts.NETWORK_TRANSMIT, "{{instance}} out", ORANGE, many=True),
     )
@@ -72,7 +68,6 @@ def machines() -> Section:
         "Network errors and drops",
         "Packets a second that an interface lost.",
         PER_SECOND,
-        NO_HOST,
         Series(hosts.NETWORK_ERRORS, "{{instance}} errors", FAILURE, many=True),
         Series(hosts.NETWORK_DROPS, "{{instance}} drops", ORANGE, many=True),
     )
@@ -81,16 +76,12 @@ def machines() -> Section:
         "Segments sent again, resets sent, and connections dropped because a listener's queue was full: "
         "disconnects that are the host's, not the router's.",
         PER_SECOND,
-        NO_HOST,
         Series(hosts.TCP_RETRANSMITS, "{{instance}} retransmits", BLUE, many=True),
         Series(hosts.TCP_RESETS, "{{instance}} resets", ORANGE, many=True),
         Series(hosts.TCP_LISTEN_DROPS, "{{instance}} listen drops", FAILURE, many=True),
     )
     return Section(
         "Hosts: utilisation, saturation, errors",
-        [
-            (8, [(8, cpu), (8, load1), (8, pressure)]),
-            (8, [(8, memory), (8, disk), (8, space)]),
-            (8, [(8, network), (8, dropped), (8, tcp)]),
-        ],
+        NO_HOST,
+        [Row(8, [cpu, load1, pressure]), Row(8, [memory, disk, space]), Row(8, [network, dropped, tcp])],
     )

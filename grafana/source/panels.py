@@ -13,7 +13,9 @@ from grafana_foundation_sdk.builders import (
     prometheus,
     stat,
     statetimeline,
+    table,
     timeseries,
+    xychart,
 )
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import (
@@ -83,20 +85,30 @@ def letter(number: int) -> str:
     return "ABCDEFGHIJ"[number]
 
 
-P = TypeVar("P", timeseries.Panel, statetimeline.Panel, stat.Panel, gauge.Panel, heatmap.Panel)
+P = TypeVar(
+    "P",
+    gauge.Panel,
+    heatmap.Panel,
+    stat.Panel,
+    statetimeline.Panel,
+    table.Panel,
+    timeseries.Panel,
+    xychart.Panel,
+)
 
 
-def titled(panel: P, title: str, description: str, unit: str, no_value: str) -> P:
-    """The panel with what every panel has to say."""
-    return panel.title(title).description(description).datasource(DATASOURCE).unit(unit).no_value(no_value)
+def titled(panel: P, title: str, description: str, unit: str, no_value: str | None = None) -> P:
+    """The panel with what every panel has to say; without `no_value` it shows its section's."""
+    panel.title(title).description(description).datasource(DATASOURCE).unit(unit)
+    return panel if no_value is None else panel.no_value(no_value)
 
 
 def lines(
     title: str,
     description: str,
     unit: str,
-    no_value: str,
     *series: Series,
+    no_value: str | None = None,
     named: Mapping[str, str] | None = None,
     beside: bool = False,
     stack: bool = False,
@@ -129,12 +141,7 @@ def lines(
 
 
 def figure(
-    title: str,
-    description: str,
-    unit: str,
-    no_value: str,
-    series: Series,
-    *steps: tuple[float | None, str],
+    title: str, description: str, unit: str, series: Series, *steps: tuple[float | None, str], no_value: str
 ) -> stat.Panel:
     """One big figure, the newest, with its course behind it; coloured by thresholds, where there are any."""
     panel = titled(stat.Panel(), title, description, unit, no_value).reduce_options(newest())
@@ -144,7 +151,11 @@ def figure(
 
 
 def states(
-    title: str, description: str, no_value: str, mappings: Sequence[model.ValueMapping], *series: Series
+    title: str,
+    description: str,
+    mappings: Sequence[model.ValueMapping],
+    *series: Series,
+    no_value: str | None = None,
 ) -> stat.Panel:
     """A coloured tile for each series, with its text; its name too where there may be several."""
     panel = titled(stat.Panel(), title, description, COUNT, no_value).reduce_options(newest())
@@ -157,15 +168,15 @@ def states(
     return panel
 
 
-def names(title: str, description: str, no_value: str, series: Series) -> stat.Panel:
+def names(title: str, description: str, series: Series) -> stat.Panel:
     """The legend as text: for labels, whose value says nothing."""
-    panel = titled(stat.Panel(), title, description, TEXT, no_value).reduce_options(newest())
+    panel = titled(stat.Panel(), title, description, TEXT).reduce_options(newest())
     panel.thresholds(at_least((None, GREY))).text_mode(BigValueTextMode.NAME)
     panel.color_mode(BigValueColorMode.NONE).graph_mode(BigValueGraphMode.NONE)
     return panel.with_target(target(0, series, instant=True))
 
 
-def dial(title: str, description: str, no_value: str, series: Series) -> gauge.Panel:
+def dial(title: str, description: str, series: Series, *, no_value: str | None = None) -> gauge.Panel:
     """A share of one, the newest."""
     panel = titled(gauge.Panel(), title, description, RATIO, no_value).reduce_options(newest())
     panel.min(0).max(1).thresholds(at_least((None, series.hue)))
@@ -173,7 +184,7 @@ def dial(title: str, description: str, no_value: str, series: Series) -> gauge.P
 
 
 def timeline(
-    title: str, description: str, no_value: str, shown: States, series: Series
+    title: str, description: str, shown: States, series: Series, *, no_value: str | None = None
 ) -> statetimeline.Panel:
     """A band for each series, coloured by state; 20 at a time."""
     panel = titled(statetimeline.Panel(), title, description, COUNT, no_value)
@@ -185,9 +196,9 @@ def timeline(
     return panel.with_target(target(0, series))
 
 
-def buckets(title: str, description: str, unit: str, no_value: str, series: Series) -> heatmap.Panel:
+def buckets(title: str, description: str, unit: str, series: Series) -> heatmap.Panel:
     """A histogram over time: each column of cells is one moment, the darkest are the most."""
-    panel = titled(heatmap.Panel(), title, description, COUNT, no_value).calculate(False)
+    panel = titled(heatmap.Panel(), title, description, COUNT).calculate(False)
     hues = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
     panel.color(hues.fill(BLUE).scale(HeatmapColorScale.EXPONENTIAL).exponent(0.5).reverse(False))
     # Buckets are named by their upper bounds.

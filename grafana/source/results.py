@@ -2,14 +2,12 @@
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
-from layout import Section
+from layout import Row, Section
 from palette import PURPLE, ROUTES
 from panels import COUNT, DATE_MS, RATE, RATIO, SECONDS, Series
 from queries import results, run
 from tables import Column, by_date, curve, rows
 
-NO_RESULTS = "no results: soak run leaves them, the exporter reads them from its --results.folder"
-NO_SCALE = "no results of soak scale"
 LABELS = "/d/results?var-label=${__value.raw}&${__url_time_range}"
 AT_THAT_TIME = "/d/soak?from=${__data.fields.began.numeric}&to=${__data.fields.ended.numeric}"
 RESULT_COLUMNS = {
@@ -51,7 +49,6 @@ def ended() -> Section:
         "Results",
         "The newest rows of the results files. A click on a date shows the dashboard Soak at that time.",
         COUNT,
-        NO_RESULTS,
         [
             Series(results.BEGAN_MS, "began"),
             Series(results.ENDED_MS, "ended"),
@@ -69,7 +66,6 @@ def ended() -> Section:
         "Throughput by date",
         "Requests a second of each run at the time at which it began, a line for each label.",
         RATE,
-        NO_RESULTS,
         when,
         Series(results.REQUESTS_PER_SECOND, "2xx a second"),
         by="label",
@@ -78,13 +74,16 @@ def ended() -> Section:
         "Latency by date",
         "p95 and p99 of each run at the time at which it began, a line for each label.",
         SECONDS,
-        NO_RESULTS,
         when,
         Series(results.P95_SECONDS, "p95"),
         Series(results.P99_SECONDS, "p99", PURPLE),
         by="label",
     )
-    return Section(None, [(9, [(24, table)]), (8, [(12, throughput), (12, latency)])])
+    return Section(
+        None,
+        "no results: soak run leaves them, the exporter reads them from its --results.folder",
+        [Row(9, [table]), Row(8, [throughput, latency])],
+    )
 
 
 def compared() -> Section:
@@ -93,7 +92,6 @@ def compared() -> Section:
         "Throughput against connections",
         "The newest steps of soak scale (labels that end in -cN). Where it stops rising the router is full.",
         RATE,
-        NO_SCALE,
         Series(results.SCALE_RPS, "2xx a second"),
         x="connections",
         by="scale",
@@ -103,7 +101,6 @@ def compared() -> Section:
         "p99 against connections",
         "The newest steps of soak scale. Past the point where throughput stops rising only this does.",
         SECONDS,
-        NO_SCALE,
         Series(results.SCALE_P99_SECONDS, "p99"),
         x="connections",
         by="scale",
@@ -114,7 +111,6 @@ def compared() -> Section:
         "The newest result labelled NAME beside the newest labelled NAME-baseline, and by how much it "
         "differs.",
         RATIO,
-        "no label has a baseline: soak run --label NAME-baseline",
         [
             Series(results.LATEST_RPS, "2xx a second"),
             Series(results.BASELINE_RPS, "its baseline"),
@@ -124,10 +120,12 @@ def compared() -> Section:
             Series(results.P99_CHANGE_RATIO, "p99 change"),
         ],
         BASELINE_COLUMNS,
+        no_value="no label has a baseline: soak run --label NAME-baseline",
     )
     return Section(
         "Against connections, against a baseline",
-        [(9, [(12, throughput), (12, p99)]), (6, [(24, baseline)])],
+        "no results of soak scale",
+        [Row(9, [throughput, p99]), Row(6, [baseline])],
     )
 
 
@@ -137,11 +135,10 @@ def recorded() -> Section:
         "Runs in the time range",
         "Runs whose live series are here. A click on a run shows the dashboard Soak at that time.",
         COUNT,
-        "no run in this time range",
         [Series(run.RUNS_BEGAN_MS, "began"), Series(run.RUNS_ENDED_MS, "ended")],
         RUN_COLUMNS,
     )
-    return Section("Live series", [(7, [(24, table)])])
+    return Section("Live series", "no run in this time range", [Row(7, [table])])
 
 
 def dashboard() -> model.Dashboard:

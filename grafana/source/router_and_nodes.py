@@ -2,24 +2,12 @@
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
-from layout import Section
+from layout import Row, Section
 from machines import machines
 from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN, YELLOW
-from panels import (
-    COUNT,
-    NO_RUN,
-    PER_SECOND,
-    RATE,
-    RATIO,
-    SECONDS,
-    Series,
-    lines,
-    timeline,
-)
+from panels import COUNT, NO_RUN, PER_SECOND, RATE, RATIO, SECONDS, Series, lines, timeline
 from queries import cloud, load, router
 
-NO_CLOUD = "no cloud route"
-NO_NODES = "no nodes"
 NOT_REPORTED = "the router does not say"
 ROUTER_SAYS, CLIENT_SAYS = "router: {{route}}", "client: {{route}}"
 
@@ -30,7 +18,6 @@ def routes() -> Section:
         "Successes by route",
         "Requests a second answered with 2xx.",
         RATE,
-        NO_RUN,
         Series(load.ROUTE_SUCCESS_RATE, "{{route}}"),
         named=ROUTES,
     )
@@ -38,7 +25,6 @@ def routes() -> Section:
         "Failed by route",
         "Requests answered without 2xx or not answered whole, over all of the route.",
         RATIO,
-        NO_RUN,
         Series(load.ROUTE_FAILURE_RATIO, "{{route}} failed"),
         named=ROUTES,
     )
@@ -46,12 +32,11 @@ def routes() -> Section:
         "Latency by route",
         "p50 (dashed) and p99 of 2xx, estimated from the buckets of the histogram.",
         SECONDS,
-        NO_RUN,
         Series(load.ROUTE_LATENCY_P50, "{{route}} p50", bound=True),
         Series(load.ROUTE_LATENCY_P99, "{{route}} p99"),
         named=ROUTES,
     )
-    return Section("Routes, as the client sees them", [(8, [(8, rate), (8, failed), (8, duration)])])
+    return Section("Routes, as the client sees them", NO_RUN, [Row(8, [rate, failed, duration])])
 
 
 def clouds() -> Section:
@@ -60,7 +45,6 @@ def clouds() -> Section:
         "Cloud requests",
         "As the router counts what it sends upstream, and (dashed) as the client gets answers.",
         RATE,
-        NO_CLOUD,
         Series(cloud.CLOUD_ROUTER_RATE, ROUTER_SAYS),
         Series(cloud.CLOUD_CLIENT_RATE, CLIENT_SAYS, bound=True),
         named=ROUTES,
@@ -70,7 +54,6 @@ def clouds() -> Section:
         "Other than 2xx, as the router gets from upstream and (dashed) as the client gets from the router. "
         "Only the client's: they are the router's own, such as a 429 of its making.",
         RATE,
-        NO_CLOUD,
         Series(cloud.CLOUD_ROUTER_ERROR_RATE, ROUTER_SAYS),
         Series(cloud.CLOUD_CLIENT_ERROR_RATE, CLIENT_SAYS, bound=True),
         named=ROUTES,
@@ -79,7 +62,6 @@ def clouds() -> Section:
         "Cloud latency p95",
         "Of the upstream as the router measures it, and (dashed) of 2xx as the client does.",
         SECONDS,
-        NO_CLOUD,
         Series(cloud.CLOUD_ROUTER_P95, ROUTER_SAYS),
         Series(cloud.CLOUD_CLIENT_P95, CLIENT_SAYS, bound=True),
         named=ROUTES,
@@ -89,13 +71,13 @@ def clouds() -> Section:
         "The client's mean latency of 2xx less the upstream's mean as the router measures it: what router "
         "and network add. It means little while many requests fail.",
         SECONDS,
-        NO_CLOUD,
         Series(cloud.CLOUD_OVERHEAD, "{{route}}"),
         named=ROUTES,
     )
     return Section(
         "Cloud routes: the router's account and the client's",
-        [(8, [(12, rate), (12, errors)]), (8, [(12, p95), (12, overhead)])],
+        "no cloud route",
+        [Row(8, [rate, errors]), Row(8, [p95, overhead])],
     )
 
 
@@ -104,7 +86,6 @@ def nodes() -> Section:
     online = timeline(
         "Nodes online",
         "Whether the router calls each of its nodes online.",
-        NO_NODES,
         UP_OR_DOWN,
         Series(router.NODE_UP, "{{node}}"),
     )
@@ -112,60 +93,58 @@ def nodes() -> Section:
         "Successes by node",
         "Requests a second that a node answered, as the router counts them.",
         RATE,
-        NO_NODES,
         Series(router.NODE_SUCCESS_RATE, "{{node}}", BLUE, many=True),
     )
     failures = lines(
         "Failures by node",
         "Requests a second that failed on a node, as the router counts them.",
         RATE,
-        NO_NODES,
         Series(router.NODE_FAILURE_RATE, "{{node}} failed", FAILURE, many=True),
     )
     active = lines(
         "Active requests by node",
         "Requests under way on a node. One that stays full while others idle: the balance is off.",
         COUNT,
-        NO_NODES,
         Series(router.NODE_ACTIVE, "{{node}}", PURPLE, many=True),
     )
     outcomes = lines(
         "Router requests by outcome",
         "All requests of the router, also those that no node got.",
         RATE,
-        NOT_REPORTED,
         Series(router.ROUTER_RATE_BY_OUTCOME, "{{outcome}} {{instance}}", GREY, many=True),
         named={"success": BLUE, "failure": FAILURE},
+        no_value=NOT_REPORTED,
     )
     waiting = lines(
         "Router requests under way",
         "Active, and queued where the router has a queue.",
         COUNT,
-        NOT_REPORTED,
         Series(router.ROUTER_ACTIVE, "active {{instance}}", PURPLE, many=True),
         Series(router.ROUTER_QUEUED, "queued {{instance}}", ORANGE, many=True),
+        no_value=NOT_REPORTED,
     )
     probes = lines(
         "Router probes",
         "How long the router took to answer the exporter's probes: its latency without load of ours.",
         SECONDS,
-        "not probed",
         Series(router.ROUTER_PROBE_DURATION, "{{probe}} {{instance}}", SKY, many=True),
+        no_value="not probed",
     )
     tokens = lines(
         "Router tokens",
         "Tokens a second, where the router counts them.",
         PER_SECOND,
-        NOT_REPORTED,
         Series(router.ROUTER_TOKEN_RATE, "{{direction}} {{instance}}", YELLOW, many=True),
+        no_value=NOT_REPORTED,
     )
     return Section(
         "Router and nodes, as the router says",
+        "no nodes",
         [
-            (6, [(24, online)]),
-            (8, [(8, successes), (8, failures), (8, active)]),
-            (8, [(12, outcomes), (12, waiting)]),
-            (8, [(12, probes), (12, tokens)]),
+            Row(6, [online]),
+            Row(8, [successes, failures, active]),
+            Row(8, [outcomes, waiting]),
+            Row(8, [probes, tokens]),
         ],
     )
 
@@ -179,6 +158,4 @@ def dashboard() -> model.Dashboard:
         "hosts.",
         [routes(), clouds(), nodes(), machines()],
         choices=("route", "model", "node"),
-        since="now-1h",
-        refresh="15s",
     )

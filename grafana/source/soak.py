@@ -6,7 +6,7 @@ meanwhile, and what fires.
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
-from layout import Section
+from layout import Row, Section
 from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, SKY, UP_OR_DOWN, YELLOW
 from panels import (
     AGE_MS,
@@ -44,7 +44,6 @@ def requests() -> Section:
         "Success RPS",
         "Answers with 2xx, by route and model.",
         RATE,
-        NO_RUN,
         Series(load.SUCCESS_RATE_BY_MODEL, "{{route}} {{model}}", many=True),
     )
     failure = lines(
@@ -52,7 +51,6 @@ def requests() -> Section:
         "Requests that failed, stacked: answered with another status than 2xx, and not answered whole "
         "(refused, cut off, timed out). On its own axis, so that few failures beside many successes show.",
         RATE,
-        NO_RUN,
         Series(load.NON_2XX_RATE, "non-2xx", ORANGE),
         Series(load.UNANSWERED_RATE, "unanswered", FAILURE),
         stack=True,
@@ -61,7 +59,6 @@ def requests() -> Section:
         "Latency",
         "Quantiles of 2xx over the trailing 10 s, exact, by model. A gap is a time without successes.",
         SECONDS,
-        NO_RUN,
         Series(load.LATENCY_EXACT_P50, "p50 {{model}}", SKY),
         Series(load.LATENCY_EXACT_P95, "p95 {{model}}", BLUE),
         Series(load.LATENCY_EXACT_P99, "p99 {{model}}", PURPLE),
@@ -73,7 +70,6 @@ def requests() -> Section:
         "Requests answered with 2xx by how long they took, over all that is chosen: two bands are two kinds "
         "of answers, which no quantile shows.",
         SECONDS,
-        NO_RUN,
         Series(load.LATENCY_BUCKETS, "{{le}}"),
     )
     kinds = lines(
@@ -82,7 +78,6 @@ def requests() -> Section:
         "truncated (a stream that ended early), in_band (an error inside a stream). With one: its status "
         "class.",
         RATE,
-        NO_RUN,
         Series(load.UNANSWERED_RATE_BY_REASON, "{{reason}} (unanswered)", FAILURE, many=True),
         Series(load.NON_2XX_RATE_BY_CLASS, "{{status_class}}", ORANGE, many=True),
         beside=True,
@@ -91,18 +86,14 @@ def requests() -> Section:
         "In flight and connections",
         "Requests under way, and the load engine's connections: open, and stalled (asked, and no answer).",
         COUNT,
-        NO_RUN,
         Series(load.IN_FLIGHT, "in flight", YELLOW),
         Series(load.CONNECTIONS_BY_STATE, "{{state}}", SKY, bound=True),
         named={"stalled": FAILURE},
     )
     return Section(
         "Requests",
-        [
-            (8, [(12, success), (12, failure)]),
-            (8, [(12, latency), (12, distribution)]),
-            (8, [(12, kinds), (12, in_flight)]),
-        ],
+        NO_RUN,
+        [Row(8, [success, failure]), Row(8, [latency, distribution]), Row(8, [kinds, in_flight])],
     )
 
 
@@ -114,7 +105,6 @@ def system() -> Section:
         "is in an hour if it grows as in the last 12 minutes. Mapped model files hide a leak in resident "
         "memory.",
         BYTES,
-        NOT_WATCHED,
         Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
         Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True),
         Series(
@@ -128,7 +118,6 @@ def system() -> Section:
         "What grows and does not fall after the load either is a leak. close_wait: the peer has hung up and "
         "the process has not.",
         COUNT,
-        NOT_WATCHED,
         Series(processes.OPEN_FDS, "{{process}} {{node}} files", BLUE, many=True),
         Series(processes.THREADS, "{{process}} {{node}} threads", PURPLE, many=True),
         Series(processes.SOCKETS_OPEN, "{{process}} {{node}} {{state}}", SKY, many=True, bound=True),
@@ -139,7 +128,6 @@ def system() -> Section:
         "Router CPU",
         "Cores used, user and system.",
         COUNT,
-        NOT_WATCHED,
         Series(processes.CPU_CORES, "{{process}} {{node}}", many=True),
     )
     host = lines(
@@ -147,44 +135,41 @@ def system() -> Section:
         "Shares in use. A host near 100 % measures itself, not the router; steal is what its hypervisor "
         "takes.",
         RATIO,
-        NO_HOST,
         Series(hosts.CPU_BUSY_RATIO, "CPU {{instance}}", BLUE, many=True),
         Series(hosts.CPU_STEAL_RATIO, "steal {{instance}}", ORANGE, many=True),
         Series(hosts.MEMORY_USED_RATIO, "memory {{instance}}", PURPLE, many=True),
         most=1,
+        no_value=NO_HOST,
     )
     gpus = lines(
         "GPU utilisation and memory",
         "Share of the time in which a GPU computed, and of its memory that is taken.",
         RATIO,
-        NO_GPU,
         Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} busy", BLUE, many=True),
         Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True),
         most=1,
+        no_value=NO_GPU,
     )
     nodes = timeline(
         "Nodes",
         "Whether the router calls each of its nodes online.",
-        "no nodes",
         UP_OR_DOWN,
         Series(router.NODE_UP, "{{node}}"),
+        no_value="no nodes",
     )
     firing = rows(
         "Alerts firing now",
         "Every alert that fires, and since when its condition holds; a click on its dashboard opens it. The "
         "Watchdog is always here: it proves that the rules are evaluated.",
         COUNT,
-        "nothing fires, not even the Watchdog: are the rules loaded?",
         [Series(alerts.FIRING_ALERTS_SINCE_MS, "alerts")],
         ALERT_COLUMNS,
+        no_value="nothing fires, not even the Watchdog: are the rules loaded?",
     )
     return Section(
         "Router, nodes and machines",
-        [
-            (8, [(12, memory), (12, handles)]),
-            (8, [(8, cpu), (8, host), (8, gpus)]),
-            (7, [(12, nodes), (12, firing)]),
-        ],
+        NOT_WATCHED,
+        [Row(8, [memory, handles]), Row(8, [cpu, host, gpus]), Row(7, [nodes, firing])],
     )
 
 
@@ -197,5 +182,6 @@ def dashboard() -> model.Dashboard:
         [header(), requests(), system()],
         choices=("route", "model", "process", "node", "gpu", "run"),
         since="now-15m",
+        refresh=frame.SCRAPE_INTERVAL,
         phases=True,
     )

@@ -1,6 +1,6 @@
 """The head of the dashboard *Soak*: is a run on, which one, how far, and is it well."""
 
-from layout import Section
+from layout import Row, Section
 from palette import FAILURE, GREEN, ORANGE, PURPLE, UP_OR_DOWN, from_one, mapped
 from panels import COUNT, NO_RUN, RATE, RATIO, SECONDS, Series, dial, figure, names, states
 from queries import alerts, load, router, run
@@ -15,76 +15,73 @@ def header() -> Section:
     run_details = names(
         "Run",
         "Run id, scenario, engine, model, target and connections of the run under way.",
-        NO_RUN,
         Series(run.RUN_INFO, RUN_DETAILS),
     )
-    phase = names("Phase", "Warm-up, load, or drain after it.", NO_RUN, Series(run.RUN_PHASE, "{{phase}}"))
+    phase = names("Phase", "Warm-up, load, or drain after it.", Series(run.RUN_PHASE, "{{phase}}"))
     progress = dial(
         "Progress",
         "Time since the start over the planned duration.",
-        NO_RUN,
         Series(run.RUN_PROGRESS_RATIO, "elapsed"),
     )
     verdict = states(
         "Verdict so far",
         "Failing: an alert that fails a run fires, or has fired since its start. The verdict at the end of "
         "the run also asks whether all evidence is there.",
-        NO_RUN,
         [mapped({"0": ("no alert so far", GREEN)}), from_one("failing", FAILURE)],
         Series(run.RUN_FAILING_ALERTS, "failing alerts"),
     )
     successes = figure(
-        "Successes", "Requests a second answered with 2xx.", RATE, NO_RUN, Series(load.SUCCESS_RATE, "2xx")
+        "Successes",
+        "Requests a second answered with 2xx.",
+        RATE,
+        Series(load.SUCCESS_RATE, "2xx"),
+        no_value=NO_RUN,
     )
     failed = figure(
         "Failed",
         "Requests answered without 2xx or not answered whole, over all requests. Idle is not 0 %: without "
         "requests there is no ratio.",
         RATIO,
-        NO_RUN,
         Series(load.FAILURE_RATIO, "failed"),
         (None, GREEN),
         (0.001, ORANGE),
         (0.01, FAILURE),
+        no_value=NO_RUN,
     )
     p99 = figure(
         "p99",
         "The worst p99 of the chosen models: 2xx only, trailing 10 s, exact.",
         SECONDS,
-        NO_RUN,
         Series(load.LATENCY_EXACT_WORST_P99, "p99", PURPLE),
+        no_value=NO_RUN,
     )
     router_state = states(
         "Router",
         "Whether the router answers its probes.",
-        "not probed",
         [mapped(UP_OR_DOWN)],
         Series(router.ROUTER_UP, "router"),
+        no_value="not probed",
     )
     nodes_online = figure(
         "Nodes online",
         "Nodes that the router calls online, of all that it lists.",
         RATIO,
-        "no nodes",
         Series(router.NODES_ONLINE_RATIO, "online"),
         (None, FAILURE),
         (1, GREEN),
+        no_value="no nodes",
     )
     firing = figure(
         "Firing alerts",
         "Alerts that fire now, the Watchdog apart. Nothing instead of a number: the Watchdog is silent, so "
         "Prometheus does not evaluate its rules.",
         COUNT,
-        "no watchdog",
         Series(alerts.FIRING_ALERTS_COUNT, "firing"),
         (None, GREEN),
         (1, FAILURE),
+        no_value="no watchdog",
     )
     figures = (successes, failed.decimals(2), p99, router_state, nodes_online, firing)
     return Section(
-        None,
-        [
-            (4, [(12, run_details), (4, phase), (4, progress), (4, verdict)]),
-            (4, [(4, panel) for panel in figures]),
-        ],
+        None, NO_RUN, [Row(4, [run_details, phase, progress, verdict], [12, 4, 4, 4]), Row(4, figures)]
     )

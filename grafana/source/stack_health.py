@@ -2,14 +2,10 @@
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
-from layout import Section
+from layout import Row, Section
 from palette import BLUE, FAILURE, GREY, OK_OR_FAILING, ORANGE, PURPLE, SKY, YELLOW, mapped
 from panels import BYTES, COUNT, PER_SECOND, RATIO, SECONDS, Series, lines, states
 from queries import stack
-
-NO_EXPORTER = "no exporter"
-NO_PROMETHEUS = "Prometheus is not scraped"
-NO_ALERTMANAGER = "Alertmanager is not scraped"
 
 
 def scrapes() -> Section:
@@ -18,26 +14,24 @@ def scrapes() -> Section:
         "Targets and collectors",
         "Whether Prometheus reaches each target, and whether each collector of the exporters succeeded in "
         "the last scrape, on the worst exporter.",
-        "no target",
         [mapped(OK_OR_FAILING)],
         Series(stack.TARGET_UP, "{{job}} {{instance}}"),
         Series(stack.COLLECTOR_SUCCESS, "collector {{collector}}"),
+        no_value="no target",
     )
     duration = lines(
         "Scrape duration",
         "How long each scrape took. Near the scrape interval of 5 s samples are lost.",
         SECONDS,
-        "no scrape",
         Series(stack.SCRAPE_DURATION, "{{job}} {{instance}}", BLUE, many=True),
     )
     samples = lines(
         "Samples a scrape",
         "Samples that were kept of each scrape. One that grows without end is a label without bound.",
         COUNT,
-        "no scrape",
         Series(stack.SCRAPE_SAMPLES, "{{job}} {{instance}}", PURPLE, many=True),
     )
-    return Section(None, [(6, [(24, health)]), (8, [(12, duration), (12, samples)])])
+    return Section(None, "no scrape", [Row(6, [health]), Row(8, [duration, samples])])
 
 
 def exporters() -> Section:
@@ -46,35 +40,30 @@ def exporters() -> Section:
         "Collector duration",
         "How long each collector took, or has been running, on the worst exporter.",
         SECONDS,
-        NO_EXPORTER,
         Series(stack.COLLECTOR_DURATION, "{{collector}}", BLUE, many=True),
     )
     age = lines(
         "Since a collector last succeeded",
         "Its series are missing while it fails, and alerts on them are blind.",
         SECONDS,
-        NO_EXPORTER,
         Series(stack.COLLECTOR_AGE, "{{collector}}", ORANGE, many=True),
     )
     cpu = lines(
         "Exporter CPU",
         "Cores that watching costs on each machine.",
         COUNT,
-        NO_EXPORTER,
         Series(stack.EXPORTER_CPU_CORES, "{{instance}}", BLUE, many=True),
     )
     memory = lines(
         "Exporter memory",
         "Resident memory of each exporter.",
         BYTES,
-        NO_EXPORTER,
         Series(stack.EXPORTER_MEMORY_BYTES, "{{instance}}", PURPLE, many=True),
     )
     ingest = lines(
         "Live messages",
         "Messages a second from load engines: one a second from each connection.",
         PER_SECOND,
-        NO_EXPORTER,
         Series(stack.INGEST_RATE, "{{instance}} taken", BLUE, many=True),
         Series(stack.INGEST_REJECTED_RATE, "rejected: {{reason}}", FAILURE, many=True),
         beside=True,
@@ -83,7 +72,6 @@ def exporters() -> Section:
         "Left out",
         "Rows of results that cannot be read, and devices and nodes beyond the bounds of what is shown.",
         COUNT,
-        NO_EXPORTER,
         Series(stack.LEFT_OUT_ROWS, "bad rows", ORANGE),
         Series(stack.LEFT_OUT_DEVICES, "{{kind}}", GREY, many=True),
         Series(stack.LEFT_OUT_NODES, "nodes", YELLOW),
@@ -91,11 +79,8 @@ def exporters() -> Section:
     )
     return Section(
         "Exporters",
-        [
-            (8, [(12, duration), (12, age)]),
-            (8, [(12, cpu), (12, memory)]),
-            (8, [(12, ingest), (12, left_out)]),
-        ],
+        "no exporter",
+        [Row(8, [duration, age]), Row(8, [cpu, memory]), Row(8, [ingest, left_out])],
     )
 
 
@@ -105,7 +90,6 @@ def prometheus() -> Section:
         "Rule evaluation",
         "How long each group of rules takes, of its interval. At 100 % evaluations are skipped.",
         RATIO,
-        NO_PROMETHEUS,
         Series(stack.RULES_DURATION_RATIO, "{{group}}", BLUE, many=True),
         beside=True,
     )
@@ -113,7 +97,6 @@ def prometheus() -> Section:
         "Rule failures",
         "Rules that failed, and evaluations that were missed.",
         COUNT,
-        NO_PROMETHEUS,
         Series(stack.RULES_FAILURES, "failed", FAILURE),
         Series(stack.RULES_MISSED, "missed", ORANGE),
     )
@@ -122,7 +105,6 @@ def prometheus() -> Section:
         "Series and chunks of samples that Prometheus holds in memory. Series that grow without end are a "
         "label without bound.",
         COUNT,
-        NO_PROMETHEUS,
         Series(stack.STORAGE_SERIES, "{{instance}} series", BLUE, many=True),
         Series(stack.STORAGE_CHUNKS, "{{instance}} chunks", SKY, many=True),
     )
@@ -130,7 +112,6 @@ def prometheus() -> Section:
         "Samples a second",
         "Samples written, of scrapes and rules.",
         PER_SECOND,
-        NO_PROMETHEUS,
         Series(stack.STORAGE_SAMPLE_RATE, "{{instance}}", SKY, many=True),
     )
     disk = lines(
@@ -138,14 +119,12 @@ def prometheus() -> Section:
         "Blocks on disk; those of the newest hours are not written yet. Nothing is deleted before the "
         "retention ends.",
         BYTES,
-        NO_PROMETHEUS,
         Series(stack.STORAGE_BLOCKS_BYTES, "{{instance}} blocks", BLUE, many=True),
     )
     sent = lines(
         "Alerts to Alertmanager",
         "Alerts that Prometheus sent, and those it could not.",
         PER_SECOND,
-        NO_PROMETHEUS,
         Series(stack.ALERTS_SENT_RATE, "sent", BLUE),
         Series(stack.ALERTS_DROPPED_RATE, "dropped", FAILURE),
     )
@@ -153,17 +132,14 @@ def prometheus() -> Section:
         "Notifications",
         "Notifications of Alertmanager to receivers, and those that failed. As shipped it notifies nobody.",
         PER_SECOND,
-        NO_ALERTMANAGER,
         Series(stack.NOTIFIED_RATE, "notifications", BLUE),
         Series(stack.NOTIFIED_FAILED_RATE, "failed", FAILURE),
+        no_value="Alertmanager is not scraped",
     )
     return Section(
         "Prometheus and Alertmanager",
-        [
-            (8, [(12, rules), (12, rule_failures)]),
-            (8, [(8, series), (8, appended), (8, disk)]),
-            (8, [(12, sent), (12, notified)]),
-        ],
+        "Prometheus is not scraped",
+        [Row(8, [rules, rule_failures]), Row(8, [series, appended, disk]), Row(8, [sent, notified])],
     )
 
 
@@ -175,6 +151,4 @@ def dashboard() -> model.Dashboard:
         "Whether the measurement can be trusted: scrapes, collectors, ingest, rules, storage, notifications.",
         [scrapes(), exporters(), prometheus()],
         choices=(),
-        since="now-1h",
-        refresh="15s",
     )

@@ -1,7 +1,7 @@
 """Panels made of rows: tables, and charts whose horizontal axis is a column."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from grafana_foundation_sdk.builders import common, table, timeseries, xychart
 from grafana_foundation_sdk.models import dashboard as model
@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
 from palette import GREY, colour, unit_of
-from panels import DATASOURCE, Series, letter, lines, target
+from panels import P, Series, letter, lines, target, titled
 
 # Grafana's own in URLs: the time range and all variables as they are now.
 KEEPING_ALL = "${__url_time_range}&${__all_variables}"
@@ -35,16 +35,16 @@ def rows(
     title: str,
     description: str,
     unit: str,
-    no_value: str,
     series: Sequence[Series],
     columns: Mapping[str, Column],
+    *,
+    no_value: str | None = None,
 ) -> table.Panel:
     """A table: these labels and values in this order; an absent one leaves no column.
 
     The value of a single query is called "Value", those of several "Value #A", "Value #B" …
     """
-    panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit(unit).no_value(no_value).show_header(True)
+    panel = titled(table.Panel(), title, description, unit, no_value).show_header(True)
     for number, each in enumerate(series):
         panel.with_target(target(number, each, instant=True, form=PromQueryFormat.TABLE))
     if len(series) > 1:
@@ -62,15 +62,13 @@ def rows(
     return panel
 
 
-T = TypeVar("T", table.Panel, timeseries.Panel, xychart.Panel)
 MERGED = model.DataTransformerConfig(id_val="merge", options={})
 
 
-def transform(panel: T, *steps: model.DataTransformerConfig) -> T:
-    """The panel with these steps between its queries and what it shows."""
+def transform(panel: P, *steps: model.DataTransformerConfig) -> None:
+    """Take these steps between the panel's queries and what it shows."""
     for step in steps:
         panel.with_transformation(step)
-    return panel
 
 
 def kept(columns: Mapping[str, str]) -> tuple[model.DataTransformerConfig, model.DataTransformerConfig]:
@@ -104,10 +102,10 @@ def _split(column: str) -> model.DataTransformerConfig:
 
 
 def by_date(
-    title: str, description: str, unit: str, no_value: str, when: Series, *values: Series, by: str
+    title: str, description: str, unit: str, when: Series, *values: Series, by: str
 ) -> timeseries.Panel:
     """Values at a moment of their own, in ms, not that of their scrape; a line for each value of `by`."""
-    panel = lines(title, description, unit, no_value, beside=True)
+    panel = lines(title, description, unit, beside=True)
     for number, each in enumerate((when, *values)):
         panel.with_target(target(number, each, instant=True, form=PromQueryFormat.TABLE))
     shown = {f"Value #{letter(number)}": each.legend for number, each in enumerate(values, start=1)}
@@ -120,19 +118,11 @@ def by_date(
 
 
 def curve(
-    title: str,
-    description: str,
-    unit: str,
-    no_value: str,
-    series: Series,
-    *,
-    x: str,
-    by: str,
-    hues: Mapping[str, str],
+    title: str, description: str, unit: str, series: Series, *, x: str, by: str, hues: Mapping[str, str]
 ) -> xychart.Panel:
     """Values against a number that is a label (`x`), a line for each value of the label `by`."""
-    panel = xychart.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit(unit).no_value(no_value).mapping(SeriesMapping.AUTO).show(XYShowMode.POINTS_AND_LINES)
+    panel = titled(xychart.Panel(), title, description, unit)
+    panel.mapping(SeriesMapping.AUTO).show(XYShowMode.POINTS_AND_LINES)
     panel.point_size(xychart.XychartFieldConfigPointSize().fixed(7)).line_width(1).min(0)
     panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LINEAR))
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)

@@ -50,11 +50,7 @@ OBSERVED_SECONDS = 10
     help="Rounds of the throughput part.",
 )
 @click.option(
-    "--seconds",
-    type=click.IntRange(2, 600),
-    default=5,
-    show_default=True,
-    help="Length of each of its runs.",
+    "--seconds", type=click.IntRange(2, 600), default=5, show_default=True, help="Length of each of its runs."
 )
 @click.option(
     "--connections",
@@ -150,10 +146,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
 def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
     """nginx, the exporter that watches it as a router on this host, and the load that reports to it."""
     ports = free_ports()
-    with (
-        nginx_target(ports.router, folder) as target,
-        _exporter(ports, target.url, folder) as exporter,
-    ):
+    with nginx_target(ports.router, folder) as target, _exporter(ports, target.url, folder) as exporter:
         workload = make_workload(target.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
         yield target, LiveLoad(exporter, workload, connections)
 

@@ -18,9 +18,7 @@ COMPLETION = {
     "object": "chat.completion",
     "created": 1700000000,
     "model": DEFAULT_MODEL,
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"},
-    ],
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 8, "completion_tokens": 1, "total_tokens": 9},
 }
 MODELS = {"object": "list", "data": [{"id": DEFAULT_MODEL, "object": "model"}]}

@@ -89,8 +89,8 @@ def test_the_outline_and_the_queries_of_every_dashboard_are_as_they_were_read(
 
 
 def test_a_row_of_the_wrong_width_is_refused() -> None:
-    narrow = panels_module.lines("p", "d", "short", "-")
-    section = layout.Section("Half", [(4, [(12, narrow)])])
+    narrow = panels_module.lines("p", "d", "short")
+    section = layout.Section("Half", "-", [layout.Row(4, [narrow], [12])])
     with pytest.raises(ValueError, match="Half: a row is 12 wide, not 24"):
         layout.lay_out(DashboardBuilder("d"), [section])
 
