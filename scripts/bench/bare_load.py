@@ -58,9 +58,9 @@ def parse_wrk(output: str) -> BareRun:
     failed = re.search(r"^\s*(Non-2xx.*|Socket errors.*)$", output, re.MULTILINE)
     if failed:
         raise BenchError(f"bare wrk had failures, so its throughput says nothing: {failed[1]}")
-    for run in wrk_text.parse_wrk(output):
-        if run.requests_per_second is not None and "99" in run.percentiles_ms:
-            return BareRun(run.requests_per_second, run.percentiles_ms["99"] / 1e3)
+    for run in wrk_text.parse_wrk(output)[0]:
+        if run.rps is not None and run.p99_ms is not None:
+            return BareRun(run.rps, run.p99_ms / 1e3)
     raise BenchError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
 
 

@@ -2,12 +2,11 @@
 """hey's output on stdin, as results CSV on stdout. Python alone; nothing need be installed."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from hey_text import HeyText, parse_hey
+from hey_text import parse_hey
 from share import filter_text
 
 EPILOG = """\
@@ -39,12 +38,7 @@ exit code: 0 every run is a row, 1 something could not be read (the rest is rows
 
 
 def main() -> int:
-    return filter_text("hey", __doc__, EPILOG, parse_hey, _complaints)
-
-
-def _complaints(_text: str, runs: Sequence[HeyText]) -> list[str]:
-    unreadable = sum(run.unreadable_lines for run in runs)
-    return [f"{unreadable} lines that are no response in hey's CSV"] if unreadable else []
+    return filter_text("hey", __doc__, EPILOG, parse_hey)
 
 
 if __name__ == "__main__":

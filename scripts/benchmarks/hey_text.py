@@ -24,7 +24,6 @@ Standard library only: scripts/benchmarks/hey_parse.py uses it where nothing is 
 import math
 import re
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.live.results_csv import ResultRow
@@ -43,47 +42,11 @@ _CSV_NUMBER = re.compile(_NUMBER)
 _CSV_STATUS = re.compile(r"[0-9]{1,3}")
 
 
-@dataclass(frozen=True)
-class HeyText:
-    """One run as hey printed it; None is what the text does not say."""
+def parse_hey(text: str) -> tuple[list[ResultRow], list[str]]:
+    """Every run in the text, summary or CSV, as a row without a label, and what in a CSV is none of hey's.
 
-    percentiles_ms: Mapping[int, float]
-    """latency by percent: of all responses in a summary, of the 2xx in CSV with a status column"""
-    responses: int | None
-    non_2xx: int | None
-    errors: int | None
-    """requests without a whole response"""
-    duration_seconds: float | None
-    requests_per_second: float | None
-    """whole responses a second, of every status"""
-    unreadable_lines: int = 0
-    """lines among those of a CSV that are none of hey's"""
-
-    @property
-    def is_empty(self) -> bool:
-        """hey's output began, and nothing of what it measured is there."""
-        figures = (self.responses, self.errors, self.duration_seconds, self.requests_per_second)
-        return not self.percentiles_ms and all(figure is None for figure in figures)
-
-    def row(self, label: str) -> ResultRow:
-        """As a row of a results file."""
-        return ResultRow(
-            label=label,
-            rps=self.requests_per_second,
-            p50_ms=self.percentiles_ms.get(50),
-            p75_ms=self.percentiles_ms.get(75),
-            p90_ms=self.percentiles_ms.get(90),
-            p95_ms=self.percentiles_ms.get(95),
-            p99_ms=self.percentiles_ms.get(99),
-            non2xx=self.non_2xx,
-            socket_errors=self.errors,
-            requests=self.responses,
-            duration_s=self.duration_seconds,
-        )
-
-
-def parse_hey(text: str) -> list[HeyText]:
-    """Every run in the text, summary or CSV, in its order. Raises nothing for any text."""
+    Raises nothing for any text.
+    """
     runs: list[_Summary | _Csv] = []
     for line in text.splitlines():
         if line.startswith("Summary:"):
@@ -95,7 +58,9 @@ def parse_hey(text: str) -> list[HeyText]:
         elif line.startswith("Error distribution:"):  # an old hey prints no more where nothing was answered
             runs.append(_Summary())
             runs[-1].take(line)
-    return [run.finished() for run in runs]
+    unreadable = sum(run.unreadable for run in runs)
+    complaints = [f"{unreadable} lines that are no response in hey's CSV"] if unreadable else []
+    return [run.row() for run in runs], complaints
 
 
 @dataclass
@@ -108,6 +73,7 @@ class _Summary:
     percentiles_ms: dict[int, float] = field(default_factory=dict)
     statuses: dict[int, int] | None = None
     errors: int | None = None
+    unreadable: int = 0
 
     def take(self, line: str) -> None:
         if line and not line[0].isspace():
@@ -129,22 +95,21 @@ class _Summary:
         elif self.section == "Error distribution" and (match := _ERROR.fullmatch(line)):
             self.errors = (self.errors or 0) + int(match[1])
 
-    def finished(self) -> HeyText:
-        responses = None if self.statuses is None else sum(self.statuses.values())
-        rate = self.rate
+    def row(self) -> ResultRow:
+        statuses, rate = self.statuses, self.rate
+        responses = None if statuses is None else sum(statuses.values())
         if self.errors:
             # hey's own figure counts the requests that failed, too.
             rate = responses / self.total if self.total and responses is not None else None
-        return HeyText(
-            percentiles_ms=self.percentiles_ms,
-            responses=responses,
-            non_2xx=None
-            if self.statuses is None
-            else sum(count for status, count in self.statuses.items() if status // 100 != 2),
-            errors=self.errors,
-            duration_seconds=self.total,
-            requests_per_second=rate,
-        )
+        successes = sum(count for status, count in (statuses or {}).items() if status // 100 == 2)
+        p50, p75, p90, p95, p99 = map(self.percentiles_ms.get, _PERCENTS)
+        return ResultRow(
+            "", rate, p50, p75, p90, p95, p99,
+            non2xx=None if responses is None else responses - successes,
+            socket_errors=self.errors,
+            requests=responses,
+            duration_s=self.total,
+        )  # fmt: skip
 
 
 class _Csv:
@@ -158,12 +123,13 @@ class _Csv:
         """seconds; of 2xx responses where there is a status column"""
         self._responses = 0
         self._end = 0.0
-        self._unreadable = 0
+        self.unreadable = 0
+        """lines that are none of hey's"""
 
     def take(self, line: str) -> None:
         fields = line.split(",")
         if len(fields) != self._columns:
-            self._unreadable += bool(line.strip())
+            self.unreadable += bool(line.strip())
             return
         latency, offset, status = fields[0], "0", "200"
         if self._offset is not None:
@@ -173,7 +139,7 @@ class _Csv:
         if not (
             _CSV_NUMBER.fullmatch(latency) and _CSV_NUMBER.fullmatch(offset) and _CSV_STATUS.fullmatch(status)
         ):
-            self._unreadable += 1
+            self.unreadable += 1
             return
         seconds = float(latency)
         self._responses += 1
@@ -181,24 +147,23 @@ class _Csv:
         if len(status) == 3 and status[0] == "2":
             self._latencies.append(seconds)
 
-    def finished(self) -> HeyText:
+    def row(self) -> ResultRow:
         is_complete = self._responses < MAX_CSV_LINES
         duration = self._end if self._offset is not None and self._end > 0 else None
-        successes = len(self._latencies)
-        return HeyText(
-            percentiles_ms=_nearest_rank_ms(self._latencies),
-            responses=self._responses if is_complete else None,
-            non_2xx=self._responses - successes if is_complete and self._status is not None else None,
-            errors=None,
-            duration_seconds=duration if is_complete else None,
-            requests_per_second=self._responses / duration if duration else None,
-            unreadable_lines=self._unreadable,
-        )
+        failures = self._responses - len(self._latencies) if self._status is not None else None
+        rate = self._responses / duration if duration else None
+        p50, p75, p90, p95, p99 = _nearest_rank_ms(self._latencies)
+        return ResultRow(
+            "", rate, p50, p75, p90, p95, p99,
+            non2xx=failures if is_complete else None,
+            requests=self._responses if is_complete else None,
+            duration_s=duration if is_complete else None,
+        )  # fmt: skip
 
 
-def _nearest_rank_ms(seconds: "array[float]") -> dict[int, float]:
-    """The smallest value that at least so many percent of all values do not exceed."""
+def _nearest_rank_ms(seconds: "array[float]") -> list[float | None]:
+    """At each of _PERCENTS the smallest value that at least so many percent of all values do not exceed."""
     ordered = sorted(seconds)
     if not ordered:
-        return {}
-    return {percent: ordered[math.ceil(percent * len(ordered) / 100) - 1] * 1000 for percent in _PERCENTS}
+        return [None] * len(_PERCENTS)
+    return [ordered[math.ceil(percent * len(ordered) / 100) - 1] * 1000 for percent in _PERCENTS]

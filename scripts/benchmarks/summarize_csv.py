@@ -2,11 +2,13 @@
 """Results files as one Markdown table on standard output. Python alone; nothing need be installed."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from share import write_out
+
 from exporter.results.summary import read_files, summary_table
 
 EPILOG = """\
@@ -34,13 +36,7 @@ def main() -> int:
     if not rows:
         print("summarize_csv.py: no results in what was given; --help has examples", file=sys.stderr)
         return 2
-    try:
-        # As UTF-8, whatever the locale is: labels may be in any language.
-        sys.stdout.buffer.write(summary_table(rows).encode())
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (head, less) has had enough; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    write_out(summary_table(rows))
     return 1 if problems else 0
 
 

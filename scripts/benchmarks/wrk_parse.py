@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from share import filter_text
-from wrk_text import parse_wrk, wrk_complaints
+from wrk_text import parse_wrk
 
 EPILOG = """\
 columns: label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s
@@ -34,7 +34,7 @@ exit code: 0 every run is a row, 1 some run gave no figures (the others are rows
 
 
 def main() -> int:
-    return filter_text("wrk", __doc__, EPILOG, parse_wrk, lambda text, _runs: wrk_complaints(text))
+    return filter_text("wrk", __doc__, EPILOG, parse_wrk)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,11 @@ Standard library only: scripts/benchmarks/wrk_parse.py uses it where nothing is 
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from exporter.live.results_csv import ResultRow
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_NUMBER = r"([0-9]{1,25}(?:\.[0-9]{1,9})?)"
+_NUMBER = r"([0-9]{1,26}(?:\.[0-9]{1,9})?)"
 _TIME = _NUMBER + r"(us|ms|s|m|h)"
 _COUNT = r"(-?[0-9]{1,20})"
 _START = re.compile(r"Running \S+ test @ ")
@@ -38,125 +36,61 @@ _COMPLAINT = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class WrkText:
-    """One run as wrk printed it; None is what the text does not say."""
+def parse_wrk(text: str) -> tuple[list[ResultRow], list[str]]:
+    """Every run in the text as a row without a label, and the lines in which wrk says why one did not run.
 
-    percentiles_ms: Mapping[str, float]
-    """latency of all responses by percent as printed ("50", "99.9"), without those that wrk has no response
-    for (it prints 0.00us then)"""
-    requests: int | None
-    """whole responses, of every status"""
-    duration_seconds: float | None
-    requests_per_second: float | None
-    """whole responses a second, of every status"""
-    socket_errors: int | None
-    """connect + read + write + timeout. A timeout is a response later than wrk's --timeout, or none at all"""
-    non_2xx: int | None
-    """responses of status 400 and above"""
-
-    @property
-    def is_empty(self) -> bool:
-        """wrk began, and the text has nothing of what it measured."""
-        figures = (self.requests, self.requests_per_second, self.socket_errors, self.non_2xx)
-        return not self.percentiles_ms and all(figure is None for figure in figures)
-
-    def row(self, label: str) -> ResultRow:
-        """As a row of a results file."""
-        return ResultRow(
-            label=label,
-            rps=self.requests_per_second,
-            p50_ms=self.percentiles_ms.get("50"),
-            p75_ms=self.percentiles_ms.get("75"),
-            p90_ms=self.percentiles_ms.get("90"),
-            p95_ms=self.percentiles_ms.get("95"),
-            p99_ms=self.percentiles_ms.get("99"),
-            non2xx=self.non_2xx,
-            socket_errors=self.socket_errors,
-            requests=self.requests,
-            duration_s=self.duration_seconds,
-        )
-
-
-def parse_wrk(text: str) -> list[WrkText]:
-    """Every run in the text, in its order; other lines are passed over. Raises nothing for any text.
-
-    A run begins at wrk's "Running …", or, where that line is cut off, at figures of which the run before has
-    its own. No error line means no errors only between the two lines that wrk prints around it; elsewhere it
-    means that nothing is known.
+    Other lines are passed over; nothing is raised for any text. A run begins at wrk's "Running …", or, where
+    that line is cut off, at figures of which the run before has its own.
     """
-    runs: list[_Run] = []
+    runs: list[_Figures] = []
+    complaints = []
     for line in text.splitlines():
         if _START.match(line):
-            runs.append(_Run())
+            runs.append({})
             continue
-        for pattern, name in _FIGURES:
-            if match := pattern.fullmatch(line):
-                if not runs or runs[-1].has(name, match):
-                    runs.append(_Run())
-                runs[-1].take(name, match)
+        for pattern, figure in _FIGURES.items():
+            if found := pattern.fullmatch(line):
+                name = figure or f"{found[1]}%"
+                if not runs or name in runs[-1]:
+                    runs.append({})
+                runs[-1][name] = found
                 break
-    return [run.finished() for run in runs]
+        else:
+            if _COMPLAINT.match(line):
+                complaints.append(line)
+    return [_row(run) for run in runs], complaints
 
 
-def wrk_complaints(text: str) -> list[str]:
-    """The lines in which wrk says why it did not run (it prints them on stderr)."""
-    return [line for line in text.splitlines() if _COMPLAINT.match(line)]
+_Figures = dict[str, re.Match[str]]
+"""the lines of a run by what they say, in their order"""
+_FIGURES = {
+    _PERCENTILE: None,
+    _REQUESTS: "requests",
+    _SOCKET_ERRORS: "socket errors",
+    _NON_2XX: "non-2xx",
+    _RATE: "rate",
+}
 
 
-_FIGURES = (
-    (_PERCENTILE, "percentile"),
-    (_REQUESTS, "requests"),
-    (_SOCKET_ERRORS, "socket_errors"),
-    (_NON_2XX, "non_2xx"),
-    (_RATE, "rate"),
-)
+def _row(run: _Figures) -> ResultRow:
+    """No error line means no errors only between the two lines that wrk prints around it, else nothing."""
+    requests, rate = run.get("requests"), run.get("rate")
+    errors, non_2xx = run.get("socket errors"), run.get("non-2xx")
+    order = list(run)
+    without = 0 if requests and rate and order.index("requests") < order.index("rate") else None
+    p50, p75, p90, p95, p99 = (_latency_ms(run.get(f"{percent}%")) for percent in (50, 75, 90, 95, 99))
+    return ResultRow(
+        "", float(rate[1]) if rate else None, p50, p75, p90, p95, p99,
+        non2xx=_count(non_2xx[1]) if non_2xx else without,
+        socket_errors=sum(map(_count, errors.groups())) if errors else without,
+        requests=int(requests[1]) if requests else None,
+        duration_s=_seconds(requests[2], requests[3]) if requests else None,
+    )  # fmt: skip
 
 
-class _Run:
-    """A run while its lines are read."""
-
-    def __init__(self) -> None:
-        self._seen: list[str] = []
-        self._percentiles_ms: dict[str, float | None] = {}
-        self._requests: int | None = None
-        self._duration: float | None = None
-        self._rate: float | None = None
-        self._socket_errors: int | None = None
-        self._non_2xx: int | None = None
-
-    def has(self, name: str, match: re.Match[str]) -> bool:
-        """Whether the run has this figure already."""
-        return match[1] in self._percentiles_ms if name == "percentile" else name in self._seen
-
-    def take(self, name: str, match: re.Match[str]) -> None:
-        self._seen.append(name)
-        match name:
-            case "percentile":
-                seconds = _seconds(match[2], match[3])
-                self._percentiles_ms[match[1]] = seconds * 1000 if seconds else None
-            case "requests":
-                self._requests = int(match[1])
-                self._duration = _seconds(match[2], match[3])
-            case "socket_errors":
-                self._socket_errors = sum(_count(match[each]) for each in range(1, 5))
-            case "non_2xx":
-                self._non_2xx = _count(match[1])
-            case "rate":
-                self._rate = float(match[1])
-                if "requests" in self._seen:
-                    self._socket_errors = self._socket_errors or 0
-                    self._non_2xx = self._non_2xx or 0
-
-    def finished(self) -> WrkText:
-        return WrkText(
-            percentiles_ms={percent: ms for percent, ms in self._percentiles_ms.items() if ms is not None},
-            requests=self._requests,
-            duration_seconds=self._duration,
-            requests_per_second=self._rate,
-            socket_errors=self._socket_errors,
-            non_2xx=self._non_2xx,
-        )
+def _latency_ms(percentile: re.Match[str] | None) -> float | None:
+    """None also where wrk has no response: it prints 0.00us then."""
+    return _seconds(percentile[2], percentile[3]) * 1000 or None if percentile else None
 
 
 def _seconds(number: str, unit: str) -> float:

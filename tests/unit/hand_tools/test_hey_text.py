@@ -1,9 +1,10 @@
 """hey_text: on outputs of the real hey (tests/fixtures/hey), and on whatever hey can print."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from hey_text import MAX_CSV_LINES, HeyText, parse_hey
+from hey_text import MAX_CSV_LINES, parse_hey
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ HEADER = "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-rea
 
 
 def rows(name: str) -> list[ResultRow]:
-    return [run.row(name) for run in parse_hey(TEXTS[name])]
+    return [replace(row, label=name) for row in parse_hey(TEXTS[name])[0]]
 
 
 @pytest.mark.parametrize(
@@ -57,50 +58,51 @@ def test_a_percentile_that_hey_had_too_few_responses_for_is_unknown() -> None:
 
 def test_several_runs_are_several() -> None:
     text = TEXTS["several-runs.txt"] + TEXTS["csv.csv"] + TEXTS["some-503.csv"]
-    assert [run.responses for run in parse_hey(text)] == [100, 50, 200, 400]
+    assert [row.requests for row in parse_hey(text)[0]] == [100, 50, 200, 400]
 
 
 def test_the_usage_is_no_run() -> None:
-    assert parse_hey(TEXTS["usage.txt"]) == []
+    assert parse_hey(TEXTS["usage.txt"]) == ([], [])
 
 
 def test_latencies_of_a_csv_are_of_the_2xx_alone() -> None:
     lines = [f"0.{ms:03}0,0,0,0,0,0,200,0.5000\n" for ms in range(1, 101)]
-    [run] = parse_hey(HEADER + "".join(lines) + "9.0000,0,0,0,0,0,503,0.0000\n" * 50)
-    assert run.percentiles_ms == {percent: pytest.approx(percent) for percent in (50, 75, 90, 95, 99)}
-    assert (run.responses, run.non_2xx, run.errors, run.duration_seconds) == (150, 50, None, 9.0)
-    assert run.requests_per_second == pytest.approx(150 / 9)
+    ([run], _) = parse_hey(HEADER + "".join(lines) + "9.0000,0,0,0,0,0,503,0.0000\n" * 50)
+    latencies = (run.p50_ms, run.p75_ms, run.p90_ms, run.p95_ms, run.p99_ms)
+    assert latencies == pytest.approx((50, 75, 90, 95, 99))
+    assert (run.requests, run.non2xx, run.socket_errors, run.duration_s) == (150, 50, None, 9.0)
+    assert run.rps == pytest.approx(150 / 9)
 
 
 def test_a_csv_without_statuses_and_offsets_does_not_know_of_them() -> None:
     old = "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read\n"
-    [run] = parse_hey(old + "0.0100,0,0,0,0,0\n0.0300,0,0,0,0,0\n")
-    assert (run.responses, run.percentiles_ms[50]) == (2, 10.0)
-    assert (run.non_2xx, run.duration_seconds, run.requests_per_second) == (None, None, None)
+    ([run], _) = parse_hey(old + "0.0100,0,0,0,0,0\n0.0300,0,0,0,0,0\n")
+    assert (run.requests, run.p50_ms) == (2, 10.0)
+    assert (run.non2xx, run.duration_s, run.rps) == (None, None, None)
 
 
 def test_a_line_that_was_cut_off_is_counted_as_unreadable() -> None:
-    [run] = parse_hey(HEADER + "0.0100,0,0,0,0,0,200,0.0\n0.01,0,0,0\nnan,0,0,0,0,0,200,0\n")
-    assert (run.responses, run.unreadable_lines) == (1, 2)
+    [run], complaints = parse_hey(HEADER + "0.0100,0,0,0,0,0,200,0.0\n0.01,0,0,0\nnan,0,0,0,0,0,200,0\n")
+    assert (run.requests, complaints) == (1, ["2 lines that are no response in hey's CSV"])
 
 
 def test_a_csv_as_long_as_hey_can_make_it_does_not_know_how_many_there_were() -> None:
-    [run] = parse_hey(HEADER + "0.0100,0,0,0,0,0,200,3.9900\n" * MAX_CSV_LINES)
-    assert (run.responses, run.non_2xx, run.duration_seconds) == (None, None, None)
-    assert (run.requests_per_second, run.percentiles_ms[99]) == (MAX_CSV_LINES / 4, 10.0)
+    ([run], _) = parse_hey(HEADER + "0.0100,0,0,0,0,0,200,3.9900\n" * MAX_CSV_LINES)
+    assert (run.requests, run.non2xx, run.duration_s) == (None, None, None)
+    assert (run.rps, run.p99_ms) == (MAX_CSV_LINES / 4, 10.0)
 
 
 def test_a_summary_that_was_cut_off_knows_what_stands_above() -> None:
     text = TEXTS["reset-and-429.txt"]
-    [run] = parse_hey(text[: text.index("Status code")])
-    assert run.duration_seconds == 0.2567
-    assert run.percentiles_ms[99] == pytest.approx(21.8)
-    assert (run.responses, run.non_2xx, run.errors) == (None, None, None)
+    ([run], _) = parse_hey(text[: text.index("Status code")])
+    assert run.duration_s == 0.2567
+    assert run.p99_ms == pytest.approx(21.8)
+    assert (run.requests, run.non2xx, run.socket_errors) == (None, None, None)
 
 
 def test_an_old_hey_of_which_every_request_failed_names_its_errors_alone() -> None:
-    [run] = parse_hey("\nError distribution:\n  [7]\tdial tcp: connection refused\n")
-    assert (run.errors, run.responses, run.requests_per_second) == (7, None, None)
+    ([run], _) = parse_hey("\nError distribution:\n  [7]\tdial tcp: connection refused\n")
+    assert (run.socket_errors, run.requests, run.rps) == (7, None, None)
 
 
 # Properties
@@ -115,8 +117,7 @@ SECONDS = st.floats(0, 1e6)
 @example("Summary:\n  Total:\t" + "9" * 5000 + " secs\n")
 @example("Summary:\nError distribution:\n  [9]\n  Total:\t0.0000 secs\n")
 def test_no_text_breaks_the_parser(text: str) -> None:
-    for run in parse_hey(text):
-        row = run.row("x")
+    for row in parse_hey(text)[0]:
         assert all(
             value is None or (value >= 0 and math.isfinite(value))
             for value in (row.rps, row.p50_ms, row.p99_ms, row.non2xx, row.socket_errors, row.duration_s)
@@ -150,17 +151,16 @@ def test_what_hey_can_print_in_a_summary_comes_back_within_its_rounding(
     lines.append("")
     if errors:
         lines += ["Error distribution:", *(f"  [{count}]\t{text}" for text, count in errors.items())]
-    [run] = parse_hey("\n".join([*lines, "", ""]))
-    assert (run.responses, run.errors) == (responses, failures)
-    assert run.non_2xx == sum(count for status, count in statuses.items() if not 200 <= status < 300)
-    assert run.duration_seconds == pytest.approx(total, abs=0.000051, rel=1e-12)
-    assert run.requests_per_second == pytest.approx(responses / total, abs=0.000051, rel=0.06)
+    ([run], _) = parse_hey("\n".join([*lines, "", ""]))
+    assert (run.requests, run.socket_errors) == (responses, failures)
+    assert run.non2xx == sum(count for status, count in statuses.items() if not 200 <= status < 300)
+    assert run.duration_s == pytest.approx(total, abs=0.000051, rel=1e-12)
+    assert run.rps == pytest.approx(responses / total, abs=0.000051, rel=0.06)
     if not errors:
-        assert run.requests_per_second == pytest.approx(rate, abs=0.000051, rel=1e-12)
-    for percent, seconds in zip(percents, latencies, strict=True):
-        if statuses:
-            assert run.percentiles_ms[percent] == pytest.approx(seconds * 1000, abs=0.051, rel=1e-12)
-    assert bool(run.percentiles_ms) == bool(statuses)
+        assert run.rps == pytest.approx(rate, abs=0.000051, rel=1e-12)
+    for percent, seconds in list(zip(percents, latencies, strict=True))[2:]:
+        found = getattr(run, f"p{percent}_ms")
+        assert found == (pytest.approx(seconds * 1000, abs=0.051, rel=1e-12) if statuses else None)
 
 
 @given(st.lists(st.tuples(SECONDS, st.integers(100, 599), SECONDS), min_size=1, max_size=200))
@@ -168,21 +168,18 @@ def test_what_hey_can_print_as_csv_comes_back_within_its_rounding(
     responses: list[tuple[float, int, float]],
 ) -> None:
     text = HEADER + "\n".join(f"{s:.4f},0,0,0,0,0,{status},{at:.4f}" for s, status, at in responses)
-    [run] = parse_hey(text)
+    [run], complaints = parse_hey(text)
     successes = sorted(seconds for seconds, status, _ in responses if 200 <= status < 300)
-    assert (run.responses, run.unreadable_lines) == (len(responses), 0)
-    assert run.non_2xx == len(responses) - len(successes)
+    assert (run.requests, complaints) == (len(responses), [])
+    assert run.non2xx == len(responses) - len(successes)
     end = max(seconds + at for seconds, _, at in responses)
-    assert (run.duration_seconds or 0) == pytest.approx(end, abs=0.000101, rel=1e-12)
-    assert bool(run.percentiles_ms) == bool(successes)
-    for percent, ms in run.percentiles_ms.items():
+    assert (run.duration_s or 0) == pytest.approx(end, abs=0.000101, rel=1e-12)
+    for percent in (50, 75, 90, 95, 99):
+        ms = getattr(run, f"p{percent}_ms")
+        assert (ms is not None) == bool(successes)
+        if ms is None:
+            continue
         # Nearest rank: at least so many percent are not above it, and with any value below it fewer are.
         not_above = sum(seconds * 1000 <= ms + 0.0501 for seconds in successes)
         below = sum(seconds * 1000 < ms - 0.0501 for seconds in successes)
         assert not_above * 100 >= percent * len(successes) > below * 100 - 1e-9
-
-
-def test_a_row_has_nothing_but_what_is_known() -> None:
-    run = HeyText({}, None, None, None, None, None)
-    assert run.is_empty
-    assert run.row("x") == ResultRow("x")

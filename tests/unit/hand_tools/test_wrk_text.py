@@ -5,10 +5,12 @@
 reach.
 """
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from wrk_text import WrkText, parse_wrk, wrk_complaints
+from wrk_text import parse_wrk
 
 from exporter.live.results_csv import ResultRow, rows_text
 from tests.support.checkout import FIXTURES
@@ -18,7 +20,7 @@ TEXTS = {file.stem: file.read_text(encoding="utf-8") for file in sorted(OUTPUTS.
 
 
 def rows(name: str) -> list[ResultRow]:
-    return [run.row(name) for run in parse_wrk(TEXTS[name])]
+    return [replace(row, label=name) for row in parse_wrk(TEXTS[name])[0]]
 
 
 @pytest.mark.parametrize(
@@ -65,17 +67,12 @@ def test_responses_that_came_after_the_timeout_are_socket_errors_as_wrk_has_it()
     assert (row.requests, row.socket_errors) == (40, 40)
 
 
-def test_the_999th_permille_of_run_wrk_is_read() -> None:
-    [run] = parse_wrk(TEXTS["run_wrk"])
-    assert run.percentiles_ms["99.9"] == pytest.approx(39.09)
-
-
 def test_several_runs_are_several_and_the_one_that_failed_is_a_complaint() -> None:
     first, second = rows("several-runs")
     assert first.requests == 156
     assert first.p99_ms == pytest.approx(80.92)
     assert (second.requests, second.p99_ms) == (332, None)
-    assert wrk_complaints(TEXTS["several-runs"]) == ["unable to connect to localhost:1 Connection refused"]
+    assert parse_wrk(TEXTS["several-runs"])[1] == ["unable to connect to localhost:1 Connection refused"]
 
 
 @pytest.mark.parametrize(
@@ -88,42 +85,35 @@ def test_several_runs_are_several_and_the_one_that_failed_is_a_complaint() -> No
     ],
 )
 def test_a_wrk_that_did_not_run_is_no_run(name: str, complaint: str) -> None:
-    assert parse_wrk(TEXTS[name]) == []
-    assert wrk_complaints(TEXTS[name]) == [complaint]
+    assert parse_wrk(TEXTS[name]) == ([], [complaint])
 
 
 def test_the_usage_is_no_run() -> None:
-    assert parse_wrk(TEXTS["usage"]) == []
+    assert parse_wrk(TEXTS["usage"]) == ([], [])
 
 
 def test_runs_without_their_first_lines_are_distinguished_by_their_figures() -> None:
     tail = "\n".join(TEXTS["some-503"].splitlines()[-4:])
-    assert [run.row("").requests for run in parse_wrk(tail + "\n" + tail)] == [3650, 3650]
+    assert [run.requests for run in parse_wrk(tail + "\n" + tail)[0]] == [3650, 3650]
 
 
 def test_a_run_that_was_cut_off_does_not_know_of_its_errors() -> None:
     text = TEXTS["read-errors-and-429"]
-    [run] = parse_wrk(text[: text.index("  Socket errors")])
-    assert (run.requests, run.socket_errors, run.non_2xx) == (3724, None, None)
+    ([run], _) = parse_wrk(text[: text.index("  Socket errors")])
+    assert (run.requests, run.socket_errors, run.non2xx) == (3724, None, None)
 
 
 def test_figures_that_were_picked_out_do_not_know_of_errors() -> None:
-    [run] = parse_wrk("Requests/sec:   1502.92\n")
-    assert (run.requests_per_second, run.requests, run.socket_errors, run.non_2xx) == (
-        1502.92,
-        None,
-        None,
-        None,
-    )
+    assert parse_wrk("Requests/sec:   1502.92\n") == ([ResultRow("", 1502.92)], [])
 
 
 def test_a_run_that_was_killed_is_empty() -> None:
-    [run] = parse_wrk("Running 30s test @ http://localhost:8080/\n  2 threads and 10 connections\n")
-    assert run.is_empty
+    text = "Running 30s test @ http://localhost:8080/\n  2 threads and 10 connections\n"
+    assert parse_wrk(text) == ([ResultRow("")], [])
 
 
 def test_no_run_of_the_fixtures_is_empty() -> None:
-    assert not any(run.is_empty for text in TEXTS.values() for run in parse_wrk(text))
+    assert not any(run == ResultRow("") for text in TEXTS.values() for run in parse_wrk(text)[0])
 
 
 # Properties
@@ -136,13 +126,13 @@ PIECES = st.sampled_from([line for text in TEXTS.values() for line in text.split
 @example("  50% " + "9" * 5000 + "ms")
 @example("  ５% ５ms\n")
 def test_no_text_breaks_the_parser(text: str) -> None:
-    for run in parse_wrk(text):
-        row = run.row("x")
+    found, complaints = parse_wrk(text)
+    for row in found:
         assert all(
             value is None or 0 <= value < 1e30
             for value in (row.rps, row.p50_ms, row.p95_ms, row.non2xx, row.socket_errors, row.duration_s)
         )
-    assert all(complaint in text for complaint in wrk_complaints(text))
+    assert all(complaint in text for complaint in complaints)
 
 
 def as_wrk_prints(us: int, most: str = "m") -> tuple[str, float]:
@@ -204,15 +194,12 @@ def test_what_wrk_can_print_comes_back_within_its_rounding(
         lines.append(f"  Non-2xx or 3xx responses: {signed(non_2xx)}")
     rate = requests / (runtime_us / 1e6)
     lines += [f"Requests/sec: {rate:9.2f}", "Transfer/sec:    798.43KB", *below]
-    [run] = parse_wrk("\n".join(lines) + "\n")
-    assert (run.requests, run.socket_errors, run.non_2xx) == (requests, sum(errors), non_2xx)
-    assert run.requests_per_second == pytest.approx(rate, abs=0.00501, rel=1e-12)
-    assert_near(run.duration_seconds, runtime_us, most)
-    if percentiles is None:
-        assert run.percentiles_ms == {}
-        return
-    for percent, us in zip(percents, percentiles, strict=True):
-        found = run.percentiles_ms.get(percent)
+    ([run], _) = parse_wrk("\n".join(lines) + "\n")
+    assert (run.requests, run.socket_errors, run.non2xx) == (requests, sum(errors), non_2xx)
+    assert run.rps == pytest.approx(rate, abs=0.00501, rel=1e-12)
+    assert_near(run.duration_s, runtime_us, most)
+    for percent, us in zip(percents[:5], percentiles or [0] * 6, strict=False):
+        found = getattr(run, f"p{percent}_ms")
         if us == 0:
             assert found is None
         else:
@@ -222,9 +209,3 @@ def test_what_wrk_can_print_comes_back_within_its_rounding(
 
 def assert_near(seconds: float | None, us: int, most: str) -> None:
     assert seconds == pytest.approx(us / 1e6, abs=as_wrk_prints(us, most)[1] * 1.0001, rel=0)
-
-
-def test_a_row_has_nothing_but_what_is_known() -> None:
-    run = WrkText({}, None, None, None, None, None)
-    assert run.is_empty
-    assert run.row("x") == ResultRow("x")
