@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exposition_text import gauge_by
-from failure import BenchError
 from live_run import LiveLoad, LiveRun
 from table import Row
 from wrk_histogram import expected_us, percentile_us, uncorrected
+
+from exporter.errors import SoakError
 
 GAUGE = "benchmark_request_duration_quantile_seconds"
 QUANTILES = ("0.5", "0.95", "0.99")
@@ -64,16 +65,16 @@ def _line(each: Percentile) -> str:
 
 
 def percentiles_of(run: LiveRun) -> list[Percentile]:
-    """The percentiles of a live run; raises BenchError where wrk's correction cannot be undone."""
+    """The percentiles of a live run; raises SoakError where wrk's correction cannot be undone."""
     totals = run.totals
     interval = expected_us(round(totals.duration_seconds * 1e6), totals.requests, run.connections)
     try:
         raw = uncorrected(run.histogram, interval)
     except ValueError as error:
-        raise BenchError(f"this wrk corrects its histogram otherwise than 4.1 does: {error}") from error
+        raise SoakError(f"this wrk corrects its histogram otherwise than 4.1 does: {error}") from error
     timed, due = sum(count for _, count in raw), totals.requests - totals.socket_errors["timeout"]
     if timed != due:
-        raise BenchError(f"wrk's uncorrected histogram holds {timed:,} requests where {due:,} were sent")
+        raise SoakError(f"wrk's uncorrected histogram holds {timed:,} requests where {due:,} were sent")
     gauges = gauge_by(run.at_end, GAUGE, "quantile")
     return [
         Percentile(
@@ -89,7 +90,7 @@ def percentiles_of(run: LiveRun) -> list[Percentile]:
 
 def _known(seconds: float | None) -> float:
     if seconds is None:
-        raise BenchError("the exporter has no quantiles of a run")
+        raise SoakError("the exporter has no quantiles of a run")
     return seconds
 
 

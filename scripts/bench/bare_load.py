@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wrk_text
-from failure import BenchError
 from service import find_program
 
+from exporter.errors import SoakError
 from exporter.load.child import end_with_parent
 from exporter.load.workload import Workload
 
@@ -54,28 +54,28 @@ def bare_script(body: bytes) -> str:
 
 
 def parse_wrk(output: str) -> BareRun:
-    """What wrk printed with --latency; raises BenchError where any request failed or a figure is missing."""
+    """What wrk printed with --latency; raises SoakError where any request failed or a figure is missing."""
     failed = re.search(r"^\s*(Non-2xx.*|Socket errors.*)$", output, re.MULTILINE)
     if failed:
-        raise BenchError(f"bare wrk had failures, so its throughput says nothing: {failed[1]}")
+        raise SoakError(f"bare wrk had failures, so its throughput says nothing: {failed[1]}")
     for run in wrk_text.parse_wrk(output)[0]:
         if run.rps is not None and run.p99_ms is not None:
             return BareRun(run.rps, run.p99_ms / 1e3)
-    raise BenchError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
+    raise SoakError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
 
 
 def parse_hey(output: str) -> float:
-    """Requests a second of hey's printed summary; raises BenchError where any request failed."""
+    """Requests a second of hey's printed summary; raises SoakError where any request failed."""
     statuses = set(re.findall(r"^\s*\[(\d+)\]\s+\d+ responses", output, re.MULTILINE))
     if statuses != {"200"} or "Error distribution" in output:
-        raise BenchError(f"hey had failures, so its throughput says nothing (statuses: {sorted(statuses)})")
+        raise SoakError(f"hey had failures, so its throughput says nothing (statuses: {sorted(statuses)})")
     return _figure(r"^\s*Requests/sec:\s+([\d.]+)", output, "hey")
 
 
 def _figure(pattern: str, output: str, name: str) -> float:
     match = re.search(pattern, output, re.MULTILINE)
     if match is None:
-        raise BenchError(f"{name} printed no throughput: {' '.join(output.split())[-200:]}")
+        raise SoakError(f"{name} printed no throughput: {' '.join(output.split())[-200:]}")
     return float(match[1])
 
 
@@ -92,7 +92,7 @@ def _run(name: str, command: list[str], seconds: int) -> str:
             timeout=seconds + GRACE_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise BenchError(f"{name} did not end by itself") from error
+        raise SoakError(f"{name} did not end by itself") from error
     if done.returncode != 0:
-        raise BenchError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-200:]}")
+        raise SoakError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-200:]}")
     return done.stdout

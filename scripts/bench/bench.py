@@ -5,16 +5,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
+import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from accuracy import EXPLANATION, FULL_SPEED_SECONDS, RUNS, STEADY_SECONDS, accuracy_rows, measure_percentiles
 from dashboard_cost import dashboard_rows
-from failure import BenchError
 from gpu_cost import gpu_rows, measure_gpu_scrapes
 from live_run import LiveLoad
 from memory_run import memory_rows, run_memory, run_scraped
@@ -23,12 +23,12 @@ from observer import observer_rows, run_observed
 from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
 from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
-from service import PACKAGES, find_program, running, soak_command
+from service import PACKAGES, find_program, running, running_exporter, soak_command
 from table import Row, render
 
 from exporter.errors import SoakError
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
-from exporter.stack.ports import HOST, Ports, free_ports
+from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 
 PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "dashboards", "memory")
@@ -41,22 +41,15 @@ OBSERVED_ROUNDS = 5
 OBSERVED_SECONDS = 10
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "--pairs",
-    type=click.IntRange(1, 99),
-    default=25,
-    show_default=True,
-    help="Rounds of the throughput part.",
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 )
-@click.option(
-    "--seconds", type=click.IntRange(2, 600), default=5, show_default=True, help="Length of each of its runs."
-)
+@click.option("--pairs", type=click.IntRange(1, 99), default=25, help="Rounds of the throughput part.")
+@click.option("--seconds", type=click.IntRange(2, 600), default=5, help="Length of each of its runs.")
 @click.option(
     "--connections",
     type=click.IntRange(1, 1000),
     default=50,
-    show_default=True,
     help="Connections of every load, and threads of wrk.",
 )
 @click.option(
@@ -105,12 +98,12 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        with _target_and_exporter(connections, folder) as (target, load):
+        with _loaded(nginx_target(free_ports().router, folder), connections, folder) as (target, load):
             load.run(WARM_UP_SECONDS)
             if "throughput" in chosen:
                 _say(f"throughput: {pairs} pairs of {seconds} s at {connections} connections")
                 rows += pair_rows(run_pairs(load, target, pairs, seconds, folder))
-                with _steady_router(load.connections, folder) as (router, steady):
+                with _loaded(_steady_router(folder), load.connections, folder) as (router, steady):
                     rows.append(unsaturated_row(run_pairs(steady, router, STEADY_PAIRS, seconds, folder)))
             if "accuracy" in chosen:
                 _say(f"accuracy: {RUNS} runs at each target")
@@ -143,38 +136,22 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
 
 
 @contextmanager
-def _target_and_exporter(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
-    """nginx, the exporter that watches it as a router on this host, and the load that reports to it."""
-    ports = free_ports()
-    with nginx_target(ports.router, folder) as target, _exporter(ports, target.url, folder) as exporter:
-        workload = make_workload(target.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
-        yield target, LiveLoad(exporter, workload, connections)
+def _loaded(
+    target: AbstractContextManager[Service], connections: int, folder: Path
+) -> Iterator[tuple[Service, LiveLoad]]:
+    """A target, the exporter that watches it as a router on this host, and the load that reports to it."""
+    with target as service:
+        environment = {"ROUTER_URL": service.url}
+        with running_exporter("exporter", folder, keeps_state=True, environment=environment) as exporter:
+            workload = make_workload(service.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
+            yield service, LiveLoad(exporter, workload, connections)
 
 
-@contextmanager
-def _exporter(ports: Ports, router_url: str, folder: Path) -> Iterator[Service]:
-    command = soak_command(
-        "exporter",
-        *("--web.listen-address", f"{HOST}:{ports.exporter}"),
-        *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
-        *("--ingest.state-file", str(folder / f"ingest-{ports.ingest}.json")),
-    )
-    environment = {"ROUTER_URL": router_url}
-    with running("exporter", command, ports.url("exporter"), "/-/ready", folder, environment) as service:
-        yield service
-
-
-@contextmanager
-def _steady_router(connections: int, folder: Path) -> Iterator[tuple[Service, LiveLoad]]:
-    """A simulated router that takes its time, under an exporter of its own."""
-    ports = free_ports()
-    simulate = soak_command("simulate", "--port", str(ports.router), *SIMULATOR)
-    with (
-        running("simulator", simulate, ports.url("router"), "/v1/models", folder) as router,
-        _exporter(ports, router.url, folder) as exporter,
-    ):
-        workload = make_workload(router.url, DEFAULT_ENDPOINT, DEFAULT_MODEL)
-        yield router, LiveLoad(exporter, workload, connections)
+def _steady_router(folder: Path) -> AbstractContextManager[Service]:
+    """A simulated router that takes its time."""
+    port = free_ports().router
+    command = soak_command("simulate", "--port", str(port), *SIMULATOR)
+    return running("simulator", command, f"http://{HOST}:{port}", "/v1/models", folder)
 
 
 @contextmanager
@@ -182,10 +159,8 @@ def _idle_exporters(
     load: LiveLoad, target: Service, folder: Path
 ) -> Iterator[tuple[tuple[Service, Service], Service]]:
     """Exporters that nothing reports to, ours and node_exporter, and the simulated router that is watched."""
-    port = free_ports().router
-    simulate = soak_command("simulate", "--port", str(port), *SIMULATOR)
     with (
-        running("simulator", simulate, f"http://{HOST}:{port}", "/v1/models", folder) as router,
+        _steady_router(folder) as router,
         both_exporters(router, (target, load.exporter), folder) as exporters,
     ):
         yield exporters, router
@@ -210,7 +185,7 @@ def _memory(load: LiveLoad, target: Service, minutes: int, folder: Path) -> list
 
 def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
     """At a router that takes its time, under an exporter of its own, and at nginx."""
-    with _steady_router(load.connections, folder) as (_, steady):
+    with _loaded(_steady_router(folder), load.connections, folder) as (_, steady):
         rows = accuracy_rows(measure_percentiles(steady, STEADY_SECONDS, "steady"), "steady router")
     at_nginx = measure_percentiles(load, FULL_SPEED_SECONDS, "nginx")
     return rows + accuracy_rows(at_nginx, "nginx at full speed")
@@ -235,7 +210,7 @@ def main() -> None:
         _fail("interrupted; everything it started has been stopped", 130)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
-    except (BenchError, SoakError) as error:
+    except (SoakError, psutil.Error) as error:
         _fail(str(error), 2)
 
 

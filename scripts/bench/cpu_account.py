@@ -1,15 +1,17 @@
-"""Whose CPU time it was: the bench's own, with all it started, or the machine's other processes'."""
+"""CPU and memory of one process, and CPU of the bench with all it started beside that of all others."""
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from process_stat import PROC, TICKS_A_SECOND, parse_cpu_ticks, parse_family_ticks
+import psutil
 
 from exporter.stack.service import Service
+
+Process = tuple[int, int, float, float]
+"""process id, session id (every server of the bench leads one), own CPU seconds, those of ended children"""
 
 
 @dataclass
@@ -29,40 +31,51 @@ class Span:
 
 
 @contextmanager
-def span_of(services: Sequence[Service], proc: Path = PROC) -> Iterator[Span]:
+def span_of(services: Sequence[Service]) -> Iterator[Span]:
     """Fills in the span it yields when it is left."""
     sessions = {service.pid for service in services}
     span = Span()
-    started, before = time.monotonic(), cpu_split(os.getpid(), sessions, proc)
+    started, before = time.monotonic(), cpu_split(os.getpid(), sessions, _processes())
     yield span
     span.wall = time.monotonic() - started
-    after = cpu_split(os.getpid(), sessions, proc)
+    after = cpu_split(os.getpid(), sessions, _processes())
     span.ours, span.others = after[0] - before[0], max(after[1] - before[1], 0.0)
 
 
-def cpu_split(pid: int, sessions: set[int], proc: Path) -> tuple[float, float]:
+def cpu_split(pid: int, sessions: set[int], processes: Iterable[Process]) -> tuple[float, float]:
     """CPU seconds so far of the children of `pid` and of the processes in `sessions`, and of all others.
 
-    The time of `pid` itself, which watches and reckons, is in neither.
+    The time of `pid` itself, which measures, is in neither.
 
     A process that ends goes on counting, in its parent's ended children. /proc/stat is not used: whether
     its system time holds what the kernel did for the packets of the load depends on the kernel.
     """
-    ours = others = 0
-    for file in proc.glob("[0-9]*/stat"):
-        try:
-            stat = file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue  # it has ended since the folder was listed
-        if int(file.parent.name) == pid:
-            ours += parse_family_ticks(stat) - parse_cpu_ticks(stat)
-        elif session_of(stat) in sessions:
-            ours += parse_family_ticks(stat)
+    ours = others = 0.0
+    for process, session, own, ended_children in processes:
+        if process == pid:
+            ours += ended_children
+        elif session in sessions:
+            ours += own + ended_children
         else:
-            others += parse_family_ticks(stat)
-    return ours / TICKS_A_SECOND, others / TICKS_A_SECOND
+            others += own + ended_children
+    return ours, others
 
 
-def session_of(stat: str) -> int:
-    """The session id of the text of /proc/PID/stat; every server of the bench leads one."""
-    return int(stat.rpartition(")")[2].split()[3])
+def _processes() -> Iterator[Process]:
+    for pid in psutil.pids():
+        try:
+            session, times = os.getsid(pid), psutil.Process(pid).cpu_times()
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue  # it has ended since they were listed
+        yield pid, session, times.user + times.system, times.children_user + times.children_system
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system CPU seconds of a process, all its threads, ended children apart."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident memory of a process, without smaps: reading that would stop it."""
+    return psutil.Process(pid).memory_info().rss

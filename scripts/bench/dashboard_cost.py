@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import requests
-from failure import BenchError
 from prometheus_client.parser import text_string_to_metric_families
 from service import running
 from table import Row
 
+from exporter.errors import SoakError
 from exporter.stack.ports import HOST, free_ports
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "grafana" / "source"))
@@ -109,7 +109,7 @@ def _fastest(url: str, expr: str, instant: bool, end: float) -> tuple[float, int
         answer = requests.post(f"{url}/api/v1/{endpoint}", data={"query": expr, **when}, timeout=60).json()
         times.append(time.perf_counter() - before)
         if answer["status"] != "success":
-            raise BenchError(f"{expr}: {answer['error']}")
+            raise SoakError(f"{expr}: {answer['error']}")
     return min(times), len(answer["data"]["result"])
 
 
@@ -145,4 +145,4 @@ def _make_blocks(text: Path, data: Path) -> None:
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(text), str(data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BenchError(f"promtool: {done.stderr.strip().splitlines()[-1]}")
+        raise SoakError(f"promtool: {done.stderr.strip().splitlines()[-1]}")

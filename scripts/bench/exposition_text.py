@@ -6,8 +6,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from failure import BenchError
 from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.errors import SoakError
 
 TIMEOUT_SECONDS = 10.0
 HEADERS = {"Accept": "text/plain;version=0.0.4", "Accept-Encoding": "gzip"}
@@ -34,16 +35,16 @@ class Scraper:
         self._connection.close()
 
     def scrape(self) -> bytes:
-        """The answer as it comes, gzipped; raises BenchError where there is none."""
+        """The answer as it comes, gzipped; raises SoakError where there is none."""
         try:
             self._connection.request("GET", "/metrics", headers=HEADERS)
             answer = self._connection.getresponse()
             body = answer.read()
         except (OSError, HTTPException) as error:
             self._connection.close()
-            raise BenchError(f"{self._url}/metrics gave no answer ({error})") from error
+            raise SoakError(f"{self._url}/metrics gave no answer ({error})") from error
         if answer.status != 200 or answer.headers["Content-Encoding"] != "gzip":
-            raise BenchError(f"{self._url}/metrics: {answer.status} {answer.reason}, or not gzipped")
+            raise SoakError(f"{self._url}/metrics: {answer.status} {answer.reason}, or not gzipped")
         return body
 
     def text(self) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 from scrape_cost import ScrapeCost, measure_scrapes, running_node_exporter
-from service import running, soak_command
+from service import running_exporter
 from table import Row
 
 from exporter.load.child import end_with_parent
-from exporter.stack.ports import HOST, free_ports
+from exporter.stack.ports import free_ports
 from exporter.stack.service import Service
 from tests.support.nvml_stub import NvmlStub, StubGpu, build_stub
 
@@ -24,7 +24,6 @@ BYTES_A_PROCESS = 1 << 30
 @contextmanager
 def gpu_exporter(folder: Path) -> Iterator[Service]:
     """An exporter that watches this host, the processes and, through the real binding, the stub's GPUs."""
-    ports = free_ports()
     home = folder / "gpu"
     home.mkdir()
     with _processes(home) as pids:
@@ -38,15 +37,8 @@ def gpu_exporter(folder: Path) -> Iterator[Service]:
         configuration = home / "watch.yml"
         document = {"router": None, "gpu": "required", "processes": watched}
         configuration.write_text(yaml.safe_dump(document), encoding="utf-8")
-        command = soak_command(
-            "exporter",
-            *("--web.listen-address", f"{HOST}:{ports.exporter}"),
-            *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
-            *("--ingest.state-file", ""),
-            *("--config", str(configuration)),
-        )
-        url = ports.url("exporter")
-        with running("gpu-exporter", command, url, "/-/ready", folder, stub.environment()) as service:
+        options = ("--config", str(configuration))
+        with running_exporter("gpu-exporter", folder, *options, environment=stub.environment()) as service:
             yield service
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpu_account import cpu_seconds
 from exposition_text import Scraper, sum_of
-from failure import BenchError
-from process_stat import cpu_seconds
 from wrk_histogram import read_histogram
 
 from exporter.clock import SystemClock
+from exporter.errors import SoakError
 from exporter.live.message import Phase
 from exporter.live.status import RunStatus
 from exporter.load.engine import EngineTotals, LoadResult
@@ -72,7 +72,7 @@ class LiveLoad:
         """Load for `seconds` by the loop of `soak run`, scraped every 5 s as a Prometheus does.
 
         So the exporter's CPU holds the answers to both. The first scrape comes after half of that;
-        `each_scrape` is called after every one. Raises BenchError where wrk cannot measure or any request
+        `each_scrape` is called after every one. Raises SoakError where wrk cannot measure or any request
         failed.
         """
         clock = SystemClock()
@@ -91,15 +91,15 @@ class LiveLoad:
             cpu, wall = cpu_seconds(self.exporter.pid) - cpu_before, clock.monotonic() - started
             at_end = scraper.text()
             if load.ended_early:
-                raise BenchError(f"the live wrk: {load.ended_early}")
+                raise SoakError(f"the live wrk: {load.ended_early}")
             totals, histogram = _clean_totals(load.result), read_histogram(Path(folder) / "wrk")
             final = final_status(registration.info, registration.token, load.result.messages, clock)
             if final is None:
-                raise BenchError("the live wrk left no last reports")
+                raise SoakError("the live wrk left no last reports")
             deliver(registration, load.result.messages, final, clock)
             status = registration.status()
             if status is None:
-                raise BenchError("the exporter gives no answer at the end of a run")
+                raise SoakError("the exporter gives no answer at the end of a run")
             counted = sum_of(scraper.text(), COUNTER) - before
             registration.enter(Phase.FINISHED)
         return LiveRun(totals, histogram, self.connections, round(counted), at_end, status, cpu, wall)
@@ -134,17 +134,17 @@ class _Scrapes:
             self._each_scrape()
 
     def warn(self, text: str) -> None:
-        raise BenchError(text)
+        raise SoakError(text)
 
 
 def _clean_totals(result: LoadResult) -> EngineTotals:
     totals = result.totals
     if totals is None or totals.requests == 0:
-        raise BenchError(
+        raise SoakError(
             f"the live wrk left no totals: {result.output.strip()[-200:] or 'it printed nothing'}"
         )
     if totals.non_2xx or any(totals.socket_errors.values()):
-        raise BenchError(
+        raise SoakError(
             f"the live wrk had failures, so its figures say nothing: {totals.non_2xx} responses not 2xx, "
             f"errors {totals.socket_errors}"
         )

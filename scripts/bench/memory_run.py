@@ -1,14 +1,15 @@
 """The exporter's memory over minutes: of full-speed load, and of nothing but scrapes every second."""
 
 import math
+import statistics
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cpu_account import resident_bytes
 from exposition_text import Scraper
 from live_run import LiveLoad
-from process_stat import resident_bytes
 from table import Row
 
 from exporter.stack.service import Service
@@ -34,16 +35,13 @@ def least_squares(points: Sequence[tuple[float, float]]) -> Slope:
 
     Raises ValueError for fewer than three points, or where they share one x.
     """
-    n = len(points)
-    if n < 3:
+    if len(points) < 3:
         raise ValueError("a slope with an error needs three points")
-    mean_x, mean_y = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
-    sxx = sum((x - mean_x) ** 2 for x, _ in points)
-    if sxx == 0:
-        raise ValueError("all points share one x")
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sxx
-    residuals = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
-    return Slope(slope, math.sqrt(residuals / (n - 2) / sxx))
+    xs, ys = zip(*points, strict=True)
+    slope, intercept = statistics.linear_regression(xs, ys)
+    residuals = sum((y - intercept - slope * x) ** 2 for x, y in points)
+    sxx = sum((x - statistics.fmean(xs)) ** 2 for x in xs)
+    return Slope(slope, math.sqrt(residuals / (len(points) - 2) / sxx))
 
 
 def run_memory(load: LiveLoad, minutes: int) -> list[tuple[float, int]]:

@@ -3,8 +3,7 @@
 import json
 import os
 import pwd
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from service import find_program, running
@@ -24,9 +23,8 @@ COMPLETION = {
 MODELS = {"object": "list", "data": [{"id": DEFAULT_MODEL, "object": "model"}]}
 
 
-@contextmanager
-def nginx_target(port: int, folder: Path) -> Iterator[Service]:
-    """Run it on `port`, with all its files in `folder`."""
+def nginx_target(port: int, folder: Path) -> AbstractContextManager[Service]:
+    """nginx on `port`, with all its files in `folder`."""
     home = folder / "nginx"
     home.mkdir()
     configuration = home / "nginx.conf"
@@ -40,8 +38,7 @@ def nginx_target(port: int, folder: Path) -> Iterator[Service]:
         "-c",
         str(configuration),
     ]
-    with running("nginx", command, f"http://{HOST}:{port}", "/v1/models", folder) as service:
-        yield service
+    return running("nginx", command, f"http://{HOST}:{port}", "/v1/models", folder)
 
 
 def configuration_text(port: int, home: Path, user: str | None) -> str:

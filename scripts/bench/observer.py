@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bare_load import BareRun, bare_wrk
 from exposition_text import Scraper
-from failure import BenchError
 from table import Row
 
+from exporter.errors import SoakError
 from exporter.load.workload import Workload
 from exporter.stack.service import Service
 
@@ -57,14 +57,14 @@ def run_observed(
 @contextmanager
 def _scraped_every_second(exporter: Service) -> Iterator[None]:
     ended = threading.Event()
-    problems: list[BenchError] = []
+    problems: list[SoakError] = []
 
     def scrapes() -> None:
         with Scraper(exporter.url) as scraper:
             while not ended.wait(SCRAPE_EVERY_SECONDS):
                 try:
                     scraper.scrape()
-                except BenchError as error:
+                except SoakError as error:
                     problems.append(error)
                     return
 

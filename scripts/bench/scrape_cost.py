@@ -3,14 +3,14 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from cpu_account import cpu_seconds
 from exposition_text import Scraper, series_count
-from process_stat import cpu_seconds
-from service import find_program, running, soak_command
+from service import find_program, running, running_exporter
 from table import Row
 
 from exporter.stack.ports import HOST, free_ports
@@ -46,39 +46,24 @@ def both_exporters(
 
     Ours watches this host, a router's API and process, the processes of others, and node_exporter's.
     """
-    ports = free_ports()
-    configuration = folder / "watch.yml"
+    port = free_ports().prometheus
     watched = [{"name": "router", "role": "router", "match": {"port": port_of(router)}}]
-    watched += [
-        {"name": name, "role": "node", "match": {"port": port}}
-        for name, port in [
-            *((service.name, port_of(service)) for service in others),
-            ("node-exporter", ports.prometheus),
-        ]
-    ]
-    configuration.write_text(
-        yaml.safe_dump({"router": {"url": router.url}, "processes": watched}), encoding="utf-8"
-    )
-    ours = soak_command(
-        "exporter",
-        *("--web.listen-address", f"{HOST}:{ports.exporter}"),
-        *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
-        *("--ingest.state-file", ""),
-        *("--config", str(configuration)),
-    )
+    ports = {**{service.name: port_of(service) for service in others}, "node-exporter": port}
+    watched += [{"name": name, "role": "node", "match": {"port": each}} for name, each in ports.items()]
+    configuration = folder / "watch.yml"
+    document = {"router": {"url": router.url}, "processes": watched}
+    configuration.write_text(yaml.safe_dump(document), encoding="utf-8")
     with (
-        running("idle-exporter", ours, ports.url("exporter"), "/-/ready", folder) as exporter,
-        running_node_exporter(ports.prometheus, folder) as node_exporter,
+        running_node_exporter(port, folder) as node_exporter,
+        running_exporter("idle-exporter", folder, "--config", str(configuration)) as exporter,
     ):
         yield exporter, node_exporter
 
 
-@contextmanager
-def running_node_exporter(port: int, folder: Path) -> Iterator[Service]:
+def running_node_exporter(port: int, folder: Path) -> AbstractContextManager[Service]:
     """Debian's prometheus-node-exporter with its defaults."""
     command = [find_program("prometheus-node-exporter"), f"--web.listen-address={HOST}:{port}"]
-    with running("node-exporter", command, f"http://{HOST}:{port}", "/", folder) as service:
-        yield service
+    return running("node-exporter", command, f"http://{HOST}:{port}", "/", folder)
 
 
 def port_of(service: Service) -> int:

@@ -4,12 +4,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from failure import BenchError
-
+from exporter.errors import SoakError
 from exporter.run.interrupt import ignored
+from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 
 PACKAGES = {
@@ -26,10 +26,10 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def find_program(name: str) -> str:
-    """The path of a program; raises BenchError naming the package to install."""
+    """The path of a program; raises SoakError naming the package to install."""
     found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM_PATH)))
     if found is None:
-        raise BenchError(f"{name} not installed: apt install {PACKAGES[name]}")
+        raise SoakError(f"{name} not installed: apt install {PACKAGES[name]}")
     return found
 
 
@@ -58,3 +58,22 @@ def running(
     finally:
         with ignored():
             service.stop()
+
+
+def running_exporter(
+    name: str,
+    folder: Path,
+    *options: str,
+    keeps_state: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> AbstractContextManager[Service]:
+    """An exporter on free ports."""
+    ports = free_ports()
+    command = soak_command(
+        "exporter",
+        *("--web.listen-address", f"{HOST}:{ports.exporter}"),
+        *("--ingest.listen-address", f"{HOST}:{ports.ingest}"),
+        *("--ingest.state-file", str(folder / f"ingest-{ports.ingest}.json") if keeps_state else ""),
+        *options,
+    )
+    return running(name, command, ports.url("exporter"), "/-/ready", folder, environment)
