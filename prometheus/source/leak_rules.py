@@ -48,7 +48,7 @@ MIN_GROWTH = {
 """by resource, in its unit, over a look; the host's memory is no check of a run"""
 
 FLOORS = """\
-      # The one length of time outside a range. scripts/scale_rules.py scales it with them.
+      # The one length of time outside a range. tests/support/scaled_rules.py scales it with them.
       - record: leak:minute:seconds
         expr: vector(60)
 

@@ -5,8 +5,6 @@ the golden files have them, and a router that exposes the garbage collectors of 
 """
 
 import shutil
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +23,7 @@ from exporter.stack.ports import HOST, free_ports
 from tests.support.checkout import CHECKOUT
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.nvml_stub import NvmlStub, StubGpu
+from tests.support.scaled_rules import write_scaled_leak_rules
 from tests.support.soak_command import SoakRun, end_faults, fault
 from tests.support.waiting import wait_for
 
@@ -175,14 +174,7 @@ def _checkout_with_quick_leaks(folder: Path) -> Path:
     """The project's Prometheus, its leak rules on a faster scale of time, scrapes of exporters to match."""
     configuration = folder / "prometheus"
     shutil.copytree(CHECKOUT / "prometheus", configuration)
-    slow, quick = folder / "slow", folder / "quick"
-    slow.mkdir()
-    for file in (configuration / "rules").glob("leaks.*.yml"):
-        file.rename(slow / file.name)
-    program = [sys.executable, str(CHECKOUT / "scripts" / "scale_rules.py"), "--by", str(SCALE)]
-    subprocess.run([*program, str(slow), str(quick)], check=True)
-    for file in quick.iterdir():
-        file.rename(configuration / "rules" / file.name)
+    write_scaled_leak_rules(configuration / "rules", SCALE)
     file = configuration / "prometheus.yml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     exporter = next(scrape for scrape in document["scrape_configs"] if scrape["job_name"] == "exporter")

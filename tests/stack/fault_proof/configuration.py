@@ -1,14 +1,13 @@
 """The shipped configuration as the proof needs it: the webhook switched on, the leak rules scaled in time."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
 from exporter.stack.ports import HOST, Ports
 from tests.support.checkout import CHECKOUT
+from tests.support.scaled_rules import write_scaled_leak_rules
 
 from .webhook import Webhook
 
@@ -50,12 +49,7 @@ def write_scaled_checkout(folder: Path, scale: float) -> Path:
     """A checkout whose Prometheus has the leak rules alone, on that scale of time, and scrapes to match."""
     configuration = folder / "prometheus"
     shutil.copytree(CHECKOUT / "prometheus", configuration, ignore=shutil.ignore_patterns("rules"))
-    source = folder / "leak-rules"
-    source.mkdir()
-    for file in (CHECKOUT / "prometheus" / "rules").glob("leaks.*.yml"):
-        shutil.copy(file, source)
-    program = [sys.executable, str(CHECKOUT / "scripts" / "scale_rules.py"), "--by", str(scale)]
-    subprocess.run([*program, str(source), str(configuration / "rules")], check=True)
+    write_scaled_leak_rules(configuration / "rules", scale)
     file = configuration / "prometheus.yml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     interval = f"{round(60_000 * scale / SCRAPES_AN_EVALUATION)}ms"
