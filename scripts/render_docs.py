@@ -1,15 +1,13 @@
 """Render docs/metrics.md, docs/alerts.md and README's table of checks, or compare them with their source.
 
 `python scripts/render_docs.py render|check`. The metrics are those of the golden exposition (tests/golden),
-the alerts those of prometheus/rules, the checks
-those of exporter/verdict/objectives.py.
+the alerts those of prometheus/rules, the checks those of exporter/verdict/objectives.py.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +22,29 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 COMMAND = "python scripts/render_docs.py"
 RENDERED = f"<!-- rendered from {{}}, by `{COMMAND} render` -->\n"
 
-SOURCES = {
-    "Results of past runs": ("benchmark_result_", "exporter_results_"),
-    "Load": ("benchmark_",),
-    "Watched processes": ("observed_process_",),
-    "Router": ("router_",),
-    "GPUs": ("gpu_",),
-    "Host": ("node_", "exporter_host_"),
-    "Exporter": ("exporter_", "process_"),
-}
-"""section to how the names of its metrics begin; the first that fits"""
 SECTIONS = {
-    "Load": 'What the load generator counts and measures; `job="exporter"`, as everywhere here.',
-    "Watched processes": "Of each process of the configuration and its children. Its `role` is `router`, "
-    "`node` or `load`.",
-    "Router": "From the router's API.",
-    "GPUs": "From NVML.",
-    "Host": "With the names of node_exporter, so that its dashboards work. What is from `/proc` depends on "
-    "the kernel: these are of one machine.",
-    "Exporter": "Of the exporter and its collectors.",
-    "Results of past runs": "The newest rows of the results CSV.",
+    "Load": (
+        'What the load generator counts and measures; `job="exporter"`, as everywhere here.',
+        ("benchmark_",),
+    ),
+    "Watched processes": (
+        "Of each process of the configuration and its children. Its `role` is `router`, `node` or `load`.",
+        ("observed_process_",),
+    ),
+    "Router": ("From the router's API.", ("router_",)),
+    "GPUs": ("From NVML.", ("gpu_",)),
+    "Host": (
+        "With the names of node_exporter, so that its dashboards work. What is from `/proc` depends on the "
+        "kernel: these are of one machine.",
+        ("node_", "exporter_host_"),
+    ),
+    "Exporter": ("Of the exporter and its collectors.", ("exporter_", "process_")),
+    "Results of past runs": (
+        "The newest rows of the results CSV.",
+        ("benchmark_result_", "exporter_results_"),
+    ),
 }
+"""section to its text, and to how the names of its metrics begin; the longest beginning that fits counts"""
 CLOSED = {
     "clock", "kind", "mode", "outcome", "phase", "probe", "quantile", "reason", "state", "status",
     "status_class", "type", "xid",
@@ -63,53 +63,60 @@ GROUPS = {
 """rule group to section"""
 
 
-@dataclass(frozen=True)
-class Row:
-    """Families that differ in their names alone."""
-
-    kind: str
-    labels: str
-    text: str
-
-
 def metrics_page(exposition: str) -> str:
     """docs/metrics.md of an exposition in the text format; ValueError for a metric of no section."""
-    sections: dict[str, dict[Row, list[str]]] = {title: {} for title in SECTIONS}
+    sections: dict[str, dict[tuple[str, ...], list[str]]] = {title: {} for title in SECTIONS}
     for family in text_string_to_metric_families(exposition):
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        rows = sections[_section(name)]
-        row = Row(family.type, _labels(family), family.documentation.rstrip("."))
-        rows.setdefault(row, []).append(name)
-    lines = [
-        "# Metrics\n",
-        "All metrics of the exporter, by source. A label with a fixed set of values is listed with them.\n",
-        _contents(SECTIONS),
-    ]
-    for title, rows in sections.items():
-        lines += [f"## {title}\n", f"{SECTIONS[title]}\n"]
-        lines += ["| metric | type | labels | meaning |", "|---|---|---|---|"]
-        for row, names in rows.items():
-            lines.append(
-                f"| {' '.join(f'`{name}`' for name in names)} | {row.kind} | {row.labels} | {row.text} |"
-            )
-        lines.append("")
-    return RENDERED.format("tests/golden/exposition.txt") + "\n".join(lines)
+        row = (family.type, _labels(family), family.documentation.rstrip("."))
+        # Families that differ in their names alone share a row.
+        sections[_section(name)].setdefault(row, []).append(name)
+    return _page(
+        "tests/golden/exposition.txt",
+        "Metrics",
+        "All metrics of the exporter, by source. A label with a fixed set of values is listed with them.",
+        ("metric", "type", "labels", "meaning"),
+        {
+            title: [(" ".join(f"`{name}`" for name in names), *row) for row, names in rows.items()]
+            for title, rows in sections.items()
+        },
+        {title: text for title, (text, _) in SECTIONS.items()},
+    )
+
+
+def _page(
+    source: str,
+    title: str,
+    introduction: str,
+    header: Sequence[str],
+    sections: Mapping[str, Iterable[Sequence[str]]],
+    texts: Mapping[str, str],
+) -> str:
+    """A page with one table a section, under its text where it has one."""
+    lines = [f"# {title}\n", f"{introduction}\n", _contents(sections)]
+    for name, rows in sections.items():
+        lines += [f"## {name}\n", *([f"{texts[name]}\n"] if name in texts else [])]
+        lines += [_row(header), "|---" * len(header) + "|", *map(_row, rows), ""]
+    return RENDERED.format(source) + "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _section(name: str) -> str:
-    for title, prefixes in SOURCES.items():
-        if name.startswith(prefixes):
-            return title
-    raise ValueError(f"{name}: no section of docs/metrics.md begins so; add it to SOURCES")
+    beginnings = {beginning: title for title, (_, group) in SECTIONS.items() for beginning in group}
+    fitting = [beginning for beginning in beginnings if name.startswith(beginning)]
+    if not fitting:
+        raise ValueError(f"{name}: no section of docs/metrics.md begins so; add it to SECTIONS")
+    return beginnings[max(fitting, key=len)]
 
 
 def _labels(family: Metric) -> str:
-    values: dict[str, list[str]] = {}
+    values: dict[str, dict[str, None]] = {}
     for sample in family.samples:
         for label, value in sample.labels.items():
-            known = values.setdefault(label, [])
-            if value not in known:
-                known.append(value)
+            values.setdefault(label, {})[value] = None
     values.pop("le", None)
     return ", ".join(
         f"`{label}` = {' '.join(f'`{value}`' for value in known)}" if label in CLOSED else f"`{label}`"
@@ -125,38 +132,31 @@ def alerts_page(rule_files: Iterable[str]) -> str:
     unknown = groups.keys() - GROUPS.keys()
     if unknown:
         raise ValueError(f"{sorted(unknown)}: rule groups without a section of docs/alerts.md; add to GROUPS")
-    sections: dict[str, list[dict[str, Any]]] = {title: [] for title in GROUPS.values()}
+    sections: dict[str, list[tuple[str, ...]]] = {title: [] for title in GROUPS.values()}
     for group, title in GROUPS.items():
-        sections[title] += groups[group]
-    lines = [
-        "# Alerts\n",
+        sections[title] += map(_alert, groups[group])
+    return _page(
+        "prometheus/rules/*.alerts.yml",
+        "Alerts",
         "All alerts, by what they watch. Each name is a link to its section of the runbook. Words in italics "
         "are labels. *For* is how long the condition has to last before the alert fires. What *fails a run* "
-        'has the label `fails_run="true"`.\n',
-        _contents(sections),
-    ]
-    for title, rules in sections.items():
-        lines += [
-            f"## {title}\n",
-            "| alert | severity | for | fails a run | meaning |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [_alert(rule) for rule in rules]
-        lines.append("")
-    return RENDERED.format("prometheus/rules/*.alerts.yml") + "\n".join(lines)
+        'has the label `fails_run="true"`.',
+        ("alert", "severity", "for", "fails a run", "meaning"),
+        sections,
+        {},
+    )
 
 
-def _alert(rule: dict[str, Any]) -> str:
+def _alert(rule: dict[str, Any]) -> tuple[str, ...]:
     labels, annotations = rule["labels"], rule["annotations"]
     fails = labels.get("fails_run", "")
-    cells = (
+    return (
         f"[{rule['alert']}](../{annotations['runbook_url']})",
         labels["severity"],
         rule.get("for", "0s"),
         "yes" if fails == "true" else "router and nodes" if fails else "",
         plain(annotations["summary"]),
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def plain(template: str) -> str:
@@ -192,7 +192,7 @@ def with_checks(readme: str) -> str:
         )
         for objective in OBJECTIVES
     ]
-    lines = [f"| {' | '.join(row)} |\n" for row in (header, ("---",) * len(header), *rows)]
+    lines = [_row(row) + "\n" for row in (header, ("---",) * len(header), *rows)]
     table = re.compile(rf"\| {header[0]} \| {header[1]} \|(.*\n\|)*.*\n")
     found = table.search(readme)
     if found is None:
