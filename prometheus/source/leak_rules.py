@@ -15,16 +15,16 @@ HEAD = """\
 # what it finds, as measured. exporter/verdict/growth.py is the same method for a run's own record; a test
 # compares them.
 #
-#   resource:usage:min5m        floor: the least value of 5 min, below the sawtooth of a garbage collector
+#   resource:usage:min5m        floor: the minimum of 5 min, below the sawtooth of a garbage collector
 #   resource:growth:delta6m     how much the floor rose in each of the last steps of 6 min (step="0" is the
 #                               last); delta14m alike
 #   resource:leak_*:rate        growth per second, where the steps were high and even enough (six looks)
 #   resource:leak:rate          any of the six: what the alerts read
 #   resource:growth:deriv12m    the floor's slope over 12 min, per second: for the eye, on dashboards
 #
-# A look asks two things of the steps that reach from now back to its beginning, end to end. Is the least
-# above a least rate? And is it not too far below the greatest? A leak is even. A warm-up or a filling cache
-# slows down, a change of load or a plateau is one step and over, a wave rises and falls: their least step
+# A look asks two things of the steps that reach from now back to its beginning, end to end. Is the smallest
+# above a minimum rate? And is it not too far below the greatest? A leak is even. A warm-up or a filling cache
+# slows down, a change of load or a plateau is one step and over, a wave rises and falls: their smallest step
 # is far below the greatest. The shorter the look, the faster or the more even a leak has to be: what grows
 # within twenty minutes is often a wave.
 #
@@ -72,7 +72,7 @@ FLOORS = """\
       - record: resource:usage:min5m
         expr: min_over_time(gpu_process_memory_bytes[5m])
         labels: {resource: gpu_memory}
-      # The host's used memory is least where what is available was most.
+      # The host's used memory is at its minimum where what is available is at its maximum.
       - record: resource:usage:min5m
         expr: |
           max_over_time(node_memory_MemTotal_bytes[5m]) - max_over_time(node_memory_MemAvailable_bytes[5m])
@@ -96,14 +96,13 @@ NAMES = {
 def rules() -> str:
     """The text of leaks.recording.yml."""
     looks = dict(zip(NAMES, LOOKS, strict=True))
-    lengths = [look.step_minutes for look in LOOKS]
-    counts = {
-        minutes: max(look.steps for look in LOOKS if look.step_minutes == minutes) for minutes in lengths
-    }
+    counts: dict[int, int] = {}
+    for look in LOOKS:
+        counts[look.step_minutes] = max(look.steps, counts.get(look.step_minutes, 0))
     return "\n".join([
         HEAD + _thresholds(looks),
         FLOORS,
-        *(_steps(minutes, count, first=minutes == lengths[0]) for minutes, count in counts.items()),
+        STEPS_COMMENT + "\n".join(_steps(minutes, count) for minutes, count in counts.items()),
         *(_look(name, look, counts[look.step_minutes]) for name, look in looks.items()),
         _any(looks),
         _slope(minutes=12),
@@ -116,16 +115,14 @@ def _thresholds(looks: dict[str, Look]) -> str:
         value = f"{amount / 2**20:g} * 2 ^ 20" if amount >= 2**20 else f"{amount:g}"
         growth.append(_constant("resource:min_growth:threshold", value, "resource", resource))
     for name, look in looks.items():
-        match look:
-            case Look(_, _, _, min_rate, min_evenness):
-                rates.append(_constant("look:min_rate:ratio_per_minute", min_rate, "look", name))
-                evenness.append(_constant("look:min_evenness:ratio", min_evenness, "look", name))
+        rates.append(_constant("look:min_rate:ratio_per_minute", look.min_rate, "look", name))
+        evenness.append(_constant("look:min_evenness:ratio", look.min_evenness, "look", name))
     return f"""\
       # Thresholds, all of them. First the growth below which nothing is a leak, whatever its share: over the
       # look, in the resource's unit. A server of 8 MB that grew by half a megabyte is clean.
 {"".join(growth)}
-      # Then, by look: the least rate of a step as a share of the floor a minute, and the least evenness
-      # (least step ÷ greatest).
+      # Then, by look: the minimum rate of a step as a share of the floor a minute, and the minimum evenness
+      # (smallest step ÷ greatest).
 {"".join(rates + evenness)}"""
 
 
@@ -139,26 +136,28 @@ def _constant(record: str, value: str | float, label: str, name: str) -> str:
 
 def _since_start(series: str, minutes: int) -> str:
     """Of a series only what has been there for so long: neither it nor its process or host began since."""
-    lines = []
-    for labels, start in (
-        ("job, instance, process", "observed_process_start_time_seconds"),
-        ("job, instance", "node_boot_time_seconds"),
-    ):
-        lines.append(f"""\
+    begun = {
+        "job, instance, process": "observed_process_start_time_seconds",
+        "job, instance": "node_boot_time_seconds",
+    }
+    unless = "".join(
+        f"""\
             unless on ({labels})
               (
                   time() - max_over_time({start}[5m])
                     < on () group_left ()
                   {minutes} * leak:minute:seconds
               )
-""")
+"""
+        for labels, start in begun.items()
+    )
     return f"""\
           (
 {series}
             and
               present_over_time(resource:usage:min5m[4m30s] offset {minutes}m)
           )
-{"".join(lines)}"""
+{unless}"""
 
 
 STEPS_COMMENT = """\
@@ -169,7 +168,7 @@ STEPS_COMMENT = """\
 """
 
 
-def _steps(minutes: int, count: int, first: bool) -> str:
+def _steps(minutes: int, count: int) -> str:
     record = f"resource:growth:delta{minutes}m"
     rise = f"              resource:usage:min5m - resource:usage:min5m offset {minutes}m"
     earlier = "".join(
@@ -181,7 +180,6 @@ def _steps(minutes: int, count: int, first: bool) -> str:
         for step in range(1, count)
     )
     return f"""\
-{STEPS_COMMENT if first else ""}\
       - record: {record}
         expr: |
 {_since_start(rise, minutes + FLOOR_MINUTES)}\
@@ -195,9 +193,9 @@ def _look(name: str, look: Look, count: int) -> str:
     steps = f"resource:growth:delta{look.step_minutes}m{matcher}"
     # Of seven values the quantile 1/6 is the second.
     last = look.steps - 1
-    least = f"{look.trimmed} / {last}" if look.trimmed else "0"
+    smallest = f"{look.trimmed} / {last}" if look.trimmed else "0"
     greatest = f"{last - look.trimmed} / {last}" if look.trimmed else "1"
-    trimmed = ", without the least and the greatest" if look.trimmed else ""
+    trimmed = ", without the smallest and the greatest" if look.trimmed else ""
     return f"""\
       # {name.title()}: {look.steps} steps of {look.step_minutes} min, {look.minutes} in all{trimmed}.
       # {NAMES[name]}
@@ -207,12 +205,12 @@ def _look(name: str, look: Look, count: int) -> str:
             and
               count without (step) ({steps}) == {look.steps}
             and
-              quantile without (step) ({least}, {steps})
+              quantile without (step) ({smallest}, {steps})
                 >
               avg_over_time(resource:usage:min5m[{look.minutes}m30s])
                 * {look.step_minutes} * on () group_left () look:min_rate:ratio_per_minute{{look="{name}"}}
             and
-              quantile without (step) ({least}, {steps})
+              quantile without (step) ({smallest}, {steps})
                 >=
               quantile without (step) ({greatest}, {steps})
                 * on () group_left () look:min_evenness:ratio{{look="{name}"}}

@@ -13,7 +13,7 @@ groups:
   - name: gpu_xid
     rules:
       # An Xid error is new where the counter is
-      # 1. above its least value of the last 15 minutes (a fall, when the exporter restarts, is none); or
+      # 1. above its minimum of the last 15 minutes (a fall, when the exporter restarts, is none); or
       # 2. above all values of the hour before them, which sees over a gap; or
       # 3. not zero in an exporter that has started within the 15 minutes, since it counts from its start on.
       #    In an older one a count without a past is an old count, which a new Prometheus sees first.
