@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from layout import Section, lay_out
 from palette import BLUE, FAILURE, GREY, PURPLE
 from panels import DATASOURCE
-from queries import annotations, run, variables
+from queries import run, variables
 
 SCRAPE_INTERVAL = "5s"
 TAG = "llm-router-soak"
@@ -101,6 +101,6 @@ def _annotations(runs: bool, phases: bool) -> model.AnnotationContainer:
     return model.AnnotationContainer([
         *([PrometheusAnnotation("Runs", run.RUN_INFO, BLUE, *run_form)] if runs else []),
         *([PrometheusAnnotation("Phases", run.RUN_PHASE, GREY, *phase_form)] if phases else []),
-        PrometheusAnnotation("Restarts", annotations.ANNOTATION_RESTART, PURPLE, *restart_form),
-        PrometheusAnnotation("Alerts", annotations.ANNOTATION_ALERT, FAILURE, *alert_form),
+        PrometheusAnnotation("Restarts", run.ANNOTATION_RESTART, PURPLE, *restart_form),
+        PrometheusAnnotation("Alerts", run.ANNOTATION_ALERT, FAILURE, *alert_form),
     ])  # fmt: skip

@@ -54,7 +54,7 @@ def work() -> Section:
         RATIO,
         Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} computes", BLUE, many=True),
         Series(gpu.MEMORY_BANDWIDTH_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True, bound=True),
-        most=1,
+        max_value=1,
     )
     memory = lines(
         "Memory",

@@ -42,9 +42,8 @@ def lay_out(dashboard: build.Dashboard, sections: Sequence[Section]) -> None:
         for height, panels, given in section.rows:
             widths = given or [GRID_COLUMNS // len(panels)] * len(panels)
             if sum(widths) != GRID_COLUMNS:
-                raise ValueError(
-                    f"{section.title or 'header'}: a row is {sum(widths)} wide, not {GRID_COLUMNS}"
-                )
+                where = section.title or "header"
+                raise ValueError(f"{where}: a row is {sum(widths)} wide, not {GRID_COLUMNS}")
             x = 0
             for width, panel in zip(widths, panels, strict=True):
                 number += 1

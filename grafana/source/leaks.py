@@ -44,7 +44,7 @@ def memory() -> Section:
     """Memory of the processes: level, slope, sawtooth."""
     level = lines(
         "Memory and its floor",
-        "Memory that no file backs, swapped out or not, and its least of 5 minutes, below the sawtooth of "
+        "Memory that no file backs, swapped out or not, and its minimum of 5 minutes, below the sawtooth of "
         "garbage collection.",
         BYTES,
         Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),

@@ -15,7 +15,7 @@ def machines() -> Section:
         Series(hosts.CPU_BUSY_RATIO, "{{instance}} busy", BLUE, many=True),
         Series(hosts.CPU_IOWAIT_RATIO, "{{instance}} iowait", ORANGE, many=True),
         Series(hosts.CPU_STEAL_RATIO, "{{instance}} steal", PURPLE, many=True),
-        most=1,
+        max_value=1,
     )
     load1 = lines(
         "Load per CPU",
@@ -46,7 +46,7 @@ def machines() -> Section:
         "Share of the time in which a disk had something to do.",
         RATIO,
         Series(hosts.DISK_BUSY_RATIO, "{{instance}} {{device}}", BLUE, many=True),
-        most=1,
+        max_value=1,
         no_value="no disk is seen",
     )
     space = lines(
@@ -54,7 +54,7 @@ def machines() -> Section:
         "Share of each writable file system that is free to all.",
         RATIO,
         Series(hosts.FILESYSTEM_FREE_RATIO, "{{instance}} {{mountpoint}}", GREEN, many=True),
-        most=1,
+        max_value=1,
         no_value="no file system is seen",
     )
     network = lines(

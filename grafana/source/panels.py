@@ -112,12 +112,12 @@ def lines(
     named: Mapping[str, str] | None = None,
     beside: bool = False,
     stack: bool = False,
-    most: float | None = None,
+    max_value: float | None = None,
 ) -> timeseries.Panel:
     """Lines over time that start at zero and show gaps as gaps.
 
     `named` has colours by a regular expression on the legend, `beside` puts the legend to the right (for more
-    than six lines, in panels of half the width), `stack` adds the lines up, `most` is the end of the scale.
+    than six lines, in panels of half the width), `stack` adds the lines up, the scale ends at `max_value`.
     """
     panel = titled(timeseries.Panel(), title, description, unit, no_value).axis_soft_min(0)
     placement = LegendPlacement.RIGHT if beside else LegendPlacement.BOTTOM
@@ -129,8 +129,8 @@ def lines(
     panel.fill_opacity(40 if stack else 10).show_points(VisibilityMode.AUTO).span_nulls(False)
     if stack:
         panel.stacking(stacked(StackingMode.NORMAL))
-    if most is not None:
-        panel.min(0).max(most)
+    if max_value is not None:
+        panel.min(0).max(max_value)
     for number, each in enumerate(series):
         panel.with_target(target(number, each))
         look = [colour(each.hue, mode="shades" if each.many else "fixed")]

@@ -15,9 +15,9 @@ import results
 import router_and_nodes
 import soak
 import stack_health
+from dashboard_json import outline
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from outline import outline
 
 from exporter.cli.rendering import check_or_render
 

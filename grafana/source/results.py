@@ -3,7 +3,7 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import PURPLE, ROUTES
+from palette import PURPLE
 from panels import COUNT, DATE_MS, RATE, RATIO, SECONDS, Series
 from queries import results, run
 from tables import Column, by_date, curve, rows
@@ -68,7 +68,6 @@ def ended() -> Section:
         RATE,
         when,
         Series(results.REQUESTS_PER_SECOND, "2xx a second"),
-        by="label",
     )
     latency = by_date(
         "Latency by date",
@@ -77,7 +76,6 @@ def ended() -> Section:
         when,
         Series(results.P95_SECONDS, "p95"),
         Series(results.P99_SECONDS, "p99", PURPLE),
-        by="label",
     )
     return Section(
         None,
@@ -93,18 +91,12 @@ def compared() -> Section:
         "The newest steps of soak scale (labels that end in -cN). Where it stops rising the router is full.",
         RATE,
         Series(results.SCALE_RPS, "2xx a second"),
-        x="connections",
-        by="scale",
-        hues=ROUTES,
     )
     p99 = curve(
         "p99 against connections",
         "The newest steps of soak scale. Past the point where throughput stops rising only this does.",
         SECONDS,
         Series(results.SCALE_P99_SECONDS, "p99"),
-        x="connections",
-        by="scale",
-        hues=ROUTES,
     )
     baseline = rows(
         "Latest beside baseline",

@@ -1,5 +1,7 @@
 """The dashboard *Router and nodes*: each route as the client sees it, clouds twice, nodes, hosts."""
 
+from functools import partial
+
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
@@ -9,70 +11,64 @@ from panels import COUNT, NO_RUN, PER_SECOND, RATE, RATIO, SECONDS, Series, line
 from queries import cloud, load, router
 
 NOT_REPORTED = "the router does not say"
+by_route = partial(lines, named=ROUTES)
 ROUTER_SAYS, CLIENT_SAYS = "router: {{route}}", "client: {{route}}"
 
 
 def routes() -> Section:
     """Rate, errors and duration of each route, as the client sees them."""
-    rate = lines(
+    rate = by_route(
         "Successes by route",
         "Requests a second answered with 2xx.",
         RATE,
         Series(load.ROUTE_SUCCESS_RATE, "{{route}}"),
-        named=ROUTES,
     )
-    failed = lines(
+    failed = by_route(
         "Failed by route",
         "Requests answered without 2xx or not answered whole, over all of the route.",
         RATIO,
         Series(load.ROUTE_FAILURE_RATIO, "{{route}} failed"),
-        named=ROUTES,
     )
-    duration = lines(
+    duration = by_route(
         "Latency by route",
         "p50 (dashed) and p99 of 2xx, estimated from the buckets of the histogram.",
         SECONDS,
         Series(load.ROUTE_LATENCY_P50, "{{route}} p50", bound=True),
         Series(load.ROUTE_LATENCY_P99, "{{route}} p99"),
-        named=ROUTES,
     )
     return Section("Routes, as the client sees them", NO_RUN, [Row(8, [rate, failed, duration])])
 
 
 def clouds() -> Section:
     """The router's own account of its clouds beside the client's."""
-    rate = lines(
+    rate = by_route(
         "Cloud requests",
         "As the router counts what it sends upstream, and (dashed) as the client gets answers.",
         RATE,
         Series(cloud.CLOUD_ROUTER_RATE, ROUTER_SAYS),
         Series(cloud.CLOUD_CLIENT_RATE, CLIENT_SAYS, bound=True),
-        named=ROUTES,
     )
-    errors = lines(
+    errors = by_route(
         "Cloud errors",
         "Other than 2xx, as the router gets from upstream and (dashed) as the client gets from the router. "
         "Only the client's: they are the router's own, such as a 429 of its making.",
         RATE,
         Series(cloud.CLOUD_ROUTER_ERROR_RATE, ROUTER_SAYS),
         Series(cloud.CLOUD_CLIENT_ERROR_RATE, CLIENT_SAYS, bound=True),
-        named=ROUTES,
     )
-    p95 = lines(
+    p95 = by_route(
         "Cloud latency p95",
         "Of the upstream as the router measures it, and (dashed) of 2xx as the client does.",
         SECONDS,
         Series(cloud.CLOUD_ROUTER_P95, ROUTER_SAYS),
         Series(cloud.CLOUD_CLIENT_P95, CLIENT_SAYS, bound=True),
-        named=ROUTES,
     )
-    overhead = lines(
+    overhead = by_route(
         "Router overhead",
         "The client's mean latency of 2xx less the upstream's mean as the router measures it: what router "
         "and network add. It means little while many requests fail.",
         SECONDS,
         Series(cloud.CLOUD_OVERHEAD, "{{route}}"),
-        named=ROUTES,
     )
     return Section(
         "Cloud routes: the router's account and the client's",

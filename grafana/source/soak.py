@@ -101,9 +101,9 @@ def system() -> Section:
     """What router, nodes and machines do meanwhile, and what fires."""
     memory = lines(
         "Router memory",
-        "Memory that no file backs, swapped out or not; its floor (least of 5 minutes); and where the floor "
-        "is in an hour if it grows as in the last 12 minutes. Mapped model files hide a leak in resident "
-        "memory.",
+        "Memory that no file backs, swapped out or not; its floor (minimum of 5 minutes); and where the "
+        "floor is in an hour if it grows as in the last 12 minutes. Mapped model files hide a leak in "
+        "resident memory.",
         BYTES,
         Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
         Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True),
@@ -138,7 +138,7 @@ def system() -> Section:
         Series(hosts.CPU_BUSY_RATIO, "CPU {{instance}}", BLUE, many=True),
         Series(hosts.CPU_STEAL_RATIO, "steal {{instance}}", ORANGE, many=True),
         Series(hosts.MEMORY_USED_RATIO, "memory {{instance}}", PURPLE, many=True),
-        most=1,
+        max_value=1,
         no_value=NO_HOST,
     )
     gpus = lines(
@@ -147,7 +147,7 @@ def system() -> Section:
         RATIO,
         Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} busy", BLUE, many=True),
         Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True),
-        most=1,
+        max_value=1,
         no_value=NO_GPU,
     )
     nodes = timeline(

@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
-from palette import GREY, colour, unit_of
+from palette import GREY, ROUTES, colour, unit_of
 from panels import P, Series, letter, lines, target, titled
 
 # Grafana's own in URLs: the time range and all variables as they are now.
@@ -101,26 +101,22 @@ def _split(column: str) -> model.DataTransformerConfig:
     return model.DataTransformerConfig(id_val="partitionByValues", options=options)
 
 
-def by_date(
-    title: str, description: str, unit: str, when: Series, *values: Series, by: str
-) -> timeseries.Panel:
-    """Values at a moment of their own, in ms, not that of their scrape; a line for each value of `by`."""
+def by_date(title: str, description: str, unit: str, when: Series, *values: Series) -> timeseries.Panel:
+    """Values at a moment of their own, in ms, not that of their scrape; a line for each `label`."""
     panel = lines(title, description, unit, beside=True)
     for number, each in enumerate((when, *values)):
         panel.with_target(target(number, each, instant=True, form=PromQueryFormat.TABLE))
     shown = {f"Value #{letter(number)}": each.legend for number, each in enumerate(values, start=1)}
-    columns = {"Value #A": "time", **shown, by: by}
-    transform(panel, MERGED, _converted("Value #A", "time"), *kept(columns), _sorted("time"), _split(by))
+    columns = {"Value #A": "time", **shown, "label": "label"}
+    transform(panel, MERGED, _converted("Value #A", "time"), *kept(columns), _sorted("time"), _split("label"))
     for each in values:
         panel.override_by_regexp(f"/^{each.legend}/", [colour(each.hue, mode="shades")])
     # A run is one point; the line between two says only which run came next.
     return panel.show_points(VisibilityMode.ALWAYS).point_size(7).span_nulls(True).fill_opacity(0)
 
 
-def curve(
-    title: str, description: str, unit: str, series: Series, *, x: str, by: str, hues: Mapping[str, str]
-) -> xychart.Panel:
-    """Values against a number that is a label (`x`), a line for each value of the label `by`."""
+def curve(title: str, description: str, unit: str, series: Series) -> xychart.Panel:
+    """Values against the label `connections`, which is a number, a line for each `scale`, in routes' colours."""
     panel = titled(xychart.Panel(), title, description, unit)
     panel.mapping(SeriesMapping.AUTO).show(XYShowMode.POINTS_AND_LINES)
     panel.point_size(xychart.XychartFieldConfigPointSize().fixed(7)).line_width(1).min(0)
@@ -130,9 +126,10 @@ def curve(
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE).sort(SortOrder.NONE))
     panel.with_target(target(0, series, instant=True, form=PromQueryFormat.TABLE))
     # The chart takes the first number of each frame as x and the others as y.
-    columns = {x: x, "Value": series.legend, by: by}
-    transform(panel, _converted(x, "number"), *kept(columns), _sorted(x), _split(by))
+    x = "connections"
+    columns = {x: x, "Value": series.legend, "scale": "scale"}
+    transform(panel, _converted(x, "number"), *kept(columns), _sorted(x), _split("scale"))
     panel.override_by_regexp("/.*/", [colour(GREY)])
-    for name, hue in hues.items():
+    for name, hue in ROUTES.items():
         panel.override_by_regexp(f"/{name}/", [colour(hue)])
     return panel.override_by_name(x, [unit_of("short")])

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ COUNTER = "benchmark_requests_total"
 
 @dataclass(frozen=True)
 class LiveRun:
-    """What a live run came to."""
+    """What a live run measured."""
 
     totals: EngineTotals
     """wrk's own account"""
@@ -77,7 +78,7 @@ class LiveLoad:
         """
         clock = SystemClock()
         with (
-            Scraper(self.exporter.url) as scraper,
+            closing(Scraper(self.exporter.url)) as scraper,
             tempfile.TemporaryDirectory(prefix="bench-live-") as folder,
         ):
             before = sum_of(scraper.text(), COUNTER)

@@ -5,7 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
 
 from cpu_account import resident_bytes
 from exposition_text import Scraper
@@ -22,17 +22,10 @@ MAX_BYTES = 70 * 10**6
 SCRAPE_EVERY_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Slope:
-    """A least-squares line's slope, and its standard error if the residuals are independent."""
+def least_squares(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The slope b of y = a + b·x, and its standard error if the residuals are independent.
 
-    value: float
-    standard_error: float
-
-
-def least_squares(points: Sequence[tuple[float, float]]) -> Slope:
-    """The slope b of y = a + b·x, with b = Sxy/Sxx and its error sqrt((SSR/(n-2))/Sxx).
-
+    b = Sxy/Sxx and its error sqrt((SSR/(n-2))/Sxx).
     Raises ValueError for fewer than three points, or where they share one x.
     """
     if len(points) < 3:
@@ -41,7 +34,7 @@ def least_squares(points: Sequence[tuple[float, float]]) -> Slope:
     slope, intercept = statistics.linear_regression(xs, ys)
     residuals = sum((y - intercept - slope * x) ** 2 for x, y in points)
     sxx = sum((x - statistics.fmean(xs)) ** 2 for x in xs)
-    return Slope(slope, math.sqrt(residuals / (len(points) - 2) / sxx))
+    return slope, math.sqrt(residuals / (len(points) - 2) / sxx)
 
 
 def run_memory(load: LiveLoad, minutes: int) -> list[tuple[float, int]]:
@@ -63,7 +56,7 @@ def run_scraped(exporter: Service, minutes: int) -> list[tuple[float, int]]:
     """(seconds since the start, resident bytes) after each scrape, one a second for `minutes`."""
     samples = []
     started = time.monotonic()
-    with Scraper(exporter.url) as scraper:
+    with closing(Scraper(exporter.url)) as scraper:
         for number in range(1, 60 * minutes + 1):
             time.sleep(max(0.0, started + number * SCRAPE_EVERY_SECONDS - time.monotonic()))
             scraper.scrape()
@@ -74,7 +67,7 @@ def run_scraped(exporter: Service, minutes: int) -> list[tuple[float, int]]:
 def memory_rows(samples: Sequence[tuple[float, int]], of: str) -> list[Row]:
     """The table's rows: sizes, and the slopes of what came after the first minute and of the second half.
 
-    Flat: over the time measured the first slope comes to less than 1 % of the memory. The other tells a
+    Flat: over the time measured the first slope adds less than 1 % of the memory. The other tells a
     memory that settles from one that goes on growing.
     """
     sizes = [size for _, size in samples]
@@ -90,21 +83,17 @@ def memory_rows(samples: Sequence[tuple[float, int]], of: str) -> list[Row]:
         ),
         Row(
             f"its slope after the first minute, {len(settled)} samples",
-            f"{slope.value:+.2f} ± {slope.standard_error:.2f} MiB/h ({share:+.2%} in all)",
+            slope,
             f"flat: < {FLAT_SHARE:.0%} in all",
             share < FLAT_SHARE,
         ),
-        Row(
-            "  in the second half",
-            "{0.value:+.2f} ± {0.standard_error:.2f} MiB/h ({1:+.2%} in all)".format(
-                *_slope([(seconds, size) for seconds, size in samples if seconds >= half])
-            ),
-        ),
+        Row("  in the second half", _slope([sample for sample in samples if sample[0] >= half])[0]),
     ]
 
 
-def _slope(samples: Sequence[tuple[float, int]]) -> tuple[Slope, float]:
-    """In MiB an hour, and what it comes to over the time of the samples as a share of the first."""
-    slope = least_squares([(seconds / 3600, size / MIB) for seconds, size in samples])
+def _slope(samples: Sequence[tuple[float, int]]) -> tuple[str, float]:
+    """As text, and the growth over the time of the samples as a share of the first."""
+    slope, error = least_squares([(seconds / 3600, size / MIB) for seconds, size in samples])
     (began, first), (ended, _) = samples[0], samples[-1]
-    return slope, slope.value * MIB * (ended - began) / 3600 / first
+    share = slope * MIB * (ended - began) / 3600 / first
+    return f"{slope:+.2f} ± {error:.2f} MiB/h ({share:+.2%} in all)", share

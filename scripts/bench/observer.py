@@ -4,7 +4,8 @@ import statistics
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from bare_load import BareRun, bare_wrk
 from exposition_text import Scraper
 from table import Row
 
-from exporter.errors import SoakError
 from exporter.load.workload import Workload
 from exporter.stack.service import Service
 
@@ -57,26 +57,19 @@ def run_observed(
 @contextmanager
 def _scraped_every_second(exporter: Service) -> Iterator[None]:
     ended = threading.Event()
-    problems: list[SoakError] = []
 
     def scrapes() -> None:
-        with Scraper(exporter.url) as scraper:
+        with closing(Scraper(exporter.url)) as scraper:
             while not ended.wait(SCRAPE_EVERY_SECONDS):
-                try:
-                    scraper.scrape()
-                except SoakError as error:
-                    problems.append(error)
-                    return
+                scraper.scrape()
 
-    thread = threading.Thread(target=scrapes, name="scraper")
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-    if problems:
-        raise problems[0]
+    with ThreadPoolExecutor(1) as pool:
+        scraping = pool.submit(scrapes)
+        try:
+            yield
+        finally:
+            ended.set()
+        scraping.result()
 
 
 def _line(number: int, rounds: int, this: ObservedRound) -> str:

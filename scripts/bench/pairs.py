@@ -97,7 +97,7 @@ def others_share(rounds: Sequence[Round]) -> float:
 
 
 def spread(ratios: Sequence[float]) -> str:
-    """Median, its 95 % interval where there are pairs enough for one, least and greatest as text."""
+    """Median, its 95 % interval where there are pairs enough for one, smallest and greatest as text."""
     interval = median_interval(ratios)
     known = "" if interval is None else f"95 %: {interval[0]:.3f} to {interval[1]:.3f}; "
     return f"{statistics.median(ratios):.3f} ({known}all: {min(ratios):.3f} to {max(ratios):.3f})"
@@ -107,7 +107,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The 95 % interval of the median, whatever the distribution; None of fewer than six values.
 
     How many values lie below the median is a matter of tossing coins: the interval reaches from the k-th
-    least to the k-th greatest, k the last for which fewer than k are below with a probability of 2.5 %.
+    smallest to the k-th greatest, k the last for which fewer than k are below with a probability of 2.5 %.
     """
     ordered, n = sorted(values), len(values)
     below, k = 1, 0

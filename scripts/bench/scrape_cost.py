@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ SCRAPES = 1000
 
 @dataclass(frozen=True)
 class ScrapeCost:
-    """What the scrapes of one exporter came to."""
+    """What the scrapes of one exporter cost."""
 
     name: str
     cpu_seconds: float
@@ -74,7 +74,7 @@ def port_of(service: Service) -> int:
 def measure_scrapes(services: Sequence[Service], scrapes: int = SCRAPES) -> list[ScrapeCost]:
     """Scrape the services in turns, `scrapes` times each, after a few that only warm them up."""
     with ExitStack() as cleanup:
-        scrapers = [cleanup.enter_context(Scraper(service.url)) for service in services]
+        scrapers = [cleanup.enter_context(closing(Scraper(service.url))) for service in services]
         for _ in range(5):
             texts = [scraper.text() for scraper in scrapers]
         before = [cpu_seconds(service.pid) for service in services]

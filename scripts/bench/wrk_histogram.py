@@ -7,7 +7,9 @@ Source: wrk 4.1, stats.c (stats_correct, stats_percentile) and wrk.c (main).
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -55,13 +57,8 @@ def percentile_us(histogram: Iterable[tuple[int, int]], percent: float) -> int:
     Raises ValueError for a histogram without counts.
     """
     pairs = sorted(histogram)
-    total = sum(count for _, count in pairs)
-    if total == 0:
+    counted = list(accumulate(count for _, count in pairs))
+    if not counted or counted[-1] == 0:
         raise ValueError("an empty histogram has no percentiles")
-    rank = min(int(percent / 100 * total + 1.0), total)
-    seen = 0
-    for us, count in pairs:
-        seen += count
-        if seen >= rank:
-            return us
-    raise AssertionError("the rank is within the total")
+    rank = min(int(percent / 100 * counted[-1] + 1.0), counted[-1])
+    return pairs[bisect_left(counted, rank)][0]

@@ -40,7 +40,7 @@ def parse_wrk(text: str) -> tuple[list[ResultRow], list[str]]:
     """Every run in the text as a row without a label, and the lines in which wrk says why one did not run.
 
     Other lines are passed over; nothing is raised for any text. A run begins at wrk's "Running …", or, where
-    that line is cut off, at figures of which the run before has its own.
+    that line is cut off, at a figure that the run before has already.
     """
     runs: list[_Figures] = []
     complaints = []

@@ -51,7 +51,7 @@ ROUTER_METRICS = {
 }
 """of the router itself, scraped by Prometheus"""
 FIXED_RANGES = {
-    "annotations.ANNOTATION_RESTART": {"30s"},  # Grafana gives an annotation no $__rate_interval
+    "run.ANNOTATION_RESTART": {"30s"},  # Grafana gives an annotation no $__rate_interval
     "leaks.HANDLES_PER_1000": {"12m"},  # as long as the slope that is divided
     "leaks.MEMORY_BYTES_PER_1000": {"12m"},
     "run.RUN_FAILING_ALERTS": {"12h"},  # longer than a run

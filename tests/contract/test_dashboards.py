@@ -5,8 +5,8 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import dashboard_json
 import layout
-import outline
 import palette
 import panels as panels_module
 import pytest
@@ -83,7 +83,7 @@ def test_the_outline_and_the_queries_of_every_dashboard_are_as_they_were_read(
     lines = []
     for page in PAGES.values():
         queries = [f"  {where}: {expr}" for where, expr in queries_and_notes(page)]
-        lines += [*outline.outline(page), "  == Queries", *queries, ""]
+        lines += [*dashboard_json.outline(page), "  == Queries", *queries, ""]
     update = request.config.getoption("--update-golden")
     compare_golden(GOLDEN / "dashboards.txt", "\n".join(lines), update)
 

@@ -126,12 +126,12 @@ def test_without_an_exporter_the_run_is_the_same_and_says_so_when_asked(router: 
     environment = {"WRK_TARGET": router.ports.url("router"), "SOAK_EXPORTER": router.ports.url("exporter")}
     quiet = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **environment)
     assert (quiet.returncode, quiet.stderr) == (0, "")
-    told = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", WRK_VERBOSE="1", **environment)
-    assert told.returncode == 0
-    assert told.stderr.startswith("run_wrk.sh: ")
-    assert router.ports.url("exporter") in told.stderr
-    assert told.stderr.count("\n") == 1
-    assert requests_of(told.stdout) > 10
+    done = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", WRK_VERBOSE="1", **environment)
+    assert done.returncode == 0
+    assert done.stderr.startswith("run_wrk.sh: ")
+    assert router.ports.url("exporter") in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert requests_of(done.stdout) > 10
 
 
 def test_something_else_at_the_exporters_port_is_no_exporter(recorder: Recorder) -> None:

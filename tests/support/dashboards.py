@@ -8,9 +8,9 @@ from typing import Any
 import dashboard_json
 import pytest
 import substitution
-import yaml
 
 from tests.support.checkout import CHECKOUT
+from tests.support.prometheus_files import rules_in
 
 ROOT = CHECKOUT
 GRAFANA = ROOT / "grafana"
@@ -62,8 +62,4 @@ def query_constants(prefix: str = "") -> dict[str, str]:
 
 def rules(kind: str) -> list[Json]:
     """Every rule of the project that has this key: record or alert."""
-    found = []
-    for path in sorted((ROOT / "prometheus" / "rules").glob("*.yml")):
-        for group in yaml.safe_load(path.read_text(encoding="utf-8")).get("groups", []):
-            found += [rule for rule in group["rules"] if kind in rule]
-    return found
+    return [rule for rule in rules_in("*.yml") if kind in rule]

@@ -1,9 +1,16 @@
-"""The run under way, and what the alerts say of it. Its series end with it."""
+"""The run under way, what the alerts say of it, and the marks on the time axis. Its series end with it."""
 
 from queries.selectors import OWN
 
 RUN_INFO = f'benchmark_run_info{{{OWN},run=~"$run"}}'
 RUN_PHASE = f"benchmark_run_phase{{{OWN}}} == 1"
+# Grafana joins neighbouring points of a mark, as of the two above, into one region.
+# By more than five seconds, as RouterRestarted: a new exporter computes the start again, off by less.
+ANNOTATION_RESTART = (
+    f"observed_process_start_time_seconds{{{OWN}}}"
+    f" - min_over_time(observed_process_start_time_seconds{{{OWN}}}[30s]) > 5"
+)
+ANNOTATION_ALERT = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
 # The start is compared with the scrape's own time, so that a stopped Prometheus does not go on counting.
 RUN_PROGRESS_RATIO = (
     f"clamp_max(max((timestamp(benchmark_run_start_timestamp_seconds{{{OWN}}})"
