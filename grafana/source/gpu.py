@@ -18,22 +18,16 @@ from panels import (
     timeline,
 )
 from queries import gpu
-from tables import Column, rows
+from tables import Column, labels, rows
 
 HELD_BACK: States = {"0": ("free", GREEN), "1": ("held back", ORANGE)}
 INFO_COLUMNS = {
-    "gpu": Column("gpu"),
-    "name": Column("name"),
-    "node": Column("node"),
-    "instance": Column("instance"),
-    "uuid": Column("uuid"),
+    **labels("gpu", "name", "node", "instance", "uuid"),
     "driver_version": Column("driver"),
     "cuda_version": Column("CUDA"),
 }
 XID_COLUMNS = {
-    "gpu": Column("gpu"),
-    "node": Column("node"),
-    "instance": Column("instance"),
+    **labels("gpu", "node", "instance"),
     "xid": Column("Xid", link=("NVIDIA's catalogue", "https://docs.nvidia.com/deploy/xid-errors/")),
     "Value": Column("errors"),
 }

@@ -6,16 +6,11 @@ from layout import Row, Section
 from palette import BLUE, GREY, ORANGE, PURPLE, SKY, YELLOW
 from panels import BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, Series, dial, lines
 from queries import hosts, leaks, processes
-from tables import Column, rows
+from tables import Column, labels, rows
 
 TOO_EARLY = "too early: slopes begin after 17 minutes"
 LEAK_COLUMNS = {
-    "resource": Column("resource"),
-    "process": Column("process"),
-    "state": Column("state"),
-    "gpu": Column("gpu"),
-    "node": Column("node"),
-    "instance": Column("instance"),
+    **labels("resource", "process", "state", "gpu", "node", "instance"),
     "Value": Column("growth an hour"),
 }
 

@@ -17,23 +17,8 @@ from grafana_foundation_sdk.builders import (
     timeseries,
     xychart,
 )
+from grafana_foundation_sdk.models import common as sdk
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.common import (
-    AxisPlacement,
-    BigValueColorMode,
-    BigValueGraphMode,
-    BigValueTextMode,
-    GraphDrawStyle,
-    HeatmapCellLayout,
-    LegendDisplayMode,
-    LegendPlacement,
-    LineInterpolation,
-    ScaleDistribution,
-    SortOrder,
-    StackingMode,
-    TooltipDisplayMode,
-    VisibilityMode,
-)
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from palette import BLUE, GREY, States, at_least, colour, dashed, mapped, stacked, without_value
@@ -120,15 +105,16 @@ def lines(
     than six lines, in panels of half the width), `stack` adds the lines up, the scale ends at `max_value`.
     """
     panel = titled(timeseries.Panel(), title, description, unit, no_value).axis_soft_min(0)
-    placement = LegendPlacement.RIGHT if beside else LegendPlacement.BOTTOM
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.TABLE).placement(placement)
+    placement = sdk.LegendPlacement.RIGHT if beside else sdk.LegendPlacement.BOTTOM
+    legend = common.VizLegendOptions().display_mode(sdk.LegendDisplayMode.TABLE).placement(placement)
     panel.legend(legend.show_legend(True).calcs(["lastNotNull", "max"]))
-    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
-    panel.draw_style(GraphDrawStyle.LINE).line_interpolation(LineInterpolation.LINEAR).line_width(1)
+    tooltip = common.VizTooltipOptions().mode(sdk.TooltipDisplayMode.MULTI).sort(sdk.SortOrder.DESCENDING)
+    panel.tooltip(tooltip).draw_style(sdk.GraphDrawStyle.LINE).line_width(1)
+    panel.line_interpolation(sdk.LineInterpolation.LINEAR)
     # A gap is a finding (nothing answered, nothing scraped), so it is never bridged.
-    panel.fill_opacity(40 if stack else 10).show_points(VisibilityMode.AUTO).span_nulls(False)
+    panel.fill_opacity(40 if stack else 10).show_points(sdk.VisibilityMode.AUTO).span_nulls(False)
     if stack:
-        panel.stacking(stacked(StackingMode.NORMAL))
+        panel.stacking(stacked(sdk.StackingMode.NORMAL))
     if max_value is not None:
         panel.min(0).max(max_value)
     for number, each in enumerate(series):
@@ -146,8 +132,8 @@ def figure(
     """One big figure, the newest, with its course behind it; coloured by thresholds, where there are any."""
     panel = titled(stat.Panel(), title, description, unit, no_value).reduce_options(newest())
     panel.mappings([without_value(no_value)]).thresholds(at_least(*(steps or ((None, series.hue),))))
-    panel.color_mode(BigValueColorMode.VALUE).graph_mode(BigValueGraphMode.AREA)
-    return panel.text_mode(BigValueTextMode.VALUE).with_target(target(0, series))
+    panel.color_mode(sdk.BigValueColorMode.VALUE).graph_mode(sdk.BigValueGraphMode.AREA)
+    return panel.text_mode(sdk.BigValueTextMode.VALUE).with_target(target(0, series))
 
 
 def states(
@@ -160,9 +146,9 @@ def states(
     """A coloured tile for each series, with its text; its name too where there may be several."""
     panel = titled(stat.Panel(), title, description, COUNT, no_value).reduce_options(newest())
     panel.mappings(list(mappings)).thresholds(at_least((None, GREY)))
-    panel.color_mode(BigValueColorMode.BACKGROUND).graph_mode(BigValueGraphMode.NONE)
+    panel.color_mode(sdk.BigValueColorMode.BACKGROUND).graph_mode(sdk.BigValueGraphMode.NONE)
     several = any("{{" in each.legend for each in series)
-    panel.text_mode(BigValueTextMode.VALUE_AND_NAME if several else BigValueTextMode.VALUE)
+    panel.text_mode(sdk.BigValueTextMode.VALUE_AND_NAME if several else sdk.BigValueTextMode.VALUE)
     for number, each in enumerate(series):
         panel.with_target(target(number, each, instant=True))
     return panel
@@ -171,8 +157,8 @@ def states(
 def names(title: str, description: str, series: Series) -> stat.Panel:
     """The legend as text: for labels, whose value says nothing."""
     panel = titled(stat.Panel(), title, description, TEXT).reduce_options(newest())
-    panel.thresholds(at_least((None, GREY))).text_mode(BigValueTextMode.NAME)
-    panel.color_mode(BigValueColorMode.NONE).graph_mode(BigValueGraphMode.NONE)
+    panel.thresholds(at_least((None, GREY))).text_mode(sdk.BigValueTextMode.NAME)
+    panel.color_mode(sdk.BigValueColorMode.NONE).graph_mode(sdk.BigValueGraphMode.NONE)
     return panel.with_target(target(0, series, instant=True))
 
 
@@ -188,12 +174,20 @@ def timeline(
 ) -> statetimeline.Panel:
     """A band for each series, coloured by state; 20 at a time."""
     panel = titled(statetimeline.Panel(), title, description, COUNT, no_value)
-    panel.mappings([mapped(shown)]).thresholds(at_least((None, GREY))).show_value(VisibilityMode.NEVER)
+    panel.mappings([mapped(shown)]).thresholds(at_least((None, GREY))).show_value(sdk.VisibilityMode.NEVER)
     panel.merge_values(True).row_height(0.8).line_width(0).fill_opacity(80).per_page(20)
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
-    panel.legend(legend.show_legend(True))
-    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE).sort(SortOrder.NONE))
+    listed(panel)
     return panel.with_target(target(0, series))
+
+
+L = TypeVar("L", statetimeline.Panel, xychart.Panel)
+
+
+def listed(panel: L) -> None:
+    """A legend of names alone, below, and a tooltip of the one series that is pointed at."""
+    legend = common.VizLegendOptions().display_mode(sdk.LegendDisplayMode.LIST).show_legend(True)
+    panel.legend(legend.placement(sdk.LegendPlacement.BOTTOM))
+    panel.tooltip(common.VizTooltipOptions().mode(sdk.TooltipDisplayMode.SINGLE).sort(sdk.SortOrder.NONE))
 
 
 def buckets(title: str, description: str, unit: str, series: Series) -> heatmap.Panel:
@@ -202,11 +196,11 @@ def buckets(title: str, description: str, unit: str, series: Series) -> heatmap.
     hues = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
     panel.color(hues.fill(BLUE).scale(HeatmapColorScale.EXPONENTIAL).exponent(0.5).reverse(False))
     # Buckets are named by their upper bounds.
-    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO).value("requests"))
-    panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(AxisPlacement.LEFT).reverse(False))
+    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(sdk.HeatmapCellLayout.AUTO).value("requests"))
+    panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(sdk.AxisPlacement.LEFT).reverse(False))
     panel.cell_gap(0).filter_values(heatmap.FilterValueRange().le(1e-9)).show_legend()
-    panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LINEAR))
-    panel.mode(TooltipDisplayMode.SINGLE).show_y_histogram()
+    panel.scale_distribution(common.ScaleDistributionConfig().type(sdk.ScaleDistribution.LINEAR))
+    panel.mode(sdk.TooltipDisplayMode.SINGLE).show_y_histogram()
     return panel.with_target(target(0, series, form=PromQueryFormat.HEATMAP))
 
 

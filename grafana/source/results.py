@@ -6,7 +6,7 @@ from layout import Row, Section
 from palette import PURPLE
 from panels import COUNT, DATE_MS, RATE, RATIO, SECONDS, Series
 from queries import results, run
-from tables import Column, by_date, curve, rows
+from tables import Column, by_date, curve, labels, rows
 
 LABELS = "/d/results?var-label=${__value.raw}&${__url_time_range}"
 AT_THAT_TIME = "/d/soak?from=${__data.fields.began.numeric}&to=${__data.fields.ended.numeric}"
@@ -33,11 +33,7 @@ BASELINE_COLUMNS = {
 }
 RUN_COLUMNS = {
     "run": Column("run", link=("Soak at that time", f"{AT_THAT_TIME}&var-run=${{__value.raw}}")),
-    "scenario": Column("scenario"),
-    "engine": Column("engine"),
-    "model": Column("model"),
-    "connections": Column("connections"),
-    "label": Column("label"),
+    **labels("scenario", "engine", "model", "connections", "label"),
     "Value #A": Column("began", DATE_MS),
     "Value #B": Column("ended", DATE_MS),
 }

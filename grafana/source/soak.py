@@ -26,13 +26,11 @@ from panels import (
 )
 from queries import alerts, gpu, hosts, leaks, load, processes, router
 from soak_header import header
-from tables import KEEPING_ALL, Column, rows
+from tables import KEEPING_ALL, Column, labels, rows
 
 ALERT_COLUMNS = {
     "alertname": Column("alert"),
-    "severity": Column("severity"),
-    "process": Column("process"),
-    "node": Column("node"),
+    **labels("severity", "process", "node"),
     "Value": Column("since", AGE_MS),
     "dashboard": Column("dashboard", link=("Open the dashboard", f"/d/${{__value.raw}}?{KEEPING_ALL}")),
 }

@@ -4,19 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from grafana_foundation_sdk.builders import common, table, timeseries, xychart
+from grafana_foundation_sdk.models import common as sdk
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.common import (
-    LegendDisplayMode,
-    LegendPlacement,
-    ScaleDistribution,
-    SortOrder,
-    TooltipDisplayMode,
-    VisibilityMode,
-)
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
 from palette import GREY, ROUTES, colour, unit_of
-from panels import P, Series, letter, lines, target, titled
+from panels import P, Series, letter, lines, listed, target, titled
 
 # Grafana's own in URLs: the time range and all variables as they are now.
 KEEPING_ALL = "${__url_time_range}&${__all_variables}"
@@ -29,6 +22,11 @@ class Column(NamedTuple):
     unit: str | None = None
     link: tuple[str, str] | None = None
     """title and URL of what a click opens"""
+
+
+def labels(*names: str) -> dict[str, Column]:
+    """Columns of labels under their own names."""
+    return {name: Column(name) for name in names}
 
 
 def rows(
@@ -112,18 +110,16 @@ def by_date(title: str, description: str, unit: str, when: Series, *values: Seri
     for each in values:
         panel.override_by_regexp(f"/^{each.legend}/", [colour(each.hue, mode="shades")])
     # A run is one point; the line between two says only which run came next.
-    return panel.show_points(VisibilityMode.ALWAYS).point_size(7).span_nulls(True).fill_opacity(0)
+    return panel.show_points(sdk.VisibilityMode.ALWAYS).point_size(7).span_nulls(True).fill_opacity(0)
 
 
 def curve(title: str, description: str, unit: str, series: Series) -> xychart.Panel:
-    """Values against the label `connections`, which is a number, a line for each `scale`, in routes' colours."""
+    """Values against the label `connections`, which is a number, a line for each label `scale`."""
     panel = titled(xychart.Panel(), title, description, unit)
     panel.mapping(SeriesMapping.AUTO).show(XYShowMode.POINTS_AND_LINES)
     panel.point_size(xychart.XychartFieldConfigPointSize().fixed(7)).line_width(1).min(0)
-    panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LINEAR))
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
-    panel.legend(legend.show_legend(True))
-    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE).sort(SortOrder.NONE))
+    panel.scale_distribution(common.ScaleDistributionConfig().type(sdk.ScaleDistribution.LINEAR))
+    listed(panel)
     panel.with_target(target(0, series, instant=True, form=PromQueryFormat.TABLE))
     # The chart takes the first number of each frame as x and the others as y.
     x = "connections"
