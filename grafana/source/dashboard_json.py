@@ -15,23 +15,9 @@ def panels_of(dashboard: Json) -> Iterator[Json]:
             yield panel
 
 
-def queries_of(dashboard: Json) -> list[tuple[str, str]]:
-    """(panel title, expression) of every target, in the order of the panels, variables not yet replaced."""
-    return [(panel["title"], target["expr"]) for panel in panels_of(dashboard) for target in panel["targets"]]
-
-
 def annotation_queries_of(dashboard: Json) -> list[tuple[str, str]]:
     """(name, expression) of every annotation that asks Prometheus."""
     return [(note["name"], note["expr"]) for note in dashboard["annotations"]["list"] if "expr" in note]
-
-
-def variable_queries_of(dashboard: Json) -> list[tuple[str, str]]:
-    """(name, query) of every variable that is filled by a query."""
-    return [
-        (variable["name"], variable["query"]["query"])
-        for variable in dashboard["templating"]["list"]
-        if variable["type"] == "query"
-    ]
 
 
 def outline(dashboard: Json) -> Iterator[str]:

@@ -7,10 +7,8 @@ failures alone, the green for "well" alone, and each of the two also has a text 
 from collections.abc import Mapping
 from typing import Literal
 
-from grafana_foundation_sdk.builders import common
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.common import StackingMode
 
 BLUE = "#0072B2"
 SKY = "#56B4E9"
@@ -73,8 +71,3 @@ def dashed() -> model.DynamicConfigValue:
 def unit_of(unit: str) -> model.DynamicConfigValue:
     """The unit of a column."""
     return model.DynamicConfigValue(id_val="unit", value=unit)
-
-
-def stacked(mode: StackingMode) -> common.StackingConfig:
-    """Series of a panel added up."""
-    return common.StackingConfig().mode(mode).group("A")

@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models import common as sdk
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
-from palette import BLUE, GREY, States, at_least, colour, dashed, mapped, stacked, without_value
+from palette import BLUE, GREY, States, at_least, colour, dashed, mapped, without_value
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -114,7 +114,7 @@ def lines(
     # A gap is a finding (nothing answered, nothing scraped), so it is never bridged.
     panel.fill_opacity(40 if stack else 10).show_points(sdk.VisibilityMode.AUTO).span_nulls(False)
     if stack:
-        panel.stacking(stacked(sdk.StackingMode.NORMAL))
+        panel.stacking(common.StackingConfig().mode(sdk.StackingMode.NORMAL).group("A"))
     if max_value is not None:
         panel.min(0).max(max_value)
     for number, each in enumerate(series):

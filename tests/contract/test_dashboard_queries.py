@@ -17,8 +17,10 @@ from tests.support.dashboards import (
     every_dashboard,
     panels,
     queries_and_notes,
+    queries_of,
     query_constants,
     rules,
+    variable_queries_of,
     with_everything,
 )
 
@@ -102,7 +104,7 @@ def test_queries_read_only_what_the_exporter_gives_and_the_rules_record(page: Js
         names = {name for name, _ in selectors(expr)}
         assert names, f"{where}: no metric found in {expr}"
         assert names <= known, f"{where}: {sorted(names - known)}"
-    for name, query in dashboard_json.variable_queries_of(page):
+    for name, query in variable_queries_of(page):
         found = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", query)
         assert found and found[1] in known and found[2] == name, query
 
@@ -117,16 +119,16 @@ def test_the_names_of_other_programs_are_all_used() -> None:
 @every_dashboard
 def test_every_query_is_a_constant_of_the_queries(page: Json) -> None:
     known = set(query_constants().values())
-    assert [found for found in dashboard_json.queries_of(page) if found[1] not in known] == []
+    assert [found for found in queries_of(page) if found[1] not in known] == []
     notes = known | set(query_constants("ANNOTATION_").values())
     assert {expr for _, expr in dashboard_json.annotation_queries_of(page)} <= notes
     lists = set(query_constants("VARIABLE_").values())
-    assert {expr for _, expr in dashboard_json.variable_queries_of(page)} <= lists
+    assert {expr for _, expr in variable_queries_of(page)} <= lists
 
 
 def test_every_constant_of_the_queries_is_used_and_there_once() -> None:
     used = {expr for page in PAGES.values() for _, expr in queries_and_notes(page)}
-    used |= {expr for page in PAGES.values() for _, expr in dashboard_json.variable_queries_of(page)}
+    used |= {expr for page in PAGES.values() for _, expr in variable_queries_of(page)}
     named = query_constants() | query_constants("ANNOTATION_") | query_constants("VARIABLE_")
     assert [name for name, expr in named.items() if expr not in used] == []
     texts = list(named.values())

@@ -2,7 +2,6 @@
 
 import re
 
-import dashboard_json
 import pytest
 import substitution
 
@@ -10,6 +9,7 @@ from tests.support.dashboards import (
     Json,
     every_dashboard,
     queries_and_notes,
+    variable_queries_of,
     variables,
     with_everything,
 )
@@ -31,7 +31,7 @@ def test_the_variables_offer_everything_and_follow_the_time_range(page: Json) ->
 
 @every_dashboard
 def test_a_dashboard_has_the_variables_that_its_queries_use_and_no_others(page: Json) -> None:
-    lists = dict(dashboard_json.variable_queries_of(page))
+    lists = dict(variable_queries_of(page))
     texts = [expr for _, expr in queries_and_notes(page)] + list(lists.values())
     used = {name for text in texts for name in re.findall(r"\$([a-z]\w*)", text)}
     assert used == set(variables(page)) - {"datasource"}

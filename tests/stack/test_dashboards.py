@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from dashboard_json import panels_of, variable_queries_of
+from dashboard_json import panels_of
 from substitution import Chosen, everything, substitute
 
 from exporter.errors import QueryError
 from exporter.timeseries import Series
 from tests.stack.dashboard_scene import LOCAL_MODEL, Scene
 from tests.support.checkout import CHECKOUT
+from tests.support.dashboards import variable_queries_of
 from tests.support.waiting import need, wait_for
 
 DASHBOARDS = {

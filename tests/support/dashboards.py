@@ -26,12 +26,23 @@ def panels(page: Json) -> list[Json]:
     return list(dashboard_json.panels_of(page))
 
 
+def queries_of(page: Json) -> list[tuple[str, str]]:
+    """(panel title, expression) of every target, in the order of the panels, variables not yet replaced."""
+    return [(panel["title"], target["expr"]) for panel in panels(page) for target in panel["targets"]]
+
+
+def variable_queries_of(page: Json) -> list[tuple[str, str]]:
+    """(name, query) of every variable that is filled by a query."""
+    return [
+        (variable["name"], variable["query"]["query"])
+        for variable in page["templating"]["list"]
+        if variable["type"] == "query"
+    ]
+
+
 def queries_and_notes(page: Json) -> list[tuple[str, str]]:
     """Of panels and annotations; variables are no PromQL but Grafana's `label_values`."""
-    found: list[tuple[str, str]] = dashboard_json.queries_of(page) + dashboard_json.annotation_queries_of(
-        page
-    )
-    return found
+    return queries_of(page) + list(dashboard_json.annotation_queries_of(page))
 
 
 def variables(page: Json) -> dict[str, Json]:
