@@ -1,14 +1,15 @@
 """The load generators that the live engine is compared with: wrk without live reporting, and hey."""
 
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import hey_text
 import wrk_text
 from service import find_program
 
 from exporter.errors import SoakError
+from exporter.live.results_csv import ResultRow
 from exporter.load.child import end_with_parent
 from exporter.load.workload import Workload
 
@@ -55,28 +56,28 @@ def bare_script(body: bytes) -> str:
 
 def parse_wrk(output: str) -> BareRun:
     """What wrk printed with --latency; raises SoakError where any request failed or a figure is missing."""
-    failed = re.search(r"^\s*(Non-2xx.*|Socket errors.*)$", output, re.MULTILINE)
-    if failed:
-        raise SoakError(f"bare wrk had failures, so its throughput says nothing: {failed[1]}")
-    for run in wrk_text.parse_wrk(output)[0]:
-        if run.rps is not None and run.p99_ms is not None:
-            return BareRun(run.rps, run.p99_ms / 1e3)
-    raise SoakError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
+    row = _clean("wrk", wrk_text.parse_wrk(output)[0])
+    if row.rps is None or row.p99_ms is None:
+        raise SoakError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
+    return BareRun(row.rps, row.p99_ms / 1e3)
 
 
 def parse_hey(output: str) -> float:
     """Requests a second of hey's printed summary; raises SoakError where any request failed."""
-    statuses = set(re.findall(r"^\s*\[(\d+)\]\s+\d+ responses", output, re.MULTILINE))
-    if statuses != {"200"} or "Error distribution" in output:
-        raise SoakError(f"hey had failures, so its throughput says nothing (statuses: {sorted(statuses)})")
-    return _figure(r"^\s*Requests/sec:\s+([\d.]+)", output, "hey")
+    row = _clean("hey", hey_text.parse_hey(output)[0])
+    if row.rps is None:
+        raise SoakError(f"hey printed no throughput: {' '.join(output.split())[-200:]}")
+    return row.rps
 
 
-def _figure(pattern: str, output: str, name: str) -> float:
-    match = re.search(pattern, output, re.MULTILINE)
-    if match is None:
-        raise SoakError(f"{name} printed no throughput: {' '.join(output.split())[-200:]}")
-    return float(match[1])
+def _clean(name: str, rows: list[ResultRow]) -> ResultRow:
+    row = rows[0] if rows else ResultRow("")
+    if row.non2xx or row.socket_errors:
+        raise SoakError(
+            f"{name} had failures, so its throughput says nothing: "
+            f"{row.non2xx} responses not 2xx, {row.socket_errors} errors"
+        )
+    return row
 
 
 def _run(name: str, command: list[str], seconds: int) -> str:

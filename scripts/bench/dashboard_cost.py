@@ -56,14 +56,9 @@ def dashboard_rows(folder: Path) -> list[Row]:
     configuration = folder / "dashboard-prometheus.yml"
     configuration.write_text("{}\n", encoding="utf-8")
     url = f"http://{HOST}:{free_ports().prometheus}"
-    command = [
-        "prometheus",
-        f"--config.file={configuration}",
-        f"--storage.tsdb.path={data}",
-        f"--web.listen-address={url.removeprefix('http://')}",
-        "--storage.tsdb.retention.time=10y",
-        "--log.level=error",
-    ]
+    command = ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={data}"]
+    command += [f"--web.listen-address={url.removeprefix('http://')}"]
+    command += ["--storage.tsdb.retention.time=10y", "--log.level=error"]
     with running("prometheus", command, url, "/-/ready", folder) as service:
         asked = {
             (page, where): _fastest(service.url, expr, instant, end)

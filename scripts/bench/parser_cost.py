@@ -50,13 +50,8 @@ def parser_rows(folder: Path) -> list[Row]:
 
 def _row(what: str, arguments: list[str], text: str) -> Row:
     before = os.times()
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / arguments[0]), *arguments[1:]],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, str(TOOLS / arguments[0]), *arguments[1:]]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     after = os.times()
     seconds = after.children_user + after.children_system - before.children_user - before.children_system
     lines = done.stdout.count("\n")
