@@ -16,9 +16,9 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.cli.rendering import check_or_render
+from exporter.settings.shipped import CHECKOUT
 from exporter.verdict.objectives import OBJECTIVES
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 COMMAND = "python scripts/render_docs.py"
 RENDERED = f"<!-- rendered from {{}}, by `{COMMAND} render` -->\n"
 

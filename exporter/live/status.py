@@ -12,18 +12,39 @@ Quantiles = dict[str, float | None]
 """seconds by quantile ("0.95"); None where there were no 2xx"""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """Counts of one run so far."""
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What became of a run's attempts."""
 
-    run: str
-    phase: Phase
     requests: dict[StatusClass, int]
     """whole responses by status class"""
     statuses: dict[str, int]
     """whole responses by HTTP status"""
     failures: dict[FailureReason, int]
     """attempts without a whole response"""
+
+    @property
+    def responses(self) -> int:
+        """Whole responses of every status."""
+        return sum(self.requests.values())
+
+    @property
+    def successes(self) -> int:
+        """Whole 2xx responses."""
+        return self.requests[StatusClass.SUCCESS]
+
+    @property
+    def failed(self) -> int:
+        """Attempts without a whole response, of every reason."""
+        return sum(self.failures.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus(Counts):
+    """The counts of one run so far."""
+
+    run: str
+    phase: Phase
     duration_seconds: float
     """sum of the durations of 2xx"""
     recent_quantiles: Quantiles
@@ -73,21 +94,6 @@ class RunStatus:
     def to_json(self) -> bytes:
         """One JSON object; null where a quantile is not known."""
         return _ADAPTER.dump_json(self)
-
-    @property
-    def responses(self) -> int:
-        """Whole responses of every status."""
-        return sum(self.requests.values())
-
-    @property
-    def successes(self) -> int:
-        """Whole 2xx responses."""
-        return self.requests[StatusClass.SUCCESS]
-
-    @property
-    def failed(self) -> int:
-        """Attempts without a whole response, of every reason."""
-        return sum(self.failures.values())
 
 
 _ADAPTER = TypeAdapter(RunStatus)

@@ -103,7 +103,7 @@ def result_row(result: RunResult) -> ResultRow:
         label=result.info.label,
         rps=result.requests_per_second,
         non2xx=evidence.responses - evidence.successes,
-        socket_errors=sum(evidence.failures.values()),
+        socket_errors=evidence.failed,
         requests=evidence.responses,
         duration_s=evidence.measured_seconds,
         **milliseconds,

@@ -29,7 +29,7 @@ class ScalePoint:
 def point_of(result: RunResult) -> ScalePoint:
     """The point of one run."""
     evidence = result.evidence
-    failed = evidence.responses - evidence.successes + sum(evidence.failures.values())
+    failed = evidence.responses - evidence.successes + evidence.failed
     return ScalePoint(result.info.connections, result_row(result), failed, result.judgement.outcome)
 
 

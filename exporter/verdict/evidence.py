@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from exporter.live.message import FailureReason, Route, StatusClass
+from exporter.live.message import FailureReason, Route
+from exporter.live.status import Counts
 from exporter.timeseries import SeriesStore
 
 REFUSED = (FailureReason.CONNECT, FailureReason.WRITE)
@@ -19,8 +20,8 @@ class Count:
     """requests without one; None where the source does not count them all"""
 
 
-@dataclass(frozen=True)
-class Evidence:
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Counts):
     """Counts, totals by source, and the scraped series of one run."""
 
     planned_seconds: float
@@ -28,12 +29,6 @@ class Evidence:
     """of the load phase"""
     ended_early: str
     """why the load ended before its time, or empty"""
-    requests: dict[StatusClass, int]
-    """whole responses by status class"""
-    statuses: dict[str, int]
-    """whole responses by HTTP status"""
-    failures: dict[FailureReason, int]
-    """requests without a whole response"""
     stalled: int
     """connections that were stalled when the load ended"""
     totals: dict[str, Count | None]
@@ -44,16 +39,6 @@ class Evidence:
     route: Route = Route.LOCAL
 
     @property
-    def responses(self) -> int:
-        """Whole responses of every status."""
-        return sum(self.requests.values())
-
-    @property
-    def successes(self) -> int:
-        """Whole 2xx responses."""
-        return self.requests[StatusClass.SUCCESS]
-
-    @property
     def refused(self) -> int:
         """Requests that could not be sent."""
         return sum(self.failures[reason] for reason in REFUSED)
@@ -61,4 +46,4 @@ class Evidence:
     @property
     def unanswered(self) -> int:
         """Requests whose answer was due and did not come whole."""
-        return sum(self.failures.values()) - self.refused
+        return self.failed - self.refused

@@ -20,8 +20,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from exporter.cli.rendering import check_or_render
+from exporter.settings.shipped import CHECKOUT
 
-DASHBOARDS_FOLDER = Path(__file__).resolve().parent.parent / "dashboards"
+DASHBOARDS_FOLDER = CHECKOUT / "grafana" / "dashboards"
 DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
     "soak.json": soak.dashboard,
     "leaks.json": leaks.dashboard,

@@ -1,8 +1,8 @@
 """prometheus.yml with a remote store: Prometheus merges no configuration files, so the whole of it again."""
 
-from pathlib import Path
+from exporter.settings.shipped import CHECKOUT
 
-SHIPPED = Path(__file__).resolve().parent.parent / "prometheus.yml"
+SHIPPED = CHECKOUT / "prometheus" / "prometheus.yml"
 BEFORE_LABELS = "  evaluation_interval: 5s\n"
 """the line of prometheus.yml that the external labels come after: the last of `global`"""
 HEAD = """\

@@ -13,8 +13,9 @@ import remote_write
 import xid_rules
 
 from exporter.cli.rendering import check_or_render
+from exporter.settings.shipped import CHECKOUT
 
-PROMETHEUS = Path(__file__).resolve().parent.parent
+PROMETHEUS = CHECKOUT / "prometheus"
 RENDERED: dict[str, Callable[[], str]] = {
     "rules/leaks.recording.yml": leak_rules.rules,
     "rules/gpu_xid.alerts.yml": xid_rules.rules,

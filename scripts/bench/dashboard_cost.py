@@ -17,13 +17,13 @@ from service import running
 from table import Row
 
 from exporter.errors import SoakError
+from exporter.settings.shipped import CHECKOUT
 from exporter.stack.ports import HOST, free_ports
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "grafana" / "source"))
 from dashboard_json import annotation_queries_of, panels_of
 from substitution import everything, substitute
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 HOUR_SECONDS = 3600
 STEP_SECONDS = 5
 MAX_SECONDS = 0.3
