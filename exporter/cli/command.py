@@ -22,6 +22,7 @@ VERDICT_CODES = exit_codes(
         1: "fail: a check of the run failed",
         2: BAD_USAGE,
         3: "inconclusive: evidence is missing, or the run ended early",
+        70: "an error of the program itself",
     }
 )
 """of the commands that judge a run"""

@@ -1,11 +1,14 @@
 """The `soak` command: flags in, an exit code out.
 
-Exit codes: 0 pass, 1 fail, 2 bad usage or configuration, 3 inconclusive.
+Exit codes: 0 pass, 1 fail, 2 bad usage or configuration, 3 inconclusive, 70 an error of the program itself.
 """
 
+import contextlib
 import logging
 import signal
 import sys
+import tempfile
+import traceback
 
 import click
 
@@ -66,9 +69,17 @@ def main() -> None:
         _fail(str(error), 3)
     except SoakError as error:
         _fail(str(error), 2)
+    # Exit code 1 is a router that failed, so an error of the program itself must not end with Python's.
+    except Exception as error:  # noqa: BLE001
+        with tempfile.NamedTemporaryFile("w", prefix="soak-error-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        kind = type(error).__name__
+        _fail(f"an error of the program itself ({kind}: {error}); its traceback is in {file.name}", 70)
 
 
 def _fail(message: str, code: int) -> None:
     logging.shutdown()
-    click.echo(f"soak: {message}", err=True)
+    # The terminal may be gone.
+    with contextlib.suppress(OSError):
+        click.echo(f"soak: {' '.join(message.split())}", err=True)
     sys.exit(code)

@@ -22,7 +22,7 @@ from exporter.cli.run_options import (
     target_options,
     watch_options,
 )
-from exporter.cli.terminal import TerminalView, print_verdict
+from exporter.cli.terminal import Lasting, TerminalView, lasting_console, print_verdict
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.load.engine import MAX_CONNECTIONS
@@ -67,7 +67,7 @@ def run(
     Leaves a CSV row, a Markdown record and run.json under --results. Ctrl-C ends it early and keeps what
     was measured.
     """
-    console = Console(stderr=as_json, highlight=False)
+    console = lasting_console(stderr=as_json)
     plan = plan_of(target, load, results, limits, duration, "run")
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
@@ -108,7 +108,7 @@ def scale(
     connections; shows where it saturates. The worst step decides the exit code.
     """
     wanted = _steps(steps)
-    console = Console(highlight=False)
+    console = lasting_console()
     plan = plan_of(target, load, results, limits, duration, "scale")
     label = results.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
@@ -169,7 +169,7 @@ def demo(
     Simulated router, exporter, Prometheus, Alertmanager, and Grafana where it is installed; a wrk soak with
     live progress; result files; then everything is stopped, or left up with --keep.
     """
-    console = Console(highlight=False)
+    console = lasting_console()
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
     plan = plan_of(router, load, results, limits, duration, "demo")
@@ -228,7 +228,9 @@ def _run(
     with TerminalView(console, plan.title) as view:
         result, files = run_soak(plan, exporter, prometheus, view, interrupt, SystemClock())
     if as_json:
-        click.echo(files["run"].read_text(encoding="utf-8"), nl=False)
+        output = Lasting(sys.stdout)
+        output.write(files["run"].read_text(encoding="utf-8"))
+        output.flush()
     else:
         print_verdict(console, result, files)
     return result.judgement.exit_code

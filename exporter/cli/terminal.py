@@ -1,7 +1,12 @@
 """A run in the terminal: live progress, then the verdict."""
 
+import os
+import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -23,6 +28,42 @@ STYLES = {
     Outcome.INCONCLUSIVE: "bold yellow",
     Outcome.NOT_JUDGED: "dim",
 }
+
+
+class Lasting:
+    """An output that may end before the command does: a closed pipe or terminal swallows what is written.
+
+    From then on its descriptor is /dev/null, so that nothing else fails on it, the end of Python included.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with self._tolerant():
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._tolerant():
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._file.fileno())
+            os.close(nowhere)
+
+
+def lasting_console(stderr: bool = False) -> Console:
+    """A console on standard output or standard error that may go away."""
+    return Console(file=cast(TextIO, Lasting(sys.stderr if stderr else sys.stdout)), highlight=False)
 
 
 class RateMeter:

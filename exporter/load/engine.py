@@ -1,5 +1,6 @@
 """What a load engine is, and what one leaves behind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,8 @@ class LoadPlan:
     ingest_port: int
     folder: Path
     """an empty folder of the engine's own, for its files"""
+    say: Callable[[str], None] = lambda _line: None
+    """shows the user a line that the engine or a script prints on standard error"""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ TIMEOUT_SECONDS = 120
 """wrk's --timeout. It ends no request: a slower response is counted and measured here like any other; only
 wrk's own histogram, 8 bytes for each microsecond of it, lacks the response (wrk calls it a timeout)."""
 STOP_SECONDS = 10.0
+SHOWN_LINES = 20
+"""of what a script prints on standard error; the rest is counted"""
+READ_BYTES = 1 << 16
 
 
 class WrkEngine:
@@ -73,15 +76,19 @@ class WrkEngine:
         # Room for a thousand connections, inherited by wrk.
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        return RunningWrk(command, environment, plan.folder)
+        return RunningWrk(command, environment, plan)
 
 
 class RunningWrk:
     """A wrk process."""
 
-    def __init__(self, command: tuple[str, ...], environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan) -> None:
         self.command = command
-        self._folder = folder
+        self._folder = folder = plan.folder
+        self._say = plan.say
+        self._position = 0
+        self._lines = 0
+        self._last_line = ""
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             # A session of its own: Ctrl-C in the terminal is for soak to pass on, once.
             self._process = subprocess.Popen(
@@ -94,15 +101,32 @@ class RunningWrk:
             )
 
     def poll(self) -> int | None:
-        # wrk prints what is wrong with a script and goes on without it: then nothing is measured.
-        complaint = self._read("stderr").strip()
         code = self._process.poll()
-        if complaint and code != 0:
-            self._kill()
-            raise EngineError(f"wrk: {complaint.splitlines()[0]}")
+        for line in self._new_lines(ended=code is not None):
+            # wrk prints why it cannot load a script and goes on without it: then nothing is measured.
+            if line.startswith(f"{LIVE_SCRIPT}: "):
+                self._kill()
+                raise EngineError(f"wrk: {line}")
+            self._lines += 1
+            self._last_line = line
+            if not code and self._lines <= SHOWN_LINES:
+                self._say(line)
         if code:
-            raise EngineError(f"wrk: ended with exit code {code} and no message")
+            raise EngineError(f"wrk: {self._last_line or f'ended with exit code {code} and no message'}")
         return code
+
+    def _new_lines(self, ended: bool) -> list[str]:
+        """What came on standard error, at most READ_BYTES of it; a script may print what it likes there."""
+        with (self._folder / "stderr").open("rb") as file:
+            file.seek(self._position)
+            data = file.read(READ_BYTES)
+        whole = data if ended or len(data) == READ_BYTES else data[: data.rfind(b"\n") + 1]
+        self._position += len(whole)
+        text = whole.decode(errors="replace")
+        shown = "".join(
+            each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
+        )
+        return [line for line in shown.split("\n") if line.strip()]
 
     def stop(self) -> None:
         """SIGINT: wrk ends its threads, prints its summary and calls done()."""
@@ -114,6 +138,8 @@ class RunningWrk:
             self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
+        if self._lines > SHOWN_LINES:
+            self._say(f"{self._lines - SHOWN_LINES:,} more lines came on standard error")
         return LoadResult(totals=self._totals(), messages=self._messages(), output=self._read("stdout"))
 
     def _kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to end early, so that what was measured is kept."""
+"""Ctrl-C, SIGTERM and a closed terminal as a wish to end early, so that what was measured is kept."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Interrupt:
-    """While entered, the first SIGINT or SIGTERM sets `requested`; the next raises KeyboardInterrupt.
+    """While entered, the first SIGINT, SIGTERM or SIGHUP sets `requested`; the next raises KeyboardInterrupt.
 
     The first one does not raise: in the midst of a finalizer Python prints an exception and goes on.
     """
@@ -47,7 +47,7 @@ class Interrupt:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Keep SIGINT and SIGTERM back for the time of a few lines, then let them in.
+    """Keep these signals back for the time of a few lines, then let them in.
 
     Between a child's start and the note of it a KeyboardInterrupt would leave a child running.
     """
@@ -61,13 +61,17 @@ def uninterrupted() -> Iterator[None]:
 
 
 def ignored() -> AbstractContextManager[None]:
-    """Ignore SIGINT and SIGTERM while children are stopped, which is bounded; a signal would leave some."""
+    """Ignore these signals while children are stopped, which is bounded; a signal would leave some."""
     return _handled(signal.SIG_IGN)
 
 
 @contextmanager
 def _handled(handler: Any) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # Ignored from the start, it is meant to be: nohup.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:

@@ -50,6 +50,7 @@ def run_load(
             ingest_host=registration.ingest_host,
             ingest_port=registration.ingest_port,
             folder=folder,
+            say=progress.warn,
         )
     )
     started = clock.monotonic()

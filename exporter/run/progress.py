@@ -23,6 +23,10 @@ class Progress:
         self._router_memory = router_memory
         self._warned = False
 
+    def warn(self, text: str) -> None:
+        """One line for the user, which stays."""
+        self._view.warn(text)
+
     def show(self, phase: Phase, elapsed: float, planned: float) -> None:
         """Ask, repeat the registration where it is due, and show."""
         status = self._registration.status()

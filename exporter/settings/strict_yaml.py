@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from exporter.errors import ConfigurationError
 
 MAX_BYTES = 1 << 20
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"^(\d{1,9})([smh]?)$")
+_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 
 
 class Model(BaseModel):
@@ -113,9 +112,14 @@ def read_secret(env_name: str | None, file: Path | None) -> str | None:
 
 
 def parse_duration(text: str, option: str) -> int:
-    """Whole seconds of `30s`, `45m`, `1h` or `90`; raises ConfigurationError naming the option."""
-    match = _DURATION.match(text)
-    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not 1 <= seconds <= 7 * 24 * 3600:
-        raise ConfigurationError(f"{option}: {text!r} is not a duration like 30s, 45m or 1h (a week at most)")
-    return seconds
+    """Whole seconds of `30s`, `45m`, `1h30m`; raises ConfigurationError naming the option."""
+    if text.isdecimal():
+        raise ConfigurationError(f"{option}: {text!r}: seconds or minutes? write {text}s or {text}m")
+    match = _DURATION.fullmatch(text)
+    hours, minutes, seconds = (int(part or 0) for part in (match.groups() if match else ("", "", "")))
+    total = 3600 * hours + 60 * minutes + seconds
+    if not 1 <= total <= 7 * 24 * 3600:
+        raise ConfigurationError(
+            f"{option}: {text!r} is not a duration like 30s, 45m or 1h30m (a week at most)"
+        )
+    return total
