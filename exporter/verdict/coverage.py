@@ -19,7 +19,8 @@ def judge_completeness(evidence: Evidence) -> Finding:
         )
     attempts = evidence.scrapes + evidence.failed_scrapes
     if evidence.scrapes == 0 or evidence.failed_scrapes > MAX_FAILED_SCRAPES_RATIO * attempts:
-        return finding(Outcome.INCONCLUSIVE, f"{evidence.failed_scrapes} of {attempts} scrapes failed")
+        failed = f"{evidence.failed_scrapes} of {attempts} scrapes failed"
+        return finding(Outcome.INCONCLUSIVE, failed if attempts else "nothing was scraped")
     return finding(Outcome.PASS, f"{evidence.scrapes} of {attempts} scrapes succeeded")
 
 

@@ -17,9 +17,12 @@ from exporter.http_server.config import WebConfig
 from exporter.settings.exporter_config import load_config
 from exporter.settings.login import load_http_client
 from exporter.settings.strict_yaml import load_yaml
+from exporter.verdict.judgement import judge
 from tests.support import refusals
 from tests.support.checkout import GOLDEN
+from tests.support.findings import EVIDENCE
 from tests.support.golden import compare_golden
+from tests.support.run_results import evidence
 
 
 def load_web_config(path: Path) -> object:
@@ -31,8 +34,8 @@ FILES: Mapping[str, tuple[Callable[[Path], object], Mapping[str, str]]] = {
     "login.yml": (load_http_client, refusals.LOGINS),
     "web.yml": (load_web_config, refusals.WEB_CONFIGURATIONS),
 }
-OF_A_LIBRARY = re.compile(r"(?<=no usable answer ).*")
-"""words that another version of a library has otherwise"""
+OF_A_LIBRARY = re.compile(r"(?<=no usable answer ).*|(?<=127\.0\.0\.1:)\d{5}|(?<=cannot be used \().*(?=\);)")
+"""words that another version of a library has otherwise, and ports that the kernel chooses"""
 
 
 def load_text(load: Callable[[Path], object], file: str, text: str) -> None:
@@ -83,6 +86,12 @@ def test_a_message_is_one_line_that_names_what_is_wrong_and_shows_no_secret(
     assert "hunter2" not in message
 
 
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_a_finding_is_one_line(name: str) -> None:
+    for finding in judge(evidence(**EVIDENCE[name]), {}, ()).findings:
+        assert finding.text.isprintable()
+
+
 def test_the_messages_are_the_golden_ones(
     messages: dict[str, SoakError], request: pytest.FixtureRequest
 ) -> None:
@@ -90,4 +99,11 @@ def test_the_messages_are_the_golden_ones(
         f"{name} -> {type(error).__name__}: {OF_A_LIBRARY.sub('…', str(error))}\n"
         for name, error in messages.items()
     ]
+    shown: set[str] = set()
+    for name, changes in EVIDENCE.items():
+        for finding in judge(evidence(**changes), {}, ()).findings:
+            line = f"{finding.check}: {finding.outcome.value}: {finding.text}"
+            if line not in shown:
+                shown.add(line)
+                lines.append(f"finding, {name} -> {line}\n")
     compare_golden(GOLDEN / "messages.txt", "".join(lines), request.config.getoption("--update-golden"))

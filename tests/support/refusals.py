@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import pytest
 from pydantic import SecretStr
@@ -18,10 +18,17 @@ from exporter.cli.main import soak
 from exporter.errors import PortTakenError, SoakError, cannot_listen
 from exporter.http_server.config import TlsServer
 from exporter.http_server.tls import server_context
+from exporter.live.message import Phase
 from exporter.live.results_csv import ResultRow, rows_text
+from exporter.live.runs import MAX_RUNS, LiveRuns
+from exporter.live.state_file import StateFile
 from exporter.results.plot import plot_rows
+from exporter.run.exporter_client import ExporterClient
 from exporter.settings.shipped import shipped
 from exporter.stack.native import find_program
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import RUN, announced, register, run_info, token_of
+from tests.support.local_http import LocalHttp
 
 ROW = ResultRow("nightly", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 0, 0, 3000, 30.0)
 LISTENING = "http://LISTENING"
@@ -211,10 +218,45 @@ CALLS: Mapping[str, tuple[Callable[[], object], str]] = {
     "a plot of no results": (lambda: plot_rows([], Path("plot.png")), ""),
     "a plot of an unknown kind": (lambda: plot_rows([(ROW, "one.csv")], Path("plot.txt")), "plot.txt"),
     "a plot in no folder": (lambda: plot_rows([(ROW, "one.csv")], Path("gone/plot.png")), "gone/plot.png"),
+    "a run under another token": (lambda: _again(token=b"x" * 16), RUN),
+    "a run with other parameters": (lambda: _again(label="other"), RUN),
+    "a run that is over": (lambda: _again(Phase.FINISHED, Phase.LOAD), RUN),
+    "a run too many": (lambda: _runs(MAX_RUNS + 1), str(MAX_RUNS)),
+    "an exporter that refuses a run": (
+        lambda: _registered(409, {"version": 3, "error": "16 runs are active"}),
+        "16 runs are active",
+    ),
+    "an exporter of another version": (lambda: _registered(400, {"error": "token: unknown"}), "version 3"),
+    "an exporter without an ingest port": (lambda: _registered(200, {"version": 3}), "ingest port"),
+    "an exporter that is gone": (lambda: ExporterClient("http://127.0.0.1:1").status(RUN), "127.0.0.1:1"),
+    "a state file that is none": (lambda: _state_file("[]"), "state.json"),
     "a file that is not shipped": (lambda: shipped("some/file", Path("gone")), "gone/some/file"),
     "a program that is missing": (lambda: find_program("prometheus", "no-such-program"), "no-such-program"),
 }
 """Refusals of no command of their own -> what raises them, and what is named."""
+
+
+def _again(*phases: Phase, token: bytes | None = None, **changes: Any) -> None:
+    """A run is registered, and then again in some other way."""
+    runs = announced(FakeClock())
+    for phase in phases or (Phase.LOAD,):
+        runs.register(run_info(**changes), token or token_of(), phase)
+
+
+def _runs(number: int) -> None:
+    runs = LiveRuns(FakeClock())
+    for each in range(number):
+        register(runs, run=f"{each:016}")
+
+
+def _registered(status: int, document: dict[str, object]) -> None:
+    with LocalHttp(lambda asked: (status, document)) as server:
+        ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
+
+
+def _state_file(text: str) -> None:
+    Path("state.json").write_text(text, encoding="utf-8")
+    StateFile(Path("state.json")).load(LiveRuns(FakeClock()))
 
 
 def lay_out(folder: Path) -> None:

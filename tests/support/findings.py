@@ -1,0 +1,66 @@
+"""Evidence of every kind, for the sentences of findings; a new sentence is one line in EVIDENCE."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.live.message import Route
+from exporter.timeseries import SeriesStore
+from exporter.verdict.evidence import Count
+from tests.support.run_results import failures_by_reason, requests_by_class
+
+BEGAN = 1_764_000_000.0
+
+
+def probes(*answered: float, restarts: float = 0.0) -> SeriesStore:
+    """A router's answers to its probes, and how often its process was replaced at the end."""
+    store = SeriesStore()
+    for number, up in enumerate(answered):
+        last = number == len(answered) - 1
+        store.add("router_up", {}, BEGAN + 5 * number, up)
+        labels = {"process": "router", "role": "router"}
+        store.add("observed_process_restarts_total", labels, BEGAN + 5 * number, restarts if last else 0.0)
+    return store
+
+
+def hour(threads_an_hour: float, seconds: int = 3600) -> SeriesStore:
+    """An hour of one process whose threads grow."""
+    store = probes(1.0, 1.0)
+    for second in range(0, seconds + 1, 5):
+        for name, value in (
+            ("observed_process_threads", 50 + threads_an_hour * second / 3600),
+            ("observed_process_start_time_seconds", BEGAN - 1000),
+        ):
+            store.add(name, {"process": "router", "role": "router"}, BEGAN + second, value)
+    return store
+
+
+def statuses(**counts: int) -> dict[str, Any]:
+    """Responses by HTTP status, such as `_200=5`."""
+    by_status = {name.removeprefix("_"): count for name, count in counts.items()}
+    classes: dict[str, int] = {}
+    for status, count in by_status.items():
+        classes[f"_{status[0]}xx"] = classes.get(f"_{status[0]}xx", 0) + count
+    return {"statuses": by_status, "requests": requests_by_class(**classes)}
+
+
+HOUR: dict[str, Any] = {"planned_seconds": 3600.0, "measured_seconds": 3600.0}
+EVIDENCE: Mapping[str, dict[str, Any]] = {
+    "a good minute": {},
+    "some errors": statuses(_200=900, _429=70, _503=30),
+    "no success": statuses(_401=500),
+    "no success on a cloud route": {**statuses(_401=500), "route": Route.OPENAI},
+    "no response": {"statuses": {}, "requests": requests_by_class()},
+    "lost and refused": {"failures": failures_by_reason(read=3, timeout=1, connect=7), "stalled": 2},
+    "a probe without an answer": {"series": probes(1, 0, 1, 1, 1, 1, 1, 1, 1)},
+    "an outage": {"series": probes(1, 0, 0, 1)},
+    "a restart": {"series": probes(1, 1, restarts=2)},
+    "nothing watched": {"series": SeriesStore()},
+    "an early end": {"ended_early": "stopped by the user", "measured_seconds": 21.0},
+    "scrapes that failed": {"scrapes": 5, "failed_scrapes": 8},
+    "no scrape": {"scrapes": 0, "failed_scrapes": 0},
+    "sources that differ": {"totals": {"engine": Count(1000, None), "exporter": Count(990, 0)}},
+    "a source without an answer": {"totals": {"engine": Count(1000, None), "exporter": None}},
+    "a flat hour": {**HOUR, "series": hour(0)},
+    "a leak": {**HOUR, "series": hour(60)},
+    "an hour that was seen for a part": {**HOUR, "series": hour(60, seconds=1200)},
+}
