@@ -17,13 +17,18 @@ from tests.support.run_results import evidence
         (79, 20, Outcome.INCONCLUSIVE),
         (7, 3, Outcome.INCONCLUSIVE),
         (10, 0, Outcome.PASS),
-        (0, 0, Outcome.INCONCLUSIVE),
     ],
 )
 def test_a_fifth_of_the_scrapes_may_fail_and_no_more(scrapes: int, failed: int, outcome: Outcome) -> None:
     finding = judge_completeness(evidence(scrapes=scrapes, failed_scrapes=failed))
     assert (finding.check, finding.outcome) == ("completeness", outcome)
     assert f"of {scrapes + failed} scrapes" in finding.text
+
+
+def test_without_a_scrape_nothing_is_covered() -> None:
+    finding = judge_completeness(evidence(scrapes=0, failed_scrapes=0))
+    assert finding.outcome == Outcome.INCONCLUSIVE
+    assert "nothing was scraped" in finding.text
 
 
 def test_a_load_that_ended_early_is_inconclusive_with_its_seconds_and_the_reason() -> None:
