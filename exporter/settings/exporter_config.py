@@ -51,9 +51,11 @@ class Match(Model):
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
         try:
-            re.compile(pattern or "")
+            matches_all = pattern is not None and re.search(pattern, "") is not None
         except re.error as error:
             raise ValueError(f"{pattern!r} is not a regular expression ({error})") from error
+        if matches_all:
+            raise ValueError(f"{pattern!r} matches every process; name a part of the command line")
         return pattern
 
     @model_validator(mode="after")

@@ -5,6 +5,8 @@ from functools import partial
 from exporter.verdict.evidence import Count, Evidence
 from exporter.verdict.finding import Finding, Outcome
 
+MIN_LOAD_RATIO = 0.95
+"""of the planned seconds; an engine may end a little before them"""
 MAX_FAILED_SCRAPES_RATIO = 0.2
 
 
@@ -16,6 +18,11 @@ def judge_completeness(evidence: Evidence) -> Finding:
             Outcome.INCONCLUSIVE,
             f"the load ended after {evidence.measured_seconds:.0f} s of "
             f"{evidence.planned_seconds:.0f} s: {evidence.ended_early}",
+        )
+    if evidence.measured_seconds < MIN_LOAD_RATIO * evidence.planned_seconds:
+        return finding(
+            Outcome.INCONCLUSIVE,
+            f"the load lasted {evidence.measured_seconds:.1f} s of {evidence.planned_seconds:.0f} s",
         )
     attempts = evidence.scrapes + evidence.failed_scrapes
     if evidence.scrapes == 0 or evidence.failed_scrapes > MAX_FAILED_SCRAPES_RATIO * attempts:

@@ -56,6 +56,7 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a restart": {"series": probes(1, 1, restarts=2)},
     "nothing watched": {"series": SeriesStore()},
     "an early end": {"ended_early": "stopped by the user", "measured_seconds": 21.0},
+    "a load that ended by itself": {"measured_seconds": 12.0},
     "scrapes that failed": {"scrapes": 5, "failed_scrapes": 8},
     "no scrape": {"scrapes": 0, "failed_scrapes": 0},
     "sources that differ": {"totals": {"engine": Count(1000, None), "exporter": Count(990, 0)}},

@@ -112,6 +112,8 @@ CONFIGURATIONS: Mapping[str, str] = {
     "processes: [{name: a, role: node, match: {port: 1, name: x}}]": "processes.0.match",
     "processes: [{name: a, role: node, match: {port: 70000}}]": "processes.0.match.port",
     "processes: [{name: it, role: node, match: {command_line: '('}}]": "processes.0.match.command_line",
+    "processes: [{name: it, role: node, match: {command_line: ''}}]": "processes.0.match.command_line",
+    "processes: [{name: a, role: node, match: {command_line: 'x*'}}]": "processes.0.match.command_line",
     "processes: [{name: 'a b', role: node, match: {port: 1}}]": "processes.0.name",
     f"processes: [{_PROCESS}, {_PROCESS}]": "processes",
     "host: perhaps": "host",

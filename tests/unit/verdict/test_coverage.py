@@ -25,6 +25,18 @@ def test_a_fifth_of_the_scrapes_may_fail_and_no_more(scrapes: int, failed: int, 
     assert f"of {scrapes + failed} scrapes" in finding.text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "outcome"),
+    [(60.1, Outcome.PASS), (57.0, Outcome.PASS), (56.9, Outcome.INCONCLUSIVE), (0.1, Outcome.INCONCLUSIVE)],
+)
+def test_a_load_that_the_engine_ended_before_its_time_is_inconclusive(
+    seconds: float, outcome: Outcome
+) -> None:
+    finding = judge_completeness(evidence(measured_seconds=seconds))
+    assert finding.outcome == outcome
+    assert outcome == Outcome.PASS or f"{seconds} s of 60 s" in finding.text
+
+
 def test_without_a_scrape_nothing_is_covered() -> None:
     finding = judge_completeness(evidence(scrapes=0, failed_scrapes=0))
     assert finding.outcome == Outcome.INCONCLUSIVE
