@@ -19,7 +19,8 @@ columns: label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,reque
   socket_errors  connect + read + write + timeout; a timeout is a response later than wrk's --timeout
                  (2 s by default)
   requests       whole responses, of every status
-  duration_s     the time measured, in seconds, whatever unit wrk chose
+  duration_s     the time measured, in seconds, whatever unit wrk chose; one of more than a year cannot be, so
+                 it and rps are empty
 
 What the text does not say is an empty field, never 0. Several runs in one input are a row each, labelled L,
 L-2, L-3, …

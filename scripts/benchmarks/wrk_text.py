@@ -16,9 +16,11 @@ Standard library only: scripts/benchmarks/wrk_parse.py uses it where nothing is 
 """
 
 import re
+from dataclasses import replace
 
 from exporter.live.results_csv import ResultRow
 
+MAX_SECONDS = 366 * 86400.0
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NUMBER = r"([0-9]{1,26}(?:\.[0-9]{1,9})?)"
 _TIME = _NUMBER + r"(us|ms|s|m|h)"
@@ -37,7 +39,8 @@ _COMPLAINT = re.compile(
 
 
 def parse_wrk(text: str) -> tuple[list[ResultRow], list[str]]:
-    """Every run in the text as a row without a label, and the lines in which wrk says why one did not run.
+    """Every run in the text as a row without a label, and the lines in which wrk says why one did not run, or
+    a duration that cannot be: that and the rate are unknown.
 
     Other lines are passed over; nothing is raised for any text. A run begins at wrk's "Running …", or, where
     that line is cut off, at a figure that the run before has already.
@@ -58,7 +61,15 @@ def parse_wrk(text: str) -> tuple[list[ResultRow], list[str]]:
         else:
             if _COMPLAINT.match(line):
                 complaints.append(line)
-    return [_row(run) for run in runs], complaints
+    rows = []
+    for run in runs:
+        row = _row(run)
+        if row.duration_s is not None and row.duration_s > MAX_SECONDS:
+            # wrk's clock ran backwards; its rate is of that time too.
+            complaints.append(run["requests"][0].strip())
+            row = replace(row, duration_s=None, rps=None)
+        rows.append(row)
+    return rows, complaints
 
 
 _Figures = dict[str, re.Match[str]]

@@ -1,6 +1,7 @@
 """wrk_text: on outputs of the real wrk (tests/fixtures/wrk), and on whatever wrk can print.
 
 `*-accelerated-clock` are of a real wrk whose clock ran 1,200 or 9,000 times as fast (faketime);
+`impossible-duration` is what a wrk printed whose clock had stepped back (the address is another);
 `*-synthesized` was written by hand after wrk's src/units.c, with the unit h that wrk 4.1 has and does not
 reach.
 """
@@ -55,6 +56,13 @@ def test_latencies_of_no_response_are_unknown_and_not_0(name: str) -> None:
     [row] = rows(name)
     assert "50%    0.00us" in TEXTS[name]
     assert (row.p50_ms, row.p75_ms, row.p90_ms, row.p99_ms) == (None, None, None, None)
+
+
+def test_a_duration_that_cannot_be_is_unknown_with_the_rate_and_is_reported() -> None:
+    [row], complaints = parse_wrk(TEXTS["impossible-duration"])
+    assert (row.duration_s, row.rps) == (None, None)
+    assert (row.requests, row.p50_ms, row.p99_ms, row.socket_errors) == (35951, 41.4, 1180.0, 128)
+    assert complaints == ["35951 requests in 307445734491.24m, 5.51MB read"]
 
 
 def test_a_run_without_an_answer_has_0_requests() -> None:
