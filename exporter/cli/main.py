@@ -73,13 +73,13 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001
         with tempfile.NamedTemporaryFile("w", prefix="soak-error-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
-        kind = type(error).__name__
-        _fail(f"an error of the program itself ({kind}: {error}); its traceback is in {file.name}", 70)
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(f"an error of the program itself ({what}); its traceback is in {file.name}", 70)
 
 
 def _fail(message: str, code: int) -> None:
     logging.shutdown()
     # The terminal may be gone.
     with contextlib.suppress(OSError):
-        click.echo(f"soak: {' '.join(message.split())}", err=True)
+        click.echo(f"soak: {message}", err=True)
     sys.exit(code)

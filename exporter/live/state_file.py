@@ -2,8 +2,8 @@
 
 Without it a restart in the middle of a run would publish the run's counters from zero again, and Prometheus
 would add what it had already added. The file is written before a scrape is answered, so it is never behind
-what anyone has seen; it is replaced in one step, so a kill leaves the old one or the new one. Only its owner
-may read it: it has the tokens of the runs under way, whose messages go on after a restart.
+what anyone has seen; it is replaced in one step, so a kill leaves the old one or the new one. Of a
+run's token it has the digest, by which the messages that go on after a restart are known: no secret.
 """
 
 import json

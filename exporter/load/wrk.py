@@ -107,13 +107,17 @@ class RunningWrk:
             if line.startswith(f"{LIVE_SCRIPT}: "):
                 self._kill()
                 raise EngineError(f"wrk: {line}")
-            self._lines += 1
             self._last_line = line
-            if not code and self._lines <= SHOWN_LINES:
-                self._say(line)
+            if not code:
+                self._pass_on(line)
         if code:
             raise EngineError(f"wrk: {self._last_line or f'ended with exit code {code} and no message'}")
         return code
+
+    def _pass_on(self, line: str) -> None:
+        self._lines += 1
+        if self._lines <= SHOWN_LINES:
+            self._say(line)
 
     def _new_lines(self, ended: bool) -> list[str]:
         """What came on standard error, at most READ_BYTES of it; a script may print what it likes there."""
@@ -138,6 +142,10 @@ class RunningWrk:
             self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
+        # What came since the last poll, such as a done() that ran because of stop().
+        while lines := self._new_lines(ended=True):
+            for line in lines:
+                self._pass_on(line)
         if self._lines > SHOWN_LINES:
             self._say(f"{self._lines - SHOWN_LINES:,} more lines came on standard error")
         return LoadResult(totals=self._totals(), messages=self._messages(), output=self._read("stdout"))

@@ -56,7 +56,7 @@ def run_load(
     started = clock.monotonic()
     ended_early = ""
     try:
-        ended_early = _watch(running, plan, progress, interrupt, clock)
+        ended_early = _watch(running, plan, started, progress, interrupt, clock)
     except EngineError as error:
         status = registration.status()
         if status is None or status.responses == status.failed == 0:
@@ -72,10 +72,15 @@ def run_load(
 
 
 def _watch(
-    running: RunningLoad, plan: RunPlan, progress: Progress, interrupt: Interrupt, clock: Clock
+    running: RunningLoad,
+    plan: RunPlan,
+    started: float,
+    progress: Progress,
+    interrupt: Interrupt,
+    clock: Clock,
 ) -> str:
     """Show progress until the load ends; why it ended early, or an empty string."""
-    started, shown = clock.monotonic(), 0.0
+    shown = 0.0
     while running.poll() is None:
         now = clock.monotonic()
         if now - started > plan.duration_seconds + OVERRUN_SECONDS:

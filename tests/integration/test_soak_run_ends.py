@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,17 @@ def test_what_a_script_prints_on_standard_error_is_shown_and_ends_nothing(soak: 
     assert ended.errors.count("saw 200") == 20
     assert "more lines came on standard error" in ended.errors
     assert "\x1b" not in ended.errors
+
+
+def test_what_done_prints_after_a_ctrl_c_is_shown_too(live: NativeStack, soak: Soak, tmp_path: Path) -> None:
+    script = tmp_path / "last.lua"
+    script.write_text('done = function() io.stderr:write("the last word\\n") end', encoding="utf-8")
+    run = soak("--duration", "60s", "--connections", "2", "--script", str(script))
+    running(live, 50)
+    run.process.send_signal(signal.SIGINT)
+    ended = run.end()
+    assert ended.code == 3
+    assert ended.errors.count("the last word") == 1
 
 
 def test_a_closed_terminal_is_a_ctrl_c(live: NativeStack, results: Path) -> None:
