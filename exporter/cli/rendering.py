@@ -17,7 +17,8 @@ from exporter.settings.shipped import shipped
 
 _CODES = exit_codes({0: "done", 2: BAD_USAGE})
 _CHECK_CODES = exit_codes({0: "every file is what its source renders", 1: "one has drifted", 2: BAD_USAGE})
-SDK = "grafana_foundation_sdk"
+DASHBOARDS = "grafana/source/render.py"
+RULES = "prometheus/source/render_rules.py"
 
 
 @click.group()
@@ -32,7 +33,7 @@ def render_dashboards() -> None:
     \b
     soak dashboards render; git diff grafana/dashboards
     """
-    _run_with_sdk("render")
+    _run(DASHBOARDS, "render", "grafana_foundation_sdk")
 
 
 @dashboards.command("check", cls=GroupedCommand, epilog=_CHECK_CODES)
@@ -42,7 +43,7 @@ def check_dashboards() -> None:
     \b
     soak dashboards check
     """
-    _run_with_sdk("check")
+    _run(DASHBOARDS, "check", "grafana_foundation_sdk")
 
 
 @dashboards.command(cls=GroupedCommand, epilog=_CODES)
@@ -52,7 +53,7 @@ def outline() -> None:
     \b
     soak dashboards outline | less
     """
-    _run_with_sdk("outline")
+    _run(DASHBOARDS, "outline", "grafana_foundation_sdk")
 
 
 @click.group()
@@ -67,7 +68,7 @@ def render_rules() -> None:
     \b
     soak rules render; git diff prometheus
     """
-    _run(shipped("prometheus/source/render_rules.py"), "render")
+    _run(RULES, "render", "jinja2")
 
 
 @rules.command("check", cls=GroupedCommand, epilog=_CHECK_CODES)
@@ -77,7 +78,7 @@ def check_rules() -> None:
     \b
     soak rules check
     """
-    _run(shipped("prometheus/source/render_rules.py"), "check")
+    _run(RULES, "check", "jinja2")
 
 
 def check_or_render(
@@ -105,15 +106,9 @@ def check_or_render(
     return 0
 
 
-def _run_with_sdk(verb: str) -> None:
-    renderer = shipped("grafana/source/render.py")
-    if importlib.util.find_spec(SDK) is None:
-        raise ToolMissingError(
-            "grafana-foundation-sdk: not installed; install it: pip install -e '.[dashboards]'"
-        )
-    _run(renderer, verb)
-
-
-def _run(renderer: Path, verb: str) -> None:
+def _run(renderer: str, verb: str, library: str) -> None:
     """Run a renderer in a process of its own: its files import each other as scripts do."""
-    sys.exit(subprocess.run([sys.executable, str(renderer), verb], check=False).returncode)
+    script = shipped(renderer)
+    if importlib.util.find_spec(library) is None:
+        raise ToolMissingError(f"{library}: not installed; install it: pip install -e '.[dashboards]'")
+    sys.exit(subprocess.run([sys.executable, str(script), verb], check=False).returncode)

@@ -11,16 +11,31 @@ from pathlib import Path
 import leak_rules
 import remote_write
 import xid_rules
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exporter.cli.rendering import check_or_render
 from exporter.settings.shipped import CHECKOUT
 
 PROMETHEUS = CHECKOUT / "prometheus"
-RENDERED: dict[str, Callable[[], str]] = {
-    "rules/leaks.recording.yml": leak_rules.rules,
-    "rules/gpu_xid.alerts.yml": xid_rules.rules,
-    "prometheus.remote-write.yml": remote_write.configuration,
+RENDERED: dict[str, Callable[[], dict[str, object]]] = {
+    "rules/leaks.recording.yml": leak_rules.values,
+    "rules/gpu_xid.alerts.yml": xid_rules.values,
+    "prometheus.remote-write.yml": remote_write.values,
 }
+"""file to what fills its template, which has the file's name and `.j2` beside this script"""
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,
+    # Double braces are Prometheus's own.
+    block_start_string="[%",
+    block_end_string="%]",
+    variable_start_string="[[",
+    variable_end_string="]]",
+    comment_start_string="[#",
+    comment_end_string="#]",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("verb", choices=("render", "check"))
     parser.add_argument("--folder", type=Path, default=PROMETHEUS, help="where the rendered files are")
     options = parser.parse_args(arguments)
-    texts = {options.folder / name: render() for name, render in RENDERED.items()}
+    texts = {
+        options.folder / name: TEMPLATES.get_template(f"{Path(name).name}.j2").render(values())
+        for name, values in RENDERED.items()
+    }
     return check_or_render(options.verb, texts, "soak rules")
 
 

@@ -24,8 +24,8 @@ def test_a_file_says_in_its_first_line_whether_it_is_rendered_and_from_what() ->
         if "rendered from" in first:
             marked[str(path.relative_to(PROMETHEUS))] = first
     assert marked == {
-        name: f"# rendered from prometheus/source/{render.__module__}.py, by `soak rules render`"
-        for name, render in render_rules.RENDERED.items()
+        name: f"# rendered from prometheus/source/{Path(name).name}.j2, by `soak rules render`"
+        for name in render_rules.RENDERED
     }
 
 
@@ -61,7 +61,7 @@ def test_the_xid_codes_of_the_critical_alert_are_all_counted_by_the_exporter(
     assert set(xid_rules.HARDWARE_CODES) < XID_CODES
     monkeypatch.setattr(xid_rules, "HARDWARE_CODES", (79, 1000))
     with pytest.raises(ValueError, match="1000"):
-        xid_rules.rules()
+        xid_rules.values()
 
 
 def test_every_xid_code_is_critical_or_a_warning_and_not_both() -> None:
@@ -76,4 +76,4 @@ def test_a_prometheus_yml_that_cannot_be_built_on_is_refused(
     changed.write_text("global: {}\n", encoding="utf-8")
     monkeypatch.setattr(remote_write, "SHIPPED", changed)
     with pytest.raises(ValueError, match="evaluation_interval"):
-        remote_write.configuration()
+        remote_write.values()

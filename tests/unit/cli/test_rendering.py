@@ -1,5 +1,6 @@
 """`soak dashboards` and `soak rules`: the renderers beside the package, and what a renderer does."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,10 @@ def test_without_a_checkout_the_missing_file_is_named(
         CliRunner().invoke(soak, ["dashboards", "check"], catch_exceptions=False)
 
 
-def test_without_the_sdk_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "SDK", "no_such_package")
+@pytest.mark.parametrize("command", ["dashboards", "rules"])
+def test_without_its_library_the_extra_to_install_is_named(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ToolMissingError, match=r"pip install -e '\.\[dashboards\]'"):
-        CliRunner().invoke(soak, ["dashboards", "render"], catch_exceptions=False)
+        CliRunner().invoke(soak, [command, "render"], catch_exceptions=False)
