@@ -7,11 +7,12 @@ the alerts those of prometheus/rules, the checks those of exporter/verdict/objec
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,7 +21,9 @@ from exporter.settings.shipped import CHECKOUT
 from exporter.verdict.objectives import OBJECTIVES
 
 COMMAND = "python scripts/render_docs.py"
-RENDERED = f"<!-- rendered from {{}}, by `{COMMAND} render` -->\n"
+TEMPLATES = Environment(
+    loader=FileSystemLoader(CHECKOUT / "docs" / "source"), undefined=StrictUndefined, autoescape=False
+)
 
 SECTIONS = {
     "Load": (
@@ -71,37 +74,8 @@ def metrics_page(exposition: str) -> str:
         row = (family.type, _labels(family), family.documentation.rstrip("."))
         # Families that differ in their names alone share a row.
         sections[_section(name)].setdefault(row, []).append(name)
-    return _page(
-        "tests/golden/exposition.txt",
-        "Metrics",
-        "All metrics of the exporter, by source. A label with a fixed set of values is listed with them.",
-        ("metric", "type", "labels", "meaning"),
-        {
-            title: [(" ".join(f"`{name}`" for name in names), *row) for row, names in rows.items()]
-            for title, rows in sections.items()
-        },
-        {title: text for title, (text, _) in SECTIONS.items()},
-    )
-
-
-def _page(
-    source: str,
-    title: str,
-    introduction: str,
-    header: Sequence[str],
-    sections: Mapping[str, Iterable[Sequence[str]]],
-    texts: Mapping[str, str],
-) -> str:
-    """A page with one table a section, under its text where it has one."""
-    lines = [f"# {title}\n", f"{introduction}\n", _contents(sections)]
-    for name, rows in sections.items():
-        lines += [f"## {name}\n", *([f"{texts[name]}\n"] if name in texts else [])]
-        lines += [_row(header), "|---" * len(header) + "|", *map(_row, rows), ""]
-    return RENDERED.format(source) + "\n".join(lines)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    texts = {title: text for title, (text, _) in SECTIONS.items()}
+    return TEMPLATES.get_template("metrics.md.j2").render(sections=sections, texts=texts)
 
 
 def _section(name: str) -> str:
@@ -135,16 +109,7 @@ def alerts_page(rule_files: Iterable[str]) -> str:
     sections: dict[str, list[tuple[str, ...]]] = {title: [] for title in GROUPS.values()}
     for group, title in GROUPS.items():
         sections[title] += map(_alert, groups[group])
-    return _page(
-        "prometheus/rules/*.alerts.yml",
-        "Alerts",
-        "All alerts, by what they watch. Each name is a link to its section of the runbook. Words in italics "
-        "are labels. *For* is how long the condition has to last before the alert fires. What *fails a run* "
-        'has the label `fails_run="true"`.',
-        ("alert", "severity", "for", "fails a run", "meaning"),
-        sections,
-        {},
-    )
+    return TEMPLATES.get_template("alerts.md.j2").render(sections=sections)
 
 
 def _alert(rule: dict[str, Any]) -> tuple[str, ...]:
@@ -192,19 +157,12 @@ def with_checks(readme: str) -> str:
         )
         for objective in OBJECTIVES
     ]
-    lines = [_row(row) + "\n" for row in (header, ("---",) * len(header), *rows)]
+    lines = [f"| {' | '.join(row)} |\n" for row in (header, ("---",) * len(header), *rows)]
     table = re.compile(rf"\| {header[0]} \| {header[1]} \|(.*\n\|)*.*\n")
     found = table.search(readme)
     if found is None:
         raise ValueError("README.md: its table of checks is missing")
     return readme[: found.start()] + "".join(lines) + readme[found.end() :]
-
-
-def _contents(titles: Iterable[str]) -> str:
-    def anchor(title: str) -> str:
-        return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-    return " · ".join(f"[{title}](#{anchor(title)})" for title in titles) + "\n"
 
 
 def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
