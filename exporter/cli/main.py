@@ -55,31 +55,36 @@ def _terminated(_number: int, _frame: object) -> None:
 
 
 def main() -> None:
-    """Entry point: every error that the user can correct is one line and an exit code."""
+    """Entry point."""
+    run_command(soak, "soak")
+
+
+def run_command(command: click.Command, name: str) -> None:
+    """Run a command: every error that the user can correct is one line and an exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        soak.main(standalone_mode=False)
+        command.main(standalone_mode=False)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; everything that was started has been stopped", 3)
+        _fail(name, "interrupted; everything that was started has been stopped", 3)
     except click.ClickException as error:
-        _fail(error.format_message().replace("\n", " "), 2)
+        _fail(name, error.format_message().replace("\n", " "), 2)
     except QueryError as error:
-        _fail(str(error), 3)
+        _fail(name, str(error), 3)
     except SoakError as error:
-        _fail(str(error), 2)
+        _fail(name, str(error), 2)
     # Exit code 1 is a router that failed, so an error of the program itself must not end with Python's.
     except Exception as error:  # noqa: BLE001
         with tempfile.NamedTemporaryFile("w", prefix="soak-error-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(f"an error of the program itself ({what}); its traceback is in {file.name}", 70)
+        _fail(name, f"an error of the program itself ({what}); its traceback is in {file.name}", 70)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(name: str, message: str, code: int) -> None:
     logging.shutdown()
     # The terminal may be gone.
     with contextlib.suppress(OSError):
-        click.echo(f"soak: {message}", err=True)
+        click.echo(f"{name}: {message}", err=True)
     sys.exit(code)

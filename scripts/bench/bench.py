@@ -1,6 +1,5 @@
 """`make bench`: timed figures, as ratios of things measured side by side in one run."""
 
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
-import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -26,7 +24,7 @@ from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, find_program, running, running_exporter, soak_command
 from table import Row, render
 
-from exporter.errors import SoakError
+from exporter.cli.main import run_command
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
@@ -88,7 +86,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     make bench MINUTES=10          with ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
-    Exit code: 0 when it could measure, whatever it measured; 2 when it could not.
+    Exit code: 0 when it could measure, whatever it measured; 2 when it could not; 3 after a Ctrl-C.
     """
     for program in PACKAGES:
         find_program(program)
@@ -195,29 +193,5 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _terminated(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def main() -> None:
-    """Entry point: what went wrong is one line and an exit code."""
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
-        bench.main(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; everything it started has been stopped", 130)
-    except click.ClickException as error:
-        _fail(error.format_message(), 2)
-    except (SoakError, psutil.Error) as error:
-        _fail(str(error), 2)
-
-
-def _fail(message: str, code: int) -> None:
-    click.echo(f"bench: {message}", err=True)
-    sys.exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(bench, "bench")

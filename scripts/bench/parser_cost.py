@@ -9,32 +9,17 @@ from pathlib import Path
 from table import Row
 
 from exporter.live.results_csv import ResultRow, rows_text
+from exporter.settings.shipped import CHECKOUT
 
 ROWS = 10_000
 MAX_SECONDS = 1.0
 TOOLS = Path(__file__).resolve().parents[1] / "benchmarks"
-WRK_RUN = """Running 1m test @ http://localhost:8080/v1/chat/completions
-  10 threads and 50 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency    21.44ms   9.10ms 180.12ms   80.01%
-    Req/Sec   233.10     31.20   310.00     71.00%
-  Latency Distribution
-     50%   {p50:.2f}ms
-     75%   26.80ms
-     90%   35.70ms
-     99%   61.20ms
-  {requests} requests in 1.00m, 71.90MB read
-Requests/sec:   2329.10
-Transfer/sec:      1.20MB
-"""
+WRK_RUN = CHECKOUT / "tests" / "fixtures" / "wrk" / "minute.txt"
 
 
 def parser_rows(folder: Path) -> list[Row]:
     """wrk_parse.py on so many runs of wrk in one input, summarize_csv.py on so many rows in one file."""
     draw = random.Random(1)
-    runs = "".join(
-        WRK_RUN.format(p50=draw.uniform(1, 99), requests=draw.randrange(10**6)) for _ in range(ROWS)
-    )
     results = folder / "results.csv"
     results.write_text(
         rows_text(
@@ -42,6 +27,7 @@ def parser_rows(folder: Path) -> list[Row]:
         ),
         encoding="utf-8",
     )
+    runs = WRK_RUN.read_text("utf-8") * ROWS
     return [
         _row("wrk_parse.py on 10,000 runs", ["wrk_parse.py", "--label", "bench"], runs),
         _row("summarize_csv.py on 10,000 rows", ["summarize_csv.py", str(results)], ""),
