@@ -29,16 +29,8 @@ def nginx_target(port: int, folder: Path) -> AbstractContextManager[Service]:
     home.mkdir()
     configuration = home / "nginx.conf"
     configuration.write_text(configuration_text(port, home, _user()), encoding="utf-8")
-    command = [
-        find_program("nginx"),
-        "-p",
-        str(home),
-        "-e",
-        str(home / "error.log"),
-        "-c",
-        str(configuration),
-    ]
-    return running("nginx", command, f"http://{HOST}:{port}", "/v1/models", folder)
+    command = [find_program("nginx"), "-p", home, "-e", home / "error.log", "-c", configuration]
+    return running("nginx", [str(part) for part in command], f"http://{HOST}:{port}", "/v1/models", folder)
 
 
 def configuration_text(port: int, home: Path, user: str | None) -> str:
