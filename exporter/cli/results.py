@@ -11,9 +11,10 @@ from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.results.backfill import backfill
-from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, judgement_of, read_row
+from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
 from exporter.results.plot import plot_rows
 from exporter.results.summary import read_files, summary_table
+from exporter.verdict.judgement import EXIT_CODES
 
 
 @click.command(
@@ -105,10 +106,10 @@ def compare(
     changes = compare_rows(
         read_row(baseline, baseline_label), read_row(candidate, candidate_label), tolerance
     )
-    judgement = judgement_of(changes)
+    outcome = outcome_of(changes)
     click.echo(comparison_table(changes), nl=False)
-    click.echo(f"\nverdict: {judgement.outcome.value}")
-    sys.exit(judgement.exit_code)
+    click.echo(f"\nverdict: {outcome.value}")
+    sys.exit(EXIT_CODES[outcome])
 
 
 @click.command(

@@ -7,8 +7,7 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import ResultRow, field_text, read_rows
 from exporter.results.summary import markdown_table
-from exporter.verdict.finding import Finding, Outcome, overall
-from exporter.verdict.judgement import Judgement
+from exporter.verdict.finding import Outcome, overall
 
 TOLERANCE = 0.10
 """by how much a figure may be worse, as a ratio of the baseline"""
@@ -26,7 +25,8 @@ class Change:
     """a column of the results, or `failure_ratio`"""
     baseline: float | None
     candidate: float | None
-    finding: Finding
+    outcome: Outcome
+    why: str
 
     @property
     def ratio(self) -> float | None:
@@ -46,10 +46,9 @@ def compare_rows(baseline: ResultRow, candidate: ResultRow, tolerance: float = T
     return [_judge(name, getattr(baseline, name), getattr(candidate, name), tolerance) for name in _FIGURES]
 
 
-def judgement_of(changes: Sequence[Change]) -> Judgement:
+def outcome_of(changes: Sequence[Change]) -> Outcome:
     """Fail beats inconclusive beats pass; without any change there is nothing to conclude from."""
-    findings = tuple(change.finding for change in changes)
-    return Judgement(overall(finding.outcome for finding in findings), findings)
+    return overall(change.outcome for change in changes)
 
 
 def comparison_table(changes: Sequence[Change]) -> str:
@@ -60,8 +59,8 @@ def comparison_table(changes: Sequence[Change]) -> str:
             _text(change.figure, change.baseline),
             _text(change.figure, change.candidate),
             "" if change.ratio is None else f"{change.ratio:.3f}",
-            change.finding.outcome.value,
-            change.finding.text,
+            change.outcome.value,
+            change.why,
         )
         for change in changes
     ]
@@ -85,7 +84,7 @@ def read_row(file: Path, label: str | None = None) -> ResultRow:
 
 def _judge(name: str, baseline: float | None, candidate: float | None, tolerance: float) -> Change:
     def change(outcome: Outcome, text: str) -> Change:
-        return Change(name, baseline, candidate, Finding(name, outcome, text))
+        return Change(name, baseline, candidate, outcome, text)
 
     if baseline is None or candidate is None:
         return change(Outcome.INCONCLUSIVE, _missing(baseline, candidate))

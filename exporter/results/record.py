@@ -49,7 +49,7 @@ def _failures(result: RunResult) -> str:
 def _remarks(result: RunResult) -> list[str]:
     remarks = [f"判定 {VERDICTS[result.judgement.outcome]}"]
     remarks += [
-        f"{finding.check}: {finding.text}"
+        f"{finding.check}: {finding.said.japanese}"
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]

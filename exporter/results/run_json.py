@@ -33,7 +33,13 @@ def run_json(result: RunResult) -> str:
             "engine": asdict(result.engine_totals) if result.engine_totals else None,
             "alerts": result.alerts,
         },
-        "verdict": asdict(result.judgement),
+        "verdict": {
+            "outcome": result.judgement.outcome,
+            "findings": [
+                {"check": each.check, "outcome": each.outcome, "text": each.text}
+                for each in result.judgement.findings
+            ],
+        },
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -2,7 +2,9 @@
 
 from exporter.live.message import Route
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+
+NOTHING_MEASURED = Said("no request was measured", "リクエストが一件も計測されていない")
 
 
 def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
@@ -10,39 +12,66 @@ def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
     responses, successes = evidence.responses, evidence.successes
     if responses == 0:
         if evidence.unanswered or evidence.refused or evidence.stalled:
-            return Finding("answers", Outcome.FAIL, "the router gave no whole response")
-        return Finding("answers", Outcome.INCONCLUSIVE, "no request was measured")
+            said = Said("the router gave no whole response", "ルーターから完全な応答が一つもない")
+            return Finding("answers", Outcome.FAIL, said)
+        return Finding("answers", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
     if successes == 0:
-        return Finding(
-            "answers", Outcome.FAIL, f"none of {responses:,} responses was 2xx: {status_text(evidence)}"
-        )
+        none = Said(f"none of {responses:,} responses was 2xx: ", f"応答 {responses:,} 件に 2xx なし: ")
+        return Finding("answers", Outcome.FAIL, none + status_text(evidence))
     ratio = (responses - successes) / responses
     outcome = Outcome.PASS if ratio <= max_error_ratio else Outcome.FAIL
-    text = f"{successes:,} of {responses:,} responses were 2xx"
+    said = Said(
+        f"{successes:,} of {responses:,} responses were 2xx",
+        f"応答 {responses:,} 件のうち 2xx は {successes:,} 件",
+    )
     if ratio > 0:
-        text += f"; {ratio:.2%} were not ({status_text(evidence)}), allowed {max_error_ratio:.2%}"
-    return Finding("answers", outcome, text)
+        said += (
+            Said(f"; {ratio:.2%} were not (", f"; {ratio:.2%} が 2xx 以外 (")
+            + status_text(evidence)
+            + Said(f"), allowed {max_error_ratio:.2%}", f")、許容 {max_error_ratio:.2%}")
+        )
+    return Finding("answers", outcome, said)
 
 
-def status_text(evidence: Evidence) -> str:
+def status_text(evidence: Evidence) -> Said:
     """The statuses that were not 2xx with what they mean, as `401: 12 (no valid API key), 500: 3`."""
     bad = {status: count for status, count in evidence.statuses.items() if not status.startswith("2")}
-    return ", ".join(
-        f"{status}: {count:,}" + (f" ({meaning})" if (meaning := _meaning(status, evidence.route)) else "")
-        for status, count in sorted(bad.items())
-    )
+    return joined([_status(status, count, evidence.route) for status, count in sorted(bad.items())], ", ")
 
 
-def _meaning(status: str, route: Route) -> str:
-    """What a router means by a status that a benchmark often meets, or an empty string."""
-    if status == "401" and route != Route.LOCAL:
-        return f"no valid API key: the router's own, or {route.value.upper()}_API_KEY in its environment"
-    by = "" if route == Route.LOCAL else f" by {route.value}"
+def _status(status: str, count: int, route: Route) -> Said:
+    meaning = meaning_of(status, route)
+    text = verbatim(f"{status}: {count:,}")
+    return text if meaning is None else text + verbatim(" (") + meaning + verbatim(")")
+
+
+def meaning_of(status: str, route: Route) -> Said | None:
+    """What a router means by a status that a benchmark often meets; None for others."""
+    cloud = route != Route.LOCAL
+    if status == "401" and cloud:
+        name = f"{route.value.upper()}_API_KEY"
+        return Said(
+            f"no valid API key: the router's own, or {name} in its environment",
+            f"有効な API キーがない: ルーターのキー、またはルーターの環境変数 {name} を確認",
+        )
+    if status == "403":
+        return Said(
+            f"forbidden{f' by {route.value}' if cloud else ''}: the key may not use this model",
+            f"{f'{route.value} が' if cloud else ''}拒否: このキーではこのモデルを使えない",
+        )
     return {
-        "400": "the router does not take the request: an unknown prefix or model, or a bad body",
-        "401": "no valid API key: give the router's by --api-key-env or --api-key-file",
-        "403": f"forbidden{by}: the key may not use this model",
-        "404": "no such endpoint or model",
-        "429": "too many requests: a rate limit, the router's or the cloud's",
-        "503": "no node is online, or all are busy",
-    }.get(status, "")
+        "400": Said(
+            "the router does not take the request: an unknown prefix or model, or a bad body",
+            "ルーターがリクエストを受け付けない: 未知のプレフィックスかモデル、または不正なボディ",
+        ),
+        "401": Said(
+            "no valid API key: give the router's by --api-key-env or --api-key-file",
+            "有効な API キーがない: --api-key-env か --api-key-file でルーターのキーを指定",
+        ),
+        "404": Said("no such endpoint or model", "エンドポイントまたはモデルが存在しない"),
+        "429": Said(
+            "too many requests: a rate limit, the router's or the cloud's",
+            "リクエスト過多: ルーターまたはクラウドのレート制限",
+        ),
+        "503": Said("no node is online, or all are busy", "オンラインのノードがない、またはすべて処理中"),
+    }.get(status)

@@ -1,7 +1,8 @@
 """Did every request get a whole answer?"""
 
+from exporter.verdict.answers import NOTHING_MEASURED
 from exporter.verdict.evidence import REFUSED, Evidence
-from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.finding import Finding, Outcome, Said, joined
 
 
 def judge_disconnects(evidence: Evidence) -> Finding:
@@ -13,13 +14,29 @@ def judge_disconnects(evidence: Evidence) -> Finding:
             for reason, count in evidence.failures.items()
             if count and reason not in REFUSED
         )
-        problems.append(f"{evidence.unanswered:,} requests got no whole answer ({reasons})")
+        problems.append(
+            Said(
+                f"{evidence.unanswered:,} requests got no whole answer ({reasons})",
+                f"リクエスト {evidence.unanswered:,} 件に完全な応答なし ({reasons})",
+            )
+        )
     if evidence.refused:
-        problems.append(f"{evidence.refused:,} connections were refused or broke before a request was sent")
+        problems.append(
+            Said(
+                f"{evidence.refused:,} connections were refused or broke before a request was sent",
+                f"接続 {evidence.refused:,} 件が拒否、またはリクエスト送信前に切断",
+            )
+        )
     if evidence.stalled:
-        problems.append(f"{evidence.stalled:,} connections were stalled at the end of the load")
+        problems.append(
+            Said(
+                f"{evidence.stalled:,} connections were stalled at the end of the load",
+                f"負荷終了時に {evidence.stalled:,} 接続が応答待ちのまま停止",
+            )
+        )
     if problems:
-        return Finding("disconnects", Outcome.FAIL, "; ".join(problems))
+        return Finding("disconnects", Outcome.FAIL, joined(problems))
     if evidence.responses == 0:
-        return Finding("disconnects", Outcome.INCONCLUSIVE, "no request was measured")
-    return Finding("disconnects", Outcome.PASS, "every request got a whole answer")
+        return Finding("disconnects", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
+    whole = Said("every request got a whole answer", "すべてのリクエストに完全な応答あり")
+    return Finding("disconnects", Outcome.PASS, whole)

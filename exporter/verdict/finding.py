@@ -1,6 +1,6 @@
 """What a check of a run finds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,12 +19,43 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Said:
+    """One statement in both languages: English for terminal and run.json, Japanese for the record.
+
+    It takes both at once, so that neither can be forgotten; tests/contract/test_japanese.py reads every one.
+    """
+
+    english: str
+    japanese: str
+
+    def __add__(self, other: "Said") -> "Said":
+        return Said(self.english + other.english, self.japanese + other.japanese)
+
+
+def verbatim(text: str) -> Said:
+    """What is the same in both: a name, a figure, the words of another program."""
+    return Said(text, text)
+
+
+def joined(parts: Sequence[Said], separator: str = "; ") -> Said:
+    """Several statements as one."""
+    return Said(
+        separator.join(part.english for part in parts), separator.join(part.japanese for part in parts)
+    )
+
+
+@dataclass(frozen=True)
 class Finding:
     """The outcome of one check and the sentence that says why."""
 
     check: str
     outcome: Outcome
-    text: str
+    said: Said
+
+    @property
+    def text(self) -> str:
+        """The sentence in English."""
+        return self.said.english
 
 
 def overall(outcomes: Iterable[Outcome]) -> Outcome:

@@ -5,7 +5,7 @@ from functools import partial
 
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 from exporter.verdict.growth import MIN_SECONDS, steady_growth
 
 
@@ -47,9 +47,13 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
     process of role `load` is not judged: it is not under test.
     """
     finding = partial(Finding, check)
-    shortest = f"{MIN_SECONDS / 60:.0f} minutes"
+    minutes = f"{MIN_SECONDS / 60:.0f}"
     if evidence.planned_seconds < MIN_SECONDS:
-        return finding(Outcome.NOT_JUDGED, f"a leak can be detected from {shortest} of load on")
+        too_short = Said(
+            f"a leak can be detected from {minutes} minutes of load on",
+            f"リークの検出には {minutes} 分以上の負荷が必要",
+        )
+        return finding(Outcome.NOT_JUDGED, too_short)
     resource = RESOURCES[check]
     # By the process: the series of a GPU have no role.
     load = {series.label("process") for series in evidence.series.select("observed_process_up", role="load")}
@@ -61,7 +65,8 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
         if (parts := _parts(evidence, resource, series))
     ]
     if not observed:
-        return finding(Outcome.NOT_JUDGED, "no watched process exposes this metric")
+        unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
+        return finding(Outcome.NOT_JUDGED, unseen)
     clean, grown, unknown = [], [], []
     for parts in observed:
         name, times = _name(parts[0]), parts[0].times
@@ -73,13 +78,22 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
             clean.append(name)
         else:
             per_hour = growth.slope * 3600 / resource.divisor
-            when = f"detected in minutes {growth.first_minute} to {growth.last_minute} of {growth.minutes}"
-            grown.append(f"{name} grew steadily by {per_hour:,.1f} {resource.unit}/h ({when})")
+            first, last, of = growth.first_minute, growth.last_minute, growth.minutes
+            grown.append(
+                Said(
+                    f"{name} grew steadily by {per_hour:,.1f} {resource.unit}/h "
+                    f"(detected in minutes {first} to {last} of {of})",
+                    f"{name} が {per_hour:,.1f} {resource.unit}/h で増え続けた "
+                    f"({of} 分のうち {first}〜{last} 分に検出)",
+                )
+            )
     if grown:
-        return finding(Outcome.FAIL, "; ".join(grown))
+        return finding(Outcome.FAIL, joined(grown))
     if unknown:
-        return finding(Outcome.INCONCLUSIVE, f"{', '.join(unknown)}: observed for less than {shortest}")
-    return finding(Outcome.PASS, f"no steady growth in {', '.join(clean)}")
+        short = Said(f"observed for less than {minutes} minutes", f"観測が {minutes} 分に満たない")
+        return finding(Outcome.INCONCLUSIVE, verbatim(f"{', '.join(unknown)}: ") + short)
+    names = ", ".join(clean)
+    return finding(Outcome.PASS, Said(f"no steady growth in {names}", f"{names} に継続的な増加なし"))
 
 
 def _parts(evidence: Evidence, resource: Resource, first: Series) -> list[Series]:

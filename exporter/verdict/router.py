@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.finding import Finding, Outcome, Said, joined
 
 MAX_UNANSWERED_RATIO = 0.2
 
@@ -17,19 +17,33 @@ def judge_router(evidence: Evidence) -> Finding:
     probes = evidence.series.select("router_up")
     processes = evidence.series.select("observed_process_restarts_total", role="router")
     if not probes and not processes:
-        return Finding("router", Outcome.INCONCLUSIVE, "the router was not observed")
+        return Finding(
+            "router", Outcome.INCONCLUSIVE, Said("the router was not observed", "ルーターを観測できていない")
+        )
     total = sum(len(series.values) for series in probes)
     unanswered = sum(series.values.count(0) for series in probes)
-    missed = f"{unanswered} of {total} probes got no answer"
+    missed = Said(
+        f"{unanswered} of {total} probes got no answer", f"プローブ {total} 回のうち {unanswered} 回応答なし"
+    )
     problems = []
     twice = any(before == after == 0 for series in probes for before, after in pairwise(series.values))
     if twice or unanswered > max(1, MAX_UNANSWERED_RATIO * total):
-        problems.append(f"it was down: {missed}")
+        problems.append(Said("it was down: ", "ルーターが停止: ") + missed)
     restarts = sum(series.increase() for series in processes)
     if restarts:
-        problems.append(f"its process was restarted ({restarts:.0f}×)")
+        problems.append(
+            Said(
+                f"its process was restarted ({restarts:.0f}×)",
+                f"ルーターのプロセスが再起動 ({restarts:.0f} 回)",
+            )
+        )
     if problems:
-        return Finding("router", Outcome.FAIL, "; ".join(problems))
-    answered = "was not probed" if not probes else missed if unanswered else "answered every probe"
-    stayed = ", its process stayed" if processes else ", its process is not on this host"
+        return Finding("router", Outcome.FAIL, joined(problems))
+    answered = missed if unanswered else Said("answered every probe", "すべてのプローブに応答")
+    if not probes:
+        answered = Said("was not probed", "プローブなし")
+    if processes:
+        stayed = Said(", its process stayed", "、プロセスの入れ替わりなし")
+    else:
+        stayed = Said(", its process is not on this host", "、プロセスはこのホストにない")
     return Finding("router", Outcome.PASS, answered + stayed)

@@ -90,6 +90,7 @@ def test_a_message_is_one_line_that_names_what_is_wrong_and_shows_no_secret(
 def test_a_finding_is_one_line(name: str) -> None:
     for finding in judge(evidence(**EVIDENCE[name]), {}, ()).findings:
         assert finding.text.isprintable()
+        assert finding.said.japanese.isprintable()
 
 
 def test_the_messages_are_the_golden_ones(
@@ -106,4 +107,5 @@ def test_the_messages_are_the_golden_ones(
             if line not in shown:
                 shown.add(line)
                 lines.append(f"finding, {name} -> {line}\n")
+                lines.append(f"  in the record -> {finding.said.japanese}\n")
     compare_golden(GOLDEN / "messages.txt", "".join(lines), request.config.getoption("--update-golden"))

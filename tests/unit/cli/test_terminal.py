@@ -12,7 +12,7 @@ from exporter.live.message import Phase, WorkerCounts
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.run.view import Moment
-from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.finding import Finding, Outcome, verbatim
 from exporter.verdict.judgement import Judgement, judge
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, message, register
@@ -157,7 +157,7 @@ def test_a_warning_is_shown_as_such_and_the_run_passes() -> None:
 
 def test_markup_in_a_finding_is_not_obeyed() -> None:
     out, written = console()
-    finding = Finding("errors of [red]x[/red]", Outcome.FAIL, "route [/bold] failed")
+    finding = Finding("errors of [red]x[/red]", Outcome.FAIL, verbatim("route [/bold] failed"))
     result = replace(run_result(), judgement=Judgement(Outcome.FAIL, (finding,)))
     print_verdict(out, result, {})
     assert "fail  errors of [red]x[/red]  route [/bold] failed" in written.getvalue()

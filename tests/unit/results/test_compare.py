@@ -8,7 +8,7 @@ import pytest
 
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import ResultRow, rows_text
-from exporter.results.compare import Change, compare_rows, comparison_table, judgement_of, read_row
+from exporter.results.compare import Change, compare_rows, comparison_table, outcome_of, read_row
 from exporter.verdict.finding import Outcome
 
 BASELINE = ResultRow("nightly", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 0, 0, 3000, 30.0)
@@ -25,9 +25,9 @@ def change(
 def outcomes(candidate: ResultRow) -> dict[str, str]:
     """Of the figures that did not pass."""
     return {
-        each.figure: each.finding.outcome.value
+        each.figure: each.outcome.value
         for each in compare_rows(BASELINE, candidate)
-        if each.finding.outcome != Outcome.PASS
+        if each.outcome != Outcome.PASS
     }
 
 
@@ -35,8 +35,7 @@ def test_a_run_compared_with_itself_passes_with_every_ratio_at_one() -> None:
     changes = compare_rows(BASELINE, BASELINE)
     assert [each.figure for each in changes] == FIGURES
     assert [each.ratio for each in changes] == [1.0] * 6 + [None]
-    assert judgement_of(changes).outcome == Outcome.PASS
-    assert judgement_of(changes).exit_code == 0
+    assert outcome_of(changes) == Outcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -61,15 +60,15 @@ def test_a_figure_fails_when_it_is_worse_by_more_than_the_tolerance(
 
 def test_the_tolerance_is_the_callers() -> None:
     slower = replace(BASELINE, p99_ms=50.0)
-    assert change("p99_ms", slower, tolerance=0.1).finding.outcome == Outcome.FAIL
-    assert change("p99_ms", slower, tolerance=0.3).finding.outcome == Outcome.PASS
+    assert change("p99_ms", slower, tolerance=0.1).outcome == Outcome.FAIL
+    assert change("p99_ms", slower, tolerance=0.3).outcome == Outcome.PASS
     assert change("p99_ms", slower).ratio == 1.25
 
 
 def test_failures_of_a_bad_baseline_may_rise_by_the_tolerance() -> None:
     bad = replace(BASELINE, non2xx=600)
-    assert change("failure_ratio", replace(bad, non2xx=660), bad).finding.outcome == Outcome.PASS
-    assert change("failure_ratio", replace(bad, non2xx=661), bad).finding.outcome == Outcome.FAIL
+    assert change("failure_ratio", replace(bad, non2xx=660), bad).outcome == Outcome.PASS
+    assert change("failure_ratio", replace(bad, non2xx=661), bad).outcome == Outcome.FAIL
 
 
 @pytest.mark.parametrize(
@@ -83,8 +82,8 @@ def test_a_figure_that_cannot_be_compared_with_another_is_inconclusive(
     changed: dict[str, Any] = {figure: candidate}
     base: dict[str, Any] = {figure: baseline}
     found = change(figure, replace(BASELINE, **changed), replace(BASELINE, **base))
-    assert (found.finding.outcome, found.ratio) == (Outcome.INCONCLUSIVE, None)
-    assert about in found.finding.text
+    assert (found.outcome, found.ratio) == (Outcome.INCONCLUSIVE, None)
+    assert about in found.why
 
 
 @pytest.mark.parametrize("column", ["non2xx", "socket_errors", "requests"])
@@ -92,16 +91,15 @@ def test_the_failure_share_needs_all_three_counts_of_both_runs(column: str) -> N
     absent: dict[str, Any] = {column: None}
     lacking = replace(BASELINE, **absent)
     assert outcomes(lacking) == {"failure_ratio": "inconclusive"}
-    assert "baseline" in change("failure_ratio", BASELINE, lacking).finding.text
+    assert "baseline" in change("failure_ratio", BASELINE, lacking).why
 
 
 def test_fail_beats_inconclusive_beats_pass() -> None:
     slower = replace(BASELINE, p99_ms=90.0, p95_ms=None)
-    judgement = judgement_of(compare_rows(BASELINE, slower))
-    assert (judgement.outcome, judgement.exit_code) == (Outcome.FAIL, 1)
-    lacking = judgement_of(compare_rows(BASELINE, replace(BASELINE, p95_ms=None)))
-    assert (lacking.outcome, lacking.exit_code) == (Outcome.INCONCLUSIVE, 3)
-    assert judgement_of([]).outcome == Outcome.INCONCLUSIVE
+    assert outcome_of(compare_rows(BASELINE, slower)) == Outcome.FAIL
+    lacking = compare_rows(BASELINE, replace(BASELINE, p95_ms=None))
+    assert outcome_of(lacking) == Outcome.INCONCLUSIVE
+    assert outcome_of([]) == Outcome.INCONCLUSIVE
 
 
 def test_the_table_has_both_runs_the_ratio_and_the_reason() -> None:

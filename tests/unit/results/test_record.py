@@ -59,7 +59,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
     )
     alerts = ["BenchmarkDisconnects", "BenchmarkErrorRateHigh"]
     result = replace(run_result(known, alerts=alerts), judgement=judge(known, {}, {"disconnects"}))
-    texts = {finding.check: finding.text for finding in result.judgement.findings}
+    texts = {finding.check: finding.said.japanese for finding in result.judgement.findings}
     assert record_text(result, "20251125-nightly-2") == (
         "## 20251125-nightly-2\n"
         "- 日時: 2025-11-25 01:00 JST\n"
