@@ -207,11 +207,12 @@ def _urls(stack: NativeStack, console: Console) -> str:
     try:
         stack.check_ports(("grafana",))
         with console.status("starting Grafana"):
-            lines.append(
-                f"Grafana       {ports.url('grafana')}"
-                if stack.start_grafana()
-                else "Grafana       not installed; `docker compose up` brings it"
-            )
+            password = stack.start_grafana()
+        lines.append(
+            f"Grafana       {ports.url('grafana')}  (admin's password: {password})"
+            if password
+            else "Grafana       not installed; `docker compose up` brings it"
+        )
     except ConfigurationError as error:
         lines.append(f"Grafana       not started: {error}")
     return "\n".join(lines)

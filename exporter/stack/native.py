@@ -4,10 +4,13 @@ All files of a stack live in one temporary folder; the configuration of Promethe
 its targets (file_sd) on the ports in use.
 """
 
+import os
+import secrets
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -110,11 +113,17 @@ class NativeStack:
             working_folder=file.parent,
         )
 
-    def start_grafana(self) -> bool:
-        """Grafana with the project's provisioning; False where it is not installed."""
+    def start_grafana(self) -> Path | None:
+        """Grafana with the project's provisioning: the file with the password of its user `admin`.
+
+        None where Grafana is not installed.
+        """
         program = shutil.which("grafana") or shutil.which("grafana-server")
         if program is None:
-            return False
+            return None
+        password = self.folder / "grafana-admin"
+        with open(password, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
+            file.write(secrets.token_urlsafe(24))
         command = [program, "server"] if Path(program).name == "grafana" else [program]
         grafana = shipped("grafana", self._checkout)
         self._start(
@@ -128,6 +137,7 @@ class NativeStack:
                 "GF_PATHS_LOGS": str(self.folder / "grafana-logs"),
                 "GF_PATHS_PROVISIONING": str(grafana / "provisioning"),
                 "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(grafana / "dashboards" / "soak.json"),
+                "GF_SECURITY_ADMIN_PASSWORD__FILE": str(password),
                 "GF_AUTH_ANONYMOUS_ENABLED": "true",
                 "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
                 "GF_ANALYTICS_REPORTING_ENABLED": "false",
@@ -136,7 +146,7 @@ class NativeStack:
                 "PROMETHEUS_URL": self.ports.url("prometheus"),
             },
         )
-        return True
+        return password
 
     def kill(self, name: str) -> None:
         """SIGKILL a service and forget it, so that it can be started again."""
