@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 
 from exporter.cli.command import FILE, RESULTS, opt, option_group
@@ -14,13 +15,15 @@ from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
 from exporter.load import ENGINES
 from exporter.load.engine import MAX_CONNECTIONS
-from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
+from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.settings.login import NO_LOGIN, load_http_client
-from exporter.settings.strict_yaml import parse_duration, read_secret
+from exporter.settings.router_api import RouterApi, api_prefix
+from exporter.settings.server_trust import ServerTrust
+from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import Ports, own_exporter_ports
 
@@ -40,6 +43,9 @@ class TargetOptions:
     scenario: str | None = None
     api_key_env: str | None = None
     api_key_file: Path | None = None
+    cacert: Path | None = None
+    insecure: bool = False
+    probe_timeout: float = RouterApi().timeout_seconds
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,15 @@ target_options = option_group(
     ),
     opt("--api-key-env NAME", "Environment variable that holds the router's API key."),
     opt("--api-key-file FILE", "File that holds the router's API key.", type=FILE),
+    opt("--cacert FILE", "PEM certificates of the authorities that the router's may be from.", type=FILE),
+    opt("--insecure", "Take any certificate of the router's. The load takes any, always.", is_flag=True),
+    opt(
+        "--probe-timeout SECONDS",
+        "How long the router may take to answer its probe, GET /v1/models.",
+        type=click.FloatRange(0, 60, min_open=True),
+        default=RouterApi().timeout_seconds,
+        group="Watching",
+    ),
 )
 
 load_options = option_group(
@@ -186,6 +201,7 @@ def plan_of(
     return RunPlan(
         command=command,
         workload=workload,
+        router=_router_api(workload, target),
         engine=ENGINES[load.engine](),
         scenario=workload.route.value,
         label=results.label or workload.route.value,
@@ -198,6 +214,17 @@ def plan_of(
         results=results.folder,
         body_file=load.body_file,
     )
+
+
+def _router_api(workload: Workload, target: TargetOptions) -> RouterApi:
+    """How the run asks the router itself; raises ConfigurationError where --cacert cannot be used."""
+    trust = ServerTrust(ca_file=target.cacert, insecure_skip_verify=target.insecure)
+    trust.context("--cacert")
+    url = workload.target + api_prefix(workload.endpoint)
+    try:
+        return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust)
+    except ValidationError as error:
+        raise ConfigurationError(f"--target: {first_problem(error).removeprefix('url: ')}") from None
 
 
 def prometheus_at(url: str | None) -> PrometheusClient | None:
@@ -229,7 +256,7 @@ def exporter_for(
     if local.problem() is None:
         return local
     stack = cleanup.enter_context(NativeStack(own_exporter_ports(Ports()), interrupt=interrupt))
-    stack.start_exporter(router_url=plan.workload.target)
+    stack.start_exporter(router=plan.router)
     own = ExporterClient(stack.ports.url("exporter"))
     console.print(f"exporter for this run: {own.url}/metrics")
     return own

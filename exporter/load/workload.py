@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from exporter.errors import ConfigurationError, TargetUnreachableError
 from exporter.live.message import Route, route_of
+from exporter.settings.router_api import API_VERSION
 
 DEFAULT_MODEL = "gpt-oss:20b"
 DEFAULT_ENDPOINT = "/v1/chat/completions"
@@ -66,6 +67,7 @@ def make_workload(
     parts = _target_parts(target)
     if not _ENDPOINT.fullmatch(endpoint):
         raise ConfigurationError(f"--endpoint: {endpoint!r} must begin with / and hold no spaces")
+    endpoint = _below(parts.path.rstrip("/"), endpoint)
     if script is not None and not script.is_file():
         raise ConfigurationError(f"--script: {script} is not a file")
     if body_file is not None:
@@ -83,8 +85,7 @@ def make_workload(
         if not api_key.isprintable():
             raise ConfigurationError("the API key holds characters that no HTTP header may hold")
         sent.append(("Authorization", f"Bearer {api_key}"))
-    host = parts.netloc.rpartition("@")[2]
-    return Workload(f"{parts.scheme}://{host}", endpoint, model, body, tuple(sent), script)
+    return Workload(f"{parts.scheme}://{parts.netloc}", endpoint, model, body, tuple(sent), script)
 
 
 def check_reachable(workload: Workload) -> None:
@@ -110,11 +111,27 @@ def _target_parts(target: str) -> SplitResult:
     shown = target.rpartition("@")[2]
     if not is_valid or not parts.hostname:
         raise ConfigurationError(f"--target: {shown!r} is not a URL like http://localhost:8080")
-    if parts.path.strip("/") or parts.query or parts.fragment:
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            "--target: no user and password are taken from it; give the router's key with --api-key-env or "
+            "--api-key-file"
+        )
+    if parts.path.strip("/") and not parts.path.rstrip("/").endswith(API_VERSION):
         raise ConfigurationError(f"--target: {shown!r} has a path; give that with --endpoint")
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"--target: {shown!r} has a query; give that with --endpoint")
     if len(target) > 128 or not target.isprintable() or " " in target:
         raise ConfigurationError("--target: at most 128 printable characters")
     return parts
+
+
+def _below(base: str, endpoint: str) -> str:
+    """The endpoint below the path of a base URL as OpenAI's clients take it, `/v1` or `/llm/v1`."""
+    if not base or endpoint.startswith(f"{base}/"):
+        return endpoint
+    if endpoint.startswith(f"{API_VERSION}/"):
+        base = base.removesuffix(API_VERSION)
+    return base + endpoint
 
 
 def _model_of(body: bytes) -> str | None:

@@ -23,6 +23,9 @@ class RunInputs:
     script: str | None
     headers: tuple[str, ...]
     """names alone"""
+    cacert: str | None
+    insecure: bool
+    probe_timeout_seconds: float
     connections: int
     duration_seconds: int
     bounds: dict[str, float]

@@ -10,6 +10,7 @@ from exporter.load.engine import LoadEngine
 from exporter.load.workload import Workload, check_reachable
 from exporter.results.folder import check_label, check_writable
 from exporter.results.run_result import RunInputs
+from exporter.settings.router_api import RouterApi
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class RunPlan:
     command: str
     """the command that asked for it: run, scale or demo"""
     workload: Workload
+    router: RouterApi
+    """how the router is asked beside the load"""
     engine: LoadEngine
     scenario: str
     label: str
@@ -61,7 +64,7 @@ class RunPlan:
     @property
     def inputs(self) -> RunInputs:
         """What run.json keeps of the plan: no value of a header, since it may be a secret."""
-        workload = self.workload
+        workload, trust = self.workload, self.router.tls_config
         return RunInputs(
             command=self.command,
             scenario=self.scenario,
@@ -72,6 +75,9 @@ class RunPlan:
             body_file=None if self.body_file is None else str(self.body_file),
             script=None if workload.script is None else str(workload.script),
             headers=tuple(name for name, _ in workload.headers),
+            cacert=None if trust.ca_file is None else str(trust.ca_file),
+            insecure=trust.insecure_skip_verify,
+            probe_timeout_seconds=self.router.timeout_seconds,
             connections=self.connections,
             duration_seconds=self.duration_seconds,
             bounds=dict(self.bounds),

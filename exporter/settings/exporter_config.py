@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from exporter.errors import ConfigurationError
-from exporter.settings.strict_yaml import Model, load_yaml
+from exporter.settings.router_api import DEFAULT_ROUTER_URL, RouterApi
+from exporter.settings.strict_yaml import Model, first_problem, load_yaml
 
-DEFAULT_ROUTER_URL = "http://127.0.0.1:8080"
 THIS_HOST = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
 """names in a URL that mean this machine; the last is how a container reaches the host it runs on"""
 
@@ -76,15 +76,6 @@ class WatchedProcess(Model):
     match: Match
 
 
-class RouterApi(Model):
-    """The router's HTTP face, as far as it is probed."""
-
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] = DEFAULT_ROUTER_URL
-    api_key_env: str | None = None
-    api_key_file: Path | None = None
-    timeout_seconds: Annotated[float, Field(gt=0, le=10)] = 1.5
-
-
 class ExporterConfig(Model):
     """What the exporter watches."""
 
@@ -131,22 +122,25 @@ class ExporterConfig(Model):
         return self
 
 
-def default_config(router_url: str | None = None) -> ExporterConfig:
-    """What is watched without a configuration file: the router (env ROUTER_URL) and this host.
-
-    The router's process is watched too where the URL names this host.
-    """
-    url = router_url or os.environ.get("ROUTER_URL") or DEFAULT_ROUTER_URL
+def default_config(url: str | None = None) -> ExporterConfig:
+    """What is watched without a configuration file: the router (env ROUTER_URL) and this host."""
+    url = url or os.environ.get("ROUTER_URL") or DEFAULT_ROUTER_URL
     try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         router = RouterApi(url=url)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"ROUTER_URL: {url!r} is not an http(s) URL; give one like {DEFAULT_ROUTER_URL}"
-        ) from error
+    except ValidationError as error:
+        # What stands before an @ may be a password.
+        shown = url.rpartition("@")[2]
+        problem = first_problem(error).removeprefix("url: ")
+        raise ConfigurationError(f"ROUTER_URL: {shown!r}: {problem}") from None
+    return watch_router(router)
+
+
+def watch_router(router: RouterApi) -> ExporterConfig:
+    """This router and this host are watched, and the router's process where the URL names this host."""
+    parts = urlsplit(router.url)
     processes: tuple[WatchedProcess, ...] = ()
     if parts.hostname in THIS_HOST:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         processes = (WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=port)),)
     return ExporterConfig(router=router, processes=processes)
 

@@ -14,6 +14,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import InsecureRequestWarning
 
 from exporter.errors import ConfigurationError
+from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import Model, load_yaml, read_text
 
 OPTION = "--exporter.config"
@@ -33,14 +34,11 @@ class Login(Model):
         return self
 
 
-class TlsClient(Model):
+class TlsClient(ServerTrust):
     """`tls_config`."""
 
-    ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
-    server_name: str | None = None
-    insecure_skip_verify: bool = False
 
     @model_validator(mode="after")
     def _pair(self) -> Self:

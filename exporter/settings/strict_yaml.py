@@ -40,8 +40,8 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_text(path: Path, what: str) -> str:
-    """The text of a file; raises ConfigurationError naming it and `what`, the option or key that names it."""
+def read_bytes(path: Path, what: str) -> bytes:
+    """A file's bytes; raises ConfigurationError naming it and `what`, the option or key that names it."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -49,8 +49,13 @@ def read_text(path: Path, what: str) -> str:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check {what}") from error
     if len(data) > MAX_BYTES:
         raise ConfigurationError(f"{path}: longer than {MAX_BYTES} bytes; check {what}")
+    return data
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file; raises ConfigurationError as `read_bytes` does, and where it is not UTF-8."""
     try:
-        return data.decode("utf-8")
+        return read_bytes(path, what).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8 text; check {what}") from error
 

@@ -25,6 +25,7 @@ from exporter.run.progress import Progress
 from exporter.run.reconcile import deliver, final_status
 from exporter.run.registration import Registration
 from exporter.run.view import Moment
+from exporter.settings.router_api import RouterApi
 from exporter.stack.service import Service
 
 SCRAPE_EVERY_SECONDS = 5.0
@@ -109,6 +110,7 @@ class LiveLoad:
         return RunPlan(
             command="bench",
             workload=self.workload,
+            router=RouterApi(url=self.workload.target),
             engine=WrkEngine(),
             scenario="local",
             label="bench",

@@ -20,6 +20,7 @@ from exporter.live.message import Phase, Route
 from exporter.live.runs import MAX_MODELS, LiveRuns
 from exporter.live.wire import encode
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
+from exporter.settings.router_api import RouterApi
 from tests.support import exporter_scene as scene
 from tests.support.checkout import GOLDEN
 from tests.support.clocks import FakeClock
@@ -145,7 +146,10 @@ def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest
         collectors: list[tuple[Collector, int]] = [
             (ProcessCollector(watched, proc, 900), max_series(PROCESSES, HOSTILE)),
             (NodeCollector(clock, proc), max_series(HOST, HOSTILE) + MAX_KERNEL_NAMES),
-            (RouterCollector(router.url, 60, clock), max_series(ROUTER, HOSTILE)),
+            (
+                RouterCollector(RouterApi(url=router.url, timeout_seconds=60), clock),
+                max_series(ROUTER, HOSTILE),
+            ),
             (ResultsCollector(results, clock), max_series(RESULTS, HOSTILE)),
         ]
         for collector, bound in collectors:

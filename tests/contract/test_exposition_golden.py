@@ -24,6 +24,7 @@ from exporter.collectors.gpu.xid_events import OTHER, XID_CODES
 from exporter.collectors.router.router import RouterCollector
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
+from exporter.settings.router_api import RouterApi
 from tests.support import exporter_scene as scene
 from tests.support.checkout import GOLDEN
 from tests.support.clocks import FakeClock
@@ -93,7 +94,9 @@ def test_the_exposition_is_the_golden_one(exposition: str, request: pytest.Fixtu
 def test_the_current_generations_router_is_the_golden_one(request: pytest.FixtureRequest) -> None:
     registry = CollectorRegistry()
     with scene.recorded_router("current-overview") as router:
-        registry.register(RouterCollector(router.url, 10, FakeClock(), "a.json.token"))
+        registry.register(
+            RouterCollector(RouterApi(url=router.url, timeout_seconds=10), FakeClock(), "a.json.token")
+        )
         text = generate_latest(registry).decode()
     compare_golden(GOLDEN / "router-current.txt", text, request.config.getoption("--update-golden"))
 

@@ -26,9 +26,9 @@ from exporter.settings.exporter_config import (
     GpuMode,
     Match,
     Role,
-    RouterApi,
     WatchedProcess,
 )
+from exporter.settings.router_api import RouterApi
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import answered, register

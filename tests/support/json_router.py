@@ -5,6 +5,7 @@ from typing import Any
 
 from exporter.clock import SystemClock
 from exporter.collectors.router.router import RouterCollector
+from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
 
 TIMEOUT = 5.0
@@ -44,7 +45,9 @@ def asked_with(router: LocalHttp) -> list[tuple[str, str | None]]:
 
 
 def scrape(url: str, timeout_seconds: float = TIMEOUT, api_key: str | None = None) -> dict[str, float]:
-    return samples(RouterCollector(url, timeout_seconds, SystemClock(), api_key))
+    return samples(
+        RouterCollector(RouterApi(url=url, timeout_seconds=timeout_seconds), SystemClock(), api_key)
+    )
 
 
 def samples(collector: RouterCollector) -> dict[str, float]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exporter.clock import SystemClock
 from exporter.collectors.router import nodes_api
 from exporter.collectors.router.router import NODE_SOURCES, RouterCollector
+from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
 
 SHORT = 0.4
@@ -39,7 +40,7 @@ def serve_raw_router() -> Iterator[LocalHttp]:
 
 def scrape(url: str, timeout_seconds: float = 10.0) -> dict[str, float]:
     """What was found apart from the probes' durations, which are those of the system's clock."""
-    collector = RouterCollector(url, timeout_seconds, SystemClock())
+    collector = RouterCollector(RouterApi(url=url, timeout_seconds=timeout_seconds), SystemClock())
     return {
         sample.name + "".join(f" {value}" for value in sample.labels.values()): sample.value
         for family in collector.collect()

@@ -2,17 +2,16 @@
 
 import json
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import httptools
 
 from exporter import __version__
 from exporter.clock import Clock
-from exporter.errors import ConfigurationError
+from exporter.settings.router_api import RouterApi
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -108,16 +107,18 @@ class HttpProbe:
     answer, so a server that sends a byte a second would keep a scrape waiting for ever, and they take 3 to 5
     times the CPU. No proxy and no ~/.netrc is used. Only the lookup of a host name is not bounded here.
 
-    Raises ConfigurationError where the URL cannot be asked.
+    Raises ConfigurationError where the certificates to trust cannot be used.
     """
 
-    def __init__(self, base_url: str, clock: Clock, headers: Mapping[str, str] | None = None) -> None:
-        parts = _checked(base_url)
+    def __init__(self, api: RouterApi, clock: Clock, headers: Mapping[str, str] | None = None) -> None:
+        parts = urlsplit(api.url)
         self._clock = clock
         self._host = parts.hostname or ""
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        trust = api.tls_config.context("router.tls_config.ca_file")
+        self._tls = trust if parts.scheme == "https" else None
+        self._server_name = api.tls_config.server_name or self._host
         self._port = parts.port or (443 if self._tls else 80)
-        self._prefix = parts.path.rstrip("/")
+        self._prefix = parts.path
         sent = {
             "Host": parts.netloc,
             "User-Agent": f"llm-router-soak/{__version__}",
@@ -154,7 +155,7 @@ class HttpProbe:
                 if self._tls is None:
                     return connection
                 connection.settimeout(self._left(deadline))
-                return self._tls.wrap_socket(connection, server_hostname=self._host)
+                return self._tls.wrap_socket(connection, server_hostname=self._server_name)
             except OSError:
                 connection.close()
                 if position == len(addresses) - 1:
@@ -181,23 +182,3 @@ class HttpProbe:
         if left <= 0:
             raise TimeoutError("the time for this answer is over")
         return left
-
-
-def _checked(url: str) -> SplitResult:
-    """The parts of a URL that can be asked; ConfigurationError, which never shows the URL, for any other."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises where it is none
-        usable = parts.hostname is not None and bool(parts.hostname.encode("idna"))
-    except ValueError:
-        usable = False
-    if not usable or not (url.isascii() and url.isprintable()) or " " in url or "?" in url or "#" in url:
-        raise ConfigurationError(
-            "router.url: not the URL of a server; give one like http://127.0.0.1:8080, in ASCII (a host name "
-            "in other letters as xn--…) and without a query"
-        )
-    if "@" in parts.netloc:
-        raise ConfigurationError(
-            "router.url: no user and password are taken from it; use api_key_env or api_key_file"
-        )
-    return parts

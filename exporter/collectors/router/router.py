@@ -24,6 +24,7 @@ from exporter.collectors.router.nodes_api import Overview, parse_model_count, pa
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig
+from exporter.settings.router_api import RouterApi
 from exporter.settings.strict_yaml import read_secret
 
 NODE_SOURCES = (
@@ -92,14 +93,14 @@ class RouterCollector:
     isolated: ClassVar = True
     families: ClassVar = (*_PROBES, *_NODES, *_TOTALS)
 
-    def __init__(self, url: str, timeout_seconds: float, clock: Clock, api_key: str | None = None) -> None:
+    def __init__(self, api: RouterApi, clock: Clock, api_key: str | None = None) -> None:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise ConfigurationError(
                 "router: the API key is not printable ASCII, as headers are; check api_key_env, api_key_file"
             )
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        self._probe = HttpProbe(url, clock, headers)
-        self._timeout_seconds = timeout_seconds
+        self._probe = HttpProbe(api, clock, headers)
+        self._timeout_seconds = api.timeout_seconds
         self._clock = clock
         self._source: str | None = None
         self._look_again_at = clock.monotonic()
@@ -112,7 +113,7 @@ class RouterCollector:
         if router is None:
             return None
         api_key = read_secret(router.api_key_env, router.api_key_file)
-        return cls(router.url, router.timeout_seconds, shared.clock, api_key)
+        return cls(router, shared.clock, api_key)
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now."""

@@ -20,9 +20,9 @@ from exporter.settings.exporter_config import (
     GpuMode,
     Match,
     Role,
-    RouterApi,
     WatchedProcess,
 )
+from exporter.settings.router_api import RouterApi
 from tests.support.checkout import GOLDEN
 
 ROUTER = WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=1))

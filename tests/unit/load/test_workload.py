@@ -126,8 +126,8 @@ def test_a_target_that_is_no_url_is_refused(target: str) -> None:
     assert refusal(target=target).startswith(f"--target: {target!r} is not a URL")
 
 
-@pytest.mark.parametrize("target", ["http://x/v1", "http://x?a=b", "http://x#y", "http://x/v1/"])
-def test_a_target_with_a_path_is_refused(target: str) -> None:
+@pytest.mark.parametrize("target", ["http://x/llm", "http://x?a=b", "http://x#y", "http://x/v1?a"])
+def test_a_target_with_another_path_or_a_query_is_refused(target: str) -> None:
     problem = refusal(target=target)
     assert problem.startswith(f"--target: {target!r} ")
     assert "--endpoint" in problem
@@ -144,11 +144,34 @@ def test_a_target_that_is_too_long_or_not_printable_is_refused(target: str) -> N
         ("http://localhost:8080/", "http://localhost:8080/v1/chat/completions"),
         ("https://router", "https://router/v1/chat/completions"),
         ("http://[::1]:80", "http://[::1]:80/v1/chat/completions"),
-        ("http://user:word@router:81", "http://router:81/v1/chat/completions"),
     ],
 )
-def test_the_url_is_target_and_endpoint_without_credentials(target: str, url: str) -> None:
+def test_the_url_is_target_and_endpoint(target: str, url: str) -> None:
     assert workload(target=target).url == url
+
+
+@pytest.mark.parametrize(
+    ("target", "endpoint", "url"),
+    [
+        ("http://r/v1", "/v1/chat/completions", "http://r/v1/chat/completions"),
+        ("http://r/v1/", "/chat/completions", "http://r/v1/chat/completions"),
+        ("http://r/llm/v1", "/v1/chat/completions", "http://r/llm/v1/chat/completions"),
+        ("http://r/llm/v1", "/completions?a=b", "http://r/llm/v1/completions?a=b"),
+        ("http://r/llm/v1", "/llm/v1/completions", "http://r/llm/v1/completions"),
+    ],
+)
+def test_a_target_may_be_the_base_url_of_an_openai_client(target: str, endpoint: str, url: str) -> None:
+    known = workload(target=target, endpoint=endpoint)
+    assert (known.target, known.url) == ("http://r", url)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://user:secret@router:81", "http://secret@router", "http://user:s@secret@h/path"]
+)
+def test_a_target_with_a_password_is_refused_without_showing_it(target: str) -> None:
+    problem = refusal(target=target)
+    assert problem.startswith("--target: no user and password are taken from it")
+    assert "secret" not in problem
 
 
 @pytest.mark.parametrize("endpoint", ["", "v1", "/a b", "/ä", "/a\n", "/a\r\nX: y"])

@@ -168,7 +168,13 @@ def test_the_default_router_is_that_of_the_environment(
 def test_a_router_url_that_is_none_is_refused_by_its_variable(url: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         default_config(url)
-    assert str(error.value).startswith(f"ROUTER_URL: {url!r} ")
+    assert str(error.value).startswith(f"ROUTER_URL: {url!r}: not the http(s) URL of a server")
+
+
+def test_a_password_in_the_variable_is_refused_without_showing_it() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        default_config("http://user:secret@h")
+    assert str(error.value).startswith("ROUTER_URL: 'h': no user and password are taken from it")
 
 
 def test_a_secret_is_read_from_the_variable_or_the_file_without_its_line_end(

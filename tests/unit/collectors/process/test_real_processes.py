@@ -177,7 +177,8 @@ sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "op
 from exporter.clock import SystemClock
 from exporter.collectors import build_collectors
 from exporter.collectors.collector import Shared
-from exporter.settings.exporter_config import ExporterConfig, Match, Role, RouterApi, WatchedProcess
+from exporter.settings.exporter_config import ExporterConfig, Match, Role, WatchedProcess
+from exporter.settings.router_api import RouterApi
 match = Match(command_line="python")
 watched = [WatchedProcess(name=f"p{n}", role=Role.NODE, match=match) for n in range(2)]
 config = ExporterConfig(router=RouterApi(url="http://127.0.0.1:1"), processes=tuple(watched))

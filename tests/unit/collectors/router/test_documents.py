@@ -14,6 +14,7 @@ from exporter.clock import SystemClock
 from exporter.collectors.router import nodes_api, probe
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.collectors.router.router import MAX_NODES, RouterCollector
+from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
 from tests.support.raw_router import (
     MIB,
@@ -45,7 +46,7 @@ def test_names_that_would_break_the_exposition_are_made_fit(server: LocalHttp) -
         OVERVIEW,
         json.dumps({"nodes": [{"machine_name": name, "status": "online"} for name in names]}).encode(),
     )
-    collector = RouterCollector(server.url, 10, SystemClock())
+    collector = RouterCollector(RouterApi(url=server.url, timeout_seconds=10), SystemClock())
     registry = CollectorRegistry()
     registry.register(collector)
     text = generate_latest(registry).decode()
@@ -103,7 +104,9 @@ def test_any_document_gives_families_that_are_bounded_and_can_be_written_out(doc
     body = json.dumps(document).encode()
     registry = CollectorRegistry()
     with patch.object(HttpProbe, "get", lambda *_: Answer(200, body)):
-        registry.register(RouterCollector("http://127.0.0.1", 1, SystemClock()))
+        registry.register(
+            RouterCollector(RouterApi(url="http://127.0.0.1", timeout_seconds=1), SystemClock())
+        )
         text = generate_latest(registry).decode()
     values = [line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")]
     assert len(values) <= 11 + len(nodes_api.NODE_STATUSES) + 4 * MAX_NODES

@@ -13,6 +13,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.collectors.router.router import RouterCollector
+from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
 from tests.support.raw_router import MIB, NODES, OVERVIEW, serve_raw_router
 from tests.support.waiting import wait_for
@@ -42,7 +43,7 @@ HEAVY = {
 @pytest.mark.parametrize("name", HEAVY)
 def test_a_heavy_list_of_nodes_is_bounded_in_memory(server: LocalHttp, name: str) -> None:
     server.give(OVERVIEW, HEAVY[name])
-    collector = RouterCollector(server.url, 60, SystemClock())
+    collector = RouterCollector(RouterApi(url=server.url, timeout_seconds=60), SystemClock())
     tracemalloc.start()
     try:
         families = list(collector.collect())

@@ -15,6 +15,7 @@ import requests
 
 from exporter.clock import SystemClock
 from exporter.collectors.router.router import RouterCollector
+from exporter.settings.router_api import RouterApi
 from tests.support.waiting import wait_for
 
 KEY = "sk_of_the_simulator"
@@ -34,7 +35,7 @@ class Simulated:
         command += ["--generation", generation, "--api-key-env", "SIMULATOR_KEY"]
         command += ["--latency-median", "0.002", "--latency-p99", "0.01"]
         self.process = subprocess.Popen(command, env={**os.environ, "SIMULATOR_KEY": KEY})
-        self.collector = RouterCollector(self.url, 5, SystemClock(), KEY)
+        self.collector = RouterCollector(RouterApi(url=self.url, timeout_seconds=5), SystemClock(), KEY)
 
     def scrape(self) -> dict[str, float]:
         return {
