@@ -56,7 +56,7 @@ def bare_script(body: bytes) -> str:
 
 def parse_wrk(output: str) -> BareRun:
     """What wrk printed with --latency; raises SoakError where any request failed or a figure is missing."""
-    row = _clean("wrk", wrk_text.parse_wrk(output)[0])
+    row = _clean("wrk", wrk_text.parse_wrk(output).rows)
     if row.rps is None or row.p99_ms is None:
         raise SoakError(f"wrk printed no throughput or no p99: {' '.join(output.split())[-200:]}")
     return BareRun(row.rps, row.p99_ms / 1e3)
@@ -64,7 +64,7 @@ def parse_wrk(output: str) -> BareRun:
 
 def parse_hey(output: str) -> float:
     """Requests a second of hey's printed summary; raises SoakError where any request failed."""
-    row = _clean("hey", hey_text.parse_hey(output)[0])
+    row = _clean("hey", hey_text.parse_hey(output).rows)
     if row.rps is None:
         raise SoakError(f"hey printed no throughput: {' '.join(output.split())[-200:]}")
     return row.rps

@@ -16,24 +16,26 @@ hey's summary and its `-o csv` are both understood:
 
                  summary                                     -o csv
   rps            Requests/sec, or, where requests failed,    responses / duration_s
-                 responses / Total (hey counts failed
-                 requests as well)
+                 the rate without them (hey counts
+                 failed requests as well)
   p50_ms…p99_ms  of all responses, as hey has them           of the 2xx responses, nearest rank
   non2xx         responses whose status is not 2xx           the same
   socket_errors  all of its Error distribution               empty: hey leaves failures out of its CSV
   requests       whole responses, of every status            lines
   duration_s     Total                                       end of the last response
 
-hey prints 0.1 ms at the finest. It keeps a million responses at most: a CSV of that length does not say how
-many there were. What the text does not say is an empty field, never 0. Several runs in one input are a row
-each, labelled L, L-2, L-3, …
+hey prints 0.1 ms at the finest. It keeps a million responses at most: where there were more, requests and
+non2xx are empty. What the text does not say is an empty field, never 0. Several runs in one input are a row
+each, labelled L, L-2, L-3, … A run is a row with all its figures or none at all: then the first line that is
+not understood, or the one at which the text ends, is named. Indents, colours, quotation marks and what a log
+puts before each line do no harm.
 
 example:
   hey -n 200 -c 20 -m POST -H "Content-Type: application/json" \\
     -d '{"model":"openai:gpt-4o","messages":[{"role":"user","content":"ping"}]}' \\
     http://localhost:8080/v1/chat/completions | scripts/benchmarks/hey_parse.py --label openai
 
-exit code: 0 every run is a row, 1 something could not be read (the rest is rows), 2 nothing to parse
+exit code: 0 every run is a row, 1 something is in no row (standard error names it), 2 there is no row
 """
 
 

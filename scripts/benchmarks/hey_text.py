@@ -1,169 +1,202 @@
-"""What hey prints, as numbers: its summary, and the lines of `-o csv`.
+"""What hey prints, as numbers: its summary; the lines of `-o csv` are read by hey_csv.
 
-hey 0.1 (requester/print.go) knows seconds alone, with four decimals: nothing is finer than 0.1 ms. The lines
-of its summary that matter:
+hey 0.1 (requester/print.go) knows seconds alone, with four decimals: nothing is finer than 0.1 ms. Its
+summary is sections of lines; those that matter:
 
     Summary:
       Total:	0.2567 secs
       Requests/sec:	1558.1278
-    Latency distribution:
+    Latency distribution:                                some builds print "95%% in"
       95% in 0.0146 secs                                 "0% in 0.0000 secs" where there were too few
     Status code distribution:
       [200]	340 responses
     Error distribution:                                  only where there are any
       [21]	Post "http://…": read: connection reset by peer
 
-`-o csv` is a header and a line for each response; requests that got none leave no trace there:
-
-    response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset
-    0.0038,0.0005,0.0002,0.0001,0.0031,0.0001,200,0.0002
-
 Standard library only: scripts/benchmarks/hey_parse.py uses it where nothing is installed.
 """
 
-import math
 import re
-from array import array
-from dataclasses import dataclass, field
+
+from hey_csv import CAP_NOTE, HEADER, MAX_RESPONSES, HeyCsv
+from pasted import MAX_SHOWN, Parsed, Prefix, RefusedError, lines_of, not_understood, other_tool
 
 from exporter.live.results_csv import ResultRow
 
-MAX_CSV_LINES = 1_000_000
-"""hey keeps no more responses than that, and does not say how many more there were"""
 _PERCENTS = (50, 75, 90, 95, 99)
+_ALL_PERCENTS = (10, 25, *_PERCENTS)
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
-_TOTAL = re.compile(rf"\s+Total:\s+{_NUMBER} secs\s*")
-_RATE = re.compile(rf"\s+Requests/sec:\s+{_NUMBER}\s*")
-_PERCENTILE = re.compile(rf"\s+([0-9]{{1,2}})% in {_NUMBER} secs\s*")
-_STATUS = re.compile(r"\s+\[([0-9]{1,3})\]\s+([0-9]{1,15}) responses\s*")
-_ERROR = re.compile(r"\s+\[([0-9]{1,15})\]\s.*")
-_CSV_HEADER = re.compile(r"response-time,[A-Za-z+,-]+")
-_CSV_NUMBER = re.compile(_NUMBER)
-_CSV_STATUS = re.compile(r"[0-9]{1,3}")
+_HALF_A_DIGIT = 0.00005
+_SECTIONS = {
+    "Summary": re.compile(
+        rf"(?P<name>Total|Requests/sec):\s+{_NUMBER}(?: secs)?|(?:Slowest|Fastest|Average):\s+\S+ secs"
+        r"|(?:Total data|Size/request):\s+[0-9]+ bytes"
+    ),
+    "Response time histogram": re.compile(r"[0-9.NaInf+-]+ \[[0-9]+\](?:\s+\|.*)?"),
+    "Latency distribution": re.compile(rf"([0-9]{{1,2}})%{{1,2}} in {_NUMBER} secs"),
+    "Details (average, fastest, slowest)": re.compile(r"[A-Za-z+ -]+:(?:\s+\S+ secs,?){2,3}"),
+    "Status code distribution": re.compile(r"\[([0-9]{1,3})\]\s+([0-9]{1,15}) responses"),
+    "Error distribution": re.compile(r"\[([0-9]{1,15})\](?:\s.*)?"),
+}
+"""the form of a line, by the section's heading"""
+_START = re.compile(r"Summary:\s*$")
 
 
-def parse_hey(text: str) -> tuple[list[ResultRow], list[str]]:
-    """Every run in the text, summary or CSV, as a row without a label, and what in a CSV is none of hey's.
+def parse_hey(text: str) -> Parsed:
+    """Every whole run in the text, summary or CSV, as a row, and why another has none.
 
     Raises nothing for any text.
     """
-    runs: list[_Summary | _Csv] = []
-    for line in text.splitlines():
-        if line.startswith("Summary:"):
-            runs.append(_Summary())
-        elif _CSV_HEADER.fullmatch(line):
-            runs.append(_Csv(line.split(",")))
+    parsed = Parsed()
+    runs: list[_Summary | HeyCsv] = []
+    lines = lines_of(text)
+    for number, line in enumerate(lines, 1):
+        if start := _START.search(line):
+            runs.append(_Summary(Prefix(line[: start.start()])))
+        elif start := HEADER.search(line):
+            runs.append(HeyCsv(Prefix(line[: start.start()]), start[0].strip().split(",")))
         elif runs:
-            runs[-1].take(line)
-        elif line.startswith("Error distribution:"):  # an old hey prints no more where nothing was answered
-            runs.append(_Summary())
-            runs[-1].take(line)
-    unreadable = sum(run.unreadable for run in runs)
-    complaints = [f"{unreadable} lines that are no response in hey's CSV"] if unreadable else []
-    return [run.row() for run in runs], complaints
+            runs[-1].take(number, line)
+    for run in runs:
+        try:
+            parsed.rows.append(run.row())
+        except RefusedError as refused:
+            parsed.failures.append(str(refused))
+        else:
+            parsed.notes += [run.note] if run.note else []
+    if not parsed.rows and (tool := other_tool(lines, "hey")):
+        parsed.failures.insert(0, tool)
+    return parsed
 
 
-@dataclass
 class _Summary:
     """A summary while its lines are read."""
 
-    section: str = ""
-    total: float | None = None
-    rate: float | None = None
-    percentiles_ms: dict[int, float] = field(default_factory=dict)
-    statuses: dict[int, int] | None = None
-    errors: int | None = None
-    unreadable: int = 0
+    def __init__(self, prefix: Prefix) -> None:
+        self._prefix = prefix
+        self._section = "Summary"
+        self._unknown: tuple[int, str] | None = None
+        self._last = (0, "")
+        """the last line with anything in it"""
+        self._blank_lines = 0
+        """since then"""
+        self._has_ended = False
+        self._figures: dict[str, float] = {}
+        """Total (s) and Requests/sec"""
+        self._latencies: list[tuple[int, float]] = []
+        """percent and ms, in their order; 0 % is one that hey had too few responses for"""
+        self._statuses: dict[int, int] | None = None
+        self._errors = 0
 
-    def take(self, line: str) -> None:
-        if line and not line[0].isspace():
-            self.section = line.partition(":")[0]
-            if self.section == "Status code distribution":
-                self.statuses = self.statuses or {}
-                self.errors = self.errors or 0
-        elif self.section == "":
-            if match := _TOTAL.fullmatch(line):
-                self.total = float(match[1])
-            elif match := _RATE.fullmatch(line):
-                self.rate = float(match[1])
-        elif self.section == "Latency distribution":
-            if (match := _PERCENTILE.fullmatch(line)) and int(match[1]) > 0:
-                self.percentiles_ms[int(match[1])] = float(match[2]) * 1000
-        elif self.section == "Status code distribution" and self.statuses is not None:
-            if match := _STATUS.fullmatch(line):
-                self.statuses[int(match[1])] = int(match[2])
-        elif self.section == "Error distribution" and (match := _ERROR.fullmatch(line)):
-            self.errors = (self.errors or 0) + int(match[1])
+    def take(self, number: int, line: str) -> None:
+        """The next line, with its number in the text."""
+        if self._unknown is not None or self._has_ended:
+            return
+        said = list(self._prefix.without(line))
+        if not all(said):
+            self._blank_lines += 1
+        elif any(map(self._understand, said)):
+            self._last, self._blank_lines = (number, line), 0
+        elif self._blank_lines and self._missing() is None:
+            self._has_ended = True  # what a shell or another program printed below
+        else:
+            self._unknown = (number, line)
+
+    def _understand(self, text: str) -> bool:
+        if text.endswith(":") and text[:-1] in _SECTIONS:
+            self._section = text[:-1]
+            if self._section == "Status code distribution":
+                self._statuses = {}
+            return True
+        found = _SECTIONS[self._section].fullmatch(text)
+        if found is None:
+            return False
+        match self._section:
+            case "Summary" if name := found["name"]:
+                is_new = name not in self._figures
+                self._figures[name] = float(found[2])
+                return is_new
+            case "Latency distribution":
+                self._latencies.append((int(found[1]), float(found[2]) * 1000))
+            case "Status code distribution" if self._statuses is not None:
+                is_new = int(found[1]) not in self._statuses
+                self._statuses[int(found[1])] = int(found[2])
+                return is_new
+            case "Error distribution":
+                self._errors += int(found[1])
+        return True
+
+    def _missing(self) -> str | None:
+        """Which of the figures are not there, or None."""
+        for name in ("Total", "Requests/sec"):
+            if name not in self._figures:
+                return name
+        if self._statuses is None:
+            return "Status code distribution"
+        percents = [percent for percent, _ in self._latencies if percent]
+        in_order = percents == list(_ALL_PERCENTS[: len(percents)])
+        # An old hey leaves out the lines that it had too few responses for.
+        if not in_order or (self._responses >= 100 and len(percents) < len(_ALL_PERCENTS)):
+            return "a line of its latency distribution"
+        # hey prints a blank line below its errors, two where it has none; a paste may lack them.
+        has_errors = self._section == "Error distribution"
+        is_end = self._blank_lines >= (1 if has_errors else 2) or (has_errors and self._is_capped)
+        return None if self._accounts_for_all or is_end else "its errors"
+
+    @property
+    def _responses(self) -> int:
+        return sum((self._statuses or {}).values())
+
+    @property
+    def _sent(self) -> tuple[float, float]:
+        """How many requests hey counted, at least and at most: its rate times its duration, as it rounds."""
+        total, rate = self._figures["Total"], self._figures["Requests/sec"]
+        least = max(0.0, total - _HALF_A_DIGIT) * max(0.0, rate - _HALF_A_DIGIT)
+        most = (total + _HALF_A_DIGIT) * (rate + _HALF_A_DIGIT)
+        return least * (1 - 1e-9) - 0.5, most * (1 + 1e-9) + 0.5
+
+    @property
+    def _accounts_for_all(self) -> bool:
+        """Whether the requests are as many as responses and errors (an old hey: as responses)."""
+        least, most = self._sent
+        return any(least <= count <= most for count in (self._responses, self._responses + self._errors))
+
+    @property
+    def _is_capped(self) -> bool:
+        return self._responses >= MAX_RESPONSES and not self._accounts_for_all
+
+    @property
+    def note(self) -> str:
+        """What a reader of the row has to know."""
+        if self._is_capped:
+            return CAP_NOTE
+        if not self._accounts_for_all:
+            counted = self._responses + self._errors
+            sent = sum(self._sent) / 2
+            return f"hey's rate makes {sent:,.0f} requests, its statuses and errors {counted:,}"
+        return ""
 
     def row(self) -> ResultRow:
-        statuses, rate = self.statuses, self.rate
-        responses = None if statuses is None else sum(statuses.values())
-        if self.errors:
-            # hey's own figure counts the requests that failed, too.
-            rate = responses / self.total if self.total and responses is not None else None
-        successes = sum(count for status, count in (statuses or {}).items() if status // 100 == 2)
-        p50, p75, p90, p95, p99 = map(self.percentiles_ms.get, _PERCENTS)
+        """The run's figures, all of them; raises RefusedError."""
+        if self._unknown is not None:
+            raise RefusedError(not_understood(*self._unknown))
+        if missing := self._missing():
+            number, line = self._last
+            raise RefusedError(
+                f"the run ends at line {number} without {missing}: {line.strip()[:MAX_SHOWN]!r}"
+            )
+        total, rate, is_capped = self._figures["Total"], self._figures["Requests/sec"], self._is_capped
+        answered: float | None = rate
+        if self._errors:
+            # hey's own rate counts the requests that failed, too.
+            responses = rate * total - self._errors if is_capped else self._responses
+            answered = responses / total if total else None
+        successes = sum(count for status, count in (self._statuses or {}).items() if status // 100 == 2)
+        p50, p75, p90, p95, p99 = map(dict(self._latencies).get, _PERCENTS)
         return ResultRow(
-            "", rate, p50, p75, p90, p95, p99,
-            non2xx=None if responses is None else responses - successes,
-            socket_errors=self.errors,
-            requests=responses,
-            duration_s=self.total,
+            "", answered, p50, p75, p90, p95, p99,
+            non2xx=None if is_capped else self._responses - successes,
+            socket_errors=self._errors,
+            requests=None if is_capped else self._responses,
+            duration_s=total,
         )  # fmt: skip
-
-
-class _Csv:
-    """A CSV while its lines are read."""
-
-    def __init__(self, header: list[str]) -> None:
-        self._columns = len(header)
-        self._status = header.index("status-code") if "status-code" in header else None
-        self._offset = header.index("offset") if "offset" in header else None
-        self._latencies = array("d")
-        """seconds; of 2xx responses where there is a status column"""
-        self._responses = 0
-        self._end = 0.0
-        self.unreadable = 0
-        """lines that are none of hey's"""
-
-    def take(self, line: str) -> None:
-        fields = line.split(",")
-        if len(fields) != self._columns:
-            self.unreadable += bool(line.strip())
-            return
-        latency, offset, status = fields[0], "0", "200"
-        if self._offset is not None:
-            offset = fields[self._offset]
-        if self._status is not None:
-            status = fields[self._status]
-        if not (
-            _CSV_NUMBER.fullmatch(latency) and _CSV_NUMBER.fullmatch(offset) and _CSV_STATUS.fullmatch(status)
-        ):
-            self.unreadable += 1
-            return
-        seconds = float(latency)
-        self._responses += 1
-        self._end = max(self._end, seconds + float(offset))
-        if len(status) == 3 and status[0] == "2":
-            self._latencies.append(seconds)
-
-    def row(self) -> ResultRow:
-        is_complete = self._responses < MAX_CSV_LINES
-        duration = self._end if self._offset is not None and self._end > 0 else None
-        failures = self._responses - len(self._latencies) if self._status is not None else None
-        rate = self._responses / duration if duration else None
-        p50, p75, p90, p95, p99 = _nearest_rank_ms(self._latencies)
-        return ResultRow(
-            "", rate, p50, p75, p90, p95, p99,
-            non2xx=failures if is_complete else None,
-            requests=self._responses if is_complete else None,
-            duration_s=duration if is_complete else None,
-        )  # fmt: skip
-
-
-def _nearest_rank_ms(seconds: "array[float]") -> list[float | None]:
-    """At each of _PERCENTS the smallest value that at least so many percent of all values do not exceed."""
-    ordered = sorted(seconds)
-    if not ordered:
-        return [None] * len(_PERCENTS)
-    return [ordered[math.ceil(percent * len(ordered) / 100) - 1] * 1000 for percent in _PERCENTS]

@@ -7,23 +7,23 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from exporter.live.results_csv import ResultRow, one_line, rows_text
+from pasted import Parsed, decoded, lines_of
+
+from exporter.live.results_csv import one_line, rows_text
+
+MAX_MESSAGE = 300
+MAX_FAILURES = 3
+"""that are in one line where there is no row"""
 
 
-def filter_text(
-    tool: str,
-    description: str,
-    epilog: str,
-    parse: Callable[[str], tuple[Sequence[ResultRow], list[str]]],
-) -> int:
-    """Run `<tool>_parse.py`: every run with figures is a row, the rest is reported on standard error.
+def filter_text(tool: str, description: str, epilog: str, parse: Callable[[str], Parsed]) -> int:
+    """Run `<tool>_parse.py`: every whole run is a row, the rest is reported on standard error.
 
-    `parse` gives the runs as rows without a label, and what is in none of them. Returns the exit code: 0
-    every run is a row, 1 something is not, 2 nothing to parse (and nothing on stdout, so that no header alone
-    looks like a result).
+    Returns the exit code: 0 every run is a row, 1 something is in no row, 2 there is no row (and nothing on
+    stdout, so that no header alone looks like a result).
     """
     script = f"{tool}_parse.py"
     parser = argparse.ArgumentParser(
@@ -40,24 +40,22 @@ def filter_text(
         parser.error(f"pipe {tool}'s output in; --help has an example")
     # Ctrl-C is for the program at the other end of the pipe; what it then says is still a result.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
-    runs, failures = parse(text)
-    whole = [run for run in runs if run != ResultRow("")]
-    if not whole:
-        first = next((line.strip() for line in text.splitlines() if line.strip()), None)
-        found = (
-            f"no output of {tool}'s; the input begins: {one_line(first)[:120]}"
-            if first
-            else "the input is empty"
-        )
-        print(f"{script}: nothing to parse: {found}", file=sys.stderr)
+    text = decoded(sys.stdin.buffer.read())
+    parsed = parse(text)
+    failures = [one_line(failure)[:MAX_MESSAGE] for failure in parsed.failures]
+    if not parsed.rows:
+        first = next((line.strip() for line in lines_of(text) if line.strip()), None)
+        if not failures:
+            begins = f"no output of {tool}'s; the input begins: {one_line(first or '')[:120]}"
+            failures = [begins if first else "the input is empty"]
+        print(f"{script}: no row: {'; '.join(failures[:MAX_FAILURES])}", file=sys.stderr)
         return 2
-    if len(whole) < len(runs):
-        failures.append(f"{len(runs) - len(whole)} of {len(runs)} runs began and have no figures")
+    for note in parsed.notes:
+        print(f"{script}: {note}", file=sys.stderr)
     for failure in failures:
-        print(f"{script}: not in the rows: {one_line(failure)[:200]}", file=sys.stderr)
-    labels = [label, *(f"{label}-{number}" for number in range(2, len(whole) + 1))]
-    write_out(rows_text(replace(run, label=name) for run, name in zip(whole, labels, strict=True)))
+        print(f"{script}: not in the rows: {failure}", file=sys.stderr)
+    labels = [label, *(f"{label}-{number}" for number in range(2, len(parsed.rows) + 1))]
+    write_out(rows_text(replace(row, label=name) for row, name in zip(parsed.rows, labels, strict=True)))
     return 1 if failures else 0
 
 

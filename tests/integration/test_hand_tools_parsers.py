@@ -33,7 +33,8 @@ def test_the_parsers_need_nothing_but_python(tool: str) -> None:
     [
         ("", "empty"),
         ("\nunable to connect to h:1 refused\n", "unable to connect to h:1 refused"),
-        ("\x1b[31mred\n", " \ufffd[31mred"),
+        ("\x1b[31mred\x07\n", "begins: red\ufffd"),
+        ("Summary:\n  Success rate:\t100.00%\n", "this is oha's output"),
     ],
 )
 def test_nothing_to_parse_is_an_error_without_a_header(tool: str, text: str, said: str) -> None:
@@ -46,14 +47,14 @@ def test_nothing_to_parse_is_an_error_without_a_header(tool: str, text: str, sai
 
 
 @pytest.mark.parametrize(
-    ("tool", "file", "rows", "said"),
+    ("tool", "texts", "rows", "said"),
     [
-        ("wrk_parse.py", "wrk/several-runs.txt", 2, "unable to connect to localhost:1 Connection refused"),
-        ("hey_parse.py", "hey/csv.csv", 1, "1 line"),
+        ("wrk_parse.py", ["wrk/several-runs.txt"], 2, "unable to connect to localhost:1 Connection refused"),
+        ("hey_parse.py", ["hey/summary.txt", "hey/csv.csv"], 1, "line 247 is not understood: '0.00"),
     ],
 )
-def test_what_is_missing_from_the_rows_is_reported(tool: str, file: str, rows: int, said: str) -> None:
-    text = (FIXTURES / file).read_text("utf-8")
+def test_what_is_missing_from_the_rows_is_reported(tool: str, texts: list[str], rows: int, said: str) -> None:
+    text = "".join((FIXTURES / file).read_text("utf-8") for file in texts)
     text = text if tool == "wrk_parse.py" else text[:-9]
     done = subprocess.run(
         [str(TOOLS / tool), "--label", "x"], input=text, capture_output=True, text=True, check=False

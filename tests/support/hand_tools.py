@@ -45,7 +45,8 @@ def typed(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def start(router: NativeStack, command: str, **environment: str) -> subprocess.Popen[str]:
     """The same with the router as wrk's target, not waited for, in a process group of its own."""
     return subprocess.Popen(
-        ["bash", "-c", command],
+        # Tests in the background ignore SIGINT, and bash cannot trap what was ignored at its start.
+        ["env", "--default-signal=INT", "bash", "-c", command],
         cwd=CHECKOUT,
         env={"PATH": os.environ["PATH"], "WRK_TARGET": router.ports.url("router"), **environment},
         stdout=subprocess.PIPE,

@@ -19,6 +19,7 @@ from table import Row, render
 from wrk_histogram import expected_us, percentile_us, uncorrected
 
 from exporter.errors import SoakError
+from tests.support.checkout import FIXTURES
 
 
 def corrected(original: dict[int, int], expected: int) -> dict[int, int]:
@@ -82,21 +83,14 @@ WRK_OUTPUT = """Running 5s test @ http://127.0.0.1:1/
 Requests/sec:  56713.77
 Transfer/sec:     25.96MB
 """
-HEY_OUTPUT = """
-Summary:
-  Total:	5.0012 secs
-  Requests/sec:	34123.4567
-
-Status code distribution:
-  [200]	170653 responses
-"""
+HEY_OUTPUT = (FIXTURES / "hey" / "summary.txt").read_text(encoding="utf-8")
 
 
 def test_throughput_is_read_from_what_the_programs_print() -> None:
     bare = parse_wrk(WRK_OUTPUT)
     assert isinstance(bare, BareRun)
     assert astuple(bare) == pytest.approx((56713.77, 0.00125))
-    assert parse_hey(HEY_OUTPUT) == 34123.4567
+    assert parse_hey(HEY_OUTPUT) == 2142.9619
 
 
 @pytest.mark.parametrize(
@@ -112,7 +106,7 @@ def test_a_failing_wrk_run_has_no_throughput(line: str, failures: str) -> None:
 
 
 def test_a_failing_hey_run_has_no_throughput() -> None:
-    with pytest.raises(SoakError, match="170653 responses not 2xx"):
+    with pytest.raises(SoakError, match="200 responses not 2xx"):
         parse_hey(HEY_OUTPUT.replace("[200]", "[502]"))
     with pytest.raises(SoakError, match="3 errors"):
         parse_hey(HEY_OUTPUT + "\nError distribution:\n  [3]\tPost: EOF\n")

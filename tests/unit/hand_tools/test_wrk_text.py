@@ -6,11 +6,13 @@
 reach.
 """
 
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pasted import Parsed
 from wrk_text import parse_wrk
 
 from exporter.live.results_csv import ResultRow, rows_text
@@ -21,7 +23,7 @@ TEXTS = {file.stem: file.read_text(encoding="utf-8") for file in sorted(OUTPUTS.
 
 
 def rows(name: str) -> list[ResultRow]:
-    return [replace(row, label=name) for row in parse_wrk(TEXTS[name])[0]]
+    return [replace(row, label=name) for row in parse_wrk(TEXTS[name]).rows]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +61,11 @@ def test_latencies_of_no_response_are_unknown_and_not_0(name: str) -> None:
 
 
 def test_a_duration_that_cannot_be_is_unknown_with_the_rate_and_is_reported() -> None:
-    [row], complaints = parse_wrk(TEXTS["impossible-duration"])
+    parsed = parse_wrk(TEXTS["impossible-duration"])
+    [row] = parsed.rows
     assert (row.duration_s, row.rps) == (None, None)
     assert (row.requests, row.p50_ms, row.p99_ms, row.socket_errors) == (35951, 41.4, 1180.0, 128)
-    assert complaints == ["35951 requests in 307445734491.24m, 5.51MB read"]
+    assert parsed.failures == ["a duration that cannot be: 35951 requests in 307445734491.24m, 5.51MB read"]
 
 
 def test_a_run_without_an_answer_has_0_requests() -> None:
@@ -80,7 +83,8 @@ def test_several_runs_are_several_and_the_one_that_failed_is_a_complaint() -> No
     assert first.requests == 156
     assert first.p99_ms == pytest.approx(80.92)
     assert (second.requests, second.p99_ms) == (332, None)
-    assert parse_wrk(TEXTS["several-runs"])[1] == ["unable to connect to localhost:1 Connection refused"]
+    complaint = "unable to connect to localhost:1 Connection refused"
+    assert parse_wrk(TEXTS["several-runs"]).failures == [complaint]
 
 
 @pytest.mark.parametrize(
@@ -93,35 +97,167 @@ def test_several_runs_are_several_and_the_one_that_failed_is_a_complaint() -> No
     ],
 )
 def test_a_wrk_that_did_not_run_is_no_run(name: str, complaint: str) -> None:
-    assert parse_wrk(TEXTS[name]) == ([], [complaint])
+    assert parse_wrk(TEXTS[name]) == Parsed(failures=[complaint])
 
 
 def test_the_usage_is_no_run() -> None:
-    assert parse_wrk(TEXTS["usage"]) == ([], [])
+    assert parse_wrk(TEXTS["usage"]) == Parsed()
 
 
-def test_runs_without_their_first_lines_are_distinguished_by_their_figures() -> None:
-    tail = "\n".join(TEXTS["some-503"].splitlines()[-4:])
-    assert [run.requests for run in parse_wrk(tail + "\n" + tail)[0]] == [3650, 3650]
+WRK2 = """\
+Running 10s test @ http://localhost:8080/v1/chat/completions
+  2 threads and 10 connections
+  Thread calibration: mean lat.: 6.513ms, rate sampling interval: 17ms
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     6.44ms    1.06ms  12.92ms   68.59%
+    Req/Sec   211.00     21.65   344.00     72.73%
+  Latency Distribution (HdrHistogram - Recorded Latency)
+ 50.000%    6.37ms
+ 75.000%    7.85ms
+ 90.000%    9.42ms
+ 99.000%   11.02ms
+ 99.900%   12.72ms
+ 99.990%   12.89ms
+ 99.999%   12.89ms
+100.000%   12.93ms
+
+  Detailed Percentile spectrum:
+       Value   Percentile   TotalCount 1/(1-Percentile)
+
+       2.067     0.000000            1         1.00
+      10.663     0.950000         3800        20.00
+      12.927     1.000000         4000          inf
+#[Mean    =        6.440, StdDeviation   =        1.060]
+#[Max     =       12.920, Total count    =         4000]
+#[Buckets =           27, SubBuckets     =         2048]
+----------------------------------------------------------
+"""
+UNCORRECTED = re.sub(
+    r"(\d+)\.(\d\d)ms|10\.663",
+    lambda found: "0.99ms" if found[1] else " 0.663",
+    WRK2[WRK2.index("  Latency Distribution") :].replace(
+        "Recorded Latency", "Uncorrected Latency (measured without taking delayed starts into account)"
+    ),
+)
+WRK2_END = """\
+  4000 requests in 10.00s, 2.06MB read
+Requests/sec:    400.02
+Transfer/sec:    211.00KB
+"""
 
 
-def test_a_run_that_was_cut_off_does_not_know_of_its_errors() -> None:
-    text = TEXTS["read-errors-and-429"]
-    ([run], _) = parse_wrk(text[: text.index("  Socket errors")])
-    assert (run.requests, run.socket_errors, run.non2xx) == (3724, None, None)
+@pytest.mark.parametrize("more", ["", "\n" + UNCORRECTED], ids=["--latency", "--u_latency"])
+def test_of_wrk2_the_corrected_latencies_are_read_with_p95_from_the_spectrum(more: str) -> None:
+    parsed = parse_wrk(WRK2 + more + WRK2_END)
+    assert rows_text(parsed.rows).splitlines()[1:] == [
+        ",400.02,6.370,7.850,9.420,10.663,11.020,0,0,4000,10.00"
+    ]
+    assert parsed.failures == []
+    assert parsed.notes == (["latencies are wrk2's corrected ones (Recorded Latency)"] if more else [])
 
 
-def test_figures_that_were_picked_out_do_not_know_of_errors() -> None:
-    assert parse_wrk("Requests/sec:   1502.92\n") == ([ResultRow("", 1502.92)], [])
+def test_wrk2_without_its_spectrum_does_not_know_p95() -> None:
+    text = WRK2[: WRK2.index("\n  Detailed")] + "\n" + WRK2_END
+    [row] = parse_wrk(text).rows
+    assert (row.p50_ms, row.p99_ms) == pytest.approx((6.37, 11.02))
+    assert row.p95_ms is None
 
 
-def test_a_run_that_was_killed_is_empty() -> None:
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "Requests/sec: 123.45\n",
+        "  50%    1.00ms\n  95%    1.00ms\n",
+        "Total POST Requests: 4000\nRequests/sec: 400.02\nTransfer/sec: 1.00KB\n",
+        "  9 requests in 1.00s, 1.00KB read\n  Socket errors: connect 1, read 1, write 1, timeout 1\n",
+        "  Non-2xx or 3xx responses: 7\n",
+        "  Latency Distribution\n     50%    1.00ms\n",
+        "Summary:\n  Total:\t1.0 secs\n",
+        "\x1b[1mdone\x1b[0m\r\n\x00\x07\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["latency", "some-503", "run_wrk"])
+def test_what_a_script_prints_around_the_summary_is_not_read(name: str, printed: str) -> None:
+    text = TEXTS[name]
+    for line in ("  Thread Stats", "  Latency Distribution, beyond"):
+        text = text.replace(line, printed + line)
+    text = printed + text + printed
+    parsed = parse_wrk(text)
+    assert [replace(row, label=name) for row in parsed.rows] == rows(name)
+    assert parsed.failures == []
+
+
+def test_wrk_3_says_making() -> None:
+    [row] = rows("latency")
+    text = re.sub("Running .* test @", "Making 3023 requests to", TEXTS["latency"])
+    assert parse_wrk(text).rows == [replace(row, label="")]
+
+
+def test_a_decimal_comma_is_read() -> None:
+    text = re.sub(r"(\d)\.(\d\d)", r"\1,\2", TEXTS["run_wrk"])
+    assert [replace(row, label="run_wrk") for row in parse_wrk(text).rows] == rows("run_wrk")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("     75%    7.98ms", "     75%    7.98 milliseconds"),
+        ("     75%    7.98ms", "     50%    7.98ms"),
+        ("  Latency Distribution\n", "  Latency Distribution (other)\n"),
+        ("  Latency Distribution\n", ""),
+        ("  3246 requests in", "  3,246 requests in"),
+        ("Requests/sec:   1620.50", "Requests/sec:   1,620.50"),
+        ("Transfer/sec: ", "Transfers/sec: "),
+        ("     95%", "     95.5"),
+    ],
+)
+def test_a_line_of_the_summary_that_is_not_understood_refuses_the_run_and_is_named(
+    line: str, instead: str
+) -> None:
+    text = TEXTS["run_wrk"].replace(line, instead)
+    parsed = parse_wrk(text)
+    assert parsed.rows == []
+    [failure] = parsed.failures
+    number = int(re.findall(r"line (\d+) is not understood", failure)[0])
+    assert text.splitlines()[number - 1].strip() in failure
+
+
+def test_a_summary_without_its_first_line_is_not_taken_for_a_scripts() -> None:
+    text = TEXTS["latency"]
+    assert parse_wrk(text + text[text.index("  Thread Stats") :]).rows == []
+
+
+def test_a_run_that_lacks_a_percentile_is_refused() -> None:
+    text = TEXTS["latency"].replace("     75%    9.02ms\n", "")
+    assert parse_wrk(text) == Parsed(
+        failures=["the run ends at line 12 without 75% (Recorded): 'Transfer/sec:    798.43KB'"]
+    )
+
+
+@pytest.mark.parametrize("name", ["run_wrk", "some-503", "read-errors-and-429"])
+def test_a_text_that_is_cut_off_gives_the_whole_row_or_none(name: str) -> None:
+    lines = TEXTS[name].splitlines(keepends=True)
+    [whole] = parse_wrk(TEXTS[name]).rows
+    end = next(number for number, line in enumerate(lines, 1) if line.startswith("Transfer/sec"))
+    for length in range(len(lines)):
+        parsed = parse_wrk("".join(lines[:length]))
+        if length == end:
+            # Nothing says that run_wrk.sh was to add its own.
+            assert parsed.rows == [replace(whole, p95_ms=None)]
+        else:
+            assert parsed.rows == []
+            assert bool(parsed.failures) == (length > 0)
+
+
+def test_a_run_that_was_killed_is_reported_beside_the_next_one() -> None:
     text = "Running 30s test @ http://localhost:8080/\n  2 threads and 10 connections\n"
-    assert parse_wrk(text) == ([ResultRow("")], [])
+    parsed = parse_wrk(text + TEXTS["latency"])
+    assert len(parsed.rows) == 1
+    assert parsed.failures == ["the run ends at line 2 without Latency: '2 threads and 10 connections'"]
 
 
-def test_no_run_of_the_fixtures_is_empty() -> None:
-    assert not any(run == ResultRow("") for text in TEXTS.values() for run in parse_wrk(text)[0])
+def test_figures_that_were_picked_out_are_no_run() -> None:
+    assert parse_wrk("Requests/sec:   1502.92\n") == Parsed()
 
 
 # Properties
@@ -134,13 +270,12 @@ PIECES = st.sampled_from([line for text in TEXTS.values() for line in text.split
 @example("  50% " + "9" * 5000 + "ms")
 @example("  ５% ５ms\n")
 def test_no_text_breaks_the_parser(text: str) -> None:
-    found, complaints = parse_wrk(text)
-    for row in found:
+    parsed = parse_wrk(text)
+    for row in parsed.rows:
         assert all(
             value is None or 0 <= value < 1e30
             for value in (row.rps, row.p50_ms, row.p95_ms, row.non2xx, row.socket_errors, row.duration_s)
         )
-    assert all(complaint in text for complaint in complaints)
 
 
 def as_wrk_prints(us: int, most: str = "m") -> tuple[str, float]:
@@ -183,7 +318,8 @@ def test_what_wrk_can_print_comes_back_within_its_rounding(
     lines = ["Running 1m test @ http://h/", "  2 threads and 10 connections"]
     lines += [
         "  Thread Stats   Avg      Stdev     Max   +/- Stdev",
-        "    Latency     1.00us    1.00us    -nan%",
+        "    Latency     0.00us    0.00us   0.00us    -nan%",
+        "    Req/Sec     0.00      0.00     0.00      -nan%",
     ]
     below = []
     if percentiles is not None:
@@ -192,7 +328,7 @@ def test_what_wrk_can_print_comes_back_within_its_rounding(
             for percent, us in zip(percents, percentiles, strict=True)
         ]
         lines += ["  Latency Distribution", *printed[:4]]
-        below = printed[4:]
+        below = ["  Latency Distribution, beyond wrk's own", *printed[4:]]
     lines.append(f"  {requests} requests in {as_wrk_prints(runtime_us, most)[0]}, 1.57MB read")
     if any(errors):
         lines.append(
@@ -202,7 +338,7 @@ def test_what_wrk_can_print_comes_back_within_its_rounding(
         lines.append(f"  Non-2xx or 3xx responses: {signed(non_2xx)}")
     rate = requests / (runtime_us / 1e6)
     lines += [f"Requests/sec: {rate:9.2f}", "Transfer/sec:    798.43KB", *below]
-    ([run], _) = parse_wrk("\n".join(lines) + "\n")
+    [run] = parse_wrk("\n".join(lines) + "\n").rows
     assert (run.requests, run.socket_errors, run.non2xx) == (requests, sum(errors), non_2xx)
     assert run.rps == pytest.approx(rate, abs=0.00501, rel=1e-12)
     assert_near(run.duration_s, runtime_us, most)
