@@ -5,6 +5,7 @@ SoakError
 │   ├── PortTakenError     a port that must be listened on is in use
 │   └── ToolMissingError   wrk, prometheus, … is not installed or too old
 ├── TargetUnreachableError nothing answers at the target (exit code 2)
+├── PreflightError         one request shows that a load would be lost (exit code 2)
 ├── EngineError            the load engine cannot measure (exit code 2)
 ├── QueryError             Prometheus or the exporter did not give an answer (evidence is missing)
 └── WireError              a datagram was refused; `reason` is the counter's label
@@ -61,6 +62,10 @@ class ToolMissingError(ConfigurationError):
 
 class TargetUnreachableError(SoakError):
     """Nothing answers at the target of a run."""
+
+
+class PreflightError(SoakError):
+    """The request before the load shows that the load would be lost."""
 
 
 class EngineError(SoakError):

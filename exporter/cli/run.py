@@ -14,6 +14,7 @@ from exporter.cli.run_options import (
     ResultOptions,
     TargetOptions,
     WatchOptions,
+    asked_once,
     exporter_for,
     load_options,
     plan_of,
@@ -74,6 +75,7 @@ def run(
         # Everything that can be wrong is reported before anything is started.
         plan = check_plan(plan)
         prometheus = prometheus_at(watch.prometheus_url)
+        plan = asked_once(plan, load, interrupt, console)
         exporter = exporter_for(plan, watch, cleanup, interrupt, console)
         sys.exit(_run(plan, exporter, prometheus, console, interrupt, as_json))
 
@@ -115,6 +117,7 @@ def scale(
         interrupt = cleanup.enter_context(Interrupt())
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}"))
         prometheus = prometheus_at(watch.prometheus_url)
+        plan = asked_once(plan, load, interrupt, console)
         exporter = exporter_for(plan, watch, cleanup, interrupt, console)
         plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
 
@@ -178,7 +181,7 @@ def demo(
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):
             stack.start_simulator()
-        plan = check_plan(plan)
+        plan = asked_once(check_plan(plan), load, interrupt, console)
         with console.status("starting exporter, Alertmanager and Prometheus"):
             stack.start_exporter("--results.folder", str(plan.results.resolve()))
             stack.start_alertmanager()

@@ -2,15 +2,17 @@
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
 from exporter.cli.command import FILE, RESULTS, opt, option_group
 from exporter.cli.objective_options import Limits
+from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
 from exporter.load import ENGINES
@@ -19,6 +21,7 @@ from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, ma
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
+from exporter.run.preflight import preflight
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.settings.login import NO_LOGIN, load_http_client
 from exporter.settings.router_api import RouterApi, api_prefix
@@ -61,6 +64,7 @@ class LoadOptions:
     connections: int
     drain: str
     stall_after: str
+    no_preflight: bool
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,11 @@ load_options = option_group(
     ),
     opt("--drain TIME", "How long the router is watched after the load.", default="10s"),
     opt("--stall-after TIME", "A request without an answer for so long counts as stalled.", default="30s"),
+    opt(
+        "--no-preflight",
+        "Send the load without the one request before it that shows a wrong key, path or port.",
+        is_flag=True,
+    ),
 )
 
 result_options = option_group(
@@ -225,6 +234,23 @@ def _router_api(workload: Workload, target: TargetOptions) -> RouterApi:
         return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust)
     except ValidationError as error:
         raise ConfigurationError(f"--target: {first_problem(error).removeprefix('url: ')}") from None
+
+
+def asked_once(plan: RunPlan, load: LoadOptions, interrupt: Interrupt, console: Console) -> RunPlan:
+    """The plan with what its target answers to one request; what is odd is shown.
+
+    Raises PreflightError or TargetUnreachableError where the load would be lost.
+    """
+    if load.no_preflight:
+        return plan
+
+    def say(text: str) -> None:
+        console.print(Text(text, style="bold yellow"), soft_wrap=True)
+
+    with console.status("asking the target once before the load"):
+        trust = plan.router.tls_config
+        seen = preflight(plan.workload, plan.engine.name, trust, say, interrupt, SystemClock())
+    return replace(plan, preflight=seen)
 
 
 def prometheus_at(url: str | None) -> PrometheusClient | None:

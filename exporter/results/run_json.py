@@ -14,6 +14,7 @@ def run_json(result: RunResult) -> str:
         "run": {**asdict(result.info), "route": result.info.route, "model": result.info.model},
         "inputs": _inputs(result.inputs),
         "command": result.command,
+        "preflight": asdict(result.preflight) if result.preflight else None,
         "versions": result.versions,
         "evidence": {
             "planned_seconds": evidence.planned_seconds,

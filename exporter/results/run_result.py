@@ -35,6 +35,19 @@ class RunInputs:
 
 
 @dataclass(frozen=True)
+class Preflight:
+    """The request before the load, which is not counted in the run."""
+
+    request: str
+    """method and path"""
+    status: int | None
+    """of its answer; None: there was none"""
+    seconds: float
+    said: tuple[str, ...]
+    """what the user was told"""
+
+
+@dataclass(frozen=True)
 class RunResult:
     """A run that has ended and been judged."""
 
@@ -49,6 +62,8 @@ class RunResult:
     inputs: RunInputs
     engine_totals: EngineTotals | None
     """the engine's own counts, or None where it gave none"""
+    preflight: Preflight | None = None
+    """None: the target was not asked"""
     alerts: list[str] | None = None
     """alerts that fired during the run, or None where no Prometheus was asked"""
 

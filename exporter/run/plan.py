@@ -7,9 +7,9 @@ from pathlib import Path
 
 from exporter.live.message import Pair, RunInfo
 from exporter.load.engine import LoadEngine
-from exporter.load.workload import Workload, check_reachable
+from exporter.load.workload import Workload
 from exporter.results.folder import check_label, check_writable
-from exporter.results.run_result import RunInputs
+from exporter.results.run_result import Preflight, RunInputs
 from exporter.settings.router_api import RouterApi
 
 
@@ -37,6 +37,8 @@ class RunPlan:
     body_file: Path | None = None
     engine_version: str = ""
     """known once the plan is checked"""
+    preflight: Preflight | None = None
+    """what the target answered before the load; None: it was not asked"""
 
     @property
     def title(self) -> str:
@@ -86,9 +88,7 @@ class RunPlan:
 
 
 def check_plan(plan: RunPlan) -> RunPlan:
-    """The plan with the engine's version; raises SoakError where label, folder, engine or target is wrong."""
+    """The plan with the engine's version; raises SoakError where label, folder or engine is wrong."""
     check_label(plan.label)
     check_writable(plan.results)
-    version = plan.engine.check(plan.workload)
-    check_reachable(plan.workload)
-    return replace(plan, engine_version=version)
+    return replace(plan, engine_version=plan.engine.check(plan.workload))

@@ -142,6 +142,7 @@ class _Soak:
             },
             inputs=plan.inputs,
             engine_totals=load.result.totals,
+            preflight=plan.preflight,
             alerts=self._alerts(),
         )
 

@@ -5,7 +5,6 @@ of these tables.
 """
 
 import os
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Never
@@ -28,11 +27,11 @@ from exporter.settings.shipped import shipped
 from exporter.stack.native import find_program
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, announced, register, run_info, token_of
-from tests.support.local_http import LocalHttp
+from tests.support.local_http import Asked, Body, LocalHttp
 
 ROW = ResultRow("nightly", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 0, 0, 3000, 30.0)
 LISTENING = "http://LISTENING"
-"""stands for a target that takes connections"""
+"""stands for a target that answers: `/STATUS` with that status, `/page` with a web page, the rest with 200"""
 
 COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--duration", "soon"): "--duration: 'soon'",
@@ -71,6 +70,11 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--target", LISTENING, "--exporter", "http://127.0.0.1:1"): "--exporter: ",
     ("run", "--target", LISTENING, "--exporter.config", "empty"): "--exporter.config: ",
     ("run", "--target", LISTENING, "--prometheus", "http://127.0.0.1:1"): "--prometheus: ",
+    **{
+        ("run", "--target", LISTENING, "--endpoint", f"/{place}"): f"POST /{place}"
+        for place in ("301", "400", "401", "403", "404", "422", "page")
+    },
+    ("run", "--target", LISTENING.replace("http:", "https:")): "plain HTTP",
     ("PATH=none", "run", "--engine", "hey", "--target", LISTENING): "hey: ",
     ("scale", "--steps", "5,4"): "--steps: '5,4'",
     ("exporter", "--web.listen-address", "9877"): "--web.listen-address: '9877'",
@@ -311,7 +315,7 @@ def split_command(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, .
 def run_command(words: tuple[str, ...]) -> None:
     """`soak` with these words in the current folder, in this process; raises the error with which it ends."""
     environment, arguments = split_command(words)
-    with pytest.MonkeyPatch.context() as context, socket.create_server(("127.0.0.1", 0)) as listener:
+    with pytest.MonkeyPatch.context() as context, LocalHttp(_answer) as target:
         for name in [name for name in os.environ if name.startswith(("WRK_", "ROUTER_", "SOAK_"))]:
             context.delenv(name)
         context.setenv("PATH", "programs")
@@ -321,5 +325,14 @@ def run_command(words: tuple[str, ...]) -> None:
         context.setattr(services, "set_up_logging", lambda *_: None)
         context.setattr(services, "serve_exporter", lambda **_: pytest.fail("not refused"))
         context.setattr(services, "serve_simulator", lambda *_: pytest.fail("not refused"))
-        target = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        soak.main([word.replace(LISTENING, target) for word in arguments], standalone_mode=False)
+        soak.main([word.replace("LISTENING", target.address) for word in arguments], standalone_mode=False)
+
+
+def _answer(asked: Asked) -> tuple[int, Body, dict[str, str]]:
+    place = asked.path.removeprefix("/")
+    if place == "page":
+        return 200, "<!DOCTYPE html><title>Welcome</title>", {"Content-Type": "text/html"}
+    if place == "v1/models":
+        return 200, {"data": [{"id": "llama"}]}, {}
+    status = int(place) if place.isdecimal() else 200
+    return status, {"error": {"message": "so it is"}}, {"Location": "/elsewhere"} if status == 301 else {}

@@ -33,10 +33,22 @@ class Ended:
 
 
 class SoakRun:
-    """A `soak run --json` under way against the stack's router and exporter."""
+    """A `soak run --json` under way against the stack's router and exporter.
 
-    def __init__(self, stack: NativeStack, results: Path, *options: str, **environment: str) -> None:
+    Without the request before the load, unless `preflight`, so that the router has had the run's alone.
+    """
+
+    def __init__(
+        self,
+        stack: NativeStack,
+        results: Path,
+        *options: str,
+        preflight: bool = False,
+        **environment: str,
+    ) -> None:
         self._results = results
+        if not preflight:
+            options = ("--no-preflight", *options)
         command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--results", str(results)]
         command += ["--target", stack.ports.url("router"), "--exporter", stack.ports.url("exporter")]
         self.process = subprocess.Popen(
