@@ -17,6 +17,7 @@ from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
 from exporter.load import ENGINES
 from exporter.load.engine import MAX_CONNECTIONS
+from exporter.load.model_label import ModelSource
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
@@ -118,8 +119,8 @@ load_options = option_group(
     opt("--engine", "Program that sends the load.", type=click.Choice(sorted(ENGINES)), default="wrk"),
     opt(
         "--model NAME",
-        "Model to ask; a prefix openai:, google:, anthropic: sets the route [env WRK_MODEL; default: the "
-        f"scenario's, {DEFAULT_MODEL} for local].",
+        "Model to ask; a prefix openai:, google:, anthropic: sets the route [env WRK_MODEL; default: that of "
+        f"--body or --script, else the scenario's, {DEFAULT_MODEL} for local].",
         envvar="WRK_MODEL",
     ),
     opt(
@@ -193,6 +194,7 @@ def plan_of(
     command: str,
 ) -> RunPlan:
     """The plan that the options make; raises ConfigurationError where they contradict each other."""
+    asked = ModelSource.SCENARIO if target.scenario else ModelSource.DEFAULT
     workload = make_workload(
         target=target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}",
         endpoint=load.endpoint,
@@ -201,6 +203,7 @@ def plan_of(
         headers=load.headers,
         api_key=read_secret(target.api_key_env, target.api_key_file),
         script=load.script,
+        model_source=ModelSource.OPTION if load.model else asked,
     )
     if target.scenario and route_of(workload.model) != target.scenario:
         raise ConfigurationError(

@@ -21,6 +21,7 @@ from exporter.verdict.finding import Outcome
 
 LINE_EVERY_SECONDS = 10.0
 RATE_SECONDS = 5.0
+QUOTED_LINES, QUOTED_LETTERS = 50, 500
 STYLES = {
     Outcome.PASS: "bold green",
     Outcome.FAIL: "bold red",
@@ -107,6 +108,19 @@ class TerminalView:
         """One line that stays."""
         self._console.print(Text(text, style="bold red"))
 
+    def quote(self, text: str) -> None:
+        """What the script's done() printed, as far as it is no more than a page."""
+        lines = text.strip("\n").splitlines()
+        if not lines:
+            return
+        self._console.print(Text("the script's done() printed:", style="bold"))
+        for line in lines[:QUOTED_LINES]:
+            self._console.print(Text(f"  {line[:QUOTED_LETTERS]}"), soft_wrap=True)
+        if len(lines) > QUOTED_LINES:
+            self._console.print(
+                Text(f"  {len(lines) - QUOTED_LINES:,} more lines are in engine-output.txt", style="dim")
+            )
+
     def update(self, moment: Moment) -> None:
         """The state now."""
         now = self._clock.monotonic()
@@ -171,6 +185,11 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     rps = result.requests_per_second
     latency = " / ".join(_milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
     console.print(f"\n{'–' if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
+    inputs = result.inputs
+    console.print(
+        Text(f"model {inputs.model} ({inputs.model_source.text}), route {result.info.route.value}"),
+        soft_wrap=True,
+    )
     if result.alerts:
         console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from exporter.live.message import WorkerCounts
+from exporter.live.message import FailureReason, WorkerCounts
+from exporter.load.output import EngineOutput
 from exporter.load.workload import Workload
 
 MAX_CONNECTIONS = 1000
@@ -39,7 +40,9 @@ class EngineTotals:
     non_2xx: int
     """responses of status 400 and above"""
     socket_errors: dict[str, int]
-    """connect, read, write, timeout"""
+    """as the engine prints them: connect, read, write, timeout"""
+    failures: dict[FailureReason, int]
+    """requests without a whole response, by the reasons that the engine counts itself"""
     percentiles_seconds: dict[str, float]
     """of all responses, as the engine computes them, by percent ("99.9")"""
 
@@ -52,8 +55,12 @@ class LoadResult:
     """None where the engine died before it had any"""
     messages: tuple[WorkerCounts, ...]
     """the last report of every worker"""
-    output: str
-    """what the engine printed"""
+    output: EngineOutput
+    """what the engine and the user's script printed"""
+    report: str = ""
+    """what the script's done() printed, for a terminal"""
+    early_ends: tuple[float, ...] = ()
+    """for each connection that ended before the load did: after how many seconds"""
 
 
 class RunningLoad(Protocol):

@@ -23,6 +23,7 @@ from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts, va
 from exporter.live.sender import parts_of, rows_of, send
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.output import STDERR_BYTES, STDOUT_BYTES, EngineOutput, Spool
 from exporter.load.workload import Workload
 
 WINDOW_SECONDS = 3.0
@@ -112,6 +113,7 @@ class RunningHey:
         self._clock = clock
         self._program = program
         self._tally = Tally(plan.token)
+        self._stdout, self._stderr = Spool(STDOUT_BYTES), Spool(STDERR_BYTES)
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -161,6 +163,8 @@ class RunningHey:
                 start_new_session=True,
             )
         output, complaint = process.communicate()
+        self._stdout.write(output)
+        self._stderr.write(complaint)
         seconds = self._clock.monotonic() - started
         if process.returncode not in (0, -signal.SIGINT, -signal.SIGKILL):
             text = complaint.decode(errors="replace").strip().splitlines()
@@ -228,6 +232,8 @@ class RunningHey:
             duration_seconds=self._seconds,
             non_2xx=responses - success,
             socket_errors={reason.value: count for reason, count in self._tally.failures.items()},
+            failures=dict(self._tally.failures),
             percentiles_seconds={},
         )
-        return LoadResult(totals, messages=self._send(final=True), output="")
+        output = EngineOutput(self._stdout.printed, self._stderr.printed)
+        return LoadResult(totals, messages=self._send(final=True), output=output)

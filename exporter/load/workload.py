@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from exporter.errors import ConfigurationError, TargetUnreachableError
 from exporter.live.message import Route, route_of
+from exporter.load.model_label import ModelSource, model_in_script
 from exporter.settings.router_api import API_VERSION
 
 DEFAULT_MODEL = "gpt-oss:20b"
@@ -32,6 +33,7 @@ class Workload:
     """beyond what the engine sets; may hold the API key, so never shown"""
     script: Path | None = None
     """a wrk script of the user's"""
+    model_source: ModelSource = ModelSource.OPTION
 
     @property
     def url(self) -> str:
@@ -58,11 +60,13 @@ def make_workload(
     headers: Sequence[str] = (),
     api_key: str | None = None,
     script: Path | None = None,
+    model_source: ModelSource = ModelSource.OPTION,
 ) -> Workload:
     """A workload from what the user gave; raises ConfigurationError naming the option that is wrong.
 
     Without a body file the body asks `model` to answer "ping". With one it is sent byte for byte, and its
-    own "model", if it is JSON and has one, is the model that the metrics are labelled with.
+    own "model", if it is JSON and has one, is the model that the metrics are labelled with. So is the one
+    that a script names, unless `model` is given by its option.
     """
     parts = _target_parts(target)
     if not _ENDPOINT.fullmatch(endpoint):
@@ -75,17 +79,29 @@ def make_workload(
             body = body_file.read_bytes()
         except OSError as error:
             raise ConfigurationError(f"--body: {body_file} cannot be read ({error.strerror})") from error
-        model = _model_of(body) or model
+        # With a script nobody knows whether the body is sent.
+        is_fixed = script is not None and model_source == ModelSource.OPTION
+        if (own := _model_of(body)) and not is_fixed:
+            model, model_source = own, ModelSource.BODY
     else:
         body = json.dumps({"model": model, "messages": [{"role": "user", "content": "ping"}]}).encode()
+    if script is not None and model_source != ModelSource.OPTION:
+        try:
+            text = script.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise ConfigurationError(f"--script: {script} cannot be read ({error.strerror})") from error
+        model, model_source = model_in_script(text, model, model_source)
     if not 1 <= len(model) <= 128 or not model.isprintable():
-        raise ConfigurationError(f"--model: {model[:140]!r} must be 1 to 128 printable characters")
+        by = "" if model_source == ModelSource.OPTION else f" ({model_source.text})"
+        raise ConfigurationError(f"--model: {model[:140]!r}{by} must be 1 to 128 printable characters")
     sent = [_parse_header(header) for header in headers]
     if api_key is not None:
         if not api_key.isprintable():
             raise ConfigurationError("the API key holds characters that no HTTP header may hold")
         sent.append(("Authorization", f"Bearer {api_key}"))
-    return Workload(f"{parts.scheme}://{parts.netloc}", endpoint, model, body, tuple(sent), script)
+    return Workload(
+        f"{parts.scheme}://{parts.netloc}", endpoint, model, body, tuple(sent), script, model_source
+    )
 
 
 def check_reachable(workload: Workload) -> None:

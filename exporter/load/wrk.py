@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import re
 import resource
 import shutil
@@ -9,11 +10,23 @@ import signal
 import subprocess
 from pathlib import Path
 
+from exporter.clock import Clock, SystemClock
 from exporter.errors import EngineError, ToolMissingError, WireError
-from exporter.live.message import WorkerCounts
+from exporter.live.message import FailureReason, WorkerCounts
 from exporter.live.wire import decode
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.model_label import ModelSource
+from exporter.load.output import (
+    STDERR_BYTES,
+    STDOUT_BYTES,
+    EngineOutput,
+    Lines,
+    PipeReader,
+    Spool,
+    plain,
+)
+from exporter.load.threads import ThreadLives, thread_count
 from exporter.load.workload import Workload
 
 LIVE_SCRIPT = Path(__file__).with_name("live.lua")
@@ -24,7 +37,10 @@ wrk's own histogram, 8 bytes for each microsecond of it, lacks the response (wrk
 STOP_SECONDS = 10.0
 SHOWN_LINES = 20
 """of what a script prints on standard error; the rest is counted"""
-READ_BYTES = 1 << 16
+WRK_REASONS = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE)
+"""of failures, as wrk counts them"""
+_SUMMARY = re.compile(rb"^  Thread Stats .*?^Transfer/sec: [^\n]*\n", re.DOTALL | re.MULTILINE)
+"""wrk's own block; what follows is of done()"""
 
 
 class WrkEngine:
@@ -32,8 +48,9 @@ class WrkEngine:
 
     name = "wrk"
 
-    def __init__(self, program: str = "wrk") -> None:
+    def __init__(self, program: str = "wrk", clock: Clock | None = None) -> None:
         self._program = program
+        self._clock = clock or SystemClock()
 
     def check(self, workload: Workload) -> str:
         found = shutil.which(self._program)
@@ -69,6 +86,8 @@ class WrkEngine:
             "SOAK_SUMMARY_FILE": str(plan.folder / "summary.json"),
             "SOAK_DATAGRAMS_FILE": str(plan.folder / "datagrams"),
         }
+        if workload.model_source == ModelSource.OPTION:
+            environment["WRK_MODEL"] = workload.model  # chat.lua asks for it, as under run_wrk.sh
         command = (
             *(self._program, "-t", count, "-c", count, "-d", f"{plan.duration_seconds}s", "--latency"),
             *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url),
@@ -76,61 +95,78 @@ class WrkEngine:
         # Room for a thousand connections, inherited by wrk.
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        return RunningWrk(command, environment, plan)
+        return RunningWrk(command, environment, plan, self._clock)
 
 
 class RunningWrk:
     """A wrk process."""
 
-    def __init__(self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan) -> None:
+    def __init__(
+        self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan, clock: Clock
+    ) -> None:
         self.command = command
-        self._folder = folder = plan.folder
+        self._folder = plan.folder
         self._say = plan.say
-        self._position = 0
-        self._lines = 0
-        self._last_line = ""
-        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-            # A session of its own: Ctrl-C in the terminal is for soak to pass on, once.
-            self._process = subprocess.Popen(
-                end_with_parent(command, signal.SIGINT),
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        self._clock = clock
+        self._lives = ThreadLives(plan.connections)
+        self._stdout, self._stderr = Spool(STDOUT_BYTES), Spool(STDERR_BYTES)
+        self._lines = Lines(self._take_line)
+        self._unsaid: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._seen = self._said = 0
+        self._complaint = self._last_line = ""
+        # A session of its own: Ctrl-C in the terminal is for soak to pass on, once.
+        self._process = subprocess.Popen(
+            end_with_parent(command, signal.SIGINT),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self._reader = PipeReader(
+            {self._process.stdout: self._stdout.write, self._process.stderr: self._take_errors}
+        )
+
+    def _take_errors(self, data: bytes) -> None:
+        self._stderr.write(data)
+        self._lines.write(data)
+
+    def _take_line(self, line: str) -> None:
+        # wrk prints why it cannot load a script and goes on without it: then nothing is measured.
+        if line.startswith(f"{LIVE_SCRIPT}: "):
+            self._complaint = line
+        self._seen += 1
+        self._last_line = line
+        if self._seen <= SHOWN_LINES:
+            self._unsaid.put(line)
 
     def poll(self) -> int | None:
         code = self._process.poll()
-        for line in self._new_lines(ended=code is not None):
-            # wrk prints why it cannot load a script and goes on without it: then nothing is measured.
-            if line.startswith(f"{LIVE_SCRIPT}: "):
-                self._kill()
-                raise EngineError(f"wrk: {line}")
-            self._last_line = line
-            if not code:
-                self._pass_on(line)
+        if code is None:
+            self._lives.saw(self._clock.monotonic(), thread_count(self._process.pid))
+        else:
+            self._finish()
+        if self._complaint:
+            self._kill()
+            raise EngineError(f"wrk: {self._complaint}")
+        self._pass_on(but=self._last_line if code else "")
         if code:
-            raise EngineError(f"wrk: {self._last_line or f'ended with exit code {code} and no message'}")
+            raise EngineError(f"wrk: {self._last_line or _ending(code)}")
         return code
 
-    def _pass_on(self, line: str) -> None:
-        self._lines += 1
-        if self._lines <= SHOWN_LINES:
-            self._say(line)
+    def _pass_on(self, but: str = "") -> None:
+        """Say what has come on standard error, without the line that is said as an error."""
+        while not self._unsaid.empty():
+            line = self._unsaid.get()
+            if line != but:
+                self._say(line)
 
-    def _new_lines(self, ended: bool) -> list[str]:
-        """What came on standard error, at most READ_BYTES of it; a script may print what it likes there."""
-        with (self._folder / "stderr").open("rb") as file:
-            file.seek(self._position)
-            data = file.read(READ_BYTES)
-        whole = data if ended or len(data) == READ_BYTES else data[: data.rfind(b"\n") + 1]
-        self._position += len(whole)
-        text = whole.decode(errors="replace")
-        shown = "".join(
-            each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
-        )
-        return [line for line in shown.split("\n") if line.strip()]
+    def _finish(self) -> None:
+        """The process has ended: all of its output is here."""
+        self._lives.ended(self._clock.monotonic())
+        self._reader.finish()
+        self._lines.end()
 
     def stop(self) -> None:
         """SIGINT: wrk ends its threads, prints its summary and calls done()."""
@@ -142,13 +178,25 @@ class RunningWrk:
             self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
-        # What came since the last poll, such as a done() that ran because of stop().
-        while lines := self._new_lines(ended=True):
-            for line in lines:
-                self._pass_on(line)
-        if self._lines > SHOWN_LINES:
-            self._say(f"{self._lines - SHOWN_LINES:,} more lines came on standard error")
-        return LoadResult(totals=self._totals(), messages=self._messages(), output=self._read("stdout"))
+        self._finish()
+        self._pass_on()
+        if self._seen > SHOWN_LINES:
+            self._say(f"{self._seen - SHOWN_LINES:,} more lines came on standard error")
+        totals = self._totals()
+        return LoadResult(
+            totals=totals,
+            messages=self._messages(),
+            output=EngineOutput(self._stdout.printed, self._stderr.printed),
+            report=self._report() if totals else "",
+            early_ends=self._lives.early_ends(totals.duration_seconds) if totals else (),
+        )
+
+    def _report(self) -> str:
+        """What done() printed; where that is too much to be kept whole, its end."""
+        printed = self._stdout.printed
+        text = printed.tail if printed.cut else bytes(printed)
+        summary = _SUMMARY.search(text)
+        return plain(text[summary.end() if summary else 0 :].decode(errors="replace"))
 
     def _kill(self) -> None:
         self._process.kill()
@@ -168,6 +216,8 @@ class RunningWrk:
             duration_seconds=summary["duration_us"] / 1e6,
             non_2xx=errors["status"],
             socket_errors={kind: errors[kind] for kind in ("connect", "read", "write", "timeout")},
+            # What wrk calls a timeout is a response that was slower: it is one of the requests.
+            failures={reason: errors[reason.value] for reason in WRK_REASONS},
             percentiles_seconds={p: us / 1e6 for p, us in summary["percentiles_us"].items()},
         )
 
@@ -186,3 +236,9 @@ class RunningWrk:
                 break  # wrk was killed while it wrote; what is missing shows in the totals
             position = end
         return tuple(messages)
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code} and no message"

@@ -49,7 +49,8 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
     files["record"].write_text(record_text(result, name), encoding="utf-8")
     files["run"].write_text(run_json(result), encoding="utf-8")
     write_openmetrics(result.evidence.series, details / "series.om.gz")
-    return {**files, "series": details / "series.om.gz"}
+    (details / "engine-output.txt").write_bytes(bytes(result.output))
+    return {**files, "series": details / "series.om.gz", "output": details / "engine-output.txt"}
 
 
 def claim_name(folder: Path, base: str) -> str:

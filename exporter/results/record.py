@@ -7,11 +7,22 @@ from datetime import datetime
 
 from exporter.live.message import Route, StatusClass
 from exporter.live.results_csv import ResultRow
+from exporter.load.model_label import ModelSource
 from exporter.results.run_result import RunResult
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
 
 VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUSIVE: "判定不能"}
+
+MODEL_SOURCES = {
+    ModelSource.OPTION: "--modelの指定",
+    ModelSource.BODY: "--bodyから",
+    ModelSource.SCRIPT: "--scriptから",
+    ModelSource.SCRIPT_FIRST: "--scriptにある最初のもの",
+    ModelSource.SCENARIO: "--scenarioの既定",
+    ModelSource.DEFAULT: "既定",
+    ModelSource.UNKNOWN: "--scriptから読み取れず",
+}
 
 
 def record_text(result: RunResult, name: str) -> str:
@@ -47,7 +58,11 @@ def _failures(result: RunResult) -> str:
 
 
 def _remarks(result: RunResult) -> list[str]:
-    remarks = [f"判定 {VERDICTS[result.judgement.outcome]}"]
+    inputs = result.inputs
+    remarks = [
+        f"判定 {VERDICTS[result.judgement.outcome]}",
+        f"モデル {inputs.model} ({MODEL_SOURCES[inputs.model_source]})",
+    ]
     remarks += [
         f"{finding.check}: {finding.said.japanese}"
         for finding in result.judgement.findings

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from exporter.live.message import RunInfo
 from exporter.live.status import Quantiles
 from exporter.load.engine import EngineTotals
+from exporter.load.model_label import ModelSource
+from exporter.load.output import EngineOutput
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.judgement import Judgement
 
@@ -18,6 +20,7 @@ class RunInputs:
     target: str
     endpoint: str
     model: str
+    model_source: ModelSource
     body_bytes: int
     body_file: str | None
     script: str | None
@@ -62,6 +65,8 @@ class RunResult:
     inputs: RunInputs
     engine_totals: EngineTotals | None
     """the engine's own counts, or None where it gave none"""
+    output: EngineOutput
+    """what the engine and the user's script printed"""
     preflight: Preflight | None = None
     """None: the target was not asked"""
     alerts: list[str] | None = None

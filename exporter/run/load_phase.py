@@ -23,6 +23,7 @@ class Load:
     command: tuple[str, ...]
     result: LoadResult
     seconds: float
+    """while at least one connection was under load"""
     ended_early: str
     """why it ended before its time, or empty"""
     stalled: int
@@ -54,21 +55,33 @@ def run_load(
         )
     )
     started = clock.monotonic()
-    ended_early = ""
+    ended_early, problem = "", None
     try:
         ended_early = _watch(running, plan, started, progress, interrupt, clock)
     except EngineError as error:
-        status = registration.status()
-        if status is None or status.responses == status.failed == 0:
-            raise
-        ended_early = str(error)
+        problem = error
     finally:
         running.stop()
         result = running.result()
-    seconds = result.totals.duration_seconds if result.totals else clock.monotonic() - started
-    if result.totals is None and not ended_early:
+    progress.quote(result.report)
+    if problem is not None and result.totals is not None:
+        progress.warn(str(problem))  # of the script's done(): the load was over
+    elif problem is not None:
+        status = registration.status()
+        if status is None or status.responses == status.failed == 0:
+            raise problem
+        ended_early = str(problem)
+    elif result.totals is None and not ended_early:
         ended_early = f"{plan.engine.name} died before it could give its totals"
+    seconds = _seconds(result, plan) or clock.monotonic() - started
     return Load(running.command, result, seconds, ended_early, _stalled(result, plan, progress))
+
+
+def _seconds(result: LoadResult, plan: RunPlan) -> float | None:
+    """How long the load lasted, by the engine; it goes on for its time where no connection is left."""
+    if len(result.early_ends) == plan.connections:
+        return max(result.early_ends)
+    return result.totals.duration_seconds if result.totals else None
 
 
 def _watch(

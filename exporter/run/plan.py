@@ -44,7 +44,8 @@ class RunPlan:
     def title(self) -> str:
         """One line that names the run."""
         return (
-            f"{self.workload.model} at {self.workload.url}, {self.connections} connections, "
+            f"{self.workload.model} ({self.workload.model_source.text}) at {self.workload.url}, "
+            f"{self.connections} connections, "
             f"{self.engine.name} {self.engine_version}"
         )
 
@@ -73,6 +74,7 @@ class RunPlan:
             target=workload.target,
             endpoint=workload.endpoint,
             model=workload.model,
+            model_source=workload.model_source,
             body_bytes=len(workload.body),
             body_file=None if self.body_file is None else str(self.body_file),
             script=None if workload.script is None else str(workload.script),

@@ -27,6 +27,10 @@ class Progress:
         """One line for the user, which stays."""
         self._view.warn(text)
 
+    def quote(self, text: str) -> None:
+        """What the user's script printed at the end of the load."""
+        self._view.quote(text)
+
     def show(self, phase: Phase, elapsed: float, planned: float) -> None:
         """Ask, repeat the registration where it is due, and show."""
         status = self._registration.status()

@@ -128,6 +128,9 @@ class _Soak:
             failed_scrapes=self.recorder.failed_scrapes,
             series=self.recorder.store,
             route=self._info.route,
+            connections=plan.connections,
+            early_ends=load.result.early_ends,
+            engine_failures=load.result.totals.failures if load.result.totals else {},
         )
         return RunResult(
             info=self._info,
@@ -142,6 +145,7 @@ class _Soak:
             },
             inputs=plan.inputs,
             engine_totals=load.result.totals,
+            output=load.result.output,
             preflight=plan.preflight,
             alerts=self._alerts(),
         )

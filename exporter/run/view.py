@@ -29,3 +29,6 @@ class RunView(Protocol):
 
     def warn(self, text: str) -> None:
         """One line that stays."""
+
+    def quote(self, text: str) -> None:
+        """What the user's script printed at the end of the load; may be empty."""

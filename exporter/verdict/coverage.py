@@ -11,7 +11,7 @@ MAX_FAILED_SCRAPES_RATIO = 0.2
 
 
 def judge_completeness(evidence: Evidence) -> Finding:
-    """The load lasts as long as planned, and at most a fifth of the scrapes fail."""
+    """The load lasts as long as planned on every connection, and at most a fifth of the scrapes fail."""
     finding = partial(Finding, "completeness")
     measured, planned = evidence.measured_seconds, f"{evidence.planned_seconds:.0f}"
     if evidence.ended_early:
@@ -20,12 +20,22 @@ def judge_completeness(evidence: Evidence) -> Finding:
             f"負荷が {planned} 秒のうち {measured:.0f} 秒で終了: ",
         )
         return finding(Outcome.INCONCLUSIVE, ended + verbatim(evidence.ended_early))
-    if measured < MIN_LOAD_RATIO * evidence.planned_seconds:
+    enough = MIN_LOAD_RATIO * evidence.planned_seconds
+    if measured < enough:
         short = Said(
             f"the load lasted {measured:.1f} s of {planned} s",
             f"負荷は {planned} 秒のうち {measured:.1f} 秒だけ",
         )
+        if len(evidence.early_ends) == evidence.connections:
+            short += Said(", then no connection was left", "、以後は接続なし")
         return finding(Outcome.INCONCLUSIVE, short)
+    if early := [seconds for seconds in evidence.early_ends if seconds < enough]:
+        count, first, last = evidence.connections, f"{min(early):.1f}", f"{max(early):.1f}"
+        gone = Said(
+            f"{len(early)} of {count} connections ended early: after {first} to {last} s of {planned} s",
+            f"{count} 接続のうち {len(early)} 接続が途中で終了: {planned} 秒のうち {first}〜{last} 秒",
+        )
+        return finding(Outcome.INCONCLUSIVE, gone)
     attempts = evidence.scrapes + evidence.failed_scrapes
     if attempts == 0:
         return finding(Outcome.INCONCLUSIVE, Said("nothing was scraped", "スクレイプが一度もない"))
@@ -57,6 +67,17 @@ def judge_totals(evidence: Evidence) -> Finding:
     if len(responses) > 1 or len(failures) > 1:
         differ = Said("the sources disagree: ", "集計元の件数が不一致: ")
         return finding(Outcome.INCONCLUSIVE, differ + counts)
+    own = [
+        Said(
+            f"{reason.value} {count:,} (the run: {here:,})",
+            f"{reason.value} {count:,} (この実行では {here:,})",
+        )
+        for reason, count in evidence.engine_failures.items()
+        if count != (here := evidence.failures[reason])
+    ]
+    if own:
+        other = Said("the engine itself counts other failures: ", "負荷エンジン自身の失敗件数が不一致: ")
+        return finding(Outcome.INCONCLUSIVE, other + joined(own, ", "))
     return finding(Outcome.PASS, Said("the sources agree: ", "集計元の件数が一致: ") + counts)
 
 

@@ -1,5 +1,6 @@
 """What is known of a run when it is judged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.live.message import FailureReason, Route
@@ -37,6 +38,11 @@ class Evidence(Counts):
     failed_scrapes: int
     series: SeriesStore = field(repr=False)
     route: Route = Route.LOCAL
+    connections: int = 1
+    early_ends: tuple[float, ...] = ()
+    """for each connection that ended before the load did: after how many seconds"""
+    engine_failures: Mapping[FailureReason, int] = field(default_factory=dict)
+    """by the reasons that the engine counts itself"""
 
     @property
     def refused(self) -> int:

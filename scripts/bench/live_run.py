@@ -139,13 +139,15 @@ class _Scrapes:
     def warn(self, text: str) -> None:
         raise SoakError(text)
 
+    def quote(self, text: str) -> None:
+        """The bench has no script."""
+
 
 def _clean_totals(result: LoadResult) -> EngineTotals:
     totals = result.totals
     if totals is None or totals.requests == 0:
-        raise SoakError(
-            f"the live wrk left no totals: {result.output.strip()[-200:] or 'it printed nothing'}"
-        )
+        words = bytes(result.output).decode(errors="replace").strip()
+        raise SoakError(f"the live wrk left no totals: {words[-200:] or 'it printed nothing'}")
     if totals.non_2xx or any(totals.socket_errors.values()):
         raise SoakError(
             f"the live wrk had failures, so its figures say nothing: {totals.non_2xx} responses not 2xx, "

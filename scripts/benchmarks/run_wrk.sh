@@ -261,13 +261,14 @@ json_string() {
 
 # The model that is asked, for the labels of the metrics.
 model_sent() {
-  local text='' pattern='[Mm][Oo][Dd][Ee][Ll]\\?"?[[:space:]]*[=:][[:space:]]*\\?["'\'']([^"'\''\\]+)'
+  local text='' pattern='[Mm][Oo][Dd][Ee][Ll]\\?"?[[:space:]]*[=:][[:space:]]*\\?["'\'']([^"'\''\\%]+)["'\''\\]'
   if [ -n "$script" ]; then
     if [ -n "${WRK_MODEL:-}" ]; then
       echo "$WRK_MODEL"
       return
     fi
-    text=$(tr -d '\0' <"$script")
+    # Without lines that are comments.
+    text=$(tr -d '\0' <"$script" | sed '/^[[:space:]]*--/d')
   elif [ -n "${WRK_BODY_JSON:-}" ]; then
     text=$WRK_BODY_JSON
     pattern='"model"[[:space:]]*:[[:space:]]*"([^"\\]+)"'

@@ -10,12 +10,32 @@ from pathlib import Path
 import pytest
 
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Soak, running
+from tests.support.checkout import HAND_TOOLS
+from tests.support.soak_command import Soak, running, total
 from tests.support.waiting import need
 
 CHATTY = """
 request = function() return wrk.format("GET", "/v1/models") end
 response = function(status) io.stderr:write("saw " .. status .. " \\27[31m\\n") end
+"""
+REPORT = """
+local filler = ("x"):rep(90000)
+response = function() print("seen a body", filler) end
+done = function()
+  io.stderr:write("on stderr\\n")
+  print("\\27[32mmy report\\27[0m: 7 of 7\\nRequests/sec: 12.5")
+end
+"""
+STOP = """
+local answered = 0
+response = function()
+  answered = answered + 1
+  if answered == 50 then wrk.thread:stop() end
+end
+"""
+NUMBERED = """
+local count = 0
+setup = function(thread) count = count + 1; thread:set("number", count) end
 """
 
 
@@ -58,6 +78,81 @@ def test_what_done_prints_after_a_ctrl_c_is_shown_too(live: NativeStack, soak: S
     ended = run.end()
     assert ended.code == 3
     assert ended.errors.count("the last word") == 1
+
+
+def test_what_a_script_prints_is_kept_and_what_done_prints_is_shown_and_neither_is_in_the_json(
+    soak: Soak, results: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "report.lua"
+    script.write_text(REPORT, encoding="utf-8")
+    ended = soak("--duration", "3s", "--connections", "2", "--script", str(script)).end()
+    assert ended.code == 0, ended.errors
+    said = ended.errors.split("the script's done() printed:\n")
+    assert len(said) == 2
+    assert said[1].splitlines()[:2] == ["  my report: 7 of 7", "  Requests/sec: 12.5"]
+    assert "seen a body" not in ended.output + ended.errors
+    assert "\x1b" not in ended.errors
+    [kept] = results.glob("*/engine-output.txt")
+    printed = kept.read_bytes()
+    assert len(printed) <= 10_000_000
+    assert b"seen a body" in printed[:200]
+    assert b"bytes are left out here" in printed
+    assert b"  Thread Stats " in printed
+    assert printed.endswith(
+        b"\x1b[32mmy report\x1b[0m: 7 of 7\nRequests/sec: 12.5\n\n[standard error]\non stderr\n"
+    )
+
+
+def test_connections_that_a_script_ends_are_missing_and_their_seconds_are_measured(
+    soak: Soak, tmp_path: Path
+) -> None:
+    script = tmp_path / "stop.lua"
+    script.write_text(STOP, encoding="utf-8")
+    ended = soak("--duration", "6s", "--connections", "4", "--script", str(script)).end()
+    assert ended.code == 3
+    evidence = ended.document["evidence"]
+    assert len(evidence["early_ends_seconds"]) == 4
+    assert evidence["measured_seconds"] < 5 < evidence["engine"]["duration_seconds"]
+    [text] = [
+        each["text"] for each in ended.document["verdict"]["findings"] if each["check"] == "completeness"
+    ]
+    assert text.endswith("s of 6 s, then no connection was left")
+
+
+def test_one_connection_that_ends_while_others_go_on_is_missing_too(soak: Soak, tmp_path: Path) -> None:
+    script = tmp_path / "stop.lua"
+    script.write_text(f"{NUMBERED}{STOP.replace('== 50', '== 50 and number == 2')}", encoding="utf-8")
+    ended = soak("--duration", "6s", "--connections", "4", "--script", str(script)).end()
+    assert ended.code == 3
+    evidence = ended.document["evidence"]
+    assert len(evidence["early_ends_seconds"]) == 1
+    assert evidence["measured_seconds"] == evidence["engine"]["duration_seconds"] > 5.5
+    [text] = [
+        each["text"] for each in ended.document["verdict"]["findings"] if each["check"] == "completeness"
+    ]
+    assert text.startswith("1 of 4 connections ended early: after ")
+
+
+def test_a_done_that_fails_takes_nothing_from_a_load_that_is_whole(soak: Soak, tmp_path: Path) -> None:
+    script = tmp_path / "bad.lua"
+    script.write_text("done = function() local nothing; nothing.x = 1 end", encoding="utf-8")
+    ended = soak("--duration", "3s", "--connections", "2", "--script", str(script)).end()
+    assert ended.code == 0, ended.errors
+    assert "attempt to index" in ended.errors
+
+
+def test_the_model_in_a_script_is_the_label_and_the_run_says_so(
+    live: NativeStack, soak: Soak, tmp_path: Path
+) -> None:
+    script = str(HAND_TOOLS / "chat_openai.lua")
+    ended = soak("--duration", "2s", "--connections", "2", "--script", script).end()
+    assert (ended.document["run"]["route"], ended.document["run"]["model"]) == ("openai", "openai:gpt-4o")
+    assert ended.document["inputs"]["model_source"] == "script"
+    assert "モデル openai:gpt-4o (--scriptから)" in ended.record
+    assert total(live, "benchmark_requests_total", route="openai", model="openai:gpt-4o") > 0
+    other = soak("--duration", "2s", "--connections", "2", "--script", script, "--model", "google:mine").end()
+    assert (other.document["run"]["route"], other.document["run"]["model"]) == ("google", "google:mine")
+    assert other.document["inputs"]["model_source"] == "option"
 
 
 def test_a_closed_terminal_is_a_ctrl_c(live: NativeStack, results: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exporter.live.message import Route
+from exporter.live.message import FailureReason, Route
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from tests.support.run_results import failures_by_reason, requests_by_class
@@ -57,6 +57,9 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "nothing watched": {"series": SeriesStore()},
     "an early end": {"ended_early": "stopped by the user", "measured_seconds": 21.0},
     "a load that ended by itself": {"measured_seconds": 12.0},
+    "a load that lost its connections": {"measured_seconds": 0.2, "connections": 2, "early_ends": (0.1, 0.2)},
+    "a load that lost some connections": {"connections": 20, "early_ends": (0.2, 31.0)},
+    "failures that the engine alone counts": {"engine_failures": {FailureReason.TIMEOUT: 20}},
     "scrapes that failed": {"scrapes": 5, "failed_scrapes": 8},
     "no scrape": {"scrapes": 0, "failed_scrapes": 0},
     "sources that differ": {"totals": {"engine": Count(1000, None), "exporter": Count(990, 0)}},

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.live.message import FailureReason, StatusClass
+from exporter.load.model_label import ModelSource
+from exporter.load.output import EngineOutput
 from exporter.results.run_result import RunInputs, RunResult
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count, Evidence
@@ -73,6 +75,7 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
             target="http://127.0.0.1:8080",
             endpoint="/v1/chat/completions",
             model="gpt-oss:20b",
+            model_source=ModelSource.DEFAULT,
             body_bytes=70,
             body_file=None,
             script=None,
@@ -86,5 +89,6 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
             warn=(),
         ),
         engine_totals=None,
+        output=EngineOutput(),
     )
     return replace(result, **changes)

@@ -174,3 +174,22 @@ def test_alerts_that_fired_are_named() -> None:
     out, written = console()
     print_verdict(out, run_result(alerts=["NodeOffline", "RouterDown"]), {})
     assert "alerts that fired: NodeOffline, RouterDown\n" in written.getvalue()
+
+
+def test_what_the_script_printed_at_its_end_is_quoted_and_a_page_of_it_is_enough() -> None:
+    out, written = console()
+    with TerminalView(out, "a title") as view:
+        view.quote("")
+        view.quote("\n".join(f"line {i} [bold]" for i in range(52)) + "\n" + "x" * 900 + "\n")
+    lines = written.getvalue().splitlines()
+    assert lines[:2] == ["the script's done() printed:", "  line 0 [bold]"]
+    assert lines[-2:] == ["  line 49 [bold]", "  3 more lines are in engine-output.txt"]
+    view.quote("x" * 900)
+    assert written.getvalue().splitlines()[-1] == "  " + "x" * 500
+
+
+def test_the_verdict_says_which_model_is_the_label_and_where_that_is_from() -> None:
+    out, written = console()
+    result = run_result()
+    print_verdict(out, result, {})
+    assert "model gpt-oss:20b (the default), route local" in written.getvalue().splitlines()

@@ -9,6 +9,7 @@ import pytest
 
 from exporter.errors import ConfigurationError, TargetUnreachableError
 from exporter.live.message import Route
+from exporter.load.model_label import ModelSource
 from exporter.load.workload import Workload, check_reachable, make_workload
 
 SECRET = "sk-very-secret"
@@ -51,6 +52,48 @@ def test_without_a_body_the_model_is_asked_to_answer_ping() -> None:
 )
 def test_the_prefix_of_the_model_is_the_route(model: str, route: Route) -> None:
     assert workload(model=model).route == route
+
+
+@pytest.mark.parametrize(
+    ("given", "label", "source"),
+    [
+        ({}, "openai:gpt-4o", ModelSource.SCRIPT),
+        ({"model_source": ModelSource.SCENARIO}, "openai:gpt-4o", ModelSource.SCRIPT),
+        ({"model_source": ModelSource.OPTION}, "gpt-oss:20b", ModelSource.OPTION),
+    ],
+)
+def test_the_model_of_a_script_is_the_label_and_the_option_wins(
+    tmp_path: Path, given: dict[str, Any], label: str, source: ModelSource
+) -> None:
+    script, body = tmp_path / "chat.lua", tmp_path / "body.json"
+    script.write_text("""wrk.body = '{"model":"openai:gpt-4o"}'""")
+    body.write_text('{"model": "in-the-body"}')
+    for more in ({}, {"body_file": body}):
+        made = workload(**{"script": script, "model_source": ModelSource.DEFAULT, **given, **more})
+        assert (made.model, made.model_source) == (label, source)
+        assert made.route == (Route.OPENAI if source == ModelSource.SCRIPT else Route.LOCAL)
+
+
+def test_a_script_changes_the_label_and_not_the_body_that_it_is_given(tmp_path: Path) -> None:
+    script = tmp_path / "mine.lua"
+    script.write_text("function request() return anything end")
+    made = workload(script=script, model_source=ModelSource.DEFAULT)
+    assert (made.model, made.model_source) == ("unknown", ModelSource.UNKNOWN)
+    assert json.loads(made.body)["model"] == "gpt-oss:20b"
+
+
+def test_a_body_that_names_its_model_is_where_the_label_is_from(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    body.write_text('{"model": "in-the-body"}')
+    assert workload(body_file=body).model_source == ModelSource.BODY
+    body.write_text('{"messages": []}')
+    assert workload(body_file=body).model_source == ModelSource.OPTION
+
+
+def test_a_model_in_a_script_that_is_no_label_is_refused_with_where_it_stands(tmp_path: Path) -> None:
+    script = tmp_path / "mine.lua"
+    script.write_text(f"""model = "{"m" * 200}" """)
+    assert "(read from --script)" in refusal(script=script, model_source=ModelSource.DEFAULT)
 
 
 @pytest.mark.parametrize(

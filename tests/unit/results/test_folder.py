@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import ConfigurationError
+from exporter.live.message import FailureReason
 from exporter.live.results_csv import rows_text
 from exporter.load.engine import EngineTotals
 from exporter.results.folder import check_label, check_writable, write_results
@@ -24,7 +25,8 @@ def tree(folder: Path) -> set[str]:
 
 
 def files_of(name: str) -> set[str]:
-    return {f"{name}.csv", f"{name}.md", f"{name}/run.json", f"{name}/series.om.gz"}
+    inside = ("run.json", "series.om.gz", "engine-output.txt")
+    return {f"{name}.csv", f"{name}.md", *(f"{name}/{file}" for file in inside)}
 
 
 @pytest.mark.parametrize("label", ["a", "nightly", "run-1_b.2", "0", "A" * 64, "a..b"])
@@ -88,6 +90,7 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
         "record": tmp_path / f"{name}.md",
         "run": tmp_path / name / "run.json",
         "series": tmp_path / name / "series.om.gz",
+        "output": tmp_path / name / "engine-output.txt",
     }
     assert files["csv"].read_text() == rows_text([result_row(result)])
     assert files["record"].read_text() == record_text(result, name)
@@ -129,7 +132,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
-    engine = EngineTotals(1000, 60.0, 0, {"read": 0}, {"99": 0.06})
+    engine = EngineTotals(1000, 60.0, 0, {"read": 0}, {FailureReason.READ: 0}, {"99": 0.06})
     found = document(engine_totals=engine, alerts=["RouterDown"])
     assert found["run"]["route"] == "local"
     assert found["run"]["start_timestamp_seconds"] == 1_764_000_000.0
@@ -149,6 +152,7 @@ def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
         "duration_seconds": 60.0,
         "non_2xx": 0,
         "socket_errors": {"read": 0},
+        "failures": {"read": 0},
         "percentiles_seconds": {"99": 0.06},
     }
     assert known["alerts"] == ["RouterDown"]

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from exporter.live.message import Route
-from exporter.results.record import record_text
+from exporter.load.model_label import ModelSource
+from exporter.results.record import MODEL_SOURCES, record_text
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from exporter.verdict.judgement import judge
@@ -37,7 +38,7 @@ def test_a_good_run_fills_in_the_template_of_the_seed() -> None:
         "  - RPS: 16.67\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 0 (内訳 4xx: 0 / 5xx: 0 / timeout: 0)\n"
-        "- 備考: 判定 合格\n"
+        "- 備考: 判定 合格、モデル gpt-oss:20b (既定)\n"
     )
 
 
@@ -69,7 +70,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         "  - RPS: 15.00\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 104 (内訳 4xx: 40 / 5xx: 58 / timeout: 0 / read: 3 / disconnect: 1 / 3xx: 2)\n"
-        "- 備考: 判定 不合格、"
+        "- 備考: 判定 不合格、モデル gpt-oss:20b (既定)、"
         # What fails, what is only a warning, and what is inconclusive.
         f"answers: {texts['answers']}、disconnects: {texts['disconnects']}、totals: {texts['totals']}、"
         "Router RSS最大 114.5 MiB、ホストCPU使用率最大 80%、"
@@ -87,6 +88,15 @@ def test_what_is_not_known_is_shown_as_unknown_and_never_zero() -> None:
     assert "RSS" not in text
     assert "CPU" not in text
     assert "アラート" not in text
+
+
+def test_every_source_of_the_models_name_is_said_in_the_records_language() -> None:
+    for source in ModelSource:
+        result = run_result()
+        found = line(
+            record_text(replace(result, inputs=replace(result.inputs, model_source=source)), "x"), "備考"
+        )
+        assert f"モデル gpt-oss:20b ({MODEL_SOURCES[source]})" in found
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from exporter.live.message import FailureReason
 from exporter.verdict.coverage import judge_completeness, judge_totals
 from exporter.verdict.evidence import Count
 from exporter.verdict.finding import Outcome
-from tests.support.run_results import evidence
+from tests.support.run_results import evidence, failures_by_reason
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,29 @@ def test_a_load_that_the_engine_ended_before_its_time_is_inconclusive(
     finding = judge_completeness(evidence(measured_seconds=seconds))
     assert finding.outcome == outcome
     assert outcome == Outcome.PASS or f"{seconds} s of 60 s" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("early", "seconds", "outcome", "text"),
+    [
+        ((), 60.0, Outcome.PASS, "13 of 13 scrapes"),
+        ((58.0,), 60.0, Outcome.PASS, "13 of 13 scrapes"),
+        ((0.2,), 60.0, Outcome.INCONCLUSIVE, "1 of 4 connections ended early: after 0.2 to 0.2 s of 60 s"),
+        (
+            (0.2, 30.06, 58.0),
+            60.0,
+            Outcome.INCONCLUSIVE,
+            "2 of 4 connections ended early: after 0.2 to 30.1 s of 60 s",
+        ),
+        ((1, 1, 1, 1), 1.0, Outcome.INCONCLUSIVE, "lasted 1.0 s of 60 s, then no connection was left"),
+    ],
+)
+def test_connections_that_ended_before_the_load_did_are_missing(
+    early: tuple[float, ...], seconds: float, outcome: Outcome, text: str
+) -> None:
+    finding = judge_completeness(evidence(connections=4, early_ends=early, measured_seconds=seconds))
+    assert finding.outcome == outcome
+    assert text in finding.text
 
 
 def test_without_a_scrape_nothing_is_covered() -> None:
@@ -78,3 +102,14 @@ def test_every_source_must_count_the_same_responses_and_those_that_do_the_same_f
     finding = judge_totals(evidence(totals=totals))
     assert (finding.check, finding.outcome.value) == ("totals", outcome)
     assert finding.text.endswith(listed)
+
+
+@pytest.mark.parametrize("reason", list(FailureReason))
+def test_a_failure_that_the_engine_counts_and_nobody_else_does_is_no_agreement(reason: FailureReason) -> None:
+    finding = judge_totals(evidence(engine_failures={reason: 20}))
+    assert finding.outcome == Outcome.INCONCLUSIVE
+    assert f"{reason.value} 20 (the run: 0)" in finding.text
+    agreed = evidence(
+        engine_failures={reason: 20}, failures=failures_by_reason(**{reason.value: 20, "disconnect": 20})
+    )
+    assert judge_totals(agreed).outcome == Outcome.PASS
