@@ -45,6 +45,8 @@ class EngineTotals:
     """requests without a whole response, by the reasons that the engine counts itself"""
     percentiles_seconds: dict[str, float]
     """of all responses, as the engine computes them, by percent ("99.9")"""
+    stopped_after_seconds: tuple[float, ...] = ()
+    """of each worker that a script has stopped, after how much of the load; the others worked to its end"""
 
 
 @dataclass(frozen=True)

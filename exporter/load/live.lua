@@ -8,6 +8,10 @@
 -- With several connections a thread (a wrk started by hand) a response cannot be assigned to one of its
 -- requests: responses are then counted by status and not timed, and what is lost is what wrk itself counts.
 --
+-- A user's script is measured as it runs. wrk calls what its globals hold at the moment of the call, and so
+-- does this: while wrk runs, our functions stand where wrk looks; while the script runs, everything is where the
+-- script has put it.
+--
 -- Environment (set by the wrk engine, or by a shell script):
 --   SOAK_TOKEN          32 hexadecimal digits: the secret of the run, as announced to the exporter
 --   SOAK_INGEST_HOST    host of the ingest (default 127.0.0.1)
@@ -16,23 +20,27 @@
 --   SOAK_CONNECTIONS    what wrk was given as -c (default: as many as threads)
 --   SOAK_BODY_FILE      file with the request body, sent byte for byte
 --   SOAK_HEADERS_FILE   file of "Name: value" lines
---   SOAK_USER_SCRIPT    a wrk script of the user's; its setup/init/request/response/delay/done all run
+--   SOAK_USER_SCRIPT    a wrk script of the user's
 --   SOAK_SUMMARY_FILE   where done() leaves wrk's own totals and histogram (JSON)
 --   SOAK_DATAGRAMS_FILE where done() leaves every thread's last datagrams, each after its length (u32)
 --   SOAK_WHOLE_RESPONSES 1: wrk makes Lua values of every response's headers and body, which nobody here reads
 
 local ffi = require("ffi")
 local bit = require("bit")
+local floor, max, min, format = math.floor, math.max, math.min, string.format
+local open, ipairs, tonumber, type = io.open, ipairs, tonumber, type
+local getfenv, rawget, rawset = getfenv, rawget, rawset
 
 ffi.cdef[[
 /* Seconds and nanoseconds as 32-bit halves: reading an int64 would box it at every request. */
 typedef struct { uint32_t seconds, seconds_high, nanoseconds, nanoseconds_high; } soak_timespec;
-int clock_gettime(int clock, soak_timespec *now);
-int nanosleep(const soak_timespec *wanted, soak_timespec *left);
-void *calloc(size_t count, size_t size);
-int socket(int family, int type, int protocol);
-int connect(int fd, const void *address, unsigned int length);
-long send(int fd, const void *data, size_t length, int flags);
+/* By names of our own: a script may declare the same functions with types of its own. */
+int soak_clock_gettime(int clock, soak_timespec *now) __asm__("clock_gettime");
+int soak_nanosleep(const soak_timespec *wanted, soak_timespec *left) __asm__("nanosleep");
+void *soak_calloc(size_t count, size_t size) __asm__("calloc");
+int soak_socket(int family, int type, int protocol) __asm__("socket");
+int soak_connect(int fd, const void *address, unsigned int length) __asm__("connect");
+long soak_send(int fd, const void *data, size_t length, int flags) __asm__("send");
 
 typedef struct {
   int flags, family, socktype, protocol;
@@ -69,12 +77,17 @@ typedef struct soak_wrk_connection {
 /* wrk 4.1's statistics: how often each value (us) was seen. */
 typedef struct { uint64_t count, limit, min, max, data[]; } soak_wrk_stats;
 
-/* One thread's counts. Doubles: exact to 2^53, never boxed, and readable from done()'s Lua state. */
-typedef struct {
-  double lost, disconnects, waiting, settled, sent_at_us, sequence, number;
+/* One thread's counts. Doubles: exact to 2^53, never boxed, and readable from done()'s Lua state.
+   `thread` is the address of wrk's record of it, `record` the same where that is known to be wrk 4.1's. wrk
+   asks its first thread alone what a script has; `first` is where the others find the answers. */
+typedef struct soak_state {
+  double lost, disconnects, waiting, settled, sent_at_us, sequence, number, thread;
+  double begun_us, stopped_us;
+  double has_request, has_response, has_delay, status_alone;
   double untimed[5], sum_us[5];
   double counts[5 * 3328 + 600];
   soak_wrk_thread *record;
+  struct soak_state *first;
 } soak_state;
 
 /* The message: exporter/live/wire.py. A block's failures are in the order of FailureReason. */
@@ -112,10 +125,11 @@ local REPORT_EVERY_US = 1e6
 local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
 local BACKOFF_AFTER, BACKOFF_MAX_MS = 2, 256
 
--- ==== Settings: the environment, and the user's script =====================================================
+-- ==== Settings: the environment ============================================================================
 
+local getenv = os.getenv
 local function setting(name, default)
-  local value = os.getenv(name)
+  local value = getenv(name)
   if value == nil or value == "" then return default end
   return value
 end
@@ -126,7 +140,7 @@ local function fail(message)
 end
 
 local function slurp(path)
-  local file, why = io.open(path, "rb")
+  local file, why = open(path, "rb")
   if not file then fail("cannot read " .. tostring(why)) end
   local text = file:read("*a")
   file:close()
@@ -143,8 +157,11 @@ end
 local token = token_text:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
 local threads = tonumber(setting("SOAK_THREADS", "1"))
 -- As wrk divides them.
-local connections = math.floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads))) / threads)
+local connections = floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads))) / threads)
 local timed = connections == 1
+local lookup = wrk.lookup
+local ingest_host, ingest_port = setting("SOAK_INGEST_HOST", "127.0.0.1"), setting("SOAK_INGEST_PORT", "9878")
+local whole_responses = not timed or setting("SOAK_WHOLE_RESPONSES") ~= nil
 
 -- What is sent: the caller's body and headers first, then the user's script, which may replace both.
 if setting("SOAK_BODY_FILE") then
@@ -158,17 +175,6 @@ if setting("SOAK_HEADERS_FILE") then
     if name then wrk.headers[name] = value end
   end
 end
-if setting("SOAK_USER_SCRIPT") then
-  local chunk, why = loadfile(setting("SOAK_USER_SCRIPT"))
-  if not chunk then fail("user script: " .. tostring(why)) end
-  local ok, problem = pcall(chunk)
-  if not ok then fail("user script: " .. tostring(problem)) end
-end
-local user = { setup = setup, init = init, request = request, response = response, done = done }
-
--- wrk makes Lua values of every response's headers and body where the first thread has a response() when its
--- init() is over, and calls response() where the connection has a buffer for headers: see take_status_alone().
-local status_alone = timed and not user.response and setting("SOAK_WHOLE_RESPONSES") == nil
 
 -- ==== Clock and histogram ==================================================================================
 
@@ -176,7 +182,7 @@ local state, counts, sum_us                -- this thread's soak_state and its a
 local timespec = ffi.new("soak_timespec[1]")
 
 local function now_us()
-  C.clock_gettime(CLOCK_MONOTONIC, timespec)
+  C.soak_clock_gettime(CLOCK_MONOTONIC, timespec)
   return timespec[0].seconds * 1e6 + timespec[0].nanoseconds / 1000
 end
 
@@ -186,7 +192,7 @@ local split = ffi.new("union { double value; uint32_t halves[2]; }")
 -- place therein, both in its upper half. A loop over octaves would end at another count for each request and
 -- leave LuaJIT's compiled code each time, at 3 % of wrk's throughput.
 local function bucket_of(us)
-  if us < 256 then return math.floor(us) end
+  if us < 256 then return floor(us) end
   split.value = us
   return bit.rshift(split.halves[1], 13) - 128 * (1023 + 6)
 end
@@ -211,8 +217,8 @@ local function fill_block(of)
     b.connect, b.read, b.write = of.record.connect, of.record.read, of.record.write
     -- What wrk does not count. At the very end it may have counted an error whose request is not known to be
     -- lost yet: the maximum so far stays.
-    of.disconnects = math.max(of.disconnects, of.lost - of.record.read - of.record.write)
-    if not timed then of.waiting = math.max(of.waiting - (of.record.read + of.record.write - of.settled), 0) end
+    of.disconnects = max(of.disconnects, of.lost - of.record.read - of.record.write)
+    if not timed then of.waiting = max(of.waiting - (of.record.read + of.record.write - of.settled), 0) end
     of.settled = of.record.read + of.record.write
   else
     b.connect, b.read, b.write = 0, 0, 0
@@ -230,11 +236,13 @@ local function report(of, flags, emit)
   h.flags = flags
   h.worker = of.number
   h.sequence = of.sequence
-  h.connections = connections
-  h.in_flight = of.waiting
+  -- A thread that the script has stopped has no connections any more, and waits for nothing.
+  local stopped = of.stopped_us > 0
+  h.connections = stopped and 0 or connections
+  h.in_flight = stopped and 0 or of.waiting
   h.waiting_ms = 0
-  if timed and of.waiting > 0 and bit.band(flags, FLAG_FINAL) ~= 0 then
-    h.waiting_ms = math.min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
+  if timed and h.in_flight > 0 and bit.band(flags, FLAG_FINAL) ~= 0 then
+    h.waiting_ms = min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
   end
 
   local words = ffi.cast("uint32_t *", packet + HEADER_SIZE + BLOCK_SIZE)
@@ -263,8 +271,8 @@ local function report(of, flags, emit)
   for page = 0, 5 do
     -- A class without durations has no counts.
     if page == 5 or of.sum_us[page] > 0 then
-      for first = page * BUCKETS, math.min((page + 1) * BUCKETS, INDEX_COUNT) - 1, OCTAVE do
-        local after = math.min(first + OCTAVE, INDEX_COUNT)
+      for first = page * BUCKETS, min((page + 1) * BUCKETS, INDEX_COUNT) - 1, OCTAVE do
+        local after = min(first + OCTAVE, INDEX_COUNT)
         for i = first, after - 1 do
           if cumulative[i] > 0 then
             add(first, after)
@@ -278,73 +286,115 @@ local function report(of, flags, emit)
 end
 
 local function send_datagram(data, length)
-  C.send(socket_fd, data, length, MSG_DONTWAIT_NOSIGNAL)
+  C.soak_send(socket_fd, data, length, MSG_DONTWAIT_NOSIGNAL)
 end
 
 local function open_socket()
-  local address = wrk.lookup(setting("SOAK_INGEST_HOST", "127.0.0.1"), setting("SOAK_INGEST_PORT", "9878"))[1]
+  local address = lookup(ingest_host, ingest_port)[1]
   local info = ffi.cast("soak_addrinfo *", address)
-  socket_fd = C.socket(info.family, SOCK_DGRAM, 0)
-  if socket_fd < 0 or C.connect(socket_fd, info.address, info.length) ~= 0 then
+  socket_fd = C.soak_socket(info.family, SOCK_DGRAM, 0)
+  if socket_fd < 0 or C.soak_connect(socket_fd, info.address, info.length) ~= 0 then
     fail("cannot open a UDP socket to the ingest")
   end
 end
 
+-- ==== The script's globals =================================================================================
+
+-- wrk looks for request(), response() and delay() in the globals at every call. lend() gives them back to the
+-- script before any of its code runs, take_back() keeps what it has left there: so it finds everything as under
+-- wrk alone, whatever it reads, sets, removes or loads, and by whatever way. setup(), init() and done() are
+-- called once or outside of the threads, and are given back by their names.
+local globals = getfenv(0)
+local script, ours = {}, {}                -- what the script has, and what wrk finds instead
+
+local function lend()
+  rawset(globals, "request", script.request)
+  rawset(globals, "response", script.response)
+  rawset(globals, "delay", script.delay)
+end
+
+local function take_back()
+  script.request = rawget(globals, "request")
+  script.response = rawget(globals, "response")
+  script.delay = rawget(globals, "delay")
+  rawset(globals, "request", ours.request)
+  rawset(globals, "response", ours.response or script.response)
+  rawset(globals, "delay", ours.delay or script.delay)
+end
+
+local function has(name) return type(globals[name]) == "function" and 1 or 0 end
+
+-- The text to be sent, as wrk itself asks a script for it.
+local function text_of_script()
+  local request = globals.request
+  if type(request) == "function" then return (request()) end
+  return (globals.wrk.request())
+end
+
+-- ==== Threads: their counts, and when the script stops one =================================================
+
+local states = {}                          -- of all threads in the Lua state that calls setup() and done()
+
+local function address_of(thread)
+  -- The userdata's payload is a pointer to wrk's record of the thread.
+  return tonumber(ffi.cast("uint64_t *", thread)[0])
+end
+
+local function new_state(thread)
+  local allocated = C.soak_calloc(1, ffi.sizeof("soak_state"))
+  if allocated == nil then fail("out of memory") end
+  local new = ffi.cast("soak_state *", allocated)
+  new.number = #states
+  states[#states + 1] = new
+  new.first = states[1]
+  new.thread = address_of(thread)
+  local record = ffi.cast("soak_wrk_thread *", new.thread)
+  -- Only wrk 4.1's layout has the connections of the thread here; anything else is left alone.
+  if record.connections == connections and record.complete == 0 and record.read == 0 and record.write == 0 then
+    new.record = record
+  end
+  return new
+end
+
+local thread_type = debug.getregistry()["wrk.thread"]
+local thread_field = thread_type.__index
+
+-- thread:stop(). A thread that has not begun yet begins nevertheless.
+local function stop(thread)
+  for _, each in ipairs(states) do
+    if each.thread == address_of(thread) and each.begun_us > 0 and each.stopped_us == 0 then
+      each.stopped_us = now_us()
+      if each == state then report(state, 0, send_datagram) end
+    end
+  end
+  return thread_field(thread, "stop")(thread)
+end
+
+function thread_type.__index(thread, name)
+  if name == "stop" then return stop end
+  return thread_field(thread, name)
+end
+
 -- ==== Hooks: what wrk calls in each thread =================================================================
 
-local fixed_request
-local verifying = false                    -- wrk asks its first thread for one request that it never sends
+local fixed_request                        -- where the script has no request(), as long as the thread lives
+local script_responds                      -- whether wrk calls the script's response()
+local batch                                -- requests in one text (pipelining); wrk takes all texts for alike
 local lost_in_a_row = 0
 local last_report_us, last_latency_us = 0, 0
 
 -- Where a target refuses connections wrk asks for a request at once, again and again; the thread has one
 -- connection, so sleeping here delays nothing else and spares the machine that is being measured.
 local function back_off()
-  local ms = math.min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MAX_MS)
+  local ms = min(2 ^ (lost_in_a_row - BACKOFF_AFTER), BACKOFF_MAX_MS)
   timespec[0].seconds = 0
   timespec[0].nanoseconds = ms * 1e6
-  C.nanosleep(timespec, nil)
-end
-
-function setup(thread)
-  soak_threads = soak_threads or {}
-  soak_threads[#soak_threads + 1] = thread
-  thread:set("soak_number", #soak_threads - 1)
-  -- The userdata's payload is a pointer to wrk's record of the thread.
-  thread:set("soak_record", tonumber(ffi.cast("uint64_t *", thread)[0]))
-  if user.setup then user.setup(thread) end
-end
-
-local take_status_alone
-
-function init(arguments)
-  local allocated = C.calloc(1, ffi.sizeof("soak_state"))
-  if allocated == nil then fail("out of memory") end
-  state = ffi.cast("soak_state *", allocated)
-  counts, sum_us = state.counts, state.sum_us
-  state.number = soak_number
-  soak_state = tonumber(ffi.cast("uintptr_t", allocated))
-  local record = ffi.cast("soak_wrk_thread *", soak_record)
-  -- Only wrk 4.1's layout has the connections of the thread here; anything else is left alone.
-  if record.connections == connections and record.complete == 0 and record.read == 0 and record.write == 0 then
-    state.record = record
-  end
-  open_socket()
-  verifying = soak_number == 0
-  if user.init then user.init(arguments) end
-  if not user.request then fixed_request = wrk.format() end
-  if status_alone and state.record ~= nil then
-    request, response = take_status_alone, nil
-  end
+  C.soak_nanosleep(timespec, nil)
 end
 
 local function measured_request()
-  if verifying then
-    verifying = false
-    return fixed_request or user.request()
-  end
   local now = now_us()
-  if timed and state.waiting == 1 then
+  if timed and state.waiting > 0 then
     state.waiting = 0
     state.lost = state.lost + 1
     lost_in_a_row = lost_in_a_row + 1
@@ -353,7 +403,7 @@ local function measured_request()
       now = now_us()
     end
   end
-  state.waiting = state.waiting + 1
+  state.waiting = state.waiting + (batch or 1)
   if now - last_report_us >= REPORT_EVERY_US or last_latency_us >= SLOW_US then
     last_report_us = now
     if state.sequence == 0 then
@@ -362,82 +412,150 @@ local function measured_request()
       last_report_us = now - REPORT_EVERY_US * (state.number / threads)
     end
     last_latency_us = 0
+    -- Stopped before it could be, by another thread's setup(): it goes on.
+    if now - state.stopped_us > REPORT_EVERY_US then state.stopped_us = 0 end
     report(state, 0, send_datagram)
     now = now_us()
   end
   local text = fixed_request
   if text == nil then
-    text = user.request()
+    lend()
+    text = text_of_script()
+    take_back()
     now = now_us()
   end
   state.sent_at_us = now
   return text
 end
 
+-- At a thread's first response wrk's record has how many requests it awaits on a connection.
+local function learn_batch()
+  batch = 1
+  local connection = state.record ~= nil and state.record.first
+  if connection and connection.thread == state.record and connection.of_parser == ffi.cast("void *", connection) then
+    batch = max(tonumber(connection.pending), 1)
+  end
+  state.waiting = state.waiting * batch
+end
+
 local function measured_response(status, headers, body)
   local us = now_us() - state.sent_at_us
   if us > LONGEST_US then us = LONGEST_US end
   if us < 1 then us = 1 end
-  state.waiting = math.max(state.waiting - 1, 0)
+  if batch == nil then learn_batch() end
+  state.waiting = max(state.waiting - 1, 0)
   lost_in_a_row = 0
-  if not timed then
+  if timed then
+    last_latency_us = us
+    if status == 200 then
+      local i = BUCKETS + bucket_of(us)
+      counts[i] = counts[i] + 1
+      sum_us[1] = sum_us[1] + us
+    elseif status >= 100 and status < 600 then
+      local class = floor(status / 100) - 1
+      local i = class * BUCKETS + bucket_of(us)
+      counts[i] = counts[i] + 1
+      sum_us[class] = sum_us[class] + us
+      counts[STATUS_BASE + status] = counts[STATUS_BASE + status] + 1
+    end
+  else
     -- Counted by status alone; sent_at_us is of the request that was sent last, which need not be this one's.
-    local class = math.floor(status / 100) - 1
+    local class = floor(status / 100) - 1
     if class >= 0 and class < 5 then state.untimed[class] = state.untimed[class] + 1 end
     if status ~= 200 and status >= 100 and status < 600 then
       counts[STATUS_BASE + status] = counts[STATUS_BASE + status] + 1
     end
-    if user.response then return user.response(status, headers, body) end
-    return
   end
-  last_latency_us = us
-  if status == 200 then
-    local i = BUCKETS + bucket_of(us)
-    counts[i] = counts[i] + 1
-    sum_us[1] = sum_us[1] + us
-  elseif status >= 100 and status < 600 then
-    local class = math.floor(status / 100) - 1
-    local i = class * BUCKETS + bucket_of(us)
-    counts[i] = counts[i] + 1
-    sum_us[class] = sum_us[class] + us
-    counts[STATUS_BASE + status] = counts[STATUS_BASE + status] + 1
+  if script_responds then
+    lend()
+    globals.response(status, headers, body)
+    take_back()
   end
-  if user.response then return user.response(status, headers, body) end
 end
 
--- A thread's first request(): after it wrk calls response() with the status and neither headers nor body. The
--- connection gets a buffer for headers to which nothing is ever written. That is all that is changed in wrk's
--- memory, and only where everything that can be known of the record is as wrk 4.1 has it.
-function take_status_alone()
-  if not verifying then
-    local connection = state.record.first
-    if connection.thread ~= state.record or connection.of_parser ~= ffi.cast("void *", connection)
-      or connection.headers ~= nil or connection.headers_end ~= nil or connection.headers_length ~= 0
-      or connection.body ~= nil or connection.body_end ~= nil or connection.body_length ~= 0 then
-      fail("the records of this wrk are not those of wrk 4.1; set SOAK_WHOLE_RESPONSES=1 and run again")
-    end
-    -- wrk ends what it takes for headers with a zero and reads two strings from it.
-    local empty = C.calloc(2, 1)
-    if empty == nil then fail("out of memory") end
-    connection.headers, connection.headers_length, connection.headers_end = empty, 2, empty
-    request, response = measured_request, measured_response
+local function measured_delay()
+  lend()
+  local ms = globals.delay()
+  take_back()
+  return ms
+end
+
+-- wrk makes Lua values of every response's headers and body where its first thread has a response(), and calls
+-- response() where the connection has a buffer for headers. So a thread's first request() gives it one to
+-- which nothing is ever written, and wrk calls response() with the status and neither headers nor body. That
+-- is all that is changed in wrk's memory, and only where everything that can be known of the record is as
+-- wrk 4.1 has it.
+local function take_status_alone()
+  local connection = state.record ~= nil and state.record.first
+  if not connection or connection.thread ~= state.record
+    or connection.of_parser ~= ffi.cast("void *", connection)
+    or connection.headers ~= nil or connection.headers_end ~= nil or connection.headers_length ~= 0
+    or connection.body ~= nil or connection.body_end ~= nil or connection.body_length ~= 0 then
+    fail("the records of this wrk are not those of wrk 4.1; set SOAK_WHOLE_RESPONSES=1 and run again")
   end
+  -- wrk ends what it takes for headers with a zero and reads two strings from it.
+  local empty = C.soak_calloc(2, 1)
+  if empty == nil then fail("out of memory") end
+  connection.headers, connection.headers_length, connection.headers_end = empty, 2, empty
+  lend()
+  ours.request, ours.response = measured_request, measured_response
+  take_back()
   return measured_request()
 end
 
-request, response = measured_request, measured_response
+-- The thread's load begins.
+local function begin()
+  local first = state.first
+  if first.has_request == 0 then fixed_request = text_of_script() end
+  script_responds = first.has_response == 1
+  state.begun_us = now_us()
+  if first.status_alone == 1 then
+    ours.request = take_status_alone
+  else
+    ours.request, ours.response = measured_request, measured_response
+  end
+  if first.has_delay == 1 then ours.delay = measured_delay end
+  take_back()
+end
 
--- ==== End: what wrk calls once, when all threads are over ==================================================
+-- wrk asks its first thread for one request that it never sends, and then for what all threads have.
+local function verified_request()
+  lend()
+  local text = text_of_script()
+  state.has_request, state.has_response, state.has_delay = has("request"), has("response"), has("delay")
+  if state.has_response == 0 and not whole_responses and state.record ~= nil then state.status_alone = 1 end
+  begin()
+  return text
+end
+
+local wrk_of_load                          -- wrk takes init() from the table that was there before setup()
+local script_init, script_setup, script_done
+
+local function measured_init(arguments)
+  rawset(wrk_of_load, "init", script_init)
+  rawset(wrk_of_load, "setup", script_setup)
+  globals = getfenv(0)
+  state = ffi.cast("soak_state *", rawget(globals, "soak_state"))
+  rawset(globals, "soak_state", nil)
+  states[1], counts, sum_us = state, state.counts, state.sum_us
+  open_socket()
+  wrk_of_load.init(arguments)
+  if state.number > 0 then return begin() end
+  ours.request = verified_request
+  take_back()
+end
+
+-- ==== Setup and end: what wrk calls outside of the threads =================================================
 
 local function write_summary(path, summary, latency)
-  local file, why = io.open(path, "wb")
+  local file, why = open(path, "wb")
   if not file then fail("cannot write " .. tostring(why)) end
   local errors = summary.errors
-  file:write(string.format('{"requests": %d, "duration_us": %d, "errors": {"connect": %d, "read": %d, "write": %d, '
+  file:write(format('{"requests": %d, "duration_us": %d, "errors": {"connect": %d, "read": %d, "write": %d, '
     .. '"status": %d, "timeout": %d}, "percentiles_us": {',
     summary.requests, summary.duration, errors.connect, errors.read, errors.write, errors.status, errors.timeout))
   for i, percent in ipairs({ 50, 75, 90, 95, 99, 99.9 }) do
-    file:write(string.format('%s"%s": %d', i > 1 and ", " or "", percent, latency:percentile(percent)))
+    file:write(format('%s"%s": %d', i > 1 and ", " or "", percent, latency:percentile(percent)))
   end
   file:write('}, "histogram": [')
   -- latency(i) searches from the first value each time, minutes in all after a long run; the record itself is
@@ -448,18 +566,29 @@ local function write_summary(path, summary, latency)
     for us = latency.min, latency.max do
       local count = tonumber(stats.data[us])
       if count > 0 then
-        file:write(separator, string.format("[%d, %d]", us, count))
+        file:write(separator, format("[%d, %d]", us, count))
         separator = ", "
       end
+    end
+  end
+  file:write('], "stopped_after_us": [')
+  local begun_us, separator = 0, ""
+  for _, each in ipairs(states) do begun_us = max(begun_us, each.begun_us) end
+  for _, each in ipairs(states) do
+    if each.stopped_us > 0 then
+      file:write(separator, format("%d", max(each.stopped_us - begun_us, 0)))
+      separator = ", "
     end
   end
   file:write("]}\n")
   file:close()
 end
 
-function done(summary, latency, requests)
-  local path = setting("SOAK_DATAGRAMS_FILE")
-  local file = path and io.open(path, "wb")
+local summary_path, datagrams_path = setting("SOAK_SUMMARY_FILE"), setting("SOAK_DATAGRAMS_FILE")
+
+local function measured_done(summary, latency, requests)
+  rawset(globals, "done", script_done)
+  local file = datagrams_path and open(datagrams_path, "wb")
   open_socket()
   local length_field = ffi.new("uint32_t[1]")
   local function emit(data, length)
@@ -469,10 +598,42 @@ function done(summary, latency, requests)
       file:write(ffi.string(length_field, 4), ffi.string(data, length))
     end
   end
-  for _, thread in ipairs(soak_threads) do
-    report(ffi.cast("soak_state *", thread:get("soak_state")), FLAG_FINAL, emit)
-  end
+  for _, each in ipairs(states) do report(each, FLAG_FINAL, emit) end
   if file then file:close() end
-  if setting("SOAK_SUMMARY_FILE") then write_summary(setting("SOAK_SUMMARY_FILE"), summary, latency) end
-  if user.done then user.done(summary, latency, requests) end
+  if summary_path then write_summary(summary_path, summary, latency) end
+  if has("done") == 1 then globals.done(summary, latency, requests) end
+end
+
+-- Once for each thread, in the Lua state that done() runs in later.
+local function measured_setup(thread)
+  rawset(globals.wrk, "setup", script_setup)
+  if #states > 0 then rawset(globals, "done", script_done) else rawset(wrk_of_load, "init", script_init) end
+  globals = getfenv(0)
+  rawset(globals, "soak_state", nil)
+  thread:set("soak_state", tonumber(ffi.cast("uintptr_t", new_state(thread))))
+  globals.wrk.setup(thread)
+  if type(globals.wrk) == "table" then
+    script_setup = rawget(globals.wrk, "setup")
+    rawset(globals.wrk, "setup", measured_setup)
+  end
+  script_done = rawget(globals, "done")
+  rawset(globals, "done", measured_done)
+end
+
+-- ==== The script ===========================================================================================
+
+-- How a thread learns its state. It is here before the script, which may forbid new names.
+soak_state = 0
+if setting("SOAK_USER_SCRIPT") then
+  local chunk, why = loadfile(setting("SOAK_USER_SCRIPT"))
+  if not chunk then fail("user script: " .. tostring(why)) end
+  local ok, problem = pcall(chunk)
+  if not ok then fail("user script: " .. tostring(problem)) end
+end
+globals = getfenv(0)
+wrk_of_load = globals.wrk
+if type(wrk_of_load) == "table" then
+  script_setup, script_init = rawget(wrk_of_load, "setup"), rawget(wrk_of_load, "init")
+  rawset(wrk_of_load, "setup", measured_setup)
+  rawset(wrk_of_load, "init", measured_init)
 end

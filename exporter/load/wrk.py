@@ -219,6 +219,7 @@ class RunningWrk:
             # What wrk calls a timeout is a response that was slower: it is one of the requests.
             failures={reason: errors[reason.value] for reason in WRK_REASONS},
             percentiles_seconds={p: us / 1e6 for p, us in summary["percentiles_us"].items()},
+            stopped_after_seconds=tuple(us / 1e6 for us in summary["stopped_after_us"]),
         )
 
     def _messages(self) -> tuple[WorkerCounts, ...]:

@@ -27,7 +27,8 @@ def test_a_users_script_keeps_all_its_hooks(live: NativeStack, soak: Soak, tmp_p
         wrk.method = "POST"
         wrk.body = '{{"model": "{MODEL}", "messages": [{{"role": "user", "content": "mine"}}]}}'
         local asked, answered = 0, 0
-        function setup(thread) thread:set("from_setup", 7) end
+        local threads = {{}}
+        function setup(thread) threads[#threads + 1] = thread; thread:set("from_setup", 7) end
         function init(args) mine = wrk.format(nil, nil, {{["Content-Type"] = "application/json"}}) end
         function request() asked = asked + 1; return mine end
         function response(status, headers, body)
@@ -36,7 +37,7 @@ def test_a_users_script_keeps_all_its_hooks(live: NativeStack, soak: Soak, tmp_p
         end
         function done(summary, latency, requests)
           local file = io.open("{log}", "w")
-          file:write(summary.requests .. " " .. soak_threads[1]:get("seen"))
+          file:write(summary.requests .. " " .. threads[1]:get("seen"))
           file:close()
         end
         """

@@ -95,6 +95,9 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # head and body are two writes: the second would wait 40 ms for the client's ACK
+    )
 
     def _answer(self) -> None:
         owner = self.server.owner
