@@ -69,7 +69,7 @@ def run(
     was measured.
     """
     console = lasting_console(stderr=as_json)
-    plan = plan_of(target, load, results, limits, duration, "run")
+    plan = plan_of(target, load, results, limits, duration)
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
@@ -111,7 +111,7 @@ def scale(
     """
     wanted = _steps(steps)
     console = lasting_console()
-    plan = plan_of(target, load, results, limits, duration, "scale")
+    plan = plan_of(target, load, results, limits, duration)
     label = results.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
@@ -127,7 +127,7 @@ def scale(
 
         result = run_scale(plans, exporter, prometheus, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
-        console.print(f"saturation: {saturation(result.points)}", markup=False)
+        console.print(f"saturation: {saturation(result.points).english}", markup=False)
         for path in result.files.values():
             console.print(str(path), soft_wrap=True, markup=False)
         console.print(f"\nverdict: {result.outcome.value}")
@@ -175,7 +175,7 @@ def demo(
     console = lasting_console()
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
-    plan = plan_of(router, load, results, limits, duration, "demo")
+    plan = plan_of(router, load, results, limits, duration)
     # One Interrupt for all of it: a Ctrl-C while the result is written is not lost.
     with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))

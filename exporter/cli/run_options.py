@@ -12,6 +12,7 @@ from rich.text import Text
 
 from exporter.cli.command import FILE, RESULTS, opt, option_group
 from exporter.cli.objective_options import Limits
+from exporter.cli.typed import typed_again
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Route, route_of
@@ -191,9 +192,11 @@ def plan_of(
     results: ResultOptions,
     limits: Limits,
     duration: str,
-    command: str,
 ) -> RunPlan:
-    """The plan that the options make; raises ConfigurationError where they contradict each other."""
+    """The plan that the options of the command under way make.
+
+    Raises ConfigurationError where they contradict each other.
+    """
     asked = ModelSource.SCENARIO if target.scenario else ModelSource.DEFAULT
     workload = make_workload(
         target=target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}",
@@ -210,8 +213,13 @@ def plan_of(
             f"--scenario: {target.scenario} does not fit the model {workload.model!r}, which goes to "
             f"{workload.route.value}; give one or the other"
         )
+    context = click.get_current_context()
+    shown = {"target": workload.target, "connections": load.connections, "duration": duration}
+    if workload.script is None:
+        shown["model"] = workload.model
     return RunPlan(
-        command=command,
+        command=context.info_name or "",
+        soak_command=typed_again(context, shown),
         workload=workload,
         router=_router_api(workload, target),
         engine=ENGINES[load.engine](),

@@ -1,16 +1,17 @@
 """The Markdown record of a run, the seed's template filled in, and its row of the results CSV."""
 
 import itertools
-import shlex
 from collections import defaultdict
 from datetime import datetime
 
-from exporter.live.message import Route, StatusClass
+from exporter.live.message import Route, RunInfo, StatusClass
 from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
 from exporter.results.run_result import RunResult
+from exporter.settings.placeholders import shell_line
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
+from exporter.verdict.objectives import JAPANESE
 
 VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUSIVE: "判定不能"}
 
@@ -25,15 +26,23 @@ MODEL_SOURCES = {
 }
 
 
-def record_text(result: RunResult, name: str) -> str:
-    """The record under the heading `name`; 日時 is this machine's local time with its zone."""
-    row, route = result_row(result), result.info.route
-    when = datetime.fromtimestamp(result.info.start_timestamp_seconds).astimezone()
-    lines = [
+def record_head(info: RunInfo, name: str, soak_command: str) -> list[str]:
+    """How a record begins; 日時 is this machine's local time with its zone."""
+    when = datetime.fromtimestamp(info.start_timestamp_seconds).astimezone()
+    return [
         f"## {name}",
         f"- 日時: {when:%Y-%m-%d %H:%M %Z}",
-        f"- 対象: {'ローカル' if route == Route.LOCAL else route}",
-        f"- コマンド: {shlex.join(result.command)}",
+        f"- 対象: {'ローカル' if info.route == Route.LOCAL else info.route}",
+        f"- コマンド: {soak_command}",
+    ]
+
+
+def record_text(result: RunResult, name: str) -> str:
+    """The record under the heading `name`."""
+    row = result_row(result)
+    lines = [
+        *record_head(result.info, name, result.soak_command),
+        f"  - 負荷ツール: {shell_line(result.command)}",
         "- 成果物:",
         f"  - RPS: {_known(row.rps)}",
         f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}",
@@ -64,7 +73,7 @@ def _remarks(result: RunResult) -> list[str]:
         f"モデル {inputs.model} ({MODEL_SOURCES[inputs.model_source]})",
     ]
     remarks += [
-        f"{finding.check}: {finding.said.japanese}"
+        f"{JAPANESE[finding.check]} ({finding.check}): {finding.said.japanese}"
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]

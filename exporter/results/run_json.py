@@ -13,6 +13,7 @@ def run_json(result: RunResult) -> str:
     document = {
         "run": {**asdict(result.info), "route": result.info.route, "model": result.info.model},
         "inputs": _inputs(result.inputs),
+        "soak_command": result.soak_command,
         "command": result.command,
         "preflight": asdict(result.preflight) if result.preflight else None,
         "versions": result.versions,

@@ -55,6 +55,8 @@ class RunResult:
     """A run that has ended and been judged."""
 
     info: RunInfo
+    soak_command: str
+    """what the user typed, as it can be typed again; without secrets"""
     command: tuple[str, ...]
     """what was started against the router, without secrets"""
     evidence: Evidence

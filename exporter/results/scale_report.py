@@ -1,15 +1,16 @@
 """A series of runs at rising connections, compared: table, saturation, plot."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.live.message import RunInfo
 from exporter.live.results_csv import ResultRow
-from exporter.results.record import result_row
+from exporter.results.record import VERDICTS, record_head, result_row
 from exporter.results.run_result import RunResult
 from exporter.results.summary import markdown_table
-from exporter.verdict.finding import Outcome
+from exporter.verdict.finding import Outcome, Said
 
 MIN_GAIN_RATIO = 0.10
 """a step that adds less throughput than this is no gain"""
@@ -33,34 +34,57 @@ def point_of(result: RunResult) -> ScalePoint:
     return ScalePoint(result.info.connections, result_row(result), failed, result.judgement.outcome)
 
 
-def saturation(points: Sequence[ScalePoint]) -> str:
+def saturation(points: Sequence[ScalePoint]) -> Said:
     """Where throughput stops rising: the first step after which the next adds less than a tenth."""
     for point, following in itertools.pairwise(points):
-        row, next_row = point.row, following.row
+        row, next_row, here, there = point.row, following.row, point.connections, following.connections
         if row.rps is None or next_row.rps is None:
-            return (
-                f"unknown: at {point.connections} or {following.connections} connections nothing was measured"
+            return Said(
+                f"unknown: at {here} or {there} connections nothing was measured",
+                f"不明 ({here} または {there} 接続の計測値がない)",
             )
         if next_row.rps < row.rps * (1 + MIN_GAIN_RATIO):
             slower = ""
             if row.p95_ms and next_row.p95_ms:
-                slower = f" (p95 {row.p95_ms:,.1f} → {next_row.p95_ms:,.1f} ms)"
-            return (
-                f"at {point.connections} connections: {following.connections} give "
-                f"{next_row.rps:,.1f} successes/s instead of {row.rps:,.1f}{slower}"
+                slower = f"p95 {row.p95_ms:,.1f} → {next_row.p95_ms:,.1f} ms"
+            return Said(
+                f"at {here} connections: {there} give {next_row.rps:,.1f} successes/s instead of "
+                f"{row.rps:,.1f}{slower and f' ({slower})'}",
+                f"{here} 接続 (成功は {there} 接続で {next_row.rps:,.1f} 件/s、{here} 接続で "
+                f"{row.rps:,.1f} 件/s{slower and f'、{slower}'})",
             )
-    return f"not up to {points[-1].connections} connections"
+    last = points[-1].connections
+    return Said(f"not up to {last} connections", f"{last} 接続まではなし")
+
+
+def scale_record(
+    points: Sequence[ScalePoint], info: RunInfo, name: str, soak_command: str, outcome: Outcome
+) -> str:
+    """The record of the whole, under the heading `name`."""
+    lines = [
+        *record_head(info, name, soak_command),
+        f"- 頭打ち: {saturation(points).japanese}",
+        f"- 備考: 判定 {VERDICTS[outcome]}",
+        "",
+        _table(points, ("接続数", "RPS", "p50 (ms)", "p95 (ms)", "p99 (ms)", "失敗", "判定"), VERDICTS),
+    ]
+    return "\n".join(lines)
 
 
 def scale_table(points: Sequence[ScalePoint]) -> str:
     """A Markdown table, a line a step; what is not known is empty."""
+    header = ("connections", "rps", "p50_ms", "p95_ms", "p99_ms", "failed", "verdict")
+    return _table(points, header, {outcome: outcome.value for outcome in Outcome})
+
+
+def _table(points: Sequence[ScalePoint], header: Sequence[str], outcomes: Mapping[Outcome, str]) -> str:
     figures = ("rps", "p50_ms", "p95_ms", "p99_ms")
     rows = []
     for point in points:
         values = (getattr(point.row, name) for name in figures)
         cells = ("" if value is None else f"{value:.2f}" for value in values)
-        rows.append((str(point.connections), *cells, str(point.failed), point.outcome.value))
-    return markdown_table(("connections", *figures, "failed", "verdict"), rows, ("verdict",))
+        rows.append((str(point.connections), *cells, str(point.failed), outcomes[point.outcome]))
+    return markdown_table(header, rows, header[-1:])
 
 
 def plot_scale(points: Sequence[ScalePoint], title: str, path: Path) -> None:

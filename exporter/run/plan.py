@@ -19,6 +19,8 @@ class RunPlan:
 
     command: str
     """the command that asked for it: run, scale or demo"""
+    soak_command: str
+    """how it was asked, as it can be typed again; without secrets"""
     workload: Workload
     router: RouterApi
     """how the router is asked beside the load"""

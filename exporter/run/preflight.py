@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from exporter.clock import Clock
 from exporter.errors import PreflightError
+from exporter.load.model_label import ModelSource
 from exporter.load.workload import Workload, check_reachable
 from exporter.results.run_result import Preflight
 from exporter.run.interrupt import Interrupt
@@ -216,7 +217,7 @@ class _Preflight:
         models = reply.models if reply else []
         model = self.workload.model
         prefix, _, rest = model.partition(":")
-        if not models or model in models:
+        if not models or model in models or self.workload.model_source == ModelSource.UNKNOWN:
             return None
         # Routers list their own models, and few those of the clouds behind a prefix.
         cloud = self.workload.route.value != "local"

@@ -11,7 +11,7 @@ from exporter.live.results_csv import rows_text
 from exporter.results.folder import claim_name
 from exporter.results.record import result_row
 from exporter.results.run_result import RunResult
-from exporter.results.scale_report import ScalePoint, plot_scale, point_of, saturation, scale_table
+from exporter.results.scale_report import ScalePoint, plot_scale, point_of, scale_record
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
@@ -29,13 +29,8 @@ class ScaleResult:
 
     points: tuple[ScalePoint, ...]
     files: dict[str, Path]
-    complete: bool
-
-    @property
-    def outcome(self) -> Outcome:
-        """The worst of the steps; inconclusive where some were not made."""
-        outcomes = [point.outcome for point in self.points]
-        return overall(outcomes if self.complete else [*outcomes, Outcome.INCONCLUSIVE])
+    outcome: Outcome
+    """the worst of the steps; inconclusive where some were not made"""
 
 
 def run_scale(
@@ -59,22 +54,22 @@ def run_scale(
         if interrupt.requested:
             break
     points = tuple(point_of(result) for result in results)
-    files = _write(results, points, plans[0].results, label)
-    return ScaleResult(points, files, complete=len(results) == len(plans))
+    outcomes = [point.outcome for point in points]
+    outcome = overall(outcomes if len(points) == len(plans) else [*outcomes, Outcome.INCONCLUSIVE])
+    return ScaleResult(points, _write(results, points, outcome, plans[0], label), outcome)
 
 
 def _write(
-    results: Sequence[RunResult], points: Sequence[ScalePoint], folder: Path, label: str
+    results: Sequence[RunResult], points: Sequence[ScalePoint], outcome: Outcome, plan: RunPlan, label: str
 ) -> dict[str, Path]:
-    first = results[0].info
+    first, folder = results[0].info, plan.results
     day = datetime.fromtimestamp(first.start_timestamp_seconds).astimezone()
     name = claim_name(folder, f"{day:%Y%m%d}-{label}")
     details = folder / name
     files = {"csv": folder / f"{name}.csv", "table": folder / f"{name}.md", "plot": details / "plot.png"}
     files["csv"].write_text(rows_text(result_row(result) for result in results), encoding="utf-8")
-    files["table"].write_text(
-        f"## {name}\n\n{scale_table(points)}\nSaturation: {saturation(points)}.\n", encoding="utf-8"
-    )
+    record = scale_record(points, first, name, plan.soak_command, outcome)
+    files["table"].write_text(record, encoding="utf-8")
     try:
         plot_scale(points, f"{first.model} at {first.target}, {day:%Y-%m-%d %H:%M %Z}", files["plot"])
     except ImportError:

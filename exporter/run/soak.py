@@ -134,6 +134,7 @@ class _Soak:
         )
         return RunResult(
             info=self._info,
+            soak_command=plan.soak_command,
             command=load.command,
             evidence=evidence,
             quantiles=known.quantiles,

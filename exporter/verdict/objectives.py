@@ -41,6 +41,8 @@ class Objective:
     """One check of a run."""
 
     check: str
+    japanese: str
+    """its name in the record"""
     judge: Callable[..., Finding]
     """of the evidence, and of the bound where there is one"""
     sentence: str
@@ -56,17 +58,18 @@ class Objective:
         return self.judge(evidence, bounds.get(self.check, self.bound.default))
 
 
-def _leak(check: str, alert: str, resource: str) -> Objective:
+def _leak(check: str, japanese: str, alert: str, resource: str) -> Objective:
     sentence = (
         f"No steady growth of {resource} in any watched router or node. "
         f"Judged from {MIN_SECONDS / 60:.0f} minutes of load on."
     )
-    return Objective(check, partial(judge_leak, check), sentence, alerts=(alert,))
+    return Objective(check, japanese, partial(judge_leak, check), sentence, alerts=(alert,))
 
 
 OBJECTIVES = (
     Objective(
         "answers",
+        "応答",
         judge_answers,
         "At least one response is 2xx, and the share of those that are not is within the bound.",
         alerts=("BenchmarkErrorRateHigh",),
@@ -76,33 +79,39 @@ OBJECTIVES = (
     ),
     Objective(
         "disconnects",
+        "切断",
         judge_disconnects,
         "Every request gets a whole answer: none is refused, cut off or stalled at the end of the load.",
         alerts=("BenchmarkDisconnects", "BenchmarkStalled"),
     ),
     Objective(
         "router",
+        "ルーター",
         judge_router,
         "The router answers its probes and its process is not replaced. One missed probe is no failure.",
         alerts=("RouterDown", "RouterRestarted"),
     ),
-    _leak("memory", "ProcessMemoryLeak", "memory (RssAnon and swap)"),
-    _leak("file_descriptors", "ProcessFdLeak", "open file descriptors"),
-    _leak("threads", "ProcessThreadLeak", "threads"),
-    _leak("connections", "ConnectionLeak", "TCP connections (established, close_wait)"),
-    _leak("gpu_memory", "GpuMemoryLeak", "GPU memory"),
+    _leak("memory", "メモリ", "ProcessMemoryLeak", "memory (RssAnon and swap)"),
+    _leak("file_descriptors", "ファイルディスクリプタ", "ProcessFdLeak", "open file descriptors"),
+    _leak("threads", "スレッド", "ProcessThreadLeak", "threads"),
+    _leak("connections", "接続", "ConnectionLeak", "TCP connections (established, close_wait)"),
+    _leak("gpu_memory", "GPU メモリ", "GpuMemoryLeak", "GPU memory"),
     Objective(
         "completeness",
+        "完全性",
         judge_completeness,
         "The load lasts as long as planned and the scrapes cover it. Otherwise the run is inconclusive.",
     ),
     Objective(
         "totals",
+        "集計",
         judge_totals,
         "The engine, the live messages, the exporter, its scrapes and Prometheus count the same requests. "
         "Otherwise the run is inconclusive.",
     ),
 )
+JAPANESE = {objective.check: objective.japanese for objective in OBJECTIVES}
+"""the name of each check in the record"""
 CHECKS = tuple(objective.check for objective in OBJECTIVES)
 BOUNDED = {objective.check: objective.bound for objective in OBJECTIVES if objective.bound is not None}
 """the checks that have a bound"""

@@ -109,6 +109,7 @@ class LiveLoad:
     def _plan(self, seconds: int, results: Path) -> RunPlan:
         return RunPlan(
             command="bench",
+            soak_command="",
             workload=self.workload,
             router=RouterApi(url=self.workload.target),
             engine=WrkEngine(),

@@ -28,6 +28,6 @@ def test_the_steps_are_compared_in_one_table_and_one_plot(live: NativeStack, res
     assert ["2", rows[0]["rps"]] in [
         [cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines()
     ]
-    assert "Saturation: not up to 4 connections." in table
+    assert "- 頭打ち: 4 接続まではなし\n" in table
     assert (results / comparison.stem / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(results.glob("*-c2.csv"))) == len(list(results.glob("*-c4.csv"))) == 1

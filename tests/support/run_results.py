@@ -57,6 +57,7 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
     known = known or evidence()
     result = RunResult(
         info=run_info(label=label),
+        soak_command="soak run --target http://127.0.0.1:8080 --duration 60s --connections 4",
         command=("wrk", "-t", "4", "-c", "4", "-d", "60s", "http://127.0.0.1:8080/v1/chat/completions"),
         evidence=known,
         quantiles={

@@ -14,6 +14,7 @@ from exporter import __version__
 from exporter.cli import main as cli
 from exporter.cli import services as service_commands
 from exporter.live.ingest import bind_ingest
+from tests.support.local_http import LocalHttp
 from tests.support.refusals import COMMANDS, USAGE, split_command
 
 SECRET = "sk-very-secret"
@@ -75,8 +76,8 @@ def with_wrk(shell: Shell) -> Shell:
 @pytest.fixture
 def target() -> Iterator[str]:
     """The URL of something that takes connections."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with LocalHttp(lambda _: (200, {})) as server:
+        yield server.url
 
 
 def unused_port() -> int:

@@ -33,7 +33,8 @@ def test_a_good_run_fills_in_the_template_of_the_seed() -> None:
         "## 20251125-nightly\n"
         "- 日時: 2025-11-25 01:00 JST\n"
         "- 対象: ローカル\n"
-        "- コマンド: wrk -t 4 -c 4 -d 60s http://127.0.0.1:8080/v1/chat/completions\n"
+        "- コマンド: soak run --target http://127.0.0.1:8080 --duration 60s --connections 4\n"
+        "  - 負荷ツール: wrk -t 4 -c 4 -d 60s http://127.0.0.1:8080/v1/chat/completions\n"
         "- 成果物:\n"
         "  - RPS: 16.67\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
@@ -65,14 +66,16 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         "## 20251125-nightly-2\n"
         "- 日時: 2025-11-25 01:00 JST\n"
         "- 対象: ローカル\n"
-        "- コマンド: wrk -t 4 -c 4 -d 60s http://127.0.0.1:8080/v1/chat/completions\n"
+        "- コマンド: soak run --target http://127.0.0.1:8080 --duration 60s --connections 4\n"
+        "  - 負荷ツール: wrk -t 4 -c 4 -d 60s http://127.0.0.1:8080/v1/chat/completions\n"
         "- 成果物:\n"
         "  - RPS: 15.00\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 104 (内訳 4xx: 40 / 5xx: 58 / timeout: 0 / read: 3 / disconnect: 1 / 3xx: 2)\n"
         "- 備考: 判定 不合格、モデル gpt-oss:20b (既定)、"
         # What fails, what is only a warning, and what is inconclusive.
-        f"answers: {texts['answers']}、disconnects: {texts['disconnects']}、totals: {texts['totals']}、"
+        f"応答 (answers): {texts['answers']}、切断 (disconnects): {texts['disconnects']}、"
+        f"集計 (totals): {texts['totals']}、"
         "Router RSS最大 114.5 MiB、ホストCPU使用率最大 80%、"
         "アラート BenchmarkDisconnects, BenchmarkErrorRateHigh\n"
     )
@@ -112,9 +115,11 @@ def test_the_target_is_spelled_as_in_the_template(route: Route, name: str) -> No
     assert line(record_text(run_result(info=run_info(route=route)), "x"), "対象") == name
 
 
-def test_the_command_can_be_pasted_into_a_shell() -> None:
-    text = record_text(run_result(command=("wrk", "-H", "X: it's", "http://x/?a=1&b=2")), "x")
-    assert line(text, "コマンド") == """wrk -H 'X: it'"'"'s' 'http://x/?a=1&b=2'"""
+def test_the_engines_command_can_be_pasted_into_a_shell_and_shows_no_secret() -> None:
+    command = ("hey", "-H", "X: it's", "-H", "Cookie: hunter2", "http://x/?a=1&b=2")
+    assert line(record_text(run_result(command=command), "x"), "負荷ツール") == (
+        """hey -H 'X: it'"'"'s' -H "Cookie: ${SECRET_COOKIE}" 'http://x/?a=1&b=2'"""
+    )
 
 
 @pytest.mark.parametrize(

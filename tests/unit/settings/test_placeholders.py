@@ -1,0 +1,101 @@
+"""exporter.settings.placeholders: what is shown can be typed again, and no secret is in it."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from exporter.settings.placeholders import header_word, shell_line, shell_word, url_word
+
+ODD = [
+    "plain",
+    "a b",
+    "it's",
+    '"q"',
+    "$HOME `id` \\",
+    "*?[a]",
+    "日本",
+    "two\nlines",
+    "\x1b[31m",
+    "-",
+    "",
+    "~",
+    "!x",
+]
+
+
+def said_by_bash(word: str, **environment: str) -> str:
+    """What bash makes of a word."""
+    command = ["bash", "-c", f"printf %s {word}"]
+    return subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode()
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_word_is_the_text_again_for_a_shell_and_stands_on_one_line(text: str) -> None:
+    assert said_by_bash(shell_word(text)) == text
+    assert shell_word(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authorization: Bearer hunter2",
+        "proxy-authorization: hunter2",
+        "Cookie: a=hunter2",
+        "X-API-Key: hunter2",
+        "api_key: hunter2",
+        "X-Goog-Api-Key: hunter2",
+        "Ocp-Apim-Subscription-Key: hunter2",
+        "X-Session-Id: hunter2",
+        "X-Amz-Security-Token: hunter2",
+        "X-Custom: Bearer hunter2",
+        "X-Custom: sk-hunter2",
+        "X-Custom: hunter20123456789abcdefghij",
+        "key: hunter2",
+    ],
+)
+def test_the_value_of_a_secret_header_is_a_variable(header: str) -> None:
+    word = header_word(header)
+    assert "hunter2" not in word
+    name = header.partition(":")[0]
+    variable = word.partition("${")[2].partition("}")[0]
+    assert variable.startswith("SECRET_")
+    assert said_by_bash(word, **{variable: "x"}) == f"{name}: x"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Tenant: a",
+        "Accept: text/event-stream",
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64)",
+        "X-Author: me",
+        "X-Keyboard: us",
+        "Authorization: ",
+        "X-Trace: it's $HOME",
+    ],
+)
+def test_any_other_header_is_shown(header: str) -> None:
+    assert said_by_bash(header_word(header)) == header
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("http://u:hunter2@h:80/x", '"http://${SECRET_USER}@h:80/x"'),
+        ("/v1/chat?key=hunter2&n=1", '"/v1/chat?key=${SECRET_KEY}&n=1"'),
+        ("/v1?n=1&api-key=hunter2", '"/v1?n=1&api-key=${SECRET_API_KEY}"'),
+        ("http://h/?a=$x&token=hunter2", '"http://h/?a=\\$x&token=${SECRET_TOKEN}"'),
+        ("/v1/chat?api-version=2024-02-01", "'/v1/chat?api-version=2024-02-01'"),
+        ("http://h:8080", "http://h:8080"),
+        ("me@example.org", "me@example.org"),
+    ],
+)
+def test_a_url_shows_neither_password_nor_key(url: str, word: str) -> None:
+    assert url_word(url) == word
+
+
+def test_a_command_line_is_the_same_words_again() -> None:
+    command = ["hey", "-n", "1", "-H", "X-Tenant: a b", "-D", "/tmp/x y", "http://h/?a=1&b=2"]
+    assert shlex.split(shell_line(command)) == command
+    assert "hunter2" not in shell_line(["hey", "-H", "Cookie: hunter2", "http://h/?key=hunter2"])
