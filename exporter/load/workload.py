@@ -45,6 +45,11 @@ class Workload:
         """Where the router sends this model."""
         return route_of(self.model)
 
+    @property
+    def streams(self) -> bool:
+        """Whether the body asks for a stream."""
+        return _field_of(self.body, "stream") is True
+
     def connect(self, timeout_seconds: float) -> None:
         """Open and close a TCP connection to the target; raises OSError where that fails."""
         parts = urlsplit(self.target)
@@ -151,11 +156,16 @@ def _below(base: str, endpoint: str) -> str:
 
 
 def _model_of(body: bytes) -> str | None:
+    model = _field_of(body, "model")
+    return model if isinstance(model, str) else None
+
+
+def _field_of(body: bytes, name: str) -> object:
+    """A value of a JSON object; None where it has none, or the body is no such object."""
     try:
-        model = json.loads(body).get("model")
+        return json.loads(body).get(name)
     except (ValueError, AttributeError, RecursionError):
         return None
-    return model if isinstance(model, str) else None
 
 
 def _parse_header(header: str) -> tuple[str, str]:

@@ -4,27 +4,30 @@ The exporter shows results as of now: a Prometheus that did not run last month h
 `backfill` writes them as OpenMetrics with timestamps, and promtool makes blocks of them.
 """
 
+import itertools
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.clock import Clock
-from exporter.collectors.benchmark.results import NamedRow, named_rows, row_samples, started_at
+from exporter.collectors.benchmark.results import NamedRow, named_rows, row_samples, run_start, started_at
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.live.results_csv import Problem, ResultRow, read_rows
-from exporter.results.openmetrics import write_openmetrics
-from exporter.timeseries import SeriesStore
+from exporter.results.openmetrics import constant_text
 
 JOB = "backfill"
-SAMPLE_SECONDS = 240.0
+SAMPLE_SECONDS = 290.0
 """Prometheus looks back five minutes for a value: samples nearer than that make a line without gaps"""
-MIN_SHOWN_SECONDS = 3600.0
-"""A graph over a month asks for a point each 40 minutes or so, and would step over a run of five."""
+MIN_SHOWN_SECONDS = 2700.0
+"""A graph over a month asks for a point each 43 minutes, and would step over a run of five."""
 MAX_SHOWN_SECONDS = 86400.0
-BATCH_ROWS = 200
-"""promtool reads its whole file once for each two hours that it holds: rows of one time go together"""
+BLOCK_SECONDS = 162 * 3600.0
+"""promtool reads its file once for each block: rows of one block go together. Blocks are of 2 h × 3ⁿ."""
+BATCH_ROWS = 20_000
+"""about 2 million samples, which promtool holds in memory"""
 RECENT_SECONDS = 3 * 3600.0
 """Prometheus's manual: not safe to backfill, as Prometheus is still writing that time itself"""
 
@@ -62,62 +65,103 @@ def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> 
         young = f"; rows of the last three hours are too young: {recent}" if recent else ""
         bad = f"; {problems[0]}" if problems else ""
         raise ConfigurationError(f"{folder}: no results to backfill{young}{bad}")
-    with tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary:
-        file = Path(temporary) / "results.om"
-        for at in range(0, len(rows), BATCH_ROWS):
-            write_openmetrics(series_of(rows[at : at + BATCH_ROWS], until), file)
-            _create_blocks(promtool, file, output_folder)
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary,
+        ThreadPoolExecutor(max_workers=1) as background,
+    ):
+        making: Future[None] | None = None
+        for number, batch in enumerate(_batches(rows)):
+            file = Path(temporary) / f"{number}.om"
+            with file.open("w", encoding="utf-8", newline="\n") as text:
+                text.writelines(lines_of(batch, until))
+            if making is not None:
+                making.result()
+            # promtool works on one batch while the next is written.
+            making = background.submit(_create_blocks, promtool, file, output_folder)
+        if making is not None:
+            making.result()
     starts = [each.start for each in rows]
     return Backfilled(len(rows), min(starts), max(starts), recent, problems)
 
 
-def series_of(rows: Sequence[NamedRow], until: float) -> SeriesStore:
-    """The benchmark_result_* samples of these rows, with job="backfill".
+def _batches(rows: Sequence[NamedRow]) -> Iterator[Sequence[NamedRow]]:
+    """The rows, oldest first, by the block in which they begin; at most BATCH_ROWS at a time."""
+    for _, group in itertools.groupby(rows, key=lambda each: each.start // BLOCK_SECONDS):
+        of_one_block = list(group)
+        for at in range(0, len(of_one_block), BATCH_ROWS):
+            yield of_one_block[at : at + BATCH_ROWS]
+
+
+def lines_of(rows: Sequence[NamedRow], until: float) -> Iterator[str]:
+    """The benchmark_result_* samples of these rows as OpenMetrics, with job="backfill".
 
     A run has the same values every SAMPLE_SECONDS from its start to its end, for at least
     MIN_SHOWN_SECONDS and at most MAX_SHOWN_SECONDS, none of them later than `until` (Unix s). A lone
     sample would be seen for the five minutes that Prometheus looks back, in which a graph over a month has no
     point.
     """
-    store = SeriesStore()
+    families: dict[str, list[str]] = {}
     for each in rows:
         times = _times(each, until)
+        if not times:
+            continue
         for name, more, value in row_samples(each.row, each.start):
             labels = {"label": each.label, "source": each.source, "job": JOB}
             if more:
                 labels["quantile"] = more[0]
-            for time in times:
-                store.add(name, labels, time, value)
-    return store
+            families.setdefault(name, []).append(constant_text(name, labels, value, times))
+    for name, texts in families.items():
+        yield f"# TYPE {name} unknown\n"
+        yield from texts
+    yield "# EOF\n"
 
 
-def _times(each: NamedRow, until: float) -> list[float]:
+def _times(each: NamedRow, until: float) -> list[str]:
     start = round(each.start, 3)
     shown = min(max(each.row.duration_s or 0.0, MIN_SHOWN_SECONDS), MAX_SHOWN_SECONDS)
     end = min(start + shown, until)
     count = int((end - start) // SAMPLE_SECONDS)
-    return [start + i * SAMPLE_SECONDS for i in range(count + 1)] if end >= start else []
+    return [f"{start + i * SAMPLE_SECONDS:.3f}" for i in range(count + 1)] if end >= start else []
 
 
 def _read_folder(folder: Path, now: float) -> tuple[list[NamedRow], list[Problem]]:
-    """Every row of every results file, oldest run first; links are skipped."""
+    """Every row of every results file, oldest run first; links are skipped.
+
+    The table of `soak scale` repeats the rows of its steps, which have files of their own: these know when a
+    step began, so a row that is in both is theirs.
+    """
     rows: list[tuple[ResultRow, str, float]] = []
+    of_runs: set[ResultRow] = set()
+    others: list[tuple[ResultRow, str, float]] = []
     problems: list[Problem] = []
     try:
         files = sorted(each for each in folder.iterdir() if each.suffix == ".csv")
         for file in files:
             if file.is_file() and not file.is_symlink():
-                start = started_at(file, now)
                 found, wrong = read_rows(file)
-                rows += [(row, file.name, start) for row in found]
+                start = run_start(file.with_suffix("") / "run.json", now)
+                if start is not None:
+                    rows += [(row, file.name, start) for row in found]
+                    of_runs.update(found)
+                else:
+                    others += [(row, file.name, started_at(file, now)) for row in found]
                 problems += wrong
     except OSError as error:
         raise ConfigurationError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    rows += [each for each in others if each[0] not in of_runs]
     return sorted(named_rows(rows), key=lambda each: each.start), problems
 
 
 def _create_blocks(promtool: str, file: Path, output_folder: Path) -> None:
-    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", str(file), str(output_folder)]
+    """Of a file, which is removed then."""
+    longest = f"--max-block-duration={BLOCK_SECONDS / 3600:.0f}h"
+    run_promtool(promtool, "openmetrics", longest, str(file), str(output_folder), output_folder=output_folder)
+    file.unlink()
+
+
+def run_promtool(promtool: str, kind: str, *arguments: str, output_folder: Path) -> None:
+    """`promtool tsdb create-blocks-from`; raises ToolMissingError or ConfigurationError with what it said."""
+    command = [promtool, "tsdb", "create-blocks-from", kind, "--quiet", *arguments]
     try:
         made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:

@@ -48,9 +48,10 @@ def write_results(result: RunResult, folder: Path) -> dict[str, Path]:
     files["csv"].write_text(rows_text([result_row(result)]), encoding="utf-8")
     files["record"].write_text(record_text(result, name), encoding="utf-8")
     files["run"].write_text(run_json(result), encoding="utf-8")
-    write_openmetrics(result.evidence.series, details / "series.om.gz")
+    series = details / "series.om.gz"
+    write_openmetrics(result.evidence.series, series, job="exporter", instance=result.instance)
     (details / "engine-output.txt").write_bytes(bytes(result.output))
-    return {**files, "series": details / "series.om.gz", "output": details / "engine-output.txt"}
+    return {**files, "series": series, "output": details / "engine-output.txt"}
 
 
 def claim_name(folder: Path, base: str) -> str:

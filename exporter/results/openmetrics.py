@@ -2,45 +2,56 @@
 
 import gzip
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.timeseries import Series, SeriesStore
+from exporter.timeseries import SeriesStore
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
-def write_openmetrics(store: SeriesStore, path: Path) -> None:
+def write_openmetrics(store: SeriesStore, path: Path, **target: str) -> None:
     """All series with their timestamps, gzipped where the name ends in .gz.
 
-    `promtool tsdb create-blocks-from openmetrics` takes it, decompressed.
+    `target` are labels that Prometheus gives what it scrapes (job, instance). `promtool tsdb
+    create-blocks-from openmetrics` takes the text, decompressed.
     """
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "wt", encoding="utf-8", newline="\n") as file:
-        file.writelines(openmetrics_lines(store))
+        file.writelines(openmetrics_lines(store, **target))
 
 
-def openmetrics_lines(store: SeriesStore) -> Iterator[str]:
+def openmetrics_lines(store: SeriesStore, **target: str) -> Iterator[str]:
     """The text by lines, in the order of names and labels.
 
-    Every sample name is a family of its own, of type unknown: Prometheus stores samples alone.
+    Every sample name is a family of its own, of type unknown: Prometheus stores samples alone. A label that
+    the target's hide is called exported_*, as Prometheus does it.
     """
     by_name = sorted(store, key=lambda series: (series.name, series.labels))
     for name, group in groupby(by_name, key=lambda series: series.name):
         yield f"# TYPE {name} unknown\n"
         for series in group:
-            head = name + _label_text(series)
+            labels = {
+                f"exported_{label}" if label in target else label: text for label, text in series.labels
+            }
+            head = name + _label_text(labels | target)
             for time, value in zip(series.times, series.values, strict=True):
                 yield f"{head} {_number(value)} {time:.3f}\n"
     yield "# EOF\n"
 
 
-def _label_text(series: Series) -> str:
-    labels = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in series.labels)
-    return f"{{{labels}}}" if labels else ""
+def constant_text(name: str, labels: Mapping[str, str], value: float, times: Sequence[str]) -> str:
+    """The lines of a series that has one value at all times (s, as text)."""
+    start = f"{name}{_label_text(labels)} {_number(value)} "
+    return start + f"\n{start}".join(times) + "\n"
+
+
+def _label_text(labels: Mapping[str, str]) -> str:
+    text = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in sorted(labels.items()))
+    return f"{{{text}}}" if text else ""
 
 
 def _number(value: float) -> str:

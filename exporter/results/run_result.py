@@ -22,8 +22,13 @@ class RunInputs:
     model: str
     model_source: ModelSource
     body_bytes: int
+    body_sha256: str | None
+    """None where a script decides what is sent"""
+    stream: bool | None
+    """whether the body asks for a stream; None where a script decides"""
     body_file: str | None
     script: str | None
+    script_sha256: str | None
     headers: tuple[str, ...]
     """names alone"""
     cacert: str | None
@@ -59,6 +64,8 @@ class RunResult:
     """what the user typed, as it can be typed again; without secrets"""
     command: tuple[str, ...]
     """what was started against the router, without secrets"""
+    instance: str
+    """host:port at which the exporter was scraped: what a Prometheus beside it calls it"""
     evidence: Evidence
     quantiles: Quantiles
     """of 2xx over the whole run"""

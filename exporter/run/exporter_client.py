@@ -27,6 +27,8 @@ class ExporterClient:
         if not host:
             raise ConfigurationError(f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877")
         self.host: str = host
+        self.instance = parts.netloc.rpartition("@")[2]
+        """host:port, as a Prometheus that scrapes it calls it"""
         self._client = client
         self._session = client.session()
 

@@ -1,5 +1,6 @@
 """What a run is asked to do, and everything that can be wrong with it before the load."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -78,8 +79,11 @@ class RunPlan:
             model=workload.model,
             model_source=workload.model_source,
             body_bytes=len(workload.body),
+            body_sha256=_sha256(workload.body) if workload.script is None else None,
+            stream=workload.streams if workload.script is None else None,
             body_file=None if self.body_file is None else str(self.body_file),
             script=None if workload.script is None else str(workload.script),
+            script_sha256=None if workload.script is None else _sha256(workload.script.read_bytes()),
             headers=tuple(name for name, _ in workload.headers),
             cacert=None if trust.ca_file is None else str(trust.ca_file),
             insecure=trust.insecure_skip_verify,
@@ -89,6 +93,10 @@ class RunPlan:
             bounds=dict(self.bounds),
             warn=tuple(sorted(self.warn)),
         )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def check_plan(plan: RunPlan) -> RunPlan:

@@ -21,6 +21,7 @@ class Registration:
         self.info = info
         self.token = secrets.token_bytes(TOKEN_BYTES)
         """authorises live messages; a secret, so never shown"""
+        self.instance = exporter.instance
         self.ingest_host = exporter.host
         self.ingest_port = exporter.register(info, self.token, phase)
         self._exporter = exporter

@@ -136,6 +136,7 @@ class _Soak:
             info=self._info,
             soak_command=plan.soak_command,
             command=load.command,
+            instance=self.registration.instance,
             evidence=evidence,
             quantiles=known.quantiles,
             judgement=judge(evidence, plan.bounds, plan.warn),

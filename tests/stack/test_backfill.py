@@ -131,7 +131,7 @@ def test_a_prometheus_of_today_shows_the_runs_of_last_month(tmp_path: Path) -> N
             whole = len(series.times) == length / 60 + 1
             return whole and series.times[0] == start and shown <= length <= shown + 300
 
-        assert seen('benchmark_result_requests{label="local"}', midnight, 3600)
+        assert seen('benchmark_result_requests{label="local"}', midnight, 2700)
         assert seen('benchmark_result_requests_per_second{label="hand"}', ten_days_ago, 7200)
         assert prometheus.query("benchmark_result_requests") == []
 

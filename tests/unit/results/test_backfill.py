@@ -1,6 +1,7 @@
 """exporter.results.backfill: results of the past as OpenMetrics, with the times they were measured at."""
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from exporter.collectors.benchmark.results import NamedRow
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.live.results_csv import ResultRow, rows_text
-from exporter.results.backfill import BATCH_ROWS, backfill, series_of
-from exporter.results.openmetrics import openmetrics_lines
+from exporter.results.backfill import BLOCK_SECONDS, backfill, lines_of
 from tests.support.clocks import FakeClock
 
 START = 1_760_000_000.0
@@ -25,7 +25,7 @@ def named(row: ResultRow, start: float = START, source: str = "a.csv") -> NamedR
 
 
 def openmetrics_of(rows: Sequence[NamedRow], until: float) -> str:
-    return "".join(openmetrics_lines(series_of(rows, until)))
+    return "".join(lines_of(rows, until))
 
 
 def series(text: str) -> dict[tuple[str, str, str], dict[float, float]]:
@@ -40,7 +40,7 @@ def series(text: str) -> dict[tuple[str, str, str], dict[float, float]]:
     return found
 
 
-def test_a_run_is_eleven_series_over_an_hour_from_its_start() -> None:
+def test_a_run_is_eleven_series_over_three_quarters_of_an_hour_from_its_start() -> None:
     found = series(openmetrics_of([named(LOCAL)], FOREVER))
     assert {key: set(values.values()) for key, values in found.items()} == {
         ("requests_per_second", "local", ""): {100.0},
@@ -56,20 +56,20 @@ def test_a_run_is_eleven_series_over_an_hour_from_its_start() -> None:
         ("timestamp_seconds", "local", ""): {START},
     }
     for values in found.values():
-        assert list(values) == [START + 240 * i for i in range(16)]
+        assert list(values) == [START + 290 * i for i in range(10)]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "samples"), [(None, 16), (0.0, 16), (3599.0, 16), (7200.0, 31), (86400.0, 361), (1e12, 361)]
+    ("seconds", "samples"), [(None, 10), (0.0, 10), (2699.0, 10), (7200.0, 25), (86400.0, 298), (1e12, 298)]
 )
-def test_a_run_is_shown_for_its_duration_but_an_hour_at_least_and_a_day_at_most(
+def test_a_run_is_shown_for_its_duration_but_45_minutes_at_least_and_a_day_at_most(
     seconds: float | None, samples: int
 ) -> None:
     text = openmetrics_of([named(ResultRow("a", 1.0, duration_s=seconds))], FOREVER)
     assert len(series(text)["requests_per_second", "a", ""]) == samples
 
 
-@pytest.mark.parametrize(("until", "samples"), [(START - 1, 0), (START, 1), (START + 500, 3)])
+@pytest.mark.parametrize(("until", "samples"), [(START - 1, 0), (START, 1), (START + 600, 3)])
 def test_no_sample_is_later_than_the_time_given(until: float, samples: int) -> None:
     found = series(openmetrics_of([named(ResultRow("a", 1.0))], until))
     assert len(found.get(("requests_per_second", "a", ""), {})) == samples
@@ -104,8 +104,8 @@ def promtool(tmp_path: Path) -> Path:
     """A stand-in for promtool: it copies what it is given into the output folder, and its arguments."""
     program = tmp_path / "promtool"
     program.write_text(
-        '#!/bin/sh\nmkdir -p "$5"\nnumber=$(ls "$5" | wc -l)\ncp "$4" "$5/$number.om"\n'
-        'echo "$1 $2 $3" > "$5/command"\n',
+        '#!/bin/sh\nmkdir -p "$7"\nnumber=$(ls "$7" | grep -c om$)\ncp "$6" "$7/$number.om"\n'
+        'echo "$1 $2 $3" > "$7/command"\n',
         encoding="utf-8",
     )
     program.chmod(0o755)
@@ -138,10 +138,10 @@ def test_every_row_of_every_file_is_given_to_promtool(
     assert done.oldest == datetime.fromisoformat("2025-10-01T00:00:00+09:00").timestamp()
     assert done.newest == datetime.fromisoformat("2025-10-25T00:00:00+09:00").timestamp()
     assert (output / "command").read_text(encoding="utf-8") == "tsdb create-blocks-from openmetrics\n"
-    text = (output / "0.om").read_text(encoding="utf-8")
     rates = {
         sample.labels["label"]: (sample.value, sample.labels["source"])
-        for family in text_string_to_metric_families(text)
+        for file in output.glob("*.om")
+        for family in text_string_to_metric_families(file.read_text(encoding="utf-8"))
         for sample in family.samples
         if sample.name == "benchmark_result_requests_per_second"
     }
@@ -175,15 +175,49 @@ def test_broken_rows_are_handed_back_and_the_rest_is_written(
     assert [(problem.file, problem.line) for problem in done.problems] == [(file, 3)]
 
 
-def test_many_rows_go_in_batches_the_oldest_first(
-    folder: Path, tmp_path: Path, promtool: Path, clock: FakeClock
+def test_rows_of_one_block_are_given_to_promtool_together_the_oldest_first(
+    folder: Path, tmp_path: Path, promtool: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(folder, "20251025-b.csv", *[ResultRow(f"b{i}", 1.0) for i in range(BATCH_ROWS)])
-    write(folder, "20251024-a.csv", ResultRow("a", 1.0))
-    assert backfill(folder, tmp_path / "data", str(promtool), clock).rows == BATCH_ROWS + 1
-    first, second = sorted((tmp_path / "data").glob("*.om"))
-    assert 'label="a"' in first.read_text(encoding="utf-8")
-    assert second.read_text(encoding="utf-8").count("benchmark_result_requests_per_second{") == 16
+    monkeypatch.setattr("exporter.results.backfill.BATCH_ROWS", 3)
+    block = BLOCK_SECONDS * (clock.wall() // BLOCK_SECONDS - 2)
+    for name, start, rows in (
+        ("late", block, 4),
+        ("early", block - 1, 2),
+        ("later", block + BLOCK_SECONDS, 1),
+    ):
+        file = write(folder, f"{name}.csv", *[ResultRow(f"{name}{i}", 1.0) for i in range(rows)])
+        os.utime(file, (start, start))
+    assert backfill(folder, tmp_path / "data", str(promtool), clock).rows == 7
+    given = [file.read_text(encoding="utf-8") for file in sorted((tmp_path / "data").glob("*.om"))]
+    assert [set(re.findall('label="(.*?)"', text)) for text in given] == [
+        {"early0", "early1"},
+        {"late0", "late1", "late2"},
+        {"late3"},
+        {"later0"},
+    ]
+
+
+def test_a_step_of_a_scale_is_written_once_with_its_own_time(
+    folder: Path, tmp_path: Path, promtool: Path, clock: FakeClock, in_tokyo: None
+) -> None:
+    steps = [ResultRow(f"s-c{n}", float(n), duration_s=30.0) for n in (5, 20)]
+    lost = ResultRow("s-c50", 50.0)
+    write(folder, "20251025-s.csv", *steps, lost)
+    (folder / "20251025-s").mkdir()
+    for number, step in enumerate(steps):
+        write(folder, f"20251025-{step.label}.csv", step)
+        run_json = folder / f"20251025-{step.label}" / "run.json"
+        run_json.parent.mkdir()
+        run_json.write_text(f'{{"run": {{"start_timestamp_seconds": {START + 40 * number}}}}}', "utf-8")
+    assert backfill(folder, tmp_path / "data", str(promtool), clock).rows == 3
+    text = "".join(file.read_text(encoding="utf-8") for file in sorted((tmp_path / "data").glob("*.om")))
+    starts = re.findall(r'timestamp_seconds{.*label="(.*?)",source="(.*?)"} (.*) ', text)
+    midnight = datetime.fromisoformat("2025-10-25T00:00:00+09:00").timestamp()
+    assert set(starts) == {
+        ("s-c5", "20251025-s-c5.csv", str(START)),
+        ("s-c20", "20251025-s-c20.csv", str(START + 40)),
+        ("s-c50", "20251025-s.csv", str(midnight)),
+    }
 
 
 def test_nothing_to_write_is_reported_with_the_reason(

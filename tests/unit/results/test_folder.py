@@ -95,7 +95,9 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
     assert files["csv"].read_text() == rows_text([result_row(result)])
     assert files["record"].read_text() == record_text(result, name)
     assert files["run"].read_text() == run_json(result)
-    assert gzip.decompress(files["series"].read_bytes()).endswith(b"# EOF\n")
+    series = gzip.decompress(files["series"].read_bytes())
+    assert b'\nrouter_up{instance="127.0.0.1:9877",job="exporter"} 1.0 1764000000.000\n' in series
+    assert series.endswith(b"# EOF\n")
 
 
 @pytest.mark.usefixtures("in_tokyo")

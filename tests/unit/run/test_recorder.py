@@ -131,6 +131,18 @@ def test_series_are_written_as_openmetrics_by_name_and_labels(tmp_path: Path) ->
     )
 
 
+def test_a_target_has_its_labels_as_prometheus_gives_them(tmp_path: Path) -> None:
+    store = SeriesStore()
+    store.add("b_total", {"job": "own", "z": "1"}, 1_764_000_000.0, 1.0)
+    path = tmp_path / "series.om.gz"
+    write_openmetrics(store, path, job="exporter", instance="127.0.0.1:9877")
+    assert gzip.decompress(path.read_bytes()).decode() == (
+        "# TYPE b_total unknown\n"
+        'b_total{exported_job="own",instance="127.0.0.1:9877",job="exporter",z="1"} 1.0 1764000000.000\n'
+        "# EOF\n"
+    )
+
+
 def test_what_was_written_is_read_back_by_a_strict_parser(tmp_path: Path) -> None:
     path = tmp_path / "series.om.gz"
     write_openmetrics(recorded(), path)
