@@ -156,6 +156,7 @@ def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
         "socket_errors": {"read": 0},
         "failures": {"read": 0},
         "percentiles_seconds": {"99": 0.06},
+        "stopped_after_seconds": [],
     }
     assert known["alerts"] == ["RouterDown"]
     assert found["verdict"]["outcome"] == "pass"
