@@ -8,7 +8,10 @@ class Clock(Protocol):
     """What a component may ask about time."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never jumps, for durations."""
+        """Seconds on a clock that never jumps, for durations; it stands while the machine is suspended."""
+
+    def since_boot(self) -> float:
+        """Seconds on a clock like `monotonic` that counts a suspend too."""
 
     def wall(self) -> float:
         """Seconds since the Unix epoch, for timestamps."""
@@ -23,3 +26,8 @@ class SystemClock:
     monotonic = staticmethod(time.monotonic)
     wall = staticmethod(time.time)
     sleep = staticmethod(time.sleep)
+
+    @staticmethod
+    def since_boot() -> float:
+        """Linux's CLOCK_BOOTTIME."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -2,10 +2,12 @@
 
 import itertools
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Labels = tuple[tuple[str, str], ...]
+Key = tuple[str, Labels]
+"""a series' name and labels, these by their names"""
 
 
 @dataclass
@@ -27,11 +29,26 @@ class Series:
         return sum(b - a if b >= a else b for a, b in itertools.pairwise(values))
 
 
+@dataclass(frozen=True)
+class Loss:
+    """Samples that could not be kept."""
+
+    samples: int
+    since: float
+    """Unix s: of the first"""
+    until: float
+    """of the last"""
+    reason: str
+
+
 class SeriesStore:
     """Series by name and labels."""
 
+    loss: Loss | None = None
+    """what is missing here of all that was added"""
+
     def __init__(self) -> None:
-        self._series: dict[tuple[str, Labels], Series] = {}
+        self._series: dict[Key, Series] = {}
 
     def add(self, name: str, labels: Mapping[str, str], time: float, value: float) -> None:
         """Append one sample."""
@@ -42,13 +59,30 @@ class SeriesStore:
         series.times.append(time)
         series.values.append(value)
 
+    def keys(self) -> Iterable[Key]:
+        """Of all series, in the order in which they were first added."""
+        return self._series.keys()
+
+    def series(self, key: Key) -> Series:
+        """One series whole."""
+        return self._series[key]
+
+    def each(self, name: str, **labels: str) -> Iterator[Series]:
+        """The series of that name whose labels include `labels`, one after the other, none of them empty."""
+        return (found for found in map(self.series, self._matching(name, labels)) if found.times)
+
     def select(self, name: str, **labels: str) -> list[Series]:
-        """The series of that name whose labels include `labels`; an empty list where there are none."""
-        return [
-            series
-            for (series_name, _), series in self._series.items()
-            if series_name == name and labels.items() <= dict(series.labels).items()
-        ]
+        """Those series at once; an empty list where there are none."""
+        return list(self.each(name, **labels))
+
+    def last(self, name: str, **labels: str) -> tuple[float, float] | None:
+        """Time and value of the newest sample of the first of those series; None where there is none."""
+        found = next(self.each(name, **labels), None)
+        return None if found is None else (found.times[-1], found.values[-1])
+
+    def _matching(self, name: str, labels: Mapping[str, str]) -> Iterator[Key]:
+        return (key for key in self.keys() if key[0] == name and labels.items() <= dict(key[1]).items())
 
     def __iter__(self) -> Iterator[Series]:
-        return iter(self._series.values())
+        """All series by name and labels, one after the other: they need not fit into memory together."""
+        return map(self.series, sorted(self.keys()))

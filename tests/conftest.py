@@ -1,6 +1,7 @@
 """What every kind of test shares: the golden files' option, the NVML stub, and stacks on free ports."""
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +32,13 @@ def stack() -> Iterator[NativeStack]:
     """A native stack on free ports, with nothing started yet."""
     with NativeStack(free_ports()) as native:
         yield native
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process is in Japan for the time of a test."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()

@@ -1,25 +1,50 @@
 """Is there enough evidence, and do its sources agree?"""
 
+from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
-from exporter.verdict.evidence import Count, Evidence
+from exporter.timeseries import Loss
+from exporter.verdict.evidence import Count, Evidence, GapKind, TimeGap
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 MIN_LOAD_RATIO = 0.95
 """of the planned seconds; an engine may end a little before them"""
 MAX_FAILED_SCRAPES_RATIO = 0.2
+MAX_LISTED = 3
+"""gaps in time that are named; run.json has all"""
 
 
 def judge_completeness(evidence: Evidence) -> Finding:
-    """The load lasts as long as planned on every connection, and at most a fifth of the scrapes fail."""
-    finding = partial(Finding, "completeness")
+    """The load lasts as long as planned on every connection, and at most a fifth of the scrapes fail.
+
+    Nothing else is missing: no time in which the machine slept or was paused, no sample that no disk took.
+    """
+    attempts = evidence.scrapes + evidence.failed_scrapes
+    problems = [
+        *_short_load(evidence),
+        *map(_time_gap, evidence.time_gaps[:MAX_LISTED]),
+        *_missing_scrapes(evidence, attempts),
+        *_lost(evidence.series.loss),
+    ]
+    if problems:
+        return Finding("completeness", Outcome.INCONCLUSIVE, joined(problems))
+    succeeded = Said(
+        f"{evidence.scrapes} of {attempts} scrapes succeeded",
+        f"スクレイプ {attempts} 回のうち {evidence.scrapes} 回成功",
+    )
+    return Finding("completeness", Outcome.PASS, succeeded)
+
+
+def _short_load(evidence: Evidence) -> Iterator[Said]:
     measured, planned = evidence.measured_seconds, f"{evidence.planned_seconds:.0f}"
     if evidence.ended_early:
         ended = Said(
             f"the load ended after {measured:.0f} s of {planned} s: ",
             f"負荷が {planned} 秒のうち {measured:.0f} 秒で終了: ",
         )
-        return finding(Outcome.INCONCLUSIVE, ended + verbatim(evidence.ended_early))
+        yield ended + verbatim(evidence.ended_early)
+        return
     enough = MIN_LOAD_RATIO * evidence.planned_seconds
     if measured < enough:
         short = Said(
@@ -28,28 +53,61 @@ def judge_completeness(evidence: Evidence) -> Finding:
         )
         if len(evidence.early_ends) == evidence.connections:
             short += Said(", then no connection was left", "、以後は接続なし")
-        return finding(Outcome.INCONCLUSIVE, short)
-    if early := [seconds for seconds in evidence.early_ends if seconds < enough]:
+        yield short
+    elif early := [seconds for seconds in evidence.early_ends if seconds < enough]:
         count, first, last = evidence.connections, f"{min(early):.1f}", f"{max(early):.1f}"
-        gone = Said(
+        yield Said(
             f"{len(early)} of {count} connections ended early: after {first} to {last} s of {planned} s",
             f"{count} 接続のうち {len(early)} 接続が途中で終了: {planned} 秒のうち {first}〜{last} 秒",
         )
-        return finding(Outcome.INCONCLUSIVE, gone)
-    attempts = evidence.scrapes + evidence.failed_scrapes
+
+
+def _time_gap(found: TimeGap) -> Said:
+    since, until, seconds = _time(found.since), _time(found.until), found.seconds
+    match found.kind:
+        case GapKind.SUSPENDED:
+            return Said(
+                f"the machine slept for {seconds:,.0f} s, between {since} and {until}",
+                f"{since} から {until} の間にマシンが {seconds:,.0f} 秒スリープ",
+            )
+        case GapKind.CLOCK_SET:
+            return Said(
+                f"the wall clock jumped by {seconds:+,.0f} s between {since} and {until}: it was set, or the "
+                "machine was paused",
+                f"{since} から {until} の間に時計が {seconds:+,.0f} 秒飛んだ"
+                "（時刻の変更、またはマシンの一時停止）",
+            )
+        case GapKind.NOT_RUN:
+            return Said(
+                f"nothing ran here for {seconds:,.0f} s, between {since} and {until}: this program or its "
+                "machine was paused",
+                f"{since} から {until} の間に {seconds:,.0f} 秒間動作なし"
+                "（本プログラムまたはマシンの一時停止）",
+            )
+
+
+def _missing_scrapes(evidence: Evidence, attempts: int) -> Iterator[Said]:
     if attempts == 0:
-        return finding(Outcome.INCONCLUSIVE, Said("nothing was scraped", "スクレイプが一度もない"))
-    if evidence.scrapes == 0 or evidence.failed_scrapes > MAX_FAILED_SCRAPES_RATIO * attempts:
-        failed = Said(
+        yield Said("nothing was scraped", "スクレイプが一度もない")
+    elif evidence.scrapes == 0 or evidence.failed_scrapes > MAX_FAILED_SCRAPES_RATIO * attempts:
+        yield Said(
             f"{evidence.failed_scrapes} of {attempts} scrapes failed",
             f"スクレイプ {attempts} 回のうち {evidence.failed_scrapes} 回失敗",
         )
-        return finding(Outcome.INCONCLUSIVE, failed)
-    succeeded = Said(
-        f"{evidence.scrapes} of {attempts} scrapes succeeded",
-        f"スクレイプ {attempts} 回のうち {evidence.scrapes} 回成功",
-    )
-    return finding(Outcome.PASS, succeeded)
+
+
+def _lost(loss: Loss | None) -> Iterator[Said]:
+    if loss is not None:
+        since, until = _time(loss.since), _time(loss.until)
+        lost = Said(
+            f"{loss.samples:,} scraped samples between {since} and {until} could not be kept: ",
+            f"{since} から {until} の間のサンプル {loss.samples:,} 件を保存できず: ",
+        )
+        yield lost + verbatim(loss.reason)
+
+
+def _time(timestamp: float) -> str:
+    return f"{datetime.fromtimestamp(timestamp).astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def judge_totals(evidence: Evidence) -> Finding:

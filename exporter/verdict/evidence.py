@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from exporter.live.message import FailureReason, Route
 from exporter.live.status import Counts
@@ -19,6 +20,30 @@ class Count:
     """whole responses of every status"""
     failures: int | None
     """requests without one; None where the source does not count them all"""
+
+
+class GapKind(StrEnum):
+    """How a run lost time."""
+
+    SUSPENDED = "suspended"
+    """the machine slept"""
+    CLOCK_SET = "clock_set"
+    """the wall clock went on another way than the others"""
+    NOT_RUN = "not_run"
+    """all clocks went on and nothing was done"""
+
+
+@dataclass(frozen=True)
+class TimeGap:
+    """A time between two looks at the clocks in which a run could not see what happened."""
+
+    kind: GapKind
+    since: float
+    """wall clock (Unix s) at the look before"""
+    until: float
+    """and at the one after"""
+    seconds: float
+    """how long; by how much the clock was set, negative where it was set back"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +68,7 @@ class Evidence(Counts):
     """for each connection that ended before the load did: after how many seconds"""
     engine_failures: Mapping[FailureReason, int] = field(default_factory=dict)
     """by the reasons that the engine counts itself"""
+    time_gaps: tuple[TimeGap, ...] = ()
 
     @property
     def refused(self) -> int:

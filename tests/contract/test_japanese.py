@@ -14,7 +14,7 @@ from tests.support.run_results import evidence
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 ENGLISH = re.compile(r"\b[a-z]{2,} [a-z]{2,}\b")
 """two words in a row, as no name or figure has"""
-QUOTED = ("stopped by the user",)
+QUOTED = ("stopped by the user", "No space left on device")
 """the words of others, which stay as they are"""
 
 

@@ -93,6 +93,7 @@ def test_a_finding_is_one_line(name: str) -> None:
         assert finding.said.japanese.isprintable()
 
 
+@pytest.mark.usefixtures("in_tokyo")
 def test_the_messages_are_the_golden_ones(
     messages: dict[str, SoakError], request: pytest.FixtureRequest
 ) -> None:

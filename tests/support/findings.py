@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.live.message import FailureReason, Route
-from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import Count
+from exporter.timeseries import Loss, SeriesStore
+from exporter.verdict.evidence import Count, GapKind, TimeGap
 from tests.support.run_results import failures_by_reason, requests_by_class
 
 BEGAN = 1_764_000_000.0
@@ -19,6 +19,13 @@ def probes(*answered: float, restarts: float = 0.0) -> SeriesStore:
         store.add("router_up", {}, BEGAN + 5 * number, up)
         labels = {"process": "router", "role": "router"}
         store.add("observed_process_restarts_total", labels, BEGAN + 5 * number, restarts if last else 0.0)
+    return store
+
+
+def lossy() -> SeriesStore:
+    """A router that stayed up, and a disk that was full."""
+    store = probes(1, 1, 1)
+    store.loss = Loss(12_000, 1_764_000_000.0, 1_764_000_030.0, "No space left on device")
     return store
 
 
@@ -61,6 +68,12 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a load that lost some connections": {"connections": 20, "early_ends": (0.2, 31.0)},
     "failures that the engine alone counts": {"engine_failures": {FailureReason.TIMEOUT: 20}},
     "scrapes that failed": {"scrapes": 5, "failed_scrapes": 8},
+    "a suspend": {"time_gaps": (TimeGap(GapKind.SUSPENDED, 1_764_000_000.0, 1_764_003_601.0, 3600.0),)},
+    "a clock that was set": {
+        "time_gaps": (TimeGap(GapKind.CLOCK_SET, 1_764_000_000.0, 1_763_999_941.0, -60.0),)
+    },
+    "a pause": {"time_gaps": (TimeGap(GapKind.NOT_RUN, 1_764_000_000.0, 1_764_000_013.0, 12.0),)},
+    "samples that no disk took": {"series": lossy()},
     "no scrape": {"scrapes": 0, "failed_scrapes": 0},
     "sources that differ": {"totals": {"engine": Count(1000, None), "exporter": Count(990, 0)}},
     "a source without an answer": {"totals": {"engine": Count(1000, None), "exporter": None}},

@@ -1,8 +1,5 @@
 """What the unit tests share."""
 
-import time
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import settings
 
@@ -16,13 +13,3 @@ settings.load_profile("unit")
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process is in Japan for the time of a test."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        yield
-    time.tzset()

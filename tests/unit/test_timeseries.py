@@ -27,8 +27,13 @@ def test_select_gives_every_series_that_has_the_labels_and_none_of_another_name(
     assert store().select("nothing") == []
 
 
-def test_iterating_gives_every_series_once() -> None:
-    assert [(series.name, len(series.times)) for series in store()] == [("up", 2), ("up", 1), ("down", 1)]
+def test_iterating_gives_every_series_once_by_name_and_labels() -> None:
+    assert [(series.name, len(series.times)) for series in store()] == [("down", 1), ("up", 1), ("up", 2)]
+
+
+def test_the_last_sample_is_known_and_none_where_there_is_no_series() -> None:
+    assert store().last("up", b="2") == (15.0, 0.0)
+    assert store().last("up", b="3") is None
 
 
 def test_a_label_is_given_by_name_and_is_none_where_there_is_none() -> None:

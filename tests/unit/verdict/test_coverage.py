@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from exporter.live.message import FailureReason
+from exporter.timeseries import Loss
 from exporter.verdict.coverage import judge_completeness, judge_totals
-from exporter.verdict.evidence import Count
+from exporter.verdict.evidence import Count, GapKind, TimeGap
 from exporter.verdict.finding import Outcome
-from tests.support.run_results import evidence, failures_by_reason
+from tests.support.run_results import evidence, failures_by_reason, watched_router
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,50 @@ def test_a_failure_that_the_engine_counts_and_nobody_else_does_is_no_agreement(r
         engine_failures={reason: 20}, failures=failures_by_reason(**{reason.value: 20, "disconnect": 20})
     )
     assert judge_totals(agreed).outcome == Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("gap", "text"),
+    [
+        (
+            TimeGap(GapKind.SUSPENDED, 1_764_000_000.0, 1_764_003_601.0, 3600.0),
+            "the machine slept for 3,600 s, between 2025-11-25 01:00:00 JST and 2025-11-25 02:00:01 JST",
+        ),
+        (
+            TimeGap(GapKind.CLOCK_SET, 1_764_000_000.0, 1_763_999_941.0, -60.0),
+            "the wall clock jumped by -60 s between 2025-11-25 01:00:00 JST and 2025-11-25 00:59:01 JST: "
+            "it was set, or the machine was paused",
+        ),
+        (
+            TimeGap(GapKind.NOT_RUN, 1_764_000_000.0, 1_764_000_013.0, 12.0),
+            "nothing ran here for 12 s, between 2025-11-25 01:00:00 JST and 2025-11-25 01:00:13 JST: "
+            "this program or its machine was paused",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("in_tokyo")
+def test_time_in_which_nothing_could_be_seen_is_inconclusive_and_named_from_when_to_when(
+    gap: TimeGap, text: str
+) -> None:
+    finding = judge_completeness(evidence(time_gaps=(gap,)))
+    assert (finding.outcome, finding.text) == (Outcome.INCONCLUSIVE, text)
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_samples_that_could_not_be_kept_are_inconclusive() -> None:
+    store = watched_router()
+    store.loss = Loss(12_000, 1_764_000_000.0, 1_764_000_030.0, "No space left on device")
+    finding = judge_completeness(evidence(series=store))
+    assert (finding.outcome, finding.text) == (
+        Outcome.INCONCLUSIVE,
+        "12,000 scraped samples between 2025-11-25 01:00:00 JST and 2025-11-25 01:00:30 JST could not be "
+        "kept: No space left on device",
+    )
+
+
+def test_everything_that_is_missing_is_said_at_once() -> None:
+    gap = TimeGap(GapKind.NOT_RUN, 1_764_000_000.0, 1_764_000_013.0, 12.0)
+    finding = judge_completeness(
+        evidence(ended_early="stopped by the user", time_gaps=(gap,), scrapes=1, failed_scrapes=2)
+    )
+    assert [part.split(" ")[0] for part in finding.text.split("; ")] == ["the", "nothing", "2"]
