@@ -16,6 +16,7 @@ from exporter.settings.router_api import RouterApi
 def inputs(**workload: Any) -> RunInputs:
     return RunPlan(
         command="run",
+        soak_command="soak run",
         workload=make_workload("http://router:8080", "/v1/chat/completions", "m", **workload),
         router=RouterApi(url="http://router:8080"),
         engine=WrkEngine(),
