@@ -88,7 +88,9 @@ class Tally:
         """Whole responses so far."""
         return sum(self.counts[:STATUS_BASE])
 
-    def report(self, connections: int, final: bool) -> tuple[WorkerCounts, ...]:
+    def report(
+        self, connections: int, in_flight: int, final: bool, waiting_seconds: float = 0.0
+    ) -> tuple[WorkerCounts, ...]:
         """All counts so far, as live messages of worker 0."""
         self._sequence += 1
         report = WorkerCounts(
@@ -98,7 +100,8 @@ class Tally:
             part=0,
             final=final,
             connections=connections,
-            in_flight=0 if final else connections,
+            in_flight=in_flight,
+            waiting_ms=round(waiting_seconds * 1000),
             blocks=((0, values_of(self.failures, sums_us={Histogram.DURATION: self.sums_us})),),
             rows=rows_of(self.counts),
         )
@@ -119,6 +122,9 @@ class RunningHey:
         self._lock = threading.Lock()
         self._problem: EngineError | None = None
         self._seconds = 0.0
+        self._unanswered = 0
+        """connections that had a request in flight when it was asked to end, for so many seconds"""
+        self._waiting_seconds = 0.0
         self.command = self._command(plan.connections)
         self._thread = threading.Thread(target=self._run, name="hey", daemon=True)
         self._thread.start()
@@ -169,26 +175,31 @@ class RunningHey:
         if process.returncode not in (0, -signal.SIGINT, -signal.SIGKILL):
             text = complaint.decode(errors="replace").strip().splitlines()
             raise EngineError(f"hey: {text[0] if text else f'exit code {process.returncode}'}")
-        answered = self._count(output.decode(errors="replace"))
-        # A hey that was asked to end has not sent the rest of its requests.
-        if not self._stopping.is_set() and requests > answered:
+        answered, last = self._count(output.decode(errors="replace"))
+        if self._stopping.is_set():
+            # It has not sent the rest of its requests. What a connection waits for is no failure yet.
+            self._unanswered = min(requests - answered, self._plan.connections)
+            self._waiting_seconds = max(seconds - last, 0.0)
+        elif requests > answered:
             self._tally.failures[self._reason(seconds)] += requests - answered
             if answered == 0:
                 self._stopping.wait(OUTAGE_PAUSE_SECONDS)
         return answered / seconds
 
-    def _count(self, text: str) -> int:
-        answered = 0
+    def _count(self, text: str) -> tuple[int, float]:
+        """How many responses a window's CSV has, and after how many seconds the last of them came."""
+        answered, last = 0, 0.0
         for row in csv.DictReader(io.StringIO(text)):
             try:
                 seconds, status = float(row["response-time"]), int(row["status-code"])
+                last = max(last, float(row["offset"]) + seconds)
             except (KeyError, TypeError, ValueError) as error:
                 raise EngineError(f"hey: its CSV has a line that cannot be read ({row})") from error
             if not 100 <= status <= 599:
                 raise EngineError(f"hey: status {status} is no HTTP status")
             self._tally.response(seconds, status)
             answered += 1
-        return answered
+        return answered, last
 
     def _reason(self, seconds: float) -> FailureReason:
         if seconds >= TIMEOUT_SECONDS:
@@ -200,7 +211,11 @@ class RunningHey:
         return FailureReason.DISCONNECT
 
     def _send(self, final: bool) -> tuple[WorkerCounts, ...]:
-        messages = self._tally.report(self._plan.connections, final)
+        connections = self._plan.connections
+        if final:
+            messages = self._tally.report(connections, self._unanswered, True, self._waiting_seconds)
+        else:
+            messages = self._tally.report(connections, connections, False)
         # Where the exporter is away, the next report has all of this too.
         with contextlib.suppress(OSError):
             send(messages, self._plan.ingest_host, self._plan.ingest_port, self._clock)

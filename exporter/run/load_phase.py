@@ -111,4 +111,6 @@ def _stalled(result: LoadResult, plan: RunPlan, progress: Progress) -> int:
     if not result.messages:
         return progress.last_status.stalled if progress.last_status else 0
     longest_ms = plan.stall_after_seconds * 1000
-    return len({each.worker for each in result.messages if each.in_flight and each.waiting_ms > longest_ms})
+    return sum(
+        {each.worker: each.in_flight for each in result.messages if each.waiting_ms > longest_ms}.values()
+    )

@@ -1,12 +1,27 @@
 """`soak run --engine hey` with the real hey: windows, live in between, one record at the end."""
 
 import signal
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
+from exporter.clock import SystemClock
+from exporter.live.message import FailureReason
+from exporter.load import hey
+from exporter.load.engine import LoadPlan
+from exporter.load.hey import HeyEngine
+from exporter.load.workload import make_workload
+from exporter.run.reconcile import count_of, final_status
 from exporter.stack.native import NativeStack
+from exporter.verdict.coverage import judge_totals
+from exporter.verdict.evidence import Count
+from exporter.verdict.finding import Outcome
+from exporter.verdict.judgement import judge
+from tests.support.live_messages import run_info, token_of
+from tests.support.run_results import evidence, failures_by_reason
 from tests.support.soak_command import Soak, end_faults, fault, total, truth
 from tests.support.waiting import need, wait_for
 
@@ -54,6 +69,55 @@ def test_dropped_connections_are_failures_and_errors_are_distinguished(live: Nat
     # Go's client asks again by itself where a kept connection is closed before a byte came back.
     assert evidence["failures"]["disconnect"] <= truth(live)["dropped"]
     assert total(live, "benchmark_requests_total", status_class="5xx") == evidence["statuses"]["503"]
+
+
+def test_time_outs_of_hey_are_failures_by_that_reason_in_every_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hey, "TIMEOUT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        target = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        workload = make_workload(target, "/v1/chat/completions", "gpt-oss:20b")
+        running = HeyEngine().start(LoadPlan(token_of(), workload, 20, 1, "127.0.0.1", 9, tmp_path))
+        wait_for("hey's end", lambda: running.poll() is not None)
+        result = running.result()
+    final = final_status(run_info(), token_of(), result.messages, SystemClock())
+    assert final is not None and result.totals is not None
+    assert final.failures[FailureReason.TIMEOUT] == final.failed == 20
+    assert result.totals.failures == {
+        FailureReason.CONNECT: 0,
+        FailureReason.DISCONNECT: 0,
+        FailureReason.TIMEOUT: 20,
+    }
+    known = evidence(
+        requests=final.requests,
+        statuses=final.statuses,
+        failures=final.failures,
+        totals={"engine": Count(0, None), "live": count_of(final)},
+        engine_failures=result.totals.failures,
+    )
+    assert judge(known, {}, ()).outcome == Outcome.FAIL
+    assert judge_totals(known).outcome == Outcome.PASS
+    lost = replace(known, failures=failures_by_reason(), totals={"engine": Count(0, None)})
+    assert judge_totals(lost).outcome == Outcome.INCONCLUSIVE
+
+
+def test_connections_that_wait_when_the_load_is_ended_are_known(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        target = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        workload = make_workload(target, "/v1/chat/completions", "gpt-oss:20b")
+        running = HeyEngine().start(LoadPlan(token_of(), workload, 4, 1, "127.0.0.1", 9, tmp_path))
+        accepted = [silent.accept()[0] for _ in range(4)]
+        for each in accepted:
+            each.recv(1)
+        running.stop()
+        result = running.result()
+        for each in accepted:
+            each.close()
+    [last] = result.messages
+    assert (last.in_flight, last.final) == (4, True)
+    assert last.waiting_ms > 0
+    assert result.totals is not None and sum(result.totals.failures.values()) == 0
 
 
 def test_a_router_that_is_away_is_refused_connections(live: NativeStack, soak: Soak) -> None:

@@ -10,7 +10,7 @@ from tests.support.live_messages import LOCAL_MODEL, register, token_of
 def counted(tally: Tally) -> LiveRuns:
     runs = LiveRuns(FakeClock())
     register(runs, Phase.LOAD)
-    for each in tally.report(4, final=False):
+    for each in tally.report(4, 4, final=False):
         runs.apply(each)
     return runs
 
@@ -40,9 +40,9 @@ def test_responses_are_timed_by_class_and_counted_by_status() -> None:
     assert sum(totals.of_statuses()) == 1
 
 
-def test_a_last_report_has_no_request_in_flight_and_ends_its_worker() -> None:
+def test_a_last_report_ends_its_worker_and_says_what_it_still_waits_for() -> None:
     tally = Tally(token_of())
-    [running] = tally.report(4, final=False)
-    [last] = tally.report(4, final=True)
-    assert (running.in_flight, running.final, running.sequence) == (4, False, 1)
-    assert (last.in_flight, last.final, last.sequence) == (0, True, 2)
+    [running] = tally.report(4, 4, final=False)
+    [last] = tally.report(4, 2, final=True, waiting_seconds=31.25)
+    assert (running.in_flight, running.final, running.sequence, running.waiting_ms) == (4, False, 1, 0)
+    assert (last.in_flight, last.final, last.sequence, last.waiting_ms) == (2, True, 2, 31250)
