@@ -1,0 +1,152 @@
+"""exporter.run.load_phase: what a load leaves, however its engine ends."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import EngineError
+from exporter.live.message import Phase
+from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.output import EngineOutput
+from exporter.load.workload import Workload, make_workload
+from exporter.run.exporter_client import ExporterClient
+from exporter.run.interrupt import Interrupt
+from exporter.run.load_phase import Load, run_load
+from exporter.run.plan import RunPlan
+from exporter.run.progress import Progress
+from exporter.run.registration import Registration
+from exporter.run.view import Moment
+from exporter.settings.router_api import RouterApi
+from tests.support.clocks import FakeClock
+from tests.support.live_messages import message, run_info
+from tests.support.local_http import LocalHttp
+
+WHOLE = EngineTotals(100, 60.0, 0, {}, {}, {})
+
+
+class Engine:
+    """An engine and its load: what `poll` gives, and what is left."""
+
+    name = "wrk"
+    command: tuple[str, ...] = ("wrk",)
+
+    def __init__(self, result: LoadResult, problem: str = "") -> None:
+        self._result = result
+        self._problem = problem
+        self.stopped = False
+
+    def check(self, workload: Workload) -> str:
+        return "4.1.0"
+
+    def start(self, plan: LoadPlan) -> "Engine":
+        return self
+
+    def poll(self) -> int | None:
+        if self._problem:
+            raise EngineError(self._problem)
+        return 0
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def result(self) -> LoadResult:
+        assert self.stopped
+        return self._result
+
+
+class View:
+    """What was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def update(self, moment: Moment) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        self.said.append(f"warn {text}")
+
+    def quote(self, text: str) -> None:
+        self.said.append(f"quote {text}")
+
+
+@contextmanager
+def registered() -> Iterator[Registration]:
+    """A run at an exporter that then gives no answer."""
+    with LocalHttp(lambda asked: (200, {"version": 3, "ingest_port": 9})) as server:
+        yield Registration(run_info(), ExporterClient(server.url), FakeClock(), Phase.LOAD)
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Callable[[Engine], tuple[Load, list[str]]]]:
+    with registered() as registration:
+
+        def run(engine: Engine) -> tuple[Load, list[str]]:
+            view = View()
+            plan = RunPlan(
+                command="run",
+                workload=make_workload("http://127.0.0.1:1", "/", "m"),
+                router=RouterApi(url="http://127.0.0.1:1"),
+                engine=engine,
+                scenario="local",
+                label="x",
+                connections=2,
+                duration_seconds=60,
+                drain_seconds=0,
+                stall_after_seconds=30,
+                results=tmp_path,
+            )
+            progress = Progress(registration, view, lambda: None)
+            return run_load(plan, registration, tmp_path, progress, Interrupt(), FakeClock()), view.said
+
+        yield run
+
+
+Run = Callable[[Engine], tuple[Load, list[str]]]
+
+
+def left(totals: EngineTotals | None = WHOLE, **changes: object) -> LoadResult:
+    fields = {"totals": totals, "messages": (), "output": EngineOutput(), **changes}
+    return LoadResult(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("early", "seconds"), [((), 60.0), ((5.0,), 60.0), ((5.0, 7.5), 7.5)])
+def test_the_load_lasts_as_long_as_one_connection_does(
+    load: Run, early: tuple[float, ...], seconds: float
+) -> None:
+    found, _ = load(Engine(left(early_ends=early)))
+    assert (found.seconds, found.ended_early) == (seconds, "")
+
+
+def test_what_the_script_reports_is_shown(load: Run) -> None:
+    _, said = load(Engine(left(report="7 of 7\n")))
+    assert said == ["quote 7 of 7\n"]
+
+
+def test_an_engine_that_fails_behind_its_totals_has_ended_its_load(load: Run) -> None:
+    found, said = load(Engine(left(), problem="wrk: done() is wrong"))
+    assert found.ended_early == ""
+    assert said == ["quote ", "warn wrk: done() is wrong"]
+
+
+def test_an_engine_that_fails_without_anything_measured_is_an_error(load: Run) -> None:
+    with pytest.raises(EngineError, match="it died"):
+        load(Engine(left(totals=None), problem="it died"))
+
+
+def test_an_engine_without_totals_died(load: Run) -> None:
+    found, _ = load(Engine(left(totals=None)))
+    assert found.ended_early == "wrk died before it could give its totals"
+
+
+def test_connections_that_wait_for_too_long_at_the_end_are_stalled_each_once(load: Run) -> None:
+    messages = (
+        message(worker=0, in_flight=1, waiting_ms=30_001),
+        message(worker=0, in_flight=1, waiting_ms=30_001, part=1),
+        message(worker=1, in_flight=1, waiting_ms=30_000),
+        message(worker=2, in_flight=3, waiting_ms=45_000),
+    )
+    found, _ = load(Engine(left(messages=messages)))
+    assert found.stalled == 4
