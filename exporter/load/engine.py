@@ -61,8 +61,6 @@ class LoadResult:
     """what the engine and the user's script printed"""
     report: str = ""
     """what the script's done() printed, for a terminal"""
-    early_ends: tuple[float, ...] = ()
-    """for each connection that ended before the load did: after how many seconds"""
 
 
 class RunningLoad(Protocol):

@@ -10,7 +10,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-from exporter.clock import Clock, SystemClock
 from exporter.errors import EngineError, ToolMissingError, WireError
 from exporter.live.message import FailureReason, WorkerCounts
 from exporter.live.wire import decode
@@ -26,7 +25,6 @@ from exporter.load.output import (
     Spool,
     plain,
 )
-from exporter.load.threads import ThreadLives, thread_count
 from exporter.load.workload import Workload
 
 LIVE_SCRIPT = Path(__file__).with_name("live.lua")
@@ -48,9 +46,8 @@ class WrkEngine:
 
     name = "wrk"
 
-    def __init__(self, program: str = "wrk", clock: Clock | None = None) -> None:
+    def __init__(self, program: str = "wrk") -> None:
         self._program = program
-        self._clock = clock or SystemClock()
 
     def check(self, workload: Workload) -> str:
         found = shutil.which(self._program)
@@ -95,20 +92,16 @@ class WrkEngine:
         # Room for a thousand connections, inherited by wrk.
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        return RunningWrk(command, environment, plan, self._clock)
+        return RunningWrk(command, environment, plan)
 
 
 class RunningWrk:
     """A wrk process."""
 
-    def __init__(
-        self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan, clock: Clock
-    ) -> None:
+    def __init__(self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan) -> None:
         self.command = command
         self._folder = plan.folder
         self._say = plan.say
-        self._clock = clock
-        self._lives = ThreadLives(plan.connections)
         self._stdout, self._stderr = Spool(STDOUT_BYTES), Spool(STDERR_BYTES)
         self._lines = Lines(self._take_line)
         self._unsaid: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -143,9 +136,7 @@ class RunningWrk:
 
     def poll(self) -> int | None:
         code = self._process.poll()
-        if code is None:
-            self._lives.saw(self._clock.monotonic(), thread_count(self._process.pid))
-        else:
+        if code is not None:
             self._finish()
         if self._complaint:
             self._kill()
@@ -164,7 +155,6 @@ class RunningWrk:
 
     def _finish(self) -> None:
         """The process has ended: all of its output is here."""
-        self._lives.ended(self._clock.monotonic())
         self._reader.finish()
         self._lines.end()
 
@@ -188,7 +178,6 @@ class RunningWrk:
             messages=self._messages(),
             output=EngineOutput(self._stdout.printed, self._stderr.printed),
             report=self._report() if totals else "",
-            early_ends=self._lives.early_ends(totals.duration_seconds) if totals else (),
         )
 
     def _report(self) -> str:

@@ -26,7 +26,6 @@ def run_json(result: RunResult) -> str:
             "statuses": evidence.statuses,
             "failures": evidence.failures,
             "stalled_connections": evidence.stalled,
-            "early_ends_seconds": evidence.early_ends,
             "latency_seconds_2xx": result.quantiles,
             "counts_by_source": {
                 source: asdict(count) if count else None for source, count in evidence.totals.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 from exporter.clock import Clock
 from exporter.errors import EngineError
 from exporter.live.message import Phase
-from exporter.load.engine import LoadPlan, LoadResult, RunningLoad
+from exporter.load.engine import EngineTotals, LoadPlan, LoadResult, RunningLoad
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.progress import EVERY_SECONDS, Progress
@@ -73,15 +73,14 @@ def run_load(
         ended_early = str(problem)
     elif result.totals is None and not ended_early:
         ended_early = f"{plan.engine.name} died before it could give its totals"
-    seconds = _seconds(result, plan) or clock.monotonic() - started
+    seconds = _seconds(result.totals, plan) if result.totals else clock.monotonic() - started
     return Load(running.command, result, seconds, ended_early, _stalled(result, plan, progress))
 
 
-def _seconds(result: LoadResult, plan: RunPlan) -> float | None:
-    """How long the load lasted, by the engine; it goes on for its time where no connection is left."""
-    if len(result.early_ends) == plan.connections:
-        return max(result.early_ends)
-    return result.totals.duration_seconds if result.totals else None
+def _seconds(totals: EngineTotals, plan: RunPlan) -> float:
+    """How long the load lasted; wrk goes on for its time where a script has stopped every thread."""
+    stopped = totals.stopped_after_seconds
+    return max(stopped) if len(stopped) == plan.connections else totals.duration_seconds
 
 
 def _watch(

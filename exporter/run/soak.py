@@ -114,7 +114,7 @@ class _Soak:
         return totals
 
     def _result(self, load: Load, known: RunStatus, totals: Totals) -> RunResult:
-        plan = self.plan
+        plan, engine = self.plan, load.result.totals
         evidence = Evidence(
             planned_seconds=float(plan.duration_seconds),
             measured_seconds=load.seconds,
@@ -129,8 +129,8 @@ class _Soak:
             series=self.recorder.store,
             route=self._info.route,
             connections=plan.connections,
-            early_ends=load.result.early_ends,
-            engine_failures=load.result.totals.failures if load.result.totals else {},
+            stopped_after_seconds=engine.stopped_after_seconds if engine else (),
+            engine_failures=engine.failures if engine else {},
         )
         return RunResult(
             info=self._info,
@@ -146,7 +146,7 @@ class _Soak:
                 "python": platform.python_version(),
             },
             inputs=plan.inputs,
-            engine_totals=load.result.totals,
+            engine_totals=engine,
             output=load.result.output,
             preflight=plan.preflight,
             alerts=self._alerts(),

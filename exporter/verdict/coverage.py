@@ -51,10 +51,10 @@ def _short_load(evidence: Evidence) -> Iterator[Said]:
             f"the load lasted {measured:.1f} s of {planned} s",
             f"負荷は {planned} 秒のうち {measured:.1f} 秒だけ",
         )
-        if len(evidence.early_ends) == evidence.connections:
+        if len(evidence.stopped_after_seconds) == evidence.connections:
             short += Said(", then no connection was left", "、以後は接続なし")
         yield short
-    elif early := [seconds for seconds in evidence.early_ends if seconds < enough]:
+    elif early := [seconds for seconds in evidence.stopped_after_seconds if seconds < enough]:
         count, first, last = evidence.connections, f"{min(early):.1f}", f"{max(early):.1f}"
         yield Said(
             f"{len(early)} of {count} connections ended early: after {first} to {last} s of {planned} s",

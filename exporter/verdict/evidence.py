@@ -64,8 +64,8 @@ class Evidence(Counts):
     series: SeriesStore = field(repr=False)
     route: Route = Route.LOCAL
     connections: int = 1
-    early_ends: tuple[float, ...] = ()
-    """for each connection that ended before the load did: after how many seconds"""
+    stopped_after_seconds: tuple[float, ...] = ()
+    """of each connection that the script stopped: after how much of the load"""
     engine_failures: Mapping[FailureReason, int] = field(default_factory=dict)
     """by the reasons that the engine counts itself"""
     time_gaps: tuple[TimeGap, ...] = ()

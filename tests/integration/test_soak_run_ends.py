@@ -111,7 +111,7 @@ def test_connections_that_a_script_ends_are_missing_and_their_seconds_are_measur
     ended = soak("--duration", "6s", "--connections", "4", "--script", str(script)).end()
     assert ended.code == 3
     evidence = ended.document["evidence"]
-    assert len(evidence["early_ends_seconds"]) == 4
+    assert len(evidence["engine"]["stopped_after_seconds"]) == 4
     assert evidence["measured_seconds"] < 5 < evidence["engine"]["duration_seconds"]
     [text] = [
         each["text"] for each in ended.document["verdict"]["findings"] if each["check"] == "completeness"
@@ -125,7 +125,7 @@ def test_one_connection_that_ends_while_others_go_on_is_missing_too(soak: Soak, 
     ended = soak("--duration", "6s", "--connections", "4", "--script", str(script)).end()
     assert ended.code == 3
     evidence = ended.document["evidence"]
-    assert len(evidence["early_ends_seconds"]) == 1
+    assert len(evidence["engine"]["stopped_after_seconds"]) == 1
     assert evidence["measured_seconds"] == evidence["engine"]["duration_seconds"] > 5.5
     [text] = [
         each["text"] for each in ended.document["verdict"]["findings"] if each["check"] == "completeness"

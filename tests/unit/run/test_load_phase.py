@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,7 @@ def load(tmp_path: Path) -> Iterator[Callable[[Engine], tuple[Load, list[str]]]]
             view = View()
             plan = RunPlan(
                 command="run",
+                soak_command="soak run",
                 workload=make_workload("http://127.0.0.1:1", "/", "m"),
                 router=RouterApi(url="http://127.0.0.1:1"),
                 engine=engine,
@@ -112,11 +114,13 @@ def left(totals: EngineTotals | None = WHOLE, **changes: object) -> LoadResult:
     return LoadResult(**fields)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("early", "seconds"), [((), 60.0), ((5.0,), 60.0), ((5.0, 7.5), 7.5)])
+@pytest.mark.parametrize(
+    ("stopped", "seconds"), [((), 60.0), ((5.0,), 60.0), ((5.0, 7.5), 7.5), ((0.0, 0.0), 0.0)]
+)
 def test_the_load_lasts_as_long_as_one_connection_does(
-    load: Run, early: tuple[float, ...], seconds: float
+    load: Run, stopped: tuple[float, ...], seconds: float
 ) -> None:
-    found, _ = load(Engine(left(early_ends=early)))
+    found, _ = load(Engine(left(replace(WHOLE, stopped_after_seconds=stopped))))
     assert (found.seconds, found.ended_early) == (seconds, "")
 
 

@@ -57,7 +57,9 @@ def test_a_load_that_the_engine_ended_before_its_time_is_inconclusive(
 def test_connections_that_ended_before_the_load_did_are_missing(
     early: tuple[float, ...], seconds: float, outcome: Outcome, text: str
 ) -> None:
-    finding = judge_completeness(evidence(connections=4, early_ends=early, measured_seconds=seconds))
+    finding = judge_completeness(
+        evidence(connections=4, stopped_after_seconds=early, measured_seconds=seconds)
+    )
     assert finding.outcome == outcome
     assert text in finding.text
 
