@@ -1,7 +1,6 @@
 """The exporter's configuration: strict YAML to frozen models; an unknown key is refused by name."""
 
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,9 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from exporter.errors import ConfigurationError
+from exporter.settings.linear_pattern import LinearPattern
 from exporter.settings.router_api import DEFAULT_ROUTER_URL, RouterApi
 from exporter.settings.strict_yaml import Model, first_problem, load_yaml
 
+MAX_REPLICAS = 16
+"""of one `each: true`"""
 THIS_HOST = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
 """names in a URL that mean this machine; the last is how a container reaches the host it runs on"""
 
@@ -45,16 +47,12 @@ class Match(Model):
     name: str | None = None
     """its exact name as in /proc/PID/comm"""
     command_line: str | None = None
-    """a regular expression searched in its command line, arguments joined by spaces"""
+    """a regular expression (see LinearPattern) searched in its command line, arguments joined by spaces"""
 
     @field_validator("command_line")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
-        try:
-            matches_all = pattern is not None and re.search(pattern, "") is not None
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is not a regular expression ({error})") from error
-        if matches_all:
+        if pattern is not None and LinearPattern(pattern).matches_all:
             raise ValueError(f"{pattern!r} matches every process; name a part of the command line")
         return pattern
 
@@ -74,6 +72,21 @@ class WatchedProcess(Model):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
     role: Role
     match: Match
+    each: bool = False
+    """whether every separate process that matches is watched, as name-1 to name-16, instead of the oldest"""
+
+    @model_validator(mode="after")
+    def _several(self) -> Self:
+        if self.each and self.match.pid_file is not None:
+            raise ValueError("each: a pid_file names one process; match by port, name or command_line")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the label `process` can be."""
+        if not self.each:
+            return (self.name,)
+        return tuple(f"{self.name}-{number}" for number in range(1, MAX_REPLICAS + 1))
 
 
 class ExporterConfig(Model):
@@ -115,7 +128,7 @@ class ExporterConfig(Model):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        names = [process.name for process in self.processes]
+        names = [name for process in self.processes for name in {process.name, *process.names}]
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
             raise ValueError(f"processes: the name {doubled[0]!r} is used twice")

@@ -125,6 +125,12 @@ CONFIGURATIONS: Mapping[str, str] = {
     "processes: [{name: it, role: node, match: {command_line: '('}}]": "processes.0.match.command_line",
     "processes: [{name: it, role: node, match: {command_line: ''}}]": "processes.0.match.command_line",
     "processes: [{name: a, role: node, match: {command_line: 'x*'}}]": "processes.0.match.command_line",
+    "processes: [{name: a, role: node, match: {command_line: '.'}}]": "processes.0.match.command_line",
+    "processes: [{name: a, role: node, match: {command_line: 'a(?=b)'}}]": "processes.0.match.command_line",
+    "processes: [{name: a, role: node, each: true, match: {pid_file: /run/a.pid}}]": "processes.0",
+    f"processes: [{_PROCESS}, {{name: a-1, role: node, match: {{port: 2}}}}]".replace(
+        "role: node, match: {port: 1}", "role: node, each: true, match: {port: 1}"
+    ): "processes",
     "processes: [{name: 'a b', role: node, match: {port: 1}}]": "processes.0.name",
     f"processes: [{_PROCESS}, {_PROCESS}]": "processes",
     "host: perhaps": "host",

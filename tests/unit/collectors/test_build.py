@@ -13,7 +13,7 @@ from exporter.settings.exporter_config import ExporterConfig, Match, Role, Watch
 from tests.support.clocks import FakeClock
 
 # Some process whatever its name, so the test's own is the one that must not be taken.
-ANY = WatchedProcess(name="any", role=Role.NODE, match=Match(command_line="."))
+ANY = WatchedProcess(name="any", role=Role.NODE, match=Match(command_line="it"))
 
 
 def built(**settings: object) -> Mapping[str, Collector]:
