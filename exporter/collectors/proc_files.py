@@ -4,6 +4,7 @@ Source of every format: proc(5). Times are in clock ticks, sizes in bytes.
 """
 
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 TCP_STATES = {
@@ -123,6 +124,14 @@ def parse_listeners(text: str, port: int) -> set[str]:
     """/proc/net/tcp or tcp6: the inodes of the sockets that listen on `port`."""
     local = f"{port:04X}"
     return {inode for of_line, state, inode in _TCP_LINE.findall(text) if of_line == local and state == "0A"}
+
+
+def has_address(address: IPv4Address | IPv6Address, fib_trie: str, if_inet6: str) -> bool:
+    """Whether a namespace with these tables (/proc/net/fib_trie, /proc/net/if_inet6) has the address."""
+    if isinstance(address, IPv6Address):
+        return any(line.startswith(address.packed.hex()) for line in if_inet6.splitlines())
+    # A leaf of the trie, then what it is: `|-- 172.17.0.2`, `/32 host LOCAL`.
+    return re.search(rf"\|-- {re.escape(str(address))}\n +/32 host LOCAL", fib_trie) is not None
 
 
 def parse_boot_time(text: str) -> int:

@@ -1,6 +1,7 @@
 """Reading /proc below an injected root, cheaply: plain system calls, as few as can be."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from exporter.collectors.proc_files import ProcessStat, parse_stat
@@ -37,7 +38,11 @@ class ProcFs:
     """
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self._root = str(root)
+        # /proc/net is self/net, and a /proc of processes alone (subset=pid) has only the latter.
+        self.own_net = "net" if (root / "net").exists() else "self/net"
+        """the folder of the exporter's own network namespace"""
 
     def read(self, path: str, min_bytes: int = 1) -> str:
         """The text of `path` below the root, read as read_bytes does."""
@@ -55,6 +60,20 @@ class ProcFs:
     def stat(self, pid: int) -> ProcessStat:
         """/proc/PID/stat; raises one of GONE where the process has ended."""
         return parse_stat(self.read_record(f"{pid}/stat"))
+
+    def tcp_tables(self, folder: str) -> str:
+        """/proc/net/tcp and tcp6 of the namespace whose `net` is `folder`."""
+        text = self.read(f"{folder}/tcp")
+        with suppress(FileNotFoundError):  # a kernel without IPv6
+            text += self.read(f"{folder}/tcp6")
+        return text
+
+    def namespace(self, folder: str) -> int:
+        """Which network namespace `folder`, a `net`, shows: equal numbers are the same one.
+
+        The kernel makes these files once a namespace. Unlike /proc/PID/ns/net, every user may read them.
+        """
+        return self.inode(f"{folder}/tcp")
 
     def link(self, path: str) -> str:
         """Where the symbolic link `path` below the root points; raises OSError as the kernel does."""

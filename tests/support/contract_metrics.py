@@ -17,6 +17,7 @@ from exporter.collectors.gpu.xid_events import XID_CODES
 from exporter.collectors.host.host_files import CPU_MODES
 from exporter.collectors.host.shown_devices import KINDS, MAX_DEVICES
 from exporter.collectors.proc_files import TCP_STATES
+from exporter.collectors.process.search import Unwatched
 from exporter.collectors.router.nodes_api import NODE_STATUSES
 from exporter.collectors.router.router import MAX_NODES
 from exporter.live.histogram import LE_SECONDS, QUANTILES
@@ -131,6 +132,10 @@ PROCESSES = _metrics(
     ("swap_bytes", GAUGE),
     ("virtual_memory_bytes", GAUGE),
     ("threads", GAUGE),
+    ("children", GAUGE),
+    ("child_starts_total", COUNTER),
+    ("worker_deaths_total", COUNTER),
+    ("unwatched", GAUGE, _labels("reason", len(Unwatched))),
     ("open_fds", GAUGE),
     ("max_fds", GAUGE),
     ("connections", GAUGE, _labels("state", len(TCP_STATES))),

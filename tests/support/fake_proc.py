@@ -1,14 +1,17 @@
 """A /proc that a test writes, and the process collector's series of it."""
 
 import shutil
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.collectors.process.process import ProcessCollector
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
 
-ABSENT = {"up": 0, "restarts_total": 0}
+UNWATCHED = {f"unwatched{{{reason}}}": 0 for reason in ("several", "forwarded", "hidden")}
+ABSENT = {"up": 0, "restarts_total": 0, **UNWATCHED}
 TICKS = 100
 TCP_HEAD = (
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -20,26 +23,36 @@ class FakeProc:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.tcp: list[str] = []
+        self.tcp: dict[str, list[str]] = {}
         self.write("stat", "cpu  1 0 1\nbtime 1700000000\n")
-        self.write_tcp()
+        self.write_tcp("net")
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def socket(self, port: int, state: str, inode: int) -> None:
-        self.tcp.append(
+    def socket(self, port: int, state: str, inode: int, namespace: str = "net") -> None:
+        self.tcp.setdefault(namespace, []).append(
             f"   0: 0100007F:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000"
             f"        0 {inode} 1 000000008396a4c5 100 0 0 10 0\n"
         )
-        self.write_tcp()
+        self.write_tcp(namespace)
 
-    def write_tcp(self) -> None:
+    def namespace(self, namespace: str, address: str) -> None:
+        """A network namespace besides the exporter's own, `net`, with one address."""
+        self.write_tcp(namespace)
+        local = (
+            "" if ":" in address else f"  +-- 0.0.0.0/0 3 0 5\n     |-- {address}\n        /32 host LOCAL\n"
+        )
+        self.write(f"{namespace}/fib_trie", f"Main:\nLocal:\n{local}")
+        packed = ip_address(address).packed.hex() if ":" in address else ""
+        self.write(f"{namespace}/if_inet6", f"{packed} 02 40 00 80 eth0\n" if packed else "")
+
+    def write_tcp(self, namespace: str) -> None:
         """Into one file that every process links to, as a namespace's table is one file in the kernel."""
-        self.write("net/tcp", TCP_HEAD + "".join(self.tcp))
-        self.write("net/tcp6", TCP_HEAD)
+        self.write(f"{namespace}/tcp", TCP_HEAD + "".join(self.tcp.get(namespace, [])))
+        self.write(f"{namespace}/tcp6", TCP_HEAD)
 
     def process(
         self,
@@ -56,6 +69,7 @@ class FakeProc:
         switches: tuple[int, int] = (0, 0),
         sockets: tuple[int, ...] = (),
         cmdline: str = "",
+        namespace: str = "net",
     ) -> None:
         """Write (again) all files of a process; `ticks` and `faults` are the two own ones, the two waited."""
         minor, major, waited_minor, waited_major = faults
@@ -91,9 +105,9 @@ class FakeProc:
             (folder / str(number)).symlink_to(f"socket:[{inode}]")
         net = self.root / str(pid) / "net"
         net.mkdir(exist_ok=True)
-        for table in ("tcp", "tcp6"):
-            (net / table).unlink(missing_ok=True)
-            (net / table).hardlink_to(self.root / "net" / table)
+        for table in (self.root / namespace).iterdir():
+            (net / table.name).unlink(missing_ok=True)
+            (net / table.name).hardlink_to(table)
 
     def end(self, *pids: int) -> None:
         for pid in pids:
@@ -106,9 +120,17 @@ def fake_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProc:
     return FakeProc(tmp_path / "proc")
 
 
-def watch(proc: FakeProc, own_pid: int = 0, **match: object) -> ProcessCollector:
-    watched = WatchedProcess(name="it", role=Role.ROUTER, match=Match.model_validate(match))
-    return ProcessCollector([watched], proc.root, own_pid)
+def watch(
+    proc: FakeProc, own_pid: int = 0, clock: Clock | None = None, each: bool = False, **match: object
+) -> ProcessCollector:
+    watched = WatchedProcess(name="it", role=Role.ROUTER, match=Match.model_validate(match), each=each)
+    return ProcessCollector([watched], proc.root, own_pid, clock=clock)
+
+
+def by_process(collector: ProcessCollector, series: str) -> dict[str, float]:
+    """The values of one family by the label `process`."""
+    (family,) = (each for each in collector.collect() if each.name == f"observed_process_{series}")
+    return {sample.labels["process"]: sample.value for sample in family.samples}
 
 
 def scrape(collector: ProcessCollector) -> dict[str, float]:

@@ -1,150 +1,101 @@
-"""Finding a watched process, and knowing cheaply that it is still the same."""
+"""Finding the watched processes of an entry, and knowing cheaply that they are still the same."""
 
 import logging
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from exporter.collectors.proc_files import ProcessStat
+from exporter.collectors.process.listener import Found
+from exporter.collectors.process.search import ProcessSearch, Searched, Unwatched
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import TcpTables
-from exporter.collectors.procfs import GONE, UNREADABLE, ProcFs, read_bytes
+from exporter.collectors.procfs import ProcFs
 from exporter.log import ProblemLog
-from exporter.settings.exporter_config import WatchedProcess
+from exporter.settings.exporter_config import MAX_REPLICAS, WatchedProcess
 
 _LOG = logging.getLogger(__name__)
 
-_COMM_BYTES = 15  # the kernel keeps no more of a name (TASK_COMM_LEN less the closing zero)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    key: tuple[int, int]
-    descriptor: str = ""
-    socket: str = ""
+_MAX_PIDS_NAMED = 5
+# A search looks at every process, so it is made where something has changed. So many calls later it is made
+# all the same, for a process that waited long before it executed its program;
+_CALLS_BEFORE_A_SEARCH = 60
+# and so many later for what is behind a forwarder, and for other listeners on a port.
+_CALLS_BEFORE_A_LOOK = 6
 
 
 class ProcessFinder:
-    """The main process of one WatchedProcess.
+    """The separate processes that match one WatchedProcess: the main ones, each with its descendants.
 
-    What was found is kept by (pid, start time) and checked at each call with a read or two; everything is
-    searched again only once that process has gone or no longer matches. Where several match, the oldest
-    that descends from no other match is taken.
+    Each has a place, which it keeps; there is one place, or MAX_REPLICAS for `each: true`. At first they are
+    filled by age. One that starts later takes the first that is free: so a replica that was restarted is in
+    its old place. What was found is kept by (pid, start time) and checked at each call with a read or two.
     """
 
     def __init__(self, watched: WatchedProcess, proc: ProcFs, table: ProcessTable, own_pid: int) -> None:
+        self.unwatched = dict.fromkeys(Unwatched, 0)
+        """how many are known not to be watched, as of the last search"""
         self._name = watched.name
-        self._match = watched.match
-        self._proc = proc
+        self._port = watched.match.port
+        self._max_places = MAX_REPLICAS if watched.each else 1
         self._table = table
-        self._own_pid = own_pid
-        self._found: _Found | None = None
+        self._search = ProcessSearch(watched.match, proc, table, own_pid)
+        self._by_text = watched.match.name is not None or watched.match.command_line is not None
+        self._places: list[Found | None] = [None]
+        self._sockets: set[str] = set()
+        self._calls = 0
         self._problems = ProblemLog(_LOG)
-        pattern = watched.match.command_line
-        self._pattern = None if pattern is None else re.compile(pattern)
 
-    def find(self, tables: TcpTables) -> ProcessStat | None:
-        """The process as it is now, or None where there is none. A zombie is none.
+    def find(self, tables: TcpTables) -> list[ProcessStat | None]:
+        """The process in each place as it is now, None where there is none. A zombie is none.
 
         The table is searched as it was last refreshed.
         """
-        if self._found is not None:
-            for stat in self._living([self._found.key[0]]):
-                if stat.key == self._found.key and self._still_matches(stat, self._found):
-                    return stat
-            self._found = None
-        if self._match.port is not None:
-            return self._find_listener(self._match.port, tables)
-        if self._match.pid_file is not None:
-            candidates = list(self._living(self._pids_in_file(self._match.pid_file)))
-        else:
-            candidates = [stat for stat in self._living(self._table.user_pids()) if self._matches(stat)]
-        chosen = self._table.oldest(candidates)
-        if chosen is not None:
-            self._found = _Found(chosen.key)
-        return chosen
+        places = [None if found is None else self._search.as_now(found) for found in self._places]
+        self._calls += 1
+        if self._has_news(places, tables):
+            if any(places) or self._calls >= _CALLS_BEFORE_A_SEARCH:
+                self._calls = 0
+            self._sockets = self._listening(tables)
+            self._fill(places, self._search.search(tables))
+        self._places = places
+        return [None if found is None else found.stat for found in places]
 
-    def _still_matches(self, stat: ProcessStat, found: _Found) -> bool:
-        if self._match.port is not None:
-            return self._holds(found)
-        if self._match.pid_file is not None:
-            return self._pids_in_file(self._match.pid_file) == [stat.pid]
-        return self._matches(stat)
+    def _has_news(self, places: list[Found | None], tables: TcpTables) -> bool:
+        """Whether a search may find others than those in their places."""
+        look = self._calls % _CALLS_BEFORE_A_LOOK == 0
+        if not any(places):
+            forwarded = self.unwatched[Unwatched.FORWARDED]
+            return look or not forwarded or self._sockets != self._listening(tables)
+        if self._calls >= _CALLS_BEFORE_A_SEARCH:
+            return True
+        if self._port is not None:
+            return (look or None in places) and self._sockets != self._listening(tables)
+        if not self._by_text:
+            return None in places
+        known = {found.stat.pid for found in places if found is not None}
+        young = self._table.young_pids()
+        strangers = [pid for pid in young if not known & {pid, *self._table.ancestors(pid)}]
+        return any(True for _ in self._search.matching(strangers))
 
-    def _matches(self, stat: ProcessStat) -> bool:
-        if self._match.name is not None:
-            wanted = self._match.name.encode()[:_COMM_BYTES].decode("utf-8", "replace")
-            return stat.comm == wanted
-        if self._pattern is None or stat.pid == self._own_pid:
-            return False
-        try:
-            command_line = self._proc.read(f"{stat.pid}/cmdline").rstrip("\0").replace("\0", " ")
-        except UNREADABLE:
-            return False
-        return self._pattern.search(command_line) is not None
+    def _listening(self, tables: TcpTables) -> set[str]:
+        """The sockets that listen on the port."""
+        if self._port is None:
+            return set()
+        return {socket for sockets in tables.listeners(self._port) for socket in sockets}
 
-    def _living(self, pids: Iterable[int]) -> Iterator[ProcessStat]:
-        for pid in pids:
-            try:
-                stat = self._proc.stat(pid)
-            except UNREADABLE:
-                continue
-            if stat.alive:
-                yield stat
+    def _fill(self, places: list[Found | None], searched: Searched) -> None:
+        kept = {found.stat.key for found in places if found is not None}
+        waiting = [found for found in searched.found if found.stat.key not in kept]
+        while waiting and (None in places or len(places) < self._max_places):
+            free = places.index(None) if None in places else len(places)
+            places[free : free + 1] = [waiting.pop(0)]
+        self.unwatched = {reason: searched.unwatched.get(reason, 0) for reason in Unwatched}
+        problems = [searched.problem] if searched.problem else []
+        if waiting:
+            self.unwatched[Unwatched.SEVERAL] = len(waiting)
+            problems.append(self._several(waiting))
+        self._problems.update([f"watched process {self._name}: {problem}" for problem in problems])
 
-    def _pids_in_file(self, pid_file: Path) -> list[int]:
-        try:
-            text = read_bytes(str(pid_file)).decode("ascii").strip()
-        except FileNotFoundError:
-            return []  # what it names has not started
-        except (OSError, UnicodeDecodeError) as error:
-            self._report(f"the pid file cannot be read ({error})")
-            return []
-        return [int(text)] if text.isdecimal() else []
-
-    def _holds(self, found: _Found) -> bool:
-        """Whether the process still has the listening socket: one link where it has not moved."""
-        pid = found.key[0]
-        try:
-            return self._proc.link(f"{pid}/fd/{found.descriptor}") == f"socket:[{found.socket}]"
-        except PermissionError:
-            return True  # it has given up the exporter's user since it was found: the same process still
-        except GONE:
-            return False
-
-    def _find_listener(self, port: int, tables: TcpTables) -> ProcessStat | None:
-        hidden = False
-        for listeners in tables.listeners(port):
-            if (holder := self._holder(listeners)) is not None:
-                return holder
-            hidden = True
-        if hidden:
-            self._report(
-                f"something listens on port {port} but its descriptors may not be read; run the exporter as "
-                "the same user or as root with CAP_SYS_PTRACE, or match by name"
-            )
-        return None
-
-    def _report(self, problem: str) -> None:
-        """Log why a process that is there is not found, when that is news."""
-        self._problems.update([f"watched process {self._name}: {problem}"])
-
-    def _holder(self, listeners: set[str]) -> ProcessStat | None:
-        """The process with one of the listening sockets; of several (supervisor and workers) the oldest."""
-        holders: dict[int, tuple[ProcessStat, _Found]] = {}
-        for pid in self._table.user_pids():
-            try:
-                sockets = self._proc.sockets(pid, self._proc.names(f"{pid}/fd"))
-                if own := listeners & sockets.keys():
-                    stat = self._proc.stat(pid)
-                    socket = min(own)
-                    holders[pid] = (stat, _Found(stat.key, sockets[socket], socket))
-            except UNREADABLE:
-                continue
-        # systemd keeps the sockets that it hands to services: it is not the service.
-        services = [stat for stat, _ in holders.values() if stat.comm != "systemd" and stat.alive]
-        chosen = self._table.oldest(services or [stat for stat, _ in holders.values()])
-        if chosen is not None:
-            self._found = holders[chosen.pid][1]
-        return chosen
+    def _several(self, waiting: list[Found]) -> str:
+        pids = ", ".join(str(found.stat.pid) for found in waiting[:_MAX_PIDS_NAMED])
+        more = ", …" if len(waiting) > _MAX_PIDS_NAMED else ""
+        remedy = f"at most {MAX_REPLICAS} are" if self._max_places > 1 else "`each: true` watches all"
+        return f"{len(waiting)} more match and are not watched (process {pids}{more}); {remedy}"

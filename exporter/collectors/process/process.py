@@ -11,16 +11,19 @@ measured (process-exporter #246, #360).
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Self
 
 from prometheus_client.core import Metric
 
+from exporter.clock import Clock, SystemClock
 from exporter.collectors.collector import Shared, WatchedPids
 from exporter.collectors.families import Family, Table, add_known, fresh
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
+from exporter.collectors.process.children import Children
 from exporter.collectors.process.counters import ProcessCounters
 from exporter.collectors.process.discovery import ProcessFinder
 from exporter.collectors.process.reading import ProcessReading, read_process
@@ -29,11 +32,16 @@ from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import KnownSockets, TcpTables
 from exporter.collectors.procfs import GONE, UNREADABLE, ProcFs
 from exporter.errors import ConfigurationError
-from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
+from exporter.settings.exporter_config import ExporterConfig, Role, WatchedProcess
 
 _FAMILIES: Table = {
     "observed_process_up": ("1 where the watched process was found and read, else 0",),
     "observed_process_restarts_total": ("Times that a new process replaced the watched one",),
+    "observed_process_unwatched": (
+        "Processes that match, or may match, and are not watched: others beside the watched one (several), "
+        "what is behind a forwarded port, what is hidden",
+        "reason",
+    ),
     "observed_process_start_time_seconds": ("When the process started, since the Unix epoch",),
     "observed_process_cpu_seconds_total": ("CPU time used", "mode"),
     "observed_process_resident_memory_bytes": ("Resident memory (VmRSS)",),
@@ -41,6 +49,11 @@ _FAMILIES: Table = {
     "observed_process_swap_bytes": ("Memory swapped out (VmSwap)",),
     "observed_process_virtual_memory_bytes": ("Virtual memory (VmSize)",),
     "observed_process_threads": ("Threads",),
+    "observed_process_children": ("Processes that descend from the watched one",),
+    "observed_process_child_starts_total": ("Children that started since the process is watched",),
+    "observed_process_worker_deaths_total": (
+        "Children that ended after half a minute, or were there when the process was first seen",
+    ),
     "observed_process_open_fds": ("Open file descriptors",),
     "observed_process_max_fds": ("Soft limit of open file descriptors of the main process",),
     "observed_process_connections": (
@@ -76,18 +89,19 @@ _COUNTERS = {
 class _Watch:
     """One watched process from scrape to scrape."""
 
-    def __init__(self, watched: WatchedProcess, proc: ProcFs, table: ProcessTable, own_pid: int) -> None:
-        self.labels = [watched.name, watched.role.value]
+    def __init__(self, name: str, role: Role, proc: ProcFs, table: ProcessTable, clock: Clock) -> None:
+        self.labels = [name, role.value]
         self.restarts = 0
+        self.children = Children(proc, clock)
         self._proc = proc
         self._table = table
-        self._finder = ProcessFinder(watched, proc, table, own_pid)
         self._key: tuple[int, int] | None = None
         self._counters = ProcessCounters()
 
-    def read(self, tables: TcpTables) -> tuple[list[ProcessReading], dict[str, int]] | None:
+    def read(
+        self, main: ProcessStat | None, tables: TcpTables
+    ) -> tuple[list[ProcessReading], dict[str, int]] | None:
         """The readings, that of the main process first, and the counters' sums; None if it is absent."""
-        main = self._finder.find(tables)
         if main is None:
             return None
         try:
@@ -108,7 +122,26 @@ class _Watch:
                 self.restarts += 1
                 self._counters = ProcessCounters()
             self._key = main.key
+        self.children.update(main.key, {each.stat.key for each in readings[1:] if each.stat.alive})
         return readings, self._counters.update(readings, vanished)
+
+
+class _Entry:
+    """One entry of the configuration: the finder, and a watch for each place that it has filled so far."""
+
+    def __init__(
+        self, watched: WatchedProcess, proc: ProcFs, table: ProcessTable, own_pid: int, clock: Clock
+    ) -> None:
+        self.labels = [watched.name, watched.role.value]
+        self.finder = ProcessFinder(watched, proc, table, own_pid)
+        self._new_watches = (_Watch(name, watched.role, proc, table, clock) for name in watched.names)
+        self._watches: list[_Watch] = []
+
+    def places(self, tables: TcpTables) -> Iterator[tuple[_Watch, ProcessStat | None]]:
+        """Each watch with its main process as it is now, None where it is absent."""
+        found = self.finder.find(tables)
+        self._watches += islice(self._new_watches, len(found) - len(self._watches))
+        return zip(self._watches, found, strict=True)
 
 
 class ProcessCollector:
@@ -129,6 +162,7 @@ class ProcessCollector:
         proc_root: Path = Path("/proc"),
         own_pid: int | None = None,
         watched_pids: WatchedPids | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._proc = ProcFs(proc_root)
         self._table = ProcessTable(self._proc)
@@ -137,7 +171,8 @@ class ProcessCollector:
             KnownSockets(self._proc, dump_tcp, ask_tcp) if proc_root == Path("/proc") else None
         )
         own = os.getpid() if own_pid is None else own_pid
-        self._watches = [_Watch(watched, self._proc, self._table, own) for watched in processes]
+        known_clock = clock or SystemClock()
+        self._entries = [_Entry(each, self._proc, self._table, own, known_clock) for each in processes]
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         self._boot_time: int | None = None
         self._watched_pids = watched_pids or WatchedPids()
@@ -148,7 +183,7 @@ class ProcessCollector:
         if not config.processes:
             return None
         own_pid = _own_pid(config.proc_root)
-        return cls(config.processes, config.proc_root, own_pid, shared.watched_pids)
+        return cls(config.processes, config.proc_root, own_pid, shared.watched_pids, shared.clock)
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now; raises OSError only where /proc itself cannot be read."""
@@ -156,26 +191,43 @@ class ProcessCollector:
         self._table.refresh()
         tables = TcpTables(self._proc, self._known_sockets)
         pids: dict[str, frozenset[int]] = {}
-        for watch in self._watches:
-            read = watch.read(tables)
-            families["observed_process_up"].add_metric(watch.labels, 0 if read is None else 1)
-            families["observed_process_restarts_total"].add_metric(watch.labels, watch.restarts)
-            if read is not None:
-                readings, sums = read
-                pids[watch.labels[0]] = frozenset(reading.stat.pid for reading in readings)
-                self._add_levels(families, watch.labels, readings)
-                for counter, value in sums.items():
-                    name, own = _COUNTERS[counter]
-                    scale = self._ticks_per_second if name == _CPU else 1
-                    families[name].add_metric([*watch.labels, *own], value / scale)
+        for entry in self._entries:
+            for watch, main in entry.places(tables):
+                read = watch.read(main, tables)
+                families["observed_process_up"].add_metric(watch.labels, 0 if read is None else 1)
+                families["observed_process_restarts_total"].add_metric(watch.labels, watch.restarts)
+                if read is not None:
+                    pids[watch.labels[0]] = frozenset(reading.stat.pid for reading in read[0])
+                    self._add_tree(families, watch, *read)
+            for reason, count in entry.finder.unwatched.items():
+                families["observed_process_unwatched"].add_metric([*entry.labels, reason.value], count)
         self._watched_pids.trees = pids
         return families.values()
+
+    def _add_tree(
+        self,
+        families: Mapping[str, Family],
+        watch: _Watch,
+        readings: list[ProcessReading],
+        sums: Mapping[str, int],
+    ) -> None:
+        self._add_levels(families, watch.labels, readings)
+        for counter, value in sums.items():
+            name, own = _COUNTERS[counter]
+            scale = self._ticks_per_second if name == _CPU else 1
+            families[name].add_metric([*watch.labels, *own], value / scale)
+        families["observed_process_children"].add_metric(watch.labels, watch.children.alive)
+        families["observed_process_child_starts_total"].add_metric(watch.labels, watch.children.starts)
+        families["observed_process_worker_deaths_total"].add_metric(
+            watch.labels, watch.children.worker_deaths
+        )
 
     def _add_levels(
         self, families: Mapping[str, Family], labels: list[str], readings: list[ProcessReading]
     ) -> None:
         main = readings[0]
-        families["observed_process_start_time_seconds"].add_metric(labels, self._started(main.stat))
+        with suppress(FileNotFoundError):  # a /proc of processes alone (subset=pid)
+            families["observed_process_start_time_seconds"].add_metric(labels, self._started(main.stat))
         for field, name in _MEMORY.items():
             if field in main.status:  # a zombie among the descendants has none
                 families[name].add_metric(labels, sum(reading.status.get(field, 0) for reading in readings))

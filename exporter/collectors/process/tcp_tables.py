@@ -112,14 +112,14 @@ class TcpTables:
         """
         if not sockets:
             return {}
-        namespace = self._namespace(f"{pid}/net")
+        namespace = self._proc.namespace(f"{pid}/net")
         known = self._asked(namespace)
         if known is not None:
             with suppress(OSError):
                 return known.states(pid, sockets)
         table = self._states.get(namespace)
         if table is None:
-            table = self._states[namespace] = parse_tcp(self._read_tables(f"{pid}/net"))
+            table = self._states[namespace] = parse_tcp(self._proc.tcp_tables(f"{pid}/net"))
         return {inode: table[inode] for inode in sockets if inode in table}
 
     def listeners(self, port: int) -> Iterator[set[str]]:
@@ -129,9 +129,9 @@ class TcpTables:
         process ids the latter is the host's.
         """
         seen = set()
-        for folder in ("net", "1/net"):
+        for folder in (self._proc.own_net, "1/net"):
             try:
-                namespace = self._namespace(folder)
+                namespace = self._proc.namespace(folder)
             except (*GONE, PermissionError):
                 continue
             if namespace not in seen:
@@ -140,27 +140,18 @@ class TcpTables:
                 if found:
                     yield found
 
-    def _namespace(self, folder: str) -> int:
-        # The kernel makes these files once a namespace: the same inode is the same namespace. Unlike
-        # /proc/PID/ns/net, which shows the same, every user may read it.
-        return self._proc.inode(f"{folder}/tcp")
-
     def _asked(self, namespace: int) -> KnownSockets | None:
         """What asks by netlink, None where that does not reach the namespace."""
-        return self._known if self._known is not None and namespace == self._namespace("net") else None
+        if self._known is None or namespace != self._proc.namespace(self._proc.own_net):
+            return None
+        return self._known
 
     def _read_listeners(self, folder: str, namespace: int, port: int) -> set[str]:
         known = self._asked(namespace)
         if known is not None:
             with suppress(OSError):
                 return {inode for inode, each in known.listening().items() if each.local_port == port}
-        return parse_listeners(self._read_tables(folder), port)
-
-    def _read_tables(self, folder: str) -> str:
-        text = self._proc.read(f"{folder}/tcp")
-        with suppress(FileNotFoundError):  # a kernel without IPv6
-            text += self._proc.read(f"{folder}/tcp6")
-        return text
+        return parse_listeners(self._proc.tcp_tables(folder), port)
 
 
 def _by_inode(sockets: Sequence[TcpSocket]) -> dict[str, TcpSocket]:

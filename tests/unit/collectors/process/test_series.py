@@ -5,7 +5,7 @@ import pytest
 from exporter.collectors.collector import WatchedPids
 from exporter.collectors.process.process import ProcessCollector
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
-from tests.support.fake_proc import ABSENT, FakeProc, fake_proc, scrape, watch
+from tests.support.fake_proc import ABSENT, UNWATCHED, FakeProc, fake_proc, scrape, watch
 
 proc = pytest.fixture(fake_proc)
 
@@ -57,6 +57,10 @@ def test_every_series_of_a_process_and_its_children_is_their_sum(proc: FakeProc)
         "page_faults_total{major}": 5,
         "read_bytes_total": 1010,
         "write_bytes_total": 2020,
+        "children": 2,
+        "child_starts_total": 0,
+        "worker_deaths_total": 0,
+        **UNWATCHED,
     }
 
 

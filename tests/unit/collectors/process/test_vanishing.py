@@ -92,14 +92,16 @@ def test_whenever_a_process_vanishes_what_is_shown_is_absent_or_right_and_never_
     accesses = -left
     assert accesses > 15
     outcomes = set()
+    hidden = ABSENT | {"unwatched{hidden}": 1}
     for number in range(1, accesses + 1):
         start(10)
         collector = watch(proc, port=8080)
         left = number
         found = scrape(collector)
         outcomes.add(found["up"])
-        assert found == ABSENT or found.items() <= whole.items(), number
-        assert scrape(collector) == ABSENT
+        # Its socket stays in this /proc, of a process that cannot be found.
+        assert found in (ABSENT, hidden) or found.items() <= whole.items(), number
+        assert scrape(collector) == hidden
         left = 0
         start(20)
         assert scrape(collector)["restarts_total"] == found["up"]
