@@ -7,6 +7,7 @@ from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 from exporter.verdict.growth import MIN_SECONDS, steady_growth
+from exporter.verdict.processes import last_worker_death, not_watched
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Resource:
     """over a look, in the metric's unit"""
     divisor: float
     unit: str
+    of_every_process: bool = True
+    """whether a process that is seen has it"""
     states: tuple[str, ...] = ()
     """the values of the label `state` that are judged, where the metric has it"""
 
@@ -33,9 +36,9 @@ RESOURCES = {
     "file_descriptors": Resource(("observed_process_open_fds",), 16, 1, "fds"),
     "threads": Resource(("observed_process_threads",), 8, 1, "threads"),
     "connections": Resource(
-        ("observed_process_connections",), 16, 1, "connections", ("close_wait", "established")
+        ("observed_process_connections",), 16, 1, "connections", states=("close_wait", "established")
     ),
-    "gpu_memory": Resource(("gpu_process_memory_bytes",), 64 * 2**20, 2**20, "MiB"),
+    "gpu_memory": Resource(("gpu_process_memory_bytes",), 64 * 2**20, 2**20, "MiB", of_every_process=False),
 }
 """by check"""
 
@@ -43,7 +46,8 @@ RESOURCES = {
 def judge_leak(check: str, evidence: Evidence) -> Finding:
     """No watched process grows steadily in the resource of that check.
 
-    Not judged where the run is planned too short to detect a leak, or no watched process has the metric. A
+    Not judged where the run is planned too short to detect a leak, or no watched process has the metric.
+    Inconclusive where a process was not watched, or a worker that died may have hidden what it leaked. A
     process of role `load` is not judged: it is not under test.
     """
     finding = partial(Finding, check)
@@ -64,10 +68,15 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
         if not resource.states or series.label("state") in resource.states
         if (parts := _parts(evidence, resource, series))
     ]
-    if not observed:
+    # What was not watched is not clean.
+    missing = not_watched(evidence, "router", "node") if observed or resource.of_every_process else []
+    if not observed and not missing:
         unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
         return finding(Outcome.NOT_JUDGED, unseen)
-    clean, grown, unknown = [], [], []
+    grown: list[Said] = []
+    clean: list[str] = []
+    unknown: list[str] = []
+    replaced: list[str] = []
     for parts in observed:
         name, times = _name(parts[0]), parts[0].times
         if times[-1] - times[0] < MIN_SECONDS:
@@ -75,7 +84,9 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
             continue
         growth = steady_growth(parts, resource.min_growth, _starts(evidence, parts[0]))
         if growth is None:
-            clean.append(name)
+            died = last_worker_death(evidence, parts[0].label("process") or "")
+            hidden = died is not None and times[-1] - died < MIN_SECONDS
+            (replaced if hidden else clean).append(name)
         else:
             per_hour = growth.slope * 3600 / resource.divisor
             first, last, of = growth.first_minute, growth.last_minute, growth.minutes
@@ -91,7 +102,15 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
         return finding(Outcome.FAIL, joined(grown))
     if unknown:
         short = Said(f"observed for less than {minutes} minutes", f"観測が {minutes} 分に満たない")
-        return finding(Outcome.INCONCLUSIVE, verbatim(f"{', '.join(unknown)}: ") + short)
+        missing.append(verbatim(f"{', '.join(unknown)}: ") + short)
+    if replaced:
+        hidden_by = Said(
+            f"a worker died less than {minutes} minutes before the end, which hides a leak",
+            f"終了前 {minutes} 分以内にワーカーが終了し、リークが隠れる",
+        )
+        missing.append(verbatim(f"{', '.join(replaced)}: ") + hidden_by)
+    if missing:
+        return finding(Outcome.INCONCLUSIVE, joined(missing))
     names = ", ".join(clean)
     return finding(Outcome.PASS, Said(f"no steady growth in {names}", f"{names} に継続的な増加なし"))
 

@@ -17,6 +17,7 @@ from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding
 from exporter.verdict.growth import MIN_SECONDS
 from exporter.verdict.leaks import judge_leak
+from exporter.verdict.nodes import judge_nodes
 from exporter.verdict.router import judge_router
 
 
@@ -88,8 +89,16 @@ OBJECTIVES = (
         "router",
         "ルーター",
         judge_router,
-        "The router answers its probes and its process is not replaced. One missed probe is no failure.",
+        "The router answers its probes, its process is not replaced and none of its workers dies. "
+        "One missed probe is no failure.",
         alerts=("RouterDown", "RouterRestarted"),
+    ),
+    Objective(
+        "nodes",
+        "ノード",
+        judge_nodes,
+        "No node goes offline and no node's process is replaced. Workers of a node that die are a warning.",
+        alerts=("NodeOffline",),
     ),
     _leak("memory", "メモリ", "ProcessMemoryLeak", "memory (RssAnon and swap)"),
     _leak("file_descriptors", "ファイルディスクリプタ", "ProcessFdLeak", "open file descriptors"),

@@ -4,12 +4,13 @@ from itertools import pairwise
 
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined
+from exporter.verdict.processes import not_watched, worker_deaths
 
 MAX_UNANSWERED_RATIO = 0.2
 
 
 def judge_router(evidence: Evidence) -> Finding:
-    """The router answers its probes, and its process is not replaced.
+    """The router answers its probes, its process is not replaced, and none of its workers dies.
 
     One unanswered probe is reported and does not fail the run: a machine at its limit may be slow to answer.
     Two in a row are an outage, and so is more than a fifth of all.
@@ -37,11 +38,14 @@ def judge_router(evidence: Evidence) -> Finding:
                 f"ルーターのプロセスが再起動 ({restarts:.0f} 回)",
             )
         )
+    problems += worker_deaths(evidence, "router")
     if problems:
         return Finding("router", Outcome.FAIL, joined(problems))
     answered = missed if unanswered else Said("answered every probe", "すべてのプローブに応答")
     if not probes:
         answered = Said("was not probed", "プローブなし")
+    if gaps := not_watched(evidence, "router"):
+        return Finding("router", Outcome.PASS, joined([answered, *gaps]))
     if processes:
         stayed = Said(", its process stayed", "、プロセスの入れ替わりなし")
     else:

@@ -24,7 +24,6 @@ FAILS_A_RUN = {
 """the alerts that carry fails_run="true" """
 
 WITHOUT_A_CHECK = {
-    "NodeOffline": "nodes",
     "BenchmarkLatencyRegression": "latency",
     "BenchmarkThroughputDrop": "throughput",
     "StreamsTruncated": "streams",

@@ -41,6 +41,32 @@ def hour(threads_an_hour: float, seconds: int = 3600) -> SeriesStore:
     return store
 
 
+def processes(role: str = "router", seconds: int = 3600, **figures: tuple[float, float]) -> SeriesStore:
+    """An hour of a process that is up: its figures at first, and from the half on.
+
+    A figure's name is the series', or `unwatched_REASON`.
+    """
+    store = probes(*[1.0] * (seconds // 5))
+    for second in range(0, seconds + 1, 5):
+        for figure, (before, after) in {"up": (1.0, 1.0), "threads": (50.0, 50.0), **figures}.items():
+            name, _, reason = figure.partition("unwatched_")
+            labels = {"process": "it", "role": role, **({"reason": reason} if reason else {})}
+            value = before if second < seconds / 2 else after
+            store.add(f"observed_process_{name or 'unwatched'}", labels, BEGAN + second, value)
+    return store
+
+
+def nodes(**online: list[float]) -> SeriesStore:
+    """Whether the router calls each of its nodes online, scrape by scrape."""
+    store = probes(1.0, 1.0)
+    for name, values in online.items():
+        for number, value in enumerate(values):
+            store.add("router_node_up", {"node": name}, BEGAN + 5 * number, value)
+    for number in range(max(map(len, online.values()))):
+        store.add("router_nodes", {"status": "online"}, BEGAN + 5 * number, 1.0)
+    return store
+
+
 def statuses(**counts: int) -> dict[str, Any]:
     """Responses by HTTP status, such as `_200=5`."""
     by_status = {name.removeprefix("_"): count for name, count in counts.items()}
@@ -61,6 +87,19 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a probe without an answer": {"series": probes(1, 0, 1, 1, 1, 1, 1, 1, 1)},
     "an outage": {"series": probes(1, 0, 0, 1)},
     "a restart": {"series": probes(1, 1, restarts=2)},
+    "workers that died": {"series": processes(worker_deaths_total=(0, 2), child_starts_total=(0, 3))},
+    "a node's workers that died": {
+        "series": processes("node", worker_deaths_total=(0, 1), restarts_total=(0, 0))
+    },
+    "a worker that died in a long run": {**HOUR, "series": processes(worker_deaths_total=(0, 1))},
+    "a port that is forwarded": {**HOUR, "series": processes(up=(0, 0), unwatched_forwarded=(1, 1))},
+    "a process that is hidden": {"series": processes(up=(0, 0), unwatched_hidden=(1, 1))},
+    "a process that is not there": {"series": processes("node", up=(0, 0), restarts_total=(0, 0))},
+    "others that match": {**HOUR, "series": processes(unwatched_several=(2, 2))},
+    "nodes that stay": {"series": nodes(a=[1, 1], b=[1, 1], c=[0, 0])},
+    "nodes that go": {"series": nodes(a=[1, 0], b=[1, 1], c=[1])},
+    "a node's process that was restarted": {"series": processes("node", restarts_total=(0, 1))},
+    "a node's process that ended": {"series": processes("node", up=(1, 0), restarts_total=(0, 0))},
     "nothing watched": {"series": SeriesStore()},
     "an early end": {"ended_early": "stopped by the user", "measured_seconds": 21.0},
     "a load that ended by itself": {"measured_seconds": 12.0},
