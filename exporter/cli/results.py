@@ -10,6 +10,7 @@ import click
 from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_codes, opt, options
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
+from exporter.results.alike import likeness
 from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
 from exporter.results.plot import plot_rows
@@ -27,7 +28,7 @@ from exporter.verdict.judgement import EXIT_CODES
     type=FILE,
     metavar="PICTURE",
     help="Where the plot goes (.png, .svg, .pdf) [default: plot.png in the run's folder, where one "
-    "run's folder is given].",
+    "run's folder is given; the curves of soak scale stay].",
 )
 def report(results: tuple[str, ...], plot: Path | None) -> None:
     """Redo the report of runs: a table, what was found, and a plot.
@@ -47,12 +48,19 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     click.echo(summary_table(rows), nl=False)
     for folder in folders:
         _show_verdict(folder)
-    if plot is None and len(results) == len(folders) == 1:
+    if plot is None and len(results) == len(folders) == 1 and not _has_curves(folders[0]):
         plot = folders[0] / "plot.png"
     if plot is not None:
+        if plot.name == "plot.png" and _has_curves(plot.parent):
+            raise ConfigurationError(f"{plot}: the curves of soak scale, which stay; name another picture")
         plot_rows(rows, plot)
         click.echo(plot)
     sys.exit(2 if problems else 0)
+
+
+def _has_curves(folder: Path) -> bool:
+    """Whether it is the folder of a `soak scale`, whose plot.png is made from its steps."""
+    return Path(f"{folder}.csv").is_file() and not (folder / "run.json").exists()
 
 
 def _show_verdict(folder: Path) -> None:
@@ -82,8 +90,8 @@ def _show_verdict(folder: Path) -> None:
         }
     ),
 )
-@click.argument("baseline", type=FILE, metavar="BASELINE.csv")
-@click.argument("candidate", type=FILE, metavar="CANDIDATE.csv")
+@click.argument("baseline", type=FILE, metavar="BASELINE")
+@click.argument("candidate", type=FILE, metavar="RUN")
 @options(
     "Other",
     opt(
@@ -94,18 +102,37 @@ def _show_verdict(folder: Path) -> None:
     ),
     opt("--baseline-label LABEL", "Which row, where the file has several."),
     opt("--candidate-label LABEL", "Which row, where the file has several."),
+    opt("--anyway", "Compare runs that are not alike.", is_flag=True),
 )
 def compare(
-    baseline: Path, candidate: Path, tolerance: float, baseline_label: str | None, candidate_label: str | None
+    baseline: Path,
+    candidate: Path,
+    tolerance: float,
+    baseline_label: str | None,
+    candidate_label: str | None,
+    anyway: bool,
 ) -> None:
     """Compare a run with a baseline: throughput, latencies and the share of failures.
+
+    Each is a results file or a run's folder. Model, route, stream, body, script, connections and engine
+    have to be alike, and neither may last more than twice as long.
 
     \b
     soak compare benchmarks/results/20261101-baseline.csv benchmarks/results/20261124-nightly.csv
     """
-    changes = compare_rows(
-        read_row(baseline, baseline_label), read_row(candidate, candidate_label), tolerance
-    )
+    files = [Path(f"{each}.csv") if each.is_dir() else each for each in (baseline, candidate)]
+    rows = [
+        read_row(file, label) for file, label in zip(files, (baseline_label, candidate_label), strict=True)
+    ]
+    alike = likeness((files[0], rows[0]), (files[1], rows[1]))
+    if alike.differences:
+        what = f"not alike (baseline, run): {'; '.join(alike.differences)}"
+        if not anyway:
+            raise ConfigurationError(f"{what}; --anyway compares them")
+        click.echo(f"soak: {what}", err=True)
+    if alike.unknown:
+        click.echo(f"soak: not known whether alike: {', '.join(alike.unknown)}", err=True)
+    changes = compare_rows(rows[0], rows[1], tolerance)
     outcome = outcome_of(changes)
     click.echo(comparison_table(changes), nl=False)
     click.echo(f"\nverdict: {outcome.value}")

@@ -8,6 +8,7 @@ interface is used, so nothing is left behind in pyplot.
 import os
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,9 @@ def _save(figure: "Figure", path: Path, kind: str) -> None:
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot write the picture ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where it could not be made, the way to it may not be there.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _draw(rows: Sequence[SourcedRow]) -> "Figure":

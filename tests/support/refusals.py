@@ -6,6 +6,7 @@ of these tables.
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Never
 
@@ -90,6 +91,9 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("compare", "one.csv", "two.csv"): "two.csv: 2 rows",
     ("compare", "one.csv", "two.csv", "--candidate-label", "x"): "'x'",
     ("compare", "one.csv", "none.csv"): "none.csv: 0 rows",
+    ("compare", "one.csv", "one.csv"): "the baseline itself",
+    ("compare", "one.csv", "long.csv"): "duration (30 s, 90 s)",
+    ("report", "one.csv", "-o", "one.csv/plot.png"): "one.csv/plot.png",
     ("PATH=none", "backfill", "--results", "results", "--output", "data"): "promtool",
     ("PATH=failing", "backfill", "--results", "results", "--output", "data"): "exit code 7",
     ("backfill", "--results", "missing", "--output", "data"): "missing: ",
@@ -297,6 +301,7 @@ def lay_out(folder: Path) -> None:
         ("one.csv", rows_text([ROW])),
         ("two.csv", rows_text(rows)),
         ("none.csv", rows_text([])),
+        ("long.csv", rows_text([replace(ROW, duration_s=90.0)])),
         ("broken.csv", rows_text([ROW]) + "x,y\n"),
         ("results/20251025-local.csv", rows_text([ROW])),
         ("young/new.csv", rows_text([ROW])),

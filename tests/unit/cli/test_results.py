@@ -75,6 +75,139 @@ def test_a_comparison_becomes_an_exit_code(
     assert "verdict: " in done.output
 
 
+RUN = {
+    "run": {"run": "aa", "model": "gpt-oss:20b", "route": "local", "connections": 4, "engine": "wrk"},
+    "inputs": {"stream": False, "body_sha256": "ab" * 32, "script_sha256": None},
+}
+
+
+def with_run_json(file: Path, *changes: tuple[str, str, object], without: tuple[str, ...] = ()) -> str:
+    """The results file, beside it a run.json with those changes (section, name, value)."""
+    document = json.loads(json.dumps(RUN))
+    document["run"]["run"] = file.stem
+    for section, name, value in changes:
+        document[section][name] = value
+    for name in without:
+        del document["inputs"][name]
+    folder = file.with_suffix("")
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("run", "model", "openai:gpt-4o"), "model (gpt-oss:20b, openai:gpt-4o)"),
+        (("run", "route", "openai"), "route (local, openai)"),
+        (("run", "connections", 50), "connections (4, 50)"),
+        (("run", "engine", "hey"), "engine (wrk, hey)"),
+        (("inputs", "stream", True), "stream (false, true)"),
+        (("inputs", "body_sha256", "cd" * 32), "body (abababababab…, cdcdcdcdcdcd…)"),
+        (("inputs", "script_sha256", "cd" * 32), "script (none, cdcdcdcdcdcd…)"),
+        (("run", "model", "x" * 99 + "\x1b[31m"), f"model (gpt-oss:20b, {'x' * 60}…)"),
+    ],
+)
+def test_runs_that_are_not_alike_are_refused_and_compared_anyway(
+    tmp_path: Path, change: tuple[str, str, object], said: str
+) -> None:
+    files = [
+        with_run_json(written(tmp_path, "a", ROW)),
+        with_run_json(written(tmp_path, "b", SLOWER), change),
+    ]
+    refused = CliRunner().invoke(soak, ["compare", *files])
+    assert isinstance(refused.exception, ConfigurationError)
+    assert str(refused.exception) == f"not alike (baseline, run): {said}; --anyway compares them"
+    done = CliRunner().invoke(soak, ["compare", *files, "--anyway"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert f"soak: not alike (baseline, run): {said}\n" in done.output
+
+
+def test_the_duration_may_differ_up_to_a_factor(tmp_path: Path) -> None:
+    base = str(written(tmp_path, "a", ROW))
+    twice = str(written(tmp_path, "b", ResultRow("nightly", 99.0, duration_s=120.0)))
+    longer = str(written(tmp_path, "c", ResultRow("nightly", 99.0, duration_s=121.0)))
+    assert CliRunner().invoke(soak, ["compare", base, twice]).exit_code == 3
+    for files in ([base, longer], [longer, base]):
+        refused = CliRunner().invoke(soak, ["compare", *files])
+        assert "duration (" in str(refused.exception)
+
+
+def test_what_a_run_json_does_not_say_is_not_known_and_refuses_nothing(tmp_path: Path) -> None:
+    old = with_run_json(written(tmp_path, "a", ROW), without=("stream", "body_sha256", "script_sha256"))
+    new = with_run_json(written(tmp_path, "b", ROW))
+    done = CliRunner().invoke(soak, ["compare", old, new], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "soak: not known whether alike: stream, body, script\n" in done.output
+    by_hand = str(written(tmp_path, "c", ROW))
+    done = CliRunner().invoke(soak, ["compare", by_hand, new], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "alike: model, route, stream, body, script, connections, engine\n" in done.output
+    (tmp_path / "b" / "run.json").write_text("[" * 100_000, encoding="utf-8")
+    assert CliRunner().invoke(soak, ["compare", old, new]).exit_code == 0
+
+
+def test_runs_whose_scripts_decide_what_is_sent_are_alike_by_their_scripts(tmp_path: Path) -> None:
+    scripted = (
+        ("inputs", "body_sha256", None),
+        ("inputs", "stream", None),
+        ("inputs", "script_sha256", "ef"),
+    )
+    files = [with_run_json(written(tmp_path, name, ROW), *scripted) for name in "ab"]
+    done = CliRunner().invoke(soak, ["compare", *files], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "soak: not known whether alike: stream, body\n" in done.output
+
+
+def test_a_run_is_not_compared_with_itself_nor_with_its_copy(tmp_path: Path) -> None:
+    file = written(tmp_path, "a", ROW)
+    copy = written(tmp_path, "b", ROW)
+    with_run_json(file)
+    with_run_json(copy, ("run", "run", "a"))
+    link = tmp_path / "link.csv"
+    link.symlink_to(file)
+    for other in (file, copy, link):
+        refused = CliRunner().invoke(soak, ["compare", str(file), str(other)])
+        assert str(refused.exception) == (
+            "not alike (baseline, run): the run is the baseline itself; --anyway compares them"
+        )
+    rows = str(written(tmp_path, "two", ROW, ResultRow("other", 99.0, duration_s=60.0)))
+    labels = ["--baseline-label", "nightly", "--candidate-label", "other"]
+    assert CliRunner().invoke(soak, ["compare", rows, rows, *labels]).exit_code == 3
+
+
+def test_folders_of_runs_are_compared(tmp_path: Path) -> None:
+    files = [with_run_json(written(tmp_path, name, ROW)) for name in "ab"]
+    folders = [file.removesuffix(".csv") for file in files]
+    assert CliRunner().invoke(soak, ["compare", *folders], catch_exceptions=False).exit_code == 0
+
+
+def test_the_report_of_a_scale_leaves_its_curves(tmp_path: Path) -> None:
+    written(tmp_path, "20261122-scale", ROW, SLOWER)
+    folder = tmp_path / "20261122-scale"
+    folder.mkdir()
+    curves = folder / "plot.png"
+    curves.write_bytes(b"curves")
+    done = CliRunner().invoke(soak, ["report", str(folder)], catch_exceptions=False)
+    assert done.exit_code == 0
+    refused = CliRunner().invoke(soak, ["report", str(folder), "-o", str(curves)])
+    assert isinstance(refused.exception, ConfigurationError)
+    assert curves.read_bytes() == b"curves"
+    done = CliRunner().invoke(soak, ["report", str(folder), "-o", str(folder / "rows.png")])
+    assert (folder / "rows.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv/plot.png", "gone/plot.png", f"{'x' * 300}.png", "folder.png", "/proc/plot.png"]
+)
+def test_a_picture_that_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
+    file = written(tmp_path, "a", ROW)
+    (tmp_path / "folder.png").mkdir()
+    done = CliRunner().invoke(soak, ["report", str(file), "-o", str(tmp_path / name)])
+    assert isinstance(done.exception, ConfigurationError)
+    assert str(done.exception).startswith(f"{tmp_path / name}: cannot write the picture (")
+
+
 def test_a_backfill_without_results_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         soak, ["backfill", "--results", str(tmp_path), "--output", str(tmp_path / "tsdb")]

@@ -1,6 +1,7 @@
 """The files that an earlier version left, tests/fixtures/earlier, are read by every command over results."""
 
 import gzip
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,9 +38,16 @@ def test_report_shows_figures_verdict_and_plot(folder: Path) -> None:
 
 
 def test_compare_takes_it_as_a_baseline(folder: Path) -> None:
-    file = str(folder / f"{NAME}.csv")
-    done = CliRunner().invoke(soak, ["compare", file, file], catch_exceptions=False)
+    file, newer = folder / f"{NAME}.csv", folder / "20261130-newer.csv"
+    newer.write_bytes(file.read_bytes())
+    document = json.loads((folder / NAME / "run.json").read_text(encoding="utf-8"))
+    document["run"]["run"] = "another"
+    document["inputs"] |= {"stream": False, "body_sha256": "ab", "script_sha256": None}
+    newer.with_suffix("").mkdir()
+    (newer.with_suffix("") / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    done = CliRunner().invoke(soak, ["compare", str(file), str(newer)], catch_exceptions=False)
     assert done.exit_code == 0
+    assert "not known whether alike: stream, body, script\n" in done.output
     assert "verdict: pass" in done.output
 
 
