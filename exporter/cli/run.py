@@ -27,6 +27,7 @@ from exporter.cli.terminal import Lasting, TerminalView, lasting_console, print_
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.load.engine import MAX_CONNECTIONS
+from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
@@ -128,7 +129,9 @@ def scale(
         result = run_scale(plans, exporter, prometheus, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
         console.print(f"saturation: {saturation(result.points).english}", markup=False)
-        for path in result.files.values():
+        if result.published.problem:
+            console.print(result.published.problem, style="bold red", soft_wrap=True, markup=False)
+        for path in result.published.files.values():
             console.print(str(path), soft_wrap=True, markup=False)
         console.print(f"\nverdict: {result.outcome.value}")
         sys.exit(EXIT_CODES[result.outcome])
@@ -233,7 +236,7 @@ def _run(
         result, files = run_soak(plan, exporter, prometheus, view, interrupt, SystemClock())
     if as_json:
         output = Lasting(sys.stdout)
-        output.write(files["run"].read_text(encoding="utf-8"))
+        output.write(run_json(result))
         output.flush()
     else:
         print_verdict(console, result, files)

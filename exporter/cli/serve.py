@@ -25,6 +25,7 @@ from exporter.live.ingest import Ingest, bind_ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import StateFile
 from exporter.settings.exporter_config import ExporterConfig
+from exporter.settings.state_folder import state_folder
 
 _log = logging.getLogger(__name__)
 
@@ -147,11 +148,11 @@ def open_state_file(state_path: str | None, ingest_port: int) -> StateFile | Non
         if not path.parent.is_dir():
             raise ConfigurationError(f"--ingest.state-file: the folder {path.parent} does not exist")
         return StateFile(path)
-    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    folder = base / "llm-router-soak"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = state_folder()
     except OSError as error:
-        _log.warning("%s: no state file (%s); a restart in mid-run would count twice", folder, error.strerror)
+        _log.warning(
+            "%s: no state file (%s); a restart in mid-run would count twice", error.filename, error.strerror
+        )
         return None
     return StateFile(folder / f"ingest-{ingest_port}.json")

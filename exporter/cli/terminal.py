@@ -106,7 +106,7 @@ class TerminalView:
 
     def warn(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(Text(text, style="bold red"))
+        self._console.print(Text(text, style="bold red"), soft_wrap=True)
 
     def quote(self, text: str) -> None:
         """What the script's done() printed, as far as it is no more than a page."""

@@ -30,8 +30,7 @@ def openmetrics_lines(store: SeriesStore, **target: str) -> Iterator[str]:
     Every sample name is a family of its own, of type unknown: Prometheus stores samples alone. A label that
     the target's hide is called exported_*, as Prometheus does it.
     """
-    by_name = sorted(store, key=lambda series: (series.name, series.labels))
-    for name, group in groupby(by_name, key=lambda series: series.name):
+    for name, group in groupby(store, key=lambda series: series.name):
         yield f"# TYPE {name} unknown\n"
         for series in group:
             labels = {

@@ -92,14 +92,14 @@ def _remarks(result: RunResult) -> list[str]:
 
 def peak(series: SeriesStore, name: str, **labels: str) -> float | None:
     """The greatest value of a gauge over all series with these labels, or None where there is none."""
-    return max((max(each.values) for each in series.select(name, **labels)), default=None)
+    return max((max(each.values) for each in series.each(name, **labels)), default=None)
 
 
 def peak_host_cpu_ratio(series: SeriesStore) -> float | None:
     """The busiest interval of the whole host (0–1), or None where there is none."""
     idle: defaultdict[float, float] = defaultdict(float)
     total: defaultdict[float, float] = defaultdict(float)
-    for each in series.select("node_cpu_seconds_total"):
+    for each in series.each("node_cpu_seconds_total"):
         waiting = each.label("mode") in ("idle", "iowait")
         for time, value in zip(each.times, each.values, strict=True):
             total[time] += value

@@ -32,6 +32,8 @@ def run_json(result: RunResult) -> str:
             },
             "scrapes": evidence.scrapes,
             "failed_scrapes": evidence.failed_scrapes,
+            "lost_samples": asdict(evidence.series.loss) if evidence.series.loss else None,
+            "time_gaps": [asdict(each) for each in evidence.time_gaps],
             "engine": asdict(result.engine_totals) if result.engine_totals else None,
             "alerts": result.alerts,
         },

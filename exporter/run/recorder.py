@@ -11,22 +11,24 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
-from exporter.timeseries import SeriesStore
+from exporter.run.spool import SpooledStore
 
 TIMEOUT_SECONDS = 4.0
 EDGE_TRIES = 3
-MAX_SAMPLES = 20_000_000
-"""about 320 MB; an hour of a thousand series at 5 s is 720,000"""
+SCRAPES_A_FLUSH = 12
+"""a minute: so much is lost where the run is killed"""
 _log = logging.getLogger(__name__)
 
 
 class Recorder:
     """Scrapes `url` every `interval_seconds` in a thread of its own, from `start` to `stop`.
 
-    `session` is for this thread alone.
+    `session` is for this thread alone; `store` is this recorder's until `stop`.
     """
 
-    def __init__(self, url: str, interval_seconds: float, clock: Clock, session: requests.Session) -> None:
+    def __init__(
+        self, url: str, interval_seconds: float, clock: Clock, session: requests.Session, store: SpooledStore
+    ) -> None:
         self._url = url
         self._interval = interval_seconds
         self._clock = clock
@@ -34,14 +36,17 @@ class Recorder:
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._session = session
-        self._samples = 0
-        self.store = SeriesStore()
+        self._store = store
+        self._next = 0.0
+        """when the next scrape is due, on the monotonic clock"""
         self.scrapes = 0
         self.failed_scrapes = 0
+        """those that were not made in their time too"""
 
     def start(self) -> None:
         """Begin; the first scrape is made at once, in the caller's thread, so that a run has a beginning."""
         self._scrape_surely()
+        self._next = self._clock.monotonic() + self._interval
         self._thread.start()
 
     def stop(self) -> None:
@@ -49,17 +54,25 @@ class Recorder:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
+            self._count_missed()
         self._scrape_surely()
+        self._store.flush()
 
     def _scrape_surely(self) -> None:
         """The first and the last scrape hold a run's totals: one that fails is tried again."""
         any(self.scrape() for _ in range(EDGE_TRIES))
 
     def _run(self) -> None:
-        next_scrape = self._clock.monotonic() + self._interval
-        while not self._stopping.wait(max(0.0, next_scrape - self._clock.monotonic())):
+        while not self._stopping.wait(max(0.0, self._next - self._clock.monotonic())):
+            self._count_missed()
+            self._next += self._interval
             self.scrape()
-            next_scrape += self._interval
+
+    def _count_missed(self) -> None:
+        """A scrape that was not made in its time is missing; two at once do not make up for it."""
+        missed = max(0, int((self._clock.monotonic() - self._next) // self._interval))
+        self.failed_scrapes += missed
+        self._next += missed * self._interval
 
     def scrape(self) -> bool:
         """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
@@ -72,18 +85,18 @@ class Recorder:
             _log.info("scrape of %s failed: %s", self._url, error)
             self.failed_scrapes += 1
             return False
-        samples = itertools.chain.from_iterable(family.samples for family in families)
         with self._lock:
-            self.scrapes += 1
-            for sample in itertools.islice(samples, MAX_SAMPLES - self._samples):
-                self.store.add(sample.name, sample.labels, time, float(sample.value))
-                self._samples += 1
+            for sample in itertools.chain.from_iterable(family.samples for family in families):
+                self._store.add(sample.name, sample.labels, time, float(sample.value))
+        self.scrapes += 1
+        if self.scrapes % SCRAPES_A_FLUSH == 0:
+            self._store.flush()
         return True
 
     def latest(self, name: str, **labels: str) -> float | None:
         """The newest value of one series, or None where it is unknown or older than two intervals."""
         with self._lock:
-            found = self.store.select(name, **labels)
-            if not found or self._clock.wall() - found[0].times[-1] > 2 * self._interval + TIMEOUT_SECONDS:
-                return None
-            return found[0].values[-1]
+            found = self._store.last(name, **labels)
+        if found is None or self._clock.wall() - found[0] > 2 * self._interval + TIMEOUT_SECONDS:
+            return None
+        return found[1]

@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
+from importlib.util import find_spec
 
 from exporter.clock import Clock
+from exporter.errors import ConfigurationError
 from exporter.live.results_csv import rows_text
-from exporter.results.folder import claim_name
+from exporter.results.folder import RunFolder, base_name, claim_anywhere
+from exporter.results.publication import Files, Published, publish, text_writer
 from exporter.results.record import result_row
 from exporter.results.run_result import RunResult
 from exporter.results.scale_report import ScalePoint, plot_scale, point_of, scale_record
@@ -28,7 +31,7 @@ class ScaleResult:
     """The steps that were made, and the files of the comparison."""
 
     points: tuple[ScalePoint, ...]
-    files: dict[str, Path]
+    published: Published
     outcome: Outcome
     """the worst of the steps; inconclusive where some were not made"""
 
@@ -56,22 +59,29 @@ def run_scale(
     points = tuple(point_of(result) for result in results)
     outcomes = [point.outcome for point in points]
     outcome = overall(outcomes if len(points) == len(plans) else [*outcomes, Outcome.INCONCLUSIVE])
-    return ScaleResult(points, _write(results, points, outcome, plans[0], label), outcome)
+    return ScaleResult(points, _publish(results, points, outcome, plans[0], label), outcome)
 
 
-def _write(
+def _publish(
     results: Sequence[RunResult], points: Sequence[ScalePoint], outcome: Outcome, plan: RunPlan, label: str
-) -> dict[str, Path]:
-    first, folder = results[0].info, plan.results
+) -> Published:
+    first = results[0].info
     day = datetime.fromtimestamp(first.start_timestamp_seconds).astimezone()
-    name = claim_name(folder, f"{day:%Y%m%d}-{label}")
-    details = folder / name
-    files = {"csv": folder / f"{name}.csv", "table": folder / f"{name}.md", "plot": details / "plot.png"}
-    files["csv"].write_text(rows_text(result_row(result) for result in results), encoding="utf-8")
-    record = scale_record(points, first, name, plan.soak_command, outcome)
-    files["table"].write_text(record, encoding="utf-8")
+    title = f"{first.model} at {first.target}, {day:%Y-%m-%d %H:%M %Z}"
+
+    def files_of(place: RunFolder) -> Files:
+        record = scale_record(points, first, place.name, plan.soak_command, outcome)
+        files = {
+            "csv": (place.file(".csv"), text_writer(rows_text(map(result_row, results)))),
+            "table": (place.file(".md"), text_writer(record)),
+        }
+        # matplotlib is optional; the table says the same.
+        if find_spec("matplotlib"):
+            files["plot"] = (place.details / "plot.png", partial(plot_scale, points, title))
+        return files
+
     try:
-        plot_scale(points, f"{first.model} at {first.target}, {day:%Y-%m-%d %H:%M %Z}", files["plot"])
-    except ImportError:
-        del files["plot"]  # matplotlib is optional; the table says the same
-    return files
+        claimed = claim_anywhere(plan.results, base_name(first.start_timestamp_seconds, label))
+    except ConfigurationError as error:
+        return Published({}, str(error))
+    return publish(claimed, plan.results, files_of)

@@ -2,16 +2,19 @@
 
 import platform
 import tempfile
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from exporter import __version__
 from exporter.clock import Clock
-from exporter.errors import QueryError
+from exporter.errors import EngineError, QueryError
 from exporter.live.message import Phase, RunInfo
 from exporter.live.status import RunStatus
-from exporter.results.folder import write_results
+from exporter.results.folder import base_name, claim_anywhere
+from exporter.results.run_files import write_results
 from exporter.results.run_result import RunResult
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
@@ -22,8 +25,10 @@ from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.reconcile import Totals, count_of, deliver, final_status, in_prometheus, scraped
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
+from exporter.run.spool import SpooledStore, spool_places
+from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView
-from exporter.verdict.evidence import Count, Evidence
+from exporter.verdict.evidence import Count, Evidence, TimeGap
 from exporter.verdict.judgement import judge
 
 SCRAPE_INTERVAL_SECONDS = 5.0
@@ -42,15 +47,42 @@ def run_soak(
     Raises KeyboardInterrupt where an end was asked for before it began.
     """
     interrupt.check()
-    recorder = Recorder(exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, exporter.session())
-    registration = Registration(plan.info(clock.wall()), exporter, clock, Phase.WARMUP)
+    info = plan.info(clock.wall())
+    claimed = claim_anywhere(plan.results, base_name(info.start_timestamp_seconds, info.label))
+    with closing(SpooledStore(spool_places(claimed))) as store:
+        try:
+            result = _measured(plan, info, exporter, prometheus, view, interrupt, clock, store)
+        except EngineError:
+            claimed.release()
+            raise
+        except BaseException:
+            # What was recorded stays where it is.
+            claimed.release_if_empty()
+            raise
+        published = write_results(result, claimed, plan.results)
+    if published.problem:
+        view.warn(published.problem)
+    return result, published.files
+
+
+def _measured(
+    plan: RunPlan,
+    info: RunInfo,
+    exporter: ExporterClient,
+    prometheus: PrometheusClient | None,
+    view: RunView,
+    interrupt: Interrupt,
+    clock: Clock,
+    store: SpooledStore,
+) -> RunResult:
+    recorder = Recorder(exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
+    registration = Registration(info, exporter, clock, Phase.WARMUP)
     memory = partial(recorder.latest, "observed_process_resident_memory_bytes", role="router")
     progress = Progress(registration, view, memory)
     try:
-        result = _Soak(plan, prometheus, interrupt, clock, recorder, registration, progress).measure()
+        return _Soak(plan, prometheus, interrupt, clock, recorder, store, registration, progress).measure()
     finally:
         registration.enter(Phase.FINISHED)
-    return result, write_results(result, plan.results)
 
 
 @dataclass(frozen=True)
@@ -60,6 +92,7 @@ class _Soak:
     interrupt: Interrupt
     clock: Clock
     recorder: Recorder
+    store: SpooledStore
     registration: Registration
     progress: Progress
 
@@ -68,24 +101,30 @@ class _Soak:
         return self.registration.info
 
     def measure(self) -> RunResult:
-        self.recorder.start()
-        try:
-            self.registration.enter(Phase.LOAD)
-            with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-                load = run_load(
-                    self.plan, self.registration, Path(folder), self.progress, self.interrupt, self.clock
-                )
-            self.registration.enter(Phase.DRAIN)
-            final = final_status(self._info, self.registration.token, load.result.messages, self.clock)
-            if final is not None:
-                deliver(self.registration, load.result.messages, final, self.clock)
-            self._drain()
-        finally:
-            self.recorder.stop()
+        with TimeGaps(self.clock) as gaps:
+            self.recorder.start()
+            try:
+                load, final = self._load_and_drain()
+            finally:
+                self.recorder.stop()
         known = final or self.registration.status()
         if known is None:
             raise QueryError("neither the engine nor the exporter has counts of the run")
-        return self._result(load, known, self._totals(load, final, known))
+        return self._result(load, known, self._totals(load, final, known), gaps.found)
+
+    def _load_and_drain(self) -> tuple[Load, RunStatus | None]:
+        """What the load left, and the run's status from its workers' last reports, where there are any."""
+        self.registration.enter(Phase.LOAD)
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+            load = run_load(
+                self.plan, self.registration, Path(folder), self.progress, self.interrupt, self.clock
+            )
+        self.registration.enter(Phase.DRAIN)
+        final = final_status(self._info, self.registration.token, load.result.messages, self.clock)
+        if final is not None:
+            deliver(self.registration, load.result.messages, final, self.clock)
+        self._drain()
+        return load, final
 
     def _drain(self) -> None:
         """Watch the router for a while without load: some leaks show only then."""
@@ -105,15 +144,15 @@ class _Soak:
             "engine": Count(engine.requests, None) if engine else None,
             "live": count_of(final) if final else None,
             "exporter": count_of(status) if status else None,
-            "scraped": scraped(self._info, self.recorder.store),
+            "scraped": scraped(self._info, self.store),
         }
         if self.prometheus is not None:
             totals["prometheus"] = in_prometheus(
-                self._info, self.prometheus, self.recorder.store, count_of(known), self.clock
+                self._info, self.prometheus, self.store, count_of(known), self.clock
             )
         return totals
 
-    def _result(self, load: Load, known: RunStatus, totals: Totals) -> RunResult:
+    def _result(self, load: Load, known: RunStatus, totals: Totals, gaps: Sequence[TimeGap]) -> RunResult:
         plan, engine = self.plan, load.result.totals
         evidence = Evidence(
             planned_seconds=float(plan.duration_seconds),
@@ -126,11 +165,12 @@ class _Soak:
             totals=totals,
             scrapes=self.recorder.scrapes,
             failed_scrapes=self.recorder.failed_scrapes,
-            series=self.recorder.store,
+            series=self.store,
             route=self._info.route,
             connections=plan.connections,
             stopped_after_seconds=engine.stopped_after_seconds if engine else (),
             engine_failures=engine.failures if engine else {},
+            time_gaps=tuple(gaps),
         )
         return RunResult(
             info=self._info,

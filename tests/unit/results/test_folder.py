@@ -11,9 +11,11 @@ from exporter.errors import ConfigurationError
 from exporter.live.message import FailureReason
 from exporter.live.results_csv import rows_text
 from exporter.load.engine import EngineTotals
-from exporter.results.folder import check_label, check_writable, write_results
+from exporter.results.folder import base_name, check_label, check_writable, claim
 from exporter.results.record import record_text, result_row
+from exporter.results.run_files import write_results
 from exporter.results.run_json import run_json
+from exporter.results.run_result import RunResult
 from exporter.verdict.evidence import Count
 from tests.support.run_results import evidence, requests_by_class, run_result
 
@@ -22,6 +24,14 @@ DAY = "20251125"  # in Tokyo; in UTC it is still the day before
 
 def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def written(result: RunResult, results: Path) -> dict[str, Path]:
+    """As a run does: its name is taken before it begins."""
+    claimed = claim(results, base_name(result.info.start_timestamp_seconds, result.info.label))
+    published = write_results(result, claimed, results)
+    assert published.problem == ""
+    return published.files
 
 
 def files_of(name: str) -> set[str]:
@@ -82,7 +92,7 @@ def test_a_folder_below_a_file_is_refused_by_the_options_name(tmp_path: Path) ->
 @pytest.mark.usefixtures("in_tokyo")
 def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path) -> None:
     result = run_result()
-    files = write_results(result, tmp_path)
+    files = written(result, tmp_path)
     name = f"{DAY}-nightly"
     assert tree(tmp_path) == files_of(name)
     assert files == {
@@ -102,11 +112,11 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
 
 @pytest.mark.usefixtures("in_tokyo")
 def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    write_results(run_result(), tmp_path)
+    written(run_result(), tmp_path)
     before = {path: (tmp_path / path).read_bytes() for path in tree(tmp_path)}
     other = run_result(evidence(requests=requests_by_class(_2xx=7), statuses={"200": 7}))
-    assert write_results(other, tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
-    assert write_results(other, tmp_path)["csv"].name == f"{DAY}-nightly-3.csv"
+    assert written(other, tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
+    assert written(other, tmp_path)["csv"].name == f"{DAY}-nightly-3.csv"
     assert {path: (tmp_path / path).read_bytes() for path in before} == before
     assert (tmp_path / f"{DAY}-nightly-3.md").read_text().startswith(f"## {DAY}-nightly-3\n")
     assert tree(tmp_path) == set().union(*(files_of(f"{DAY}-nightly{n}") for n in ("", "-2", "-3")))
@@ -116,7 +126,7 @@ def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(tmp_path: Path) -
 @pytest.mark.parametrize("taken", ["nightly.csv", "nightly.md", "nightly"])
 def test_any_file_of_a_name_takes_it(tmp_path: Path, taken: str) -> None:
     (tmp_path / f"{DAY}-{taken}").write_text("mine")
-    assert write_results(run_result(), tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
+    assert written(run_result(), tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
     assert (tmp_path / f"{DAY}-{taken}").read_text() == "mine"
 
 
@@ -124,7 +134,7 @@ def test_any_file_of_a_name_takes_it(tmp_path: Path, taken: str) -> None:
 def test_a_link_that_leads_nowhere_takes_a_name_too(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (tmp_path / f"{DAY}-nightly.csv").symlink_to(elsewhere)
-    assert write_results(run_result(), tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
+    assert written(run_result(), tmp_path)["csv"].name == f"{DAY}-nightly-2.csv"
     assert not elsewhere.exists()
 
 

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.results.openmetrics import write_openmetrics
-from exporter.run import recorder as recorder_module
 from exporter.run.recorder import Recorder
+from exporter.run.spool import SpooledStore
 from exporter.settings.login import NO_LOGIN
 from exporter.timeseries import SeriesStore
 from tests.support.clocks import FakeClock
@@ -31,26 +31,31 @@ class Scrapes:
         return (200, answer) if isinstance(answer, str) else (answer, "no")
 
 
+def recording(url: str, clock: FakeClock, interval_seconds: float = EVERY) -> tuple[Recorder, SpooledStore]:
+    store = SpooledStore([])
+    return Recorder(url, interval_seconds, clock, NO_LOGIN.session(), store), store
+
+
 def text(value: float) -> str:
     return f'# TYPE x_total counter\nx_total{{a="b"}} {value}\n'
 
 
 def test_a_recording_begins_with_a_scrape_and_ends_with_one(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(1), text(5))) as server:
-        recorder = Recorder(server.url + "/metrics", EVERY, clock, NO_LOGIN.session())
+        recorder, store = recording(server.url + "/metrics", clock)
         recorder.start()
         clock.advance(30)
         recorder.stop()
     assert [asked.path for asked in server.asked] == ["/metrics", "/metrics"]
     assert (recorder.scrapes, recorder.failed_scrapes) == (2, 0)
-    (series,) = recorder.store.select("x_total", a="b")
+    (series,) = store.select("x_total", a="b")
     assert series.times.tolist() == [1_764_000_000.0, 1_764_000_030.0]
     assert series.values.tolist() == [1.0, 5.0]
 
 
 def test_a_recorder_that_never_began_can_be_stopped(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(1))) as server:
-        recorder = Recorder(server.url, EVERY, clock, NO_LOGIN.session())
+        recorder, _ = recording(server.url, clock)
         recorder.stop()
     assert recorder.scrapes == 1
 
@@ -58,12 +63,12 @@ def test_a_recorder_that_never_began_can_be_stopped(clock: FakeClock) -> None:
 @pytest.mark.parametrize("broken", [500, 404, "x_total{a= 1\n", "x_total one\n"])
 def test_a_failed_scrape_is_counted_and_leaves_a_gap(clock: FakeClock, broken: str | int) -> None:
     with LocalHttp(Scrapes(text(1), broken, text(3))) as server:
-        recorder = Recorder(server.url, EVERY, clock, NO_LOGIN.session())
+        recorder, store = recording(server.url, clock)
         for _ in range(3):
             recorder.scrape()
             clock.advance(5)
     assert (recorder.scrapes, recorder.failed_scrapes) == (2, 1)
-    (series,) = recorder.store
+    (series,) = store
     assert series.times.tolist() == [1_764_000_000.0, 1_764_000_010.0]
     assert series.values.tolist() == [1.0, 3.0]
 
@@ -71,15 +76,15 @@ def test_a_failed_scrape_is_counted_and_leaves_a_gap(clock: FakeClock, broken: s
 def test_an_exporter_that_is_away_is_a_failed_scrape(clock: FakeClock) -> None:
     with LocalHttp(Scrapes()) as server:
         url = server.url
-    recorder = Recorder(url, EVERY, clock, NO_LOGIN.session())
+    recorder, store = recording(url, clock)
     recorder.scrape()
     assert (recorder.scrapes, recorder.failed_scrapes) == (0, 1)
-    assert list(recorder.store) == []
+    assert list(store) == []
 
 
 def test_the_latest_value_is_known_until_it_is_older_than_two_intervals(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(7))) as server:
-        recorder = Recorder(server.url, 5.0, clock, NO_LOGIN.session())
+        recorder, _ = recording(server.url, clock, 5.0)
         recorder.scrape()
     assert recorder.latest("x_total", a="b") == 7.0
     assert recorder.latest("x_total", a="c") is None
@@ -88,19 +93,6 @@ def test_the_latest_value_is_known_until_it_is_older_than_two_intervals(clock: F
     assert recorder.latest("x_total") == 7.0
     clock.advance(0.1)
     assert recorder.latest("x_total") is None
-
-
-def test_no_more_samples_are_kept_than_memory_allows(
-    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder_module, "MAX_SAMPLES", 2)
-    with LocalHttp(Scrapes(text(1), text(2), text(3))) as server:
-        recorder = Recorder(server.url, EVERY, clock, NO_LOGIN.session())
-        for _ in range(3):
-            recorder.scrape()
-    (series,) = recorder.store
-    assert series.values.tolist() == [1.0, 2.0]
-    assert recorder.scrapes == 3
 
 
 def recorded() -> SeriesStore:

@@ -1,0 +1,116 @@
+"""`soak run` whose results folder is lost, full or read-only: verdict and files are there all the same."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.stack.native import NativeStack
+from tests.support.soak_command import Soak, running
+from tests.support.waiting import need
+
+
+@pytest.fixture(autouse=True)
+def _wrk() -> None:
+    need("wrk")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The XDG_STATE_HOME of the runs."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def disk(results: Path) -> Iterator[Callable[[str], None]]:
+    """Puts a disk of its own under the results folder: `disk("size=1m")`; again: `disk("remount,ro")`."""
+
+    def mount(options: str) -> None:
+        results.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "soak-test", str(results)]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("no file system can be mounted here")
+
+    yield mount
+    subprocess.run(["umount", "--lazy", str(results)], capture_output=True, check=False)
+
+
+def lose(results: Path) -> None:
+    shutil.rmtree(results)
+
+
+def replace_by_a_file(results: Path) -> None:
+    shutil.rmtree(results)
+    results.write_text("mine")
+
+
+def found_in(state: Path) -> dict[str, Any]:
+    """The run.json under the state directory, beside which everything else lies whole."""
+    folder = state / "llm-router-soak" / "results"
+    [file] = folder.glob("*/run.json")
+    name = file.parent.name
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {f"{name}.csv", f"{name}.md", f"{name}/run.json", f"{name}/series.om.gz"} <= names
+    assert not any("partial" in each for each in names)
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.mark.parametrize("lost", [lose, replace_by_a_file])
+def test_a_folder_that_is_lost_in_mid_run_changes_no_exit_code(
+    live: NativeStack, soak: Soak, results: Path, state: Path, lost: Callable[[Path], None]
+) -> None:
+    run = soak("--duration", "4s", "--connections", "2", XDG_STATE_HOME=str(state))
+    running(live, 50)
+    lost(results)
+    ended = run.process.communicate(timeout=60)
+    assert run.process.returncode == 0, ended
+    assert "Traceback" not in ended[1]
+    assert f"they are in {state}/llm-router-soak/results" in ended[1]
+    assert json.loads(ended[0]) == found_in(state)
+    assert found_in(state)["verdict"]["outcome"] == "pass"
+
+
+def test_a_disk_that_becomes_read_only_in_mid_run_changes_no_exit_code(
+    live: NativeStack, soak: Soak, results: Path, state: Path, disk: Callable[[str], None]
+) -> None:
+    disk("size=100m")
+    run = soak("--duration", "4s", "--connections", "2", XDG_STATE_HOME=str(state))
+    running(live, 50)
+    disk("remount,ro")
+    ended = run.process.communicate(timeout=60)
+    assert run.process.returncode == 0, ended
+    assert "Read-only file system" in ended[1]
+    assert found_in(state)["verdict"]["outcome"] == "pass"
+
+
+def test_a_disk_that_is_full_changes_no_exit_code_and_keeps_nothing_half_written(
+    live: NativeStack, soak: Soak, results: Path, state: Path, disk: Callable[[str], None]
+) -> None:
+    disk("size=300k")
+    run = soak("--duration", "4s", "--connections", "2", XDG_STATE_HOME=str(state))
+    running(live, 50)
+    with (results / "filler").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(4096))
+    ended = run.process.communicate(timeout=60)
+    assert run.process.returncode == 0, ended
+    assert "No space left on device" in ended[1]
+    assert found_in(state)["verdict"]["outcome"] == "pass"
+    assert [path.name for path in results.rglob("*")] == ["filler"]
+
+
+def test_while_a_run_goes_on_its_folder_has_nothing_that_looks_whole(
+    live: NativeStack, soak: Soak, results: Path
+) -> None:
+    run = soak("--duration", "4s", "--connections", "2")
+    running(live, 50)
+    [partial] = results.glob("*/partial")
+    assert list(partial.parent.iterdir()) == [partial]
+    assert list(results.glob("*.csv")) == list(results.glob("*.md")) == []
+    assert run.end().code == 0
+    assert not partial.exists()

@@ -1,0 +1,165 @@
+"""exporter.run.spool: every sample comes back in its order, memory is bounded, and what is lost is noted."""
+
+import errno
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from exporter.results.folder import claim
+from exporter.run import spool
+from exporter.run.spool import Opener, SpooledStore, spool_places
+from exporter.timeseries import Loss, SeriesStore
+
+
+def opener(path: Path) -> Opener:
+    return lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+
+def no_place() -> int:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+class Disk:
+    """The disk under the spool, which a test fills and frees."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self._write = os.pwrite
+        monkeypatch.setattr(os, "pwrite", self.pwrite)
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        if self.full:
+            self._write(descriptor, data[: len(data) // 2], offset)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._write(descriptor, data, offset)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def test_a_spooled_store_holds_what_one_in_memory_holds(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    spooled, plain = SpooledStore([opener(tmp_path / "spool")]), SeriesStore()
+    for scrape in range(300):
+        for number in range(rng.randrange(30)):
+            sample = ("x_total", {"n": str(number), "a": 'ジ"\n'}, 1000.0 + 5 * scrape, rng.random())
+            spooled.add(*sample)
+            plain.add(*sample)
+        if rng.random() < 0.2:
+            spooled.flush()
+    assert list(spooled) == list(plain)
+    assert spooled.select("x_total", n="3") == plain.select("x_total", n="3") != []
+    assert spooled.last("x_total", n="3") == plain.last("x_total", n="3")
+    assert spooled.loss is None
+
+
+def test_after_a_flush_no_sample_is_left_in_memory(tmp_path: Path) -> None:
+    store = SpooledStore([opener(tmp_path / "spool")])
+    for time in range(1000):
+        store.add("x", {}, float(time), 1.0)
+    store.flush()
+    [kept] = store._kept.values()
+    assert (len(kept.times), len(kept.values), len(kept.chunks)) == (0, 0, 1)
+    assert (tmp_path / "spool").stat().st_size == pytest.approx(16_000, abs=50)
+
+
+def test_what_is_spooled_is_still_there_when_the_folder_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    store = SpooledStore(spool_places(claim(tmp_path / "results", "a")))
+    store.add("x", {}, 1.0, 2.0)
+    store.flush()
+    [file] = (tmp_path / "results").rglob("series.spool")
+    assert file.parent.name == "partial"
+    file.unlink()
+    store.add("x", {}, 2.0, 3.0)
+    store.flush()
+    [series] = store
+    assert (series.times.tolist(), series.values.tolist()) == ([1.0, 2.0], [2.0, 3.0])
+    store.close()
+
+
+def test_a_place_that_takes_nothing_is_followed_by_the_next(tmp_path: Path, disk: Disk) -> None:
+    store = SpooledStore([no_place, opener(tmp_path / "spool")])
+    store.add("x", {}, 1.0, 2.0)
+    store.flush()
+    assert (tmp_path / "spool").stat().st_size > 0
+    assert [series.values.tolist() for series in store] == [[2.0]]
+
+
+def test_a_full_disk_leaves_no_half_a_record_and_loses_nothing_as_long_as_memory_lasts(
+    tmp_path: Path, disk: Disk
+) -> None:
+    store = SpooledStore([opener(tmp_path / "spool")])
+    for time, full in enumerate((False, True, True, False)):
+        disk.full = full
+        store.add("x", {}, float(time), float(time))
+        before = (tmp_path / "spool").stat().st_size if time else 0
+        store.flush()
+        assert ((tmp_path / "spool").stat().st_size == before) is full
+    assert store.loss is None
+    [series] = store
+    assert series.values.tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_what_neither_disk_nor_memory_takes_is_lost_and_noted(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "MAX_PENDING", 3)
+    store = SpooledStore([opener(tmp_path / "spool")])
+    disk.full = True
+    for time in range(6):
+        store.add("x", {}, float(time), float(time))
+        store.flush()
+    disk.full = False
+    store.flush()
+    store.add("x", {}, 6.0, 6.0)
+    assert store.loss == Loss(3, 3.0, 5.0, "No space left on device")
+    [series] = store
+    assert series.values.tolist() == [0.0, 1.0, 2.0, 6.0]
+
+
+def test_a_series_of_which_everything_is_lost_is_no_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "MAX_PENDING", 1)
+    store = SpooledStore([])
+    store.add("x", {}, 1.0, 1.0)
+    store.add("y", {}, 1.0, 1.0)
+    assert store.select("y") == []
+    assert store.last("y") == (1.0, 1.0)
+
+
+def test_the_last_bytes_of_a_disk_are_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "RESERVE_BYTES", 1 << 60)
+    store = SpooledStore([opener(tmp_path / "spool")])
+    store.add("x", {}, 1.0, 1.0)
+    store.flush()
+    assert (tmp_path / "spool").stat().st_size == 0
+
+
+def test_a_run_takes_no_more_of_a_disk_than_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "MAX_BYTES", 200)
+    monkeypatch.setattr(spool, "MAX_PENDING", 1)
+    store = SpooledStore([opener(tmp_path / "one"), opener(tmp_path / "two")])
+    for time in range(20):
+        store.add("x", {}, float(time), 1.0)
+        store.flush()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 200
+    assert store.loss is not None
+    assert store.loss.reason == "File too large"
+
+
+def test_a_spool_that_was_cut_short_is_a_loss_and_no_error(tmp_path: Path) -> None:
+    store = SpooledStore([opener(tmp_path / "spool")])
+    for time in range(2):
+        store.add("x", {}, float(time), 1.0)
+        store.flush()
+    os.truncate(tmp_path / "spool", 60)
+    assert [series.times.tolist() for series in store] == [[0.0]]
+    assert store.loss == Loss(1, 1.0, 1.0, "Input/output error")
+    assert [len(series.times) for series in store] == [1]
+    assert store.loss.samples == 1
