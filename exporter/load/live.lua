@@ -28,7 +28,7 @@
 local ffi = require("ffi")
 local bit = require("bit")
 local floor, max, min, format = math.floor, math.max, math.min, string.format
-local open, ipairs, tonumber, type = io.open, ipairs, tonumber, type
+local open, ipairs, pcall, tonumber, type = io.open, ipairs, pcall, tonumber, type
 local getfenv, rawget, rawset = getfenv, rawget, rawset
 
 ffi.cdef[[
@@ -41,6 +41,8 @@ void *soak_calloc(size_t count, size_t size) __asm__("calloc");
 int soak_socket(int family, int type, int protocol) __asm__("socket");
 int soak_connect(int fd, const void *address, unsigned int length) __asm__("connect");
 long soak_send(int fd, const void *data, size_t length, int flags) __asm__("send");
+void soak_getfield(void *lua, int index, const char *name) __asm__("lua_getfield");
+int soak_pcall(void *lua, int arguments, int results, int handler) __asm__("lua_pcall");
 
 typedef struct {
   int flags, family, socktype, protocol;
@@ -112,6 +114,7 @@ typedef struct {
 local C = ffi.C
 local CLOCK_MONOTONIC = 1
 local MSG_DONTWAIT_NOSIGNAL = 0x4040
+local LUA_REGISTRYINDEX = -10000
 local SOCK_DGRAM = 2
 local VERSION = 3
 local FLAG_FINAL = 1
@@ -306,6 +309,7 @@ end
 -- called once or outside of the threads, and are given back by their names.
 local globals = getfenv(0)
 local script, ours = {}, {}                -- what the script has, and what wrk finds instead
+local registry = debug.getregistry()
 
 local function lend()
   rawset(globals, "request", script.request)
@@ -320,6 +324,14 @@ local function take_back()
   rawset(globals, "request", ours.request)
   rawset(globals, "response", ours.response or script.response)
   rawset(globals, "delay", ours.delay or script.delay)
+end
+
+registry.soak_lend = lend
+
+-- The same in a thread that is over, whose globals thread:get() reads.
+local function lend_in(lua)
+  C.soak_getfield(lua, LUA_REGISTRYINDEX, "soak_lend")
+  C.soak_pcall(lua, 0, 0, 0)
 end
 
 local function has(name) return type(globals[name]) == "function" and 1 or 0 end
@@ -356,7 +368,7 @@ local function new_state(thread)
   return new
 end
 
-local thread_type = debug.getregistry()["wrk.thread"]
+local thread_type = registry["wrk.thread"]
 local thread_field = thread_type.__index
 
 -- thread:stop(). A thread that has not begun yet begins nevertheless.
@@ -601,7 +613,11 @@ local function measured_done(summary, latency, requests)
   for _, each in ipairs(states) do report(each, FLAG_FINAL, emit) end
   if file then file:close() end
   if summary_path then write_summary(summary_path, summary, latency) end
-  if has("done") == 1 then globals.done(summary, latency, requests) end
+  if has("done") == 0 then return end
+  for _, each in ipairs(states) do
+    if each.record ~= nil then pcall(lend_in, each.record.lua) end
+  end
+  globals.done(summary, latency, requests)
 end
 
 -- Once for each thread, in the Lua state that done() runs in later.

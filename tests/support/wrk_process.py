@@ -103,8 +103,8 @@ def run_wrk(script: str, folder: Path, *, live: bool, options: Sequence[str] = (
         noted, since = 0, time.monotonic()
         while process.poll() is None:
             traces = _traces(folder)
-            length = sum(len(each) for each in traces.values()) if server.asked else 0
-            if length != noted:
+            length = sum(len(each) for each in traces.values())
+            if length != noted or not server.asked:
                 noted, since = length, time.monotonic()
             stopped = sum("stopped" in each for each in traces.values())
             if stopped == stops or time.monotonic() - since > SETTLED_SECONDS:
