@@ -118,7 +118,12 @@ def run_wrk(script: str, folder: Path, *, live: bool, options: Sequence[str] = (
 
 
 def _traces(folder: Path) -> dict[str, list[str]]:
-    return {each.name: each.read_text("utf-8").splitlines() for each in folder.glob("[0-9]")}
+    traces = {each.name: each.read_text("utf-8").splitlines() for each in folder.glob("[0-9]")}
+    # What else has come when a thread stops is a matter of chance.
+    return {
+        state: calls[: calls.index("stopped") + 1] if "stopped" in calls else calls
+        for state, calls in traces.items()
+    }
 
 
 def _messages(folder: Path) -> tuple[WorkerCounts, ...]:
