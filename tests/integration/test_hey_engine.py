@@ -55,7 +55,7 @@ def test_a_run_in_windows_is_live_in_between_and_one_record_at_the_end(live: Nat
     assert 0.003 < evidence["latency_seconds_2xx"]["0.5"] < 0.03
     [row] = ended.csv_rows
     assert row["requests"] == str(count)
-    assert "コマンド: hey -n " in ended.record
+    assert "負荷ツール: hey -n " in ended.record
 
 
 def test_dropped_connections_are_failures_and_errors_are_distinguished(live: NativeStack, soak: Soak) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.stack.native import NativeStack
 from tests.support.checkout import HAND_TOOLS
-from tests.support.soak_command import Soak, running, total
+from tests.support.soak_command import Soak, children, running, total
 from tests.support.waiting import need
 
 CHATTY = """
@@ -69,15 +69,38 @@ def test_what_a_script_prints_on_standard_error_is_shown_and_ends_nothing(soak: 
     assert "\x1b" not in ended.errors
 
 
-def test_what_done_prints_after_a_ctrl_c_is_shown_too(live: NativeStack, soak: Soak, tmp_path: Path) -> None:
+def test_what_done_prints_after_a_ctrl_c_is_shown_and_kept_too(
+    live: NativeStack, soak: Soak, results: Path, tmp_path: Path
+) -> None:
     script = tmp_path / "last.lua"
-    script.write_text('done = function() io.stderr:write("the last word\\n") end', encoding="utf-8")
+    script.write_text(
+        'done = function() io.stderr:write("the last word\\n"); print("a report") end', encoding="utf-8"
+    )
     run = soak("--duration", "60s", "--connections", "2", "--script", str(script))
     running(live, 50)
     run.process.send_signal(signal.SIGINT)
     ended = run.end()
     assert ended.code == 3
     assert ended.errors.count("the last word") == 1
+    assert "printed:\n  a report\n" in ended.errors
+    [kept] = results.glob("*/engine-output.txt")
+    assert kept.read_bytes().endswith(b"a report\n\n[standard error]\nthe last word\n")
+
+
+def test_what_a_script_printed_before_wrk_was_killed_is_kept(
+    live: NativeStack, soak: Soak, results: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "loud.lua"
+    script.write_text('response = function() print(("y"):rep(5000)) end', encoding="utf-8")
+    run = soak("--duration", "60s", "--connections", "2", "--script", str(script))
+    running(live, 50)
+    [wrk] = children(run, "wrk")
+    wrk.kill()
+    ended = run.end()
+    assert ended.code == 3
+    assert ended.document["evidence"]["ended_early"] == "wrk: was ended by SIGKILL"
+    [kept] = results.glob("*/engine-output.txt")
+    assert b"y" * 5000 + b"\n" in kept.read_bytes()
 
 
 def test_what_a_script_prints_is_kept_and_what_done_prints_is_shown_and_neither_is_in_the_json(
