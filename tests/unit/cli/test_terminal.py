@@ -137,8 +137,10 @@ def test_the_verdict_is_the_last_line_behind_findings_figures_and_files() -> Non
 def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None:
     out, written = console()
     print_verdict(out, run_result(), {})
-    [line] = [line for line in written.getvalue().splitlines() if line.startswith("not judged: ")]
-    assert line.startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
+    lines = [line for line in written.getvalue().splitlines() if line.startswith("not judged: ")]
+    assert lines[0] == "not judged: nodes: no node is watched"
+    assert lines[1].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
+    assert len(lines) == 2
 
 
 def test_every_outcome_has_a_style_of_its_own() -> None:
