@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, option_group, options
+from exporter.cli.cost import agree_to_cost
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
     LoadOptions,
@@ -71,6 +72,7 @@ def run(
     """
     console = lasting_console(stderr=as_json)
     plan = plan_of(target, load, results, limits, duration)
+    agree_to_cost(plan, target.yes)
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
@@ -113,10 +115,20 @@ def scale(
     wanted = _steps(steps)
     console = lasting_console()
     plan = plan_of(target, load, results, limits, duration)
+    agree_to_cost(plan, target.yes, len(wanted))
+    if plan.max_requests is not None:
+        # Of all steps together, since that is what is paid for.
+        share = plan.max_requests // len(wanted)
+        if share < wanted[-1]:
+            raise ConfigurationError(
+                f"--max-requests: {plan.max_requests} are {share} for each of {len(wanted)} steps, less than "
+                f"one for each of {wanted[-1]} connections; give more, or lower --steps"
+            )
+        plan = replace(plan, max_requests=share)
     label = results.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
-        plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}"))
+        plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}", connections=wanted[-1]))
         prometheus = prometheus_at(watch.prometheus_url)
         plan = asked_once(plan, load, interrupt, console)
         exporter = exporter_for(plan, watch, cleanup, interrupt, console)

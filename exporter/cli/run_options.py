@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import ValidationError
@@ -51,6 +52,7 @@ class TargetOptions:
     cacert: Path | None = None
     insecure: bool = False
     probe_timeout: float = RouterApi().timeout_seconds
+    yes: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class LoadOptions:
     connections: int
     drain: str
     stall_after: str
+    max_requests: int | None
+    abort_on_error_ratio: float | None
     no_preflight: bool
 
 
@@ -111,6 +115,12 @@ target_options = option_group(
         default=RouterApi().timeout_seconds,
         group="Watching",
     ),
+    opt(
+        "--yes",
+        "Send more than a minute of load to a cloud without --max-requests, and do not ask.",
+        is_flag=True,
+        group="Load",
+    ),
 )
 
 load_options = option_group(
@@ -146,6 +156,16 @@ load_options = option_group(
     ),
     opt("--drain TIME", "How long the router is watched after the load.", default="10s"),
     opt("--stall-after TIME", "A request without an answer for so long counts as stalled.", default="30s"),
+    opt(
+        "--max-requests N",
+        "End the load, as planned, with so many requests; `soak scale`: of all steps together.",
+        type=click.IntRange(min=1),
+    ),
+    opt(
+        "--abort-on-error-ratio RATIO",
+        "End a load that is lost: this share of the attempts of 10 s failed, 0.5 is half. The run fails.",
+        type=click.FloatRange(0, 1, min_open=True),
+    ),
     opt(
         "--no-preflight",
         "Send the load without the one request before it that shows a wrong key, path or port.",
@@ -214,7 +234,11 @@ def plan_of(
             f"{workload.route.value}; give one or the other"
         )
     context = click.get_current_context()
-    shown = {"target": workload.target, "connections": load.connections, "duration": duration}
+    shown: dict[str, Any] = {"target": workload.target, "duration": duration}
+    if "steps" in context.params:
+        shown["steps"] = context.params["steps"]
+    else:
+        shown["connections"] = load.connections
     if workload.script is None:
         shown["model"] = workload.model
     return RunPlan(
@@ -229,6 +253,8 @@ def plan_of(
         duration_seconds=parse_duration(duration, "--duration"),
         drain_seconds=float(parse_duration(load.drain, "--drain")),
         stall_after_seconds=float(parse_duration(load.stall_after, "--stall-after")),
+        max_requests=load.max_requests,
+        abort_on_error_ratio=load.abort_on_error_ratio,
         bounds=limits.bounds,
         warn=limits.warn,
         results=results.folder,

@@ -26,6 +26,8 @@ class LoadPlan:
     ingest_port: int
     folder: Path
     """an empty folder of the engine's own, for its files"""
+    max_requests: int | None = None
+    """no more are sent; at least one for each connection"""
     say: Callable[[str], None] = lambda _line: None
     """shows the user a line that the engine or a script prints on standard error"""
 

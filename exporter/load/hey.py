@@ -133,7 +133,7 @@ class RunningHey:
         plan = self._plan
         headers = [part for name, value in plan.workload.headers for part in ("-H", f"{name}: {value}")]
         return (
-            *(self._program, "-n", str(requests), "-c", str(plan.connections), "-m", "POST"),
+            *(self._program, "-n", str(requests), "-c", str(min(requests, plan.connections)), "-m", "POST"),
             *("-T", "application/json", "-D", str(plan.folder / "body"), "-t", str(TIMEOUT_SECONDS)),
             *headers,
             *("-o", "csv", plan.workload.url),
@@ -143,17 +143,27 @@ class RunningHey:
         started, rate = self._clock.monotonic(), 0.0
         try:
             while (left := self._plan.duration_seconds - self._seconds) > 0 and not self._stopping.is_set():
-                rate = self._window(self._size(rate, min(left, WINDOW_SECONDS)))
+                requests = self._size(rate, min(left, WINDOW_SECONDS))
+                if requests == 0:
+                    break
+                rate = self._window(requests)
                 self._seconds = self._clock.monotonic() - started
                 self._send(final=False)
         except EngineError as error:
             self._problem = error
 
     def _size(self, rate: float, seconds: float) -> int:
-        """Requests for about so many seconds: a whole number for each connection, since hey rounds down."""
+        """Requests for about so many seconds, none once all that are planned are sent.
+
+        A whole number for each connection, since hey rounds down; of the last few, one on each.
+        """
         connections = self._plan.connections
         wanted = min(max(rate * seconds, 1), MAX_REQUESTS_A_WINDOW)
-        return math.ceil(wanted / connections) * connections
+        whole = math.ceil(wanted / connections) * connections
+        if self._plan.max_requests is None:
+            return whole
+        left = self._plan.max_requests - self._tally.responses - sum(self._tally.failures.values())
+        return min(whole, left // connections * connections or left)
 
     def _window(self, requests: int) -> float:
         """One hey; the responses a second that it had."""

@@ -20,6 +20,8 @@
 --   SOAK_CONNECTIONS    what wrk was given as -c (default: as many as threads)
 --   SOAK_BODY_FILE      file with the request body, sent byte for byte
 --   SOAK_HEADERS_FILE   file of "Name: value" lines
+--   SOAK_MAX_REQUESTS   how many requests are sent in all; each thread sends its share and stops
+--   SOAK_FINISHED_FILE  gets a byte from each thread that has sent its share
 --   SOAK_USER_SCRIPT    a wrk script of the user's
 --   SOAK_SUMMARY_FILE   where done() leaves wrk's own totals and histogram (JSON)
 --   SOAK_DATAGRAMS_FILE where done() leaves every thread's last datagrams, each after its length (u32)
@@ -164,6 +166,7 @@ local connections = floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads)
 local timed = connections == 1
 local lookup = wrk.lookup
 local ingest_host, ingest_port = setting("SOAK_INGEST_HOST", "127.0.0.1"), setting("SOAK_INGEST_PORT", "9878")
+local max_requests, finished_path = tonumber(setting("SOAK_MAX_REQUESTS")), setting("SOAK_FINISHED_FILE")
 local whole_responses = not timed or setting("SOAK_WHOLE_RESPONSES") ~= nil
 
 -- What is sent: the caller's body and headers first, then the user's script, which may replace both.
@@ -404,6 +407,22 @@ local function back_off()
   C.soak_nanosleep(timespec, nil)
 end
 
+-- A thread that has sent its share stops. In a request() what is returned is sent once more: nothing.
+local share, sent = math.huge, 0
+local own_thread
+
+local function leave()
+  state.stopped_us = now_us()
+  report(state, 0, send_datagram)
+  local file = finished_path and open(finished_path, "ab")
+  if file then
+    file:write(".")
+    file:close()
+  end
+  thread_field(own_thread, "stop")(own_thread)
+  return ""
+end
+
 local function measured_request()
   local now = now_us()
   if timed and state.waiting > 0 then
@@ -415,6 +434,8 @@ local function measured_request()
       now = now_us()
     end
   end
+  if sent >= share then return leave() end
+  sent = sent + (batch or 1)
   state.waiting = state.waiting + (batch or 1)
   if now - last_report_us >= REPORT_EVERY_US or last_latency_us >= SLOW_US then
     last_report_us = now
@@ -448,6 +469,7 @@ local function learn_batch()
     batch = max(tonumber(connection.pending), 1)
   end
   state.waiting = state.waiting * batch
+  sent = sent * batch
 end
 
 local function measured_response(status, headers, body)
@@ -483,6 +505,7 @@ local function measured_response(status, headers, body)
     globals.response(status, headers, body)
     take_back()
   end
+  if sent >= share and state.waiting == 0 then leave() end
 end
 
 local function measured_delay()
@@ -517,6 +540,10 @@ end
 
 -- The thread's load begins.
 local function begin()
+  if max_requests then
+    share = floor(max_requests / threads) + (state.number < max_requests % threads and 1 or 0)
+    own_thread = globals.wrk.thread
+  end
   local first = state.first
   if first.has_request == 0 then fixed_request = text_of_script() end
   script_responds = first.has_response == 1

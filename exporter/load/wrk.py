@@ -29,6 +29,8 @@ from exporter.load.workload import Workload
 
 LIVE_SCRIPT = Path(__file__).with_name("live.lua")
 OLDEST_VERSION = (4, 1)
+FINISHED = "finished"
+"""the file with a byte for each thread that has sent all that it may"""
 TIMEOUT_SECONDS = 120
 """wrk's --timeout. It ends no request: a slower response is counted and measured here like any other; only
 wrk's own histogram, 8 bytes for each microsecond of it, lacks the response (wrk calls it a timeout)."""
@@ -83,6 +85,9 @@ class WrkEngine:
             "SOAK_SUMMARY_FILE": str(plan.folder / "summary.json"),
             "SOAK_DATAGRAMS_FILE": str(plan.folder / "datagrams"),
         }
+        if plan.max_requests is not None:
+            environment["SOAK_MAX_REQUESTS"] = str(plan.max_requests)
+            environment["SOAK_FINISHED_FILE"] = str(plan.folder / FINISHED)
         if workload.model_source == ModelSource.OPTION:
             environment["WRK_MODEL"] = workload.model  # chat.lua asks for it, as under run_wrk.sh
         command = (
@@ -102,6 +107,7 @@ class RunningWrk:
         self.command = command
         self._folder = plan.folder
         self._say = plan.say
+        self._connections = plan.connections
         self._stdout, self._stderr = Spool(STDOUT_BYTES), Spool(STDERR_BYTES)
         self._lines = Lines(self._take_line)
         self._unsaid: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -136,7 +142,10 @@ class RunningWrk:
 
     def poll(self) -> int | None:
         code = self._process.poll()
-        if code is not None:
+        if code is None:
+            if self._all_sent():
+                self.stop()  # wrk itself waits for its time
+        else:
             self._finish()
         if self._complaint:
             self._kill()
@@ -145,6 +154,12 @@ class RunningWrk:
         if code:
             raise EngineError(f"wrk: {self._last_line or _ending(code)}")
         return code
+
+    def _all_sent(self) -> bool:
+        try:
+            return (self._folder / FINISHED).stat().st_size >= self._connections
+        except FileNotFoundError:
+            return False
 
     def _pass_on(self, but: str = "") -> None:
         """Say what has come on standard error, without the line that is said as an error."""

@@ -77,6 +77,8 @@ def _remarks(result: RunResult) -> list[str]:
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]
+    if result.inputs.max_requests is not None:
+        remarks.append(f"上限 {result.inputs.max_requests:,} リクエスト")
     series, memory = result.evidence.series, "observed_process_resident_memory_bytes"
     peaks = (
         ("Router RSS最大 {:.1f} MiB", peak(series, memory, role="router"), 2**20),

@@ -20,7 +20,7 @@ def run_json(result: RunResult) -> str:
         "evidence": {
             "planned_seconds": evidence.planned_seconds,
             "measured_seconds": evidence.measured_seconds,
-            "ended_early": evidence.ended_early or None,
+            "ended_early": evidence.ended_early.english if evidence.ended_early else None,
             "success_requests_per_second": result.requests_per_second,
             "requests": evidence.requests,
             "statuses": evidence.statuses,

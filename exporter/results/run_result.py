@@ -36,6 +36,8 @@ class RunInputs:
     probe_timeout_seconds: float
     connections: int
     duration_seconds: int
+    max_requests: int | None
+    abort_on_error_ratio: float | None
     bounds: dict[str, float]
     """by check"""
     warn: tuple[str, ...]

@@ -7,10 +7,12 @@ from exporter.clock import Clock
 from exporter.errors import EngineError
 from exporter.live.message import Phase
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult, RunningLoad
+from exporter.run.error_ratio import ErrorRatio
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.progress import EVERY_SECONDS, Progress
 from exporter.run.registration import Registration
+from exporter.verdict.finding import Said, verbatim
 
 POLL_SECONDS = 0.2
 OVERRUN_SECONDS = 30.0
@@ -24,8 +26,10 @@ class Load:
     result: LoadResult
     seconds: float
     """while at least one connection was under load"""
-    ended_early: str
-    """why it ended before its time, or empty"""
+    ended_early: Said | None
+    """why it ended before its time"""
+    aborted: Said | None
+    """the same, where it was lost"""
     stalled: int
     """connections whose attempt was in flight for too long when it ended"""
 
@@ -48,6 +52,7 @@ def run_load(
             workload=plan.workload,
             connections=plan.connections,
             duration_seconds=plan.duration_seconds,
+            max_requests=plan.max_requests,
             ingest_host=registration.ingest_host,
             ingest_port=registration.ingest_port,
             folder=folder,
@@ -55,9 +60,10 @@ def run_load(
         )
     )
     started = clock.monotonic()
-    ended_early, problem = "", None
+    ratio = ErrorRatio(plan.abort_on_error_ratio)
+    ended_early, aborted, problem = None, None, None
     try:
-        ended_early = _watch(running, plan, started, progress, interrupt, clock)
+        ended_early, aborted = _watch(running, plan, started, progress, ratio, interrupt, clock)
     except EngineError as error:
         problem = error
     finally:
@@ -70,15 +76,16 @@ def run_load(
         status = registration.status()
         if status is None or status.responses == status.failed == 0:
             raise problem
-        ended_early = str(problem)
+        ended_early = verbatim(str(problem))
     elif result.totals is None and not ended_early:
-        ended_early = f"{plan.engine.name} died before it could give its totals"
+        name = plan.engine.name
+        ended_early = Said(f"{name} died before it could give its totals", f"{name} が集計を出す前に異常終了")
     seconds = _seconds(result.totals, plan) if result.totals else clock.monotonic() - started
-    return Load(running.command, result, seconds, ended_early, _stalled(result, plan, progress))
+    return Load(running.command, result, seconds, ended_early, aborted, _stalled(result, plan, progress))
 
 
 def _seconds(totals: EngineTotals, plan: RunPlan) -> float:
-    """How long the load lasted; wrk goes on for its time where a script has stopped every thread."""
+    """How long the load lasted; wrk goes on for its time where every thread has stopped."""
     stopped = totals.stopped_after_seconds
     return max(stopped) if len(stopped) == plan.connections else totals.duration_seconds
 
@@ -88,21 +95,26 @@ def _watch(
     plan: RunPlan,
     started: float,
     progress: Progress,
+    ratio: ErrorRatio,
     interrupt: Interrupt,
     clock: Clock,
-) -> str:
-    """Show progress until the load ends; why it ended early, or an empty string."""
+) -> tuple[Said | None, Said | None]:
+    """Show progress until the load ends; why it ended early, and the same where it was lost."""
     shown = 0.0
     while running.poll() is None:
         now = clock.monotonic()
         if now - started > plan.duration_seconds + OVERRUN_SECONDS:
-            return f"{plan.engine.name} did not end by itself"
+            return Said(
+                f"{plan.engine.name} did not end by itself", f"{plan.engine.name} が自ら終了せず"
+            ), None
         if now - shown >= EVERY_SECONDS:
             shown = now
-            progress.show(Phase.LOAD, now - started, plan.duration_seconds)
+            lost = ratio.lost(now, progress.show(Phase.LOAD, now - started, plan.duration_seconds))
+            if lost is not None:
+                return lost, lost
         if interrupt.wait(POLL_SECONDS):
-            return "stopped by the user"
-    return ""
+            return Said("stopped by the user", "利用者が停止"), None
+    return None, None
 
 
 def _stalled(result: LoadResult, plan: RunPlan, progress: Progress) -> int:

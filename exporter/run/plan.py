@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from exporter.errors import ConfigurationError
 from exporter.live.message import Pair, RunInfo
 from exporter.load.engine import LoadEngine
 from exporter.load.workload import Workload
@@ -40,6 +41,10 @@ class RunPlan:
     body_file: Path | None = None
     engine_version: str = ""
     """known once the plan is checked"""
+    max_requests: int | None = None
+    """the load ends with so many; None: with its time alone"""
+    abort_on_error_ratio: float | None = None
+    """the load ends where the share of its attempts that fail reaches this; None: it goes on"""
     preflight: Preflight | None = None
     """what the target answered before the load; None: it was not asked"""
 
@@ -90,6 +95,8 @@ class RunPlan:
             probe_timeout_seconds=self.router.timeout_seconds,
             connections=self.connections,
             duration_seconds=self.duration_seconds,
+            max_requests=self.max_requests,
+            abort_on_error_ratio=self.abort_on_error_ratio,
             bounds=dict(self.bounds),
             warn=tuple(sorted(self.warn)),
         )
@@ -100,7 +107,12 @@ def _sha256(data: bytes) -> str:
 
 
 def check_plan(plan: RunPlan) -> RunPlan:
-    """The plan with the engine's version; raises SoakError where label, folder or engine is wrong."""
+    """The plan with the engine's version; raises SoakError where number, label, folder or engine is wrong."""
+    if plan.max_requests is not None and plan.max_requests < plan.connections:
+        raise ConfigurationError(
+            f"--max-requests: {plan.max_requests} is less than one for each of {plan.connections} "
+            "connections; give more, or lower --connections"
+        )
     check_label(plan.label)
     check_writable(plan.results)
     return replace(plan, engine_version=plan.engine.check(plan.workload))

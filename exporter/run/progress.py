@@ -31,8 +31,8 @@ class Progress:
         """What the user's script printed at the end of the load."""
         self._view.quote(text)
 
-    def show(self, phase: Phase, elapsed: float, planned: float) -> None:
-        """Ask, repeat the registration where it is due, and show."""
+    def show(self, phase: Phase, elapsed: float, planned: float) -> RunStatus | None:
+        """Ask, repeat the registration where it is due, and show; the answer, None where there is none."""
         status = self._registration.status()
         # An exporter without an answer is away, or is new and knows no run yet.
         self._registration.repeat(at_once=status is None)
@@ -40,6 +40,7 @@ class Progress:
         self._view.update(Moment(phase, elapsed, planned, status, self._router_memory()))
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)
+        return status
 
     def _warn_without_success(self, status: RunStatus) -> None:
         """Warn in the first seconds where nothing succeeds: that is no throughput, however fast it is."""

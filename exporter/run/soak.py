@@ -158,6 +158,8 @@ class _Soak:
             planned_seconds=float(plan.duration_seconds),
             measured_seconds=load.seconds,
             ended_early=load.ended_early,
+            aborted=load.aborted,
+            max_requests=plan.max_requests,
             requests=known.requests,
             statuses=known.statuses,
             failures=known.failures,

@@ -8,7 +8,17 @@ NOTHING_MEASURED = Said("no request was measured", "リクエストが一件も�
 
 
 def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
-    """At most `max_error_ratio` (0–1) of the whole responses are not 2xx, and at least one is."""
+    """At most `max_error_ratio` (0–1) of the whole responses are not 2xx, and at least one is.
+
+    A load that was given up as lost fails, however good it was before.
+    """
+    found = _of_responses(evidence, max_error_ratio)
+    if evidence.aborted is None:
+        return found
+    return Finding("answers", Outcome.FAIL, joined([evidence.aborted, found.said]))
+
+
+def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
     responses, successes = evidence.responses, evidence.successes
     if responses == 0:
         if evidence.unanswered or evidence.refused or evidence.stalled:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from exporter.live.message import FailureReason, Route
 from exporter.live.status import Counts
 from exporter.timeseries import SeriesStore
+from exporter.verdict.finding import Said
 
 REFUSED = (FailureReason.CONNECT, FailureReason.WRITE)
 """a request that could not be sent; with any other reason an answer was due and did not come whole"""
@@ -53,8 +54,8 @@ class Evidence(Counts):
     planned_seconds: float
     measured_seconds: float
     """of the load phase"""
-    ended_early: str
-    """why the load ended before its time, or empty"""
+    ended_early: Said | None
+    """why the load ended before its time"""
     stalled: int
     """connections that were stalled when the load ended"""
     totals: dict[str, Count | None]
@@ -63,12 +64,21 @@ class Evidence(Counts):
     failed_scrapes: int
     series: SeriesStore = field(repr=False)
     route: Route = Route.LOCAL
+    aborted: Said | None = None
+    """why the load was given up as lost"""
+    max_requests: int | None = None
+    """how many requests were planned at most"""
     connections: int = 1
     stopped_after_seconds: tuple[float, ...] = ()
     """of each connection that the script stopped: after how much of the load"""
     engine_failures: Mapping[FailureReason, int] = field(default_factory=dict)
     """by the reasons that the engine counts itself"""
     time_gaps: tuple[TimeGap, ...] = ()
+
+    @property
+    def all_sent(self) -> bool:
+        """Whether the load has ended since all of its planned requests were sent."""
+        return self.max_requests is not None and self.responses + self.failed >= self.max_requests
 
     @property
     def refused(self) -> int:

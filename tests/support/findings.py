@@ -6,6 +6,7 @@ from typing import Any
 from exporter.live.message import FailureReason, Route
 from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, TimeGap
+from exporter.verdict.finding import Said
 from tests.support.run_results import failures_by_reason, requests_by_class
 
 BEGAN = 1_764_000_000.0
@@ -76,6 +77,7 @@ def statuses(**counts: int) -> dict[str, Any]:
     return {"statuses": by_status, "requests": requests_by_class(**classes)}
 
 
+STOPPED = Said("stopped by the user", "利用者が停止")
 HOUR: dict[str, Any] = {"planned_seconds": 3600.0, "measured_seconds": 3600.0}
 EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a good minute": {},
@@ -101,7 +103,16 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a node's process that was restarted": {"series": processes("node", restarts_total=(0, 1))},
     "a node's process that ended": {"series": processes("node", up=(1, 0), restarts_total=(0, 0))},
     "nothing watched": {"series": SeriesStore()},
-    "an early end": {"ended_early": "stopped by the user", "measured_seconds": 21.0},
+    "an early end": {"ended_early": STOPPED, "measured_seconds": 21.0},
+    "a load that was given up": {
+        **statuses(_200=900, _503=100),
+        "measured_seconds": 21.0,
+        **dict.fromkeys(
+            ("ended_early", "aborted"),
+            Said("100 of the last 100 attempts failed", "直近の試行 100 件のうち 100 件が失敗"),
+        ),
+    },
+    "all of the planned requests": {"measured_seconds": 3.0, "max_requests": 1000},
     "a load that ended by itself": {"measured_seconds": 12.0},
     "a load that lost its connections": {
         "measured_seconds": 0.2,

@@ -76,6 +76,10 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
         for place in ("301", "400", "401", "403", "404", "422", "page")
     },
     ("run", "--target", LISTENING.replace("http:", "https:")): "plain HTTP",
+    ("run", "--scenario", "openai", "--duration", "45m"): "--max-requests N, or --yes",
+    ("scale", "--scenario", "google", "--duration", "20s"): "80 s",
+    ("run", "--max-requests", "5"): "--max-requests: 5",
+    ("scale", "--max-requests", "399"): "--max-requests: 399 are 99 for each",
     ("PATH=none", "run", "--engine", "hey", "--target", LISTENING): "hey: ",
     ("scale", "--steps", "5,4"): "--steps: '5,4'",
     ("exporter", "--web.listen-address", "9877"): "--web.listen-address: '9877'",

@@ -39,7 +39,7 @@ def evidence(**changes: Any) -> Evidence:
     fields: dict[str, Any] = {
         "planned_seconds": 60.0,
         "measured_seconds": 60.0,
-        "ended_early": "",
+        "ended_early": None,
         "requests": requests_by_class(_2xx=1000),
         "statuses": {"200": 1000},
         "failures": failures_by_reason(),
@@ -90,6 +90,8 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
             probe_timeout_seconds=1.5,
             connections=4,
             duration_seconds=60,
+            max_requests=None,
+            abort_on_error_ratio=None,
             bounds={"answers": 0.01},
             warn=(),
         ),

@@ -6,28 +6,14 @@ from typing import Any
 
 import pytest
 
-from exporter.load.workload import make_workload
-from exporter.load.wrk import WrkEngine
+from exporter.errors import ConfigurationError
 from exporter.results.run_result import RunInputs
-from exporter.run.plan import RunPlan
-from exporter.settings.router_api import RouterApi
+from exporter.run.plan import check_plan
+from tests.support.run_plans import run_plan
 
 
 def inputs(**workload: Any) -> RunInputs:
-    return RunPlan(
-        command="run",
-        soak_command="soak run",
-        workload=make_workload("http://router:8080", "/v1/chat/completions", "m", **workload),
-        router=RouterApi(url="http://router:8080"),
-        engine=WrkEngine(),
-        scenario="local",
-        label="nightly",
-        connections=4,
-        duration_seconds=60,
-        drain_seconds=10.0,
-        stall_after_seconds=30.0,
-        results=Path("results"),
-    ).inputs
+    return run_plan(workload=workload).inputs
 
 
 def sha256(data: bytes) -> str:
@@ -60,3 +46,13 @@ def test_where_a_script_decides_what_is_sent_the_script_is_kept_as_its_digest(tm
     kept = inputs(script=script)
     assert (kept.body_sha256, kept.stream) == (None, None)
     assert kept.script_sha256 == sha256(script.read_bytes())
+
+
+def test_at_least_one_request_for_each_connection_is_planned() -> None:
+    with pytest.raises(ConfigurationError, match="--max-requests: 3 is less than one for each of 4 conn"):
+        check_plan(run_plan(max_requests=3))
+
+
+def test_the_planned_number_of_requests_is_kept() -> None:
+    assert inputs().max_requests is None
+    assert run_plan(max_requests=1000).inputs.max_requests == 1000

@@ -8,7 +8,7 @@ from exporter.live.message import FailureReason
 from exporter.timeseries import Loss
 from exporter.verdict.coverage import judge_completeness, judge_totals
 from exporter.verdict.evidence import Count, GapKind, TimeGap
-from exporter.verdict.finding import Outcome
+from exporter.verdict.finding import Outcome, verbatim
 from tests.support.run_results import evidence, failures_by_reason, watched_router
 
 
@@ -71,7 +71,7 @@ def test_without_a_scrape_nothing_is_covered() -> None:
 
 
 def test_a_load_that_ended_early_is_inconclusive_with_its_seconds_and_the_reason() -> None:
-    finding = judge_completeness(evidence(ended_early="stopped by the user", measured_seconds=12.4))
+    finding = judge_completeness(evidence(ended_early=verbatim("stopped by the user"), measured_seconds=12.4))
     assert finding.outcome == Outcome.INCONCLUSIVE
     assert "12 s of 60 s: stopped by the user" in finding.text
 

@@ -7,14 +7,14 @@ import pytest
 from exporter.live.message import FailureReason
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
-from exporter.verdict.finding import Finding, Outcome, overall
+from exporter.verdict.finding import Finding, Outcome, overall, verbatim
 from exporter.verdict.judgement import EXIT_CODES, Judgement, judge
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class
 
 NOBODY_COULD_JUDGE: dict[str, Any] = {
     "series": SeriesStore(),
     "totals": {"exporter": None},
-    "ended_early": "wrk died",
+    "ended_early": verbatim("wrk died"),
     "failed_scrapes": 99,
 }
 
@@ -75,7 +75,7 @@ def test_a_good_run_passes_with_exit_code_zero() -> None:
     ("changes", "check"),
     [
         ({"series": SeriesStore()}, "router"),
-        ({"ended_early": "stopped by the user", "measured_seconds": 12.4}, "completeness"),
+        ({"ended_early": verbatim("stopped by the user"), "measured_seconds": 12.4}, "completeness"),
         ({"scrapes": 7, "failed_scrapes": 3}, "completeness"),
         ({"totals": {"live": Count(1000, 2), "exporter": None}}, "totals"),
         ({"totals": {"engine": Count(1001, None), "live": Count(1000, 0)}}, "totals"),

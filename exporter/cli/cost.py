@@ -1,0 +1,30 @@
+"""Money and quota: a long load on a cloud route has a bound, or the user's word."""
+
+import sys
+
+import click
+
+from exporter.errors import ConfigurationError
+from exporter.live.message import Route
+from exporter.run.plan import RunPlan
+
+FREE_SECONDS = 60
+"""of load that are sent without a question"""
+
+
+def agree_to_cost(plan: RunPlan, yes: bool, steps: int = 1) -> None:
+    """Ask on a terminal; raises ConfigurationError where there is none, or where the answer is no."""
+    seconds = steps * plan.duration_seconds
+    if yes or plan.max_requests is not None or seconds <= FREE_SECONDS:
+        return
+    route = plan.workload.route
+    if route == Route.LOCAL:
+        return
+    what = (
+        f"{seconds:,} s of load on the route {route.value} have no bound on their requests, which cost money"
+    )
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        if click.confirm(f"{what}. Send them?", err=True):
+            return
+        raise ConfigurationError("nothing was sent; --max-requests N ends a load with so many requests")
+    raise ConfigurationError(f"{what}: give --max-requests N, or --yes")
