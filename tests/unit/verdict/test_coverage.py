@@ -160,6 +160,6 @@ def test_samples_that_could_not_be_kept_are_inconclusive() -> None:
 def test_everything_that_is_missing_is_said_at_once() -> None:
     gap = TimeGap(GapKind.NOT_RUN, 1_764_000_000.0, 1_764_000_013.0, 12.0)
     finding = judge_completeness(
-        evidence(ended_early="stopped by the user", time_gaps=(gap,), scrapes=1, failed_scrapes=2)
+        evidence(ended_early=verbatim("stopped by the user"), time_gaps=(gap,), scrapes=1, failed_scrapes=2)
     )
     assert [part.split(" ")[0] for part in finding.text.split("; ")] == ["the", "nothing", "2"]
