@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 _MAX_PIDS_NAMED = 5
 # A search looks at every process, so it is made where something has changed. So many calls later it is made
 # all the same, for a process that waited long before it executed its program;
-_CALLS_BEFORE_A_SEARCH = 60
+_CALLS_BEFORE_A_SEARCH = 120
 # and so many later for what is behind a forwarder, and for other listeners on a port.
 _CALLS_BEFORE_A_LOOK = 6
 
@@ -51,8 +51,7 @@ class ProcessFinder:
         places = [None if found is None else self._search.as_now(found) for found in self._places]
         self._calls += 1
         if self._has_news(places, tables):
-            if any(places) or self._calls >= _CALLS_BEFORE_A_SEARCH:
-                self._calls = 0
+            self._calls = 0
             self._sockets = self._listening(tables)
             self._fill(places, self._search.search(tables))
         self._places = places
@@ -64,10 +63,10 @@ class ProcessFinder:
         if not any(places):
             forwarded = self.unwatched[Unwatched.FORWARDED]
             return look or not forwarded or self._sockets != self._listening(tables)
-        if self._calls >= _CALLS_BEFORE_A_SEARCH:
-            return True
         if self._port is not None:
             return (look or None in places) and self._sockets != self._listening(tables)
+        if self._calls >= _CALLS_BEFORE_A_SEARCH:
+            return True
         if not self._by_text:
             return None in places
         known = {found.stat.pid for found in places if found is not None}

@@ -52,9 +52,9 @@ def test_a_match_that_waited_long_is_found_in_the_end_and_one_that_ended_is_coun
     for _ in range(9):
         scrape(collector)
     replica(proc, 20, 200)
-    assert max(scrape(collector)["unwatched{several}"] for _ in range(60)) == 1
+    assert max(scrape(collector)["unwatched{several}"] for _ in range(120)) == 1
     proc.end(20)
-    assert [scrape(collector)["unwatched{several}"] for _ in range(60)][-1] == 0
+    assert [scrape(collector)["unwatched{several}"] for _ in range(120)][-1] == 0
 
 
 def test_two_listeners_on_one_port_are_two_matches(proc: FakeProc) -> None:
