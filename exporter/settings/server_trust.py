@@ -26,16 +26,19 @@ class ServerTrust(Model):
         Raises ConfigurationError where `ca_file` holds no certificates, naming it and `what`, the option or
         key that names it.
         """
-        authorities = None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # As curl has it: a certificate in the file is trusted, whoever signed it.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if self.ca_file is not None:
-            # Other bytes are comments around the certificates; no text at all would mean the system's.
-            authorities = read_bytes(self.ca_file, what).decode("ascii", "ignore") or "\n"
-        try:
-            context = ssl.create_default_context(cadata=authorities)
-        except (ssl.SSLError, ValueError) as error:
-            raise ConfigurationError(
-                f"{self.ca_file}: holds no PEM certificates that can be used; check {what}"
-            ) from error
+            try:
+                # Bytes that are not ASCII are comments around the certificates.
+                context.load_verify_locations(cadata=read_bytes(self.ca_file, what).decode("ascii", "ignore"))
+            except (ssl.SSLError, ValueError) as error:
+                raise ConfigurationError(
+                    f"{self.ca_file}: holds no PEM certificates that can be used; check {what}"
+                ) from error
+        elif not self.insecure_skip_verify:
+            context.load_default_certs()
         if self.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -12,7 +12,9 @@ from prometheus_client.core import Metric
 from exporter.collectors.benchmark.results import ResultsCollector
 from exporter.collectors.collector import Collector
 from exporter.collectors.host.host import NodeCollector
+from exporter.collectors.priority import RightOfWay
 from exporter.collectors.process.process import ProcessCollector
+from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
 from exporter.errors import ConfigurationError
 from exporter.live.ingest import Ingest
@@ -143,13 +145,11 @@ def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest
         for number in range(HOSTILE.processes)
     ]
     with hostile_router() as router:
+        api = RouterApi(url=router.url, timeout_seconds=60)
         collectors: list[tuple[Collector, int]] = [
             (ProcessCollector(watched, proc, 900), max_series(PROCESSES, HOSTILE)),
             (NodeCollector(clock, proc), max_series(HOST, HOSTILE) + MAX_KERNEL_NAMES),
-            (
-                RouterCollector(RouterApi(url=router.url, timeout_seconds=60), clock),
-                max_series(ROUTER, HOSTILE),
-            ),
+            (RouterCollector(RouterReader(api, clock), clock, RightOfWay()), max_series(ROUTER, HOSTILE)),
             (ResultsCollector(results, clock), max_series(RESULTS, HOSTILE)),
         ]
         for collector, bound in collectors:

@@ -21,6 +21,8 @@ from exporter.collectors.gpu.nvml import close_nvml, count_gpus, find_gpu
 from exporter.collectors.gpu.reading import read_gpu, read_versions
 from exporter.collectors.gpu.sampler import GpuSample
 from exporter.collectors.gpu.xid_events import OTHER, XID_CODES
+from exporter.collectors.priority import RightOfWay
+from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
@@ -94,9 +96,8 @@ def test_the_exposition_is_the_golden_one(exposition: str, request: pytest.Fixtu
 def test_the_current_generations_router_is_the_golden_one(request: pytest.FixtureRequest) -> None:
     registry = CollectorRegistry()
     with scene.recorded_router("current-overview") as router:
-        registry.register(
-            RouterCollector(RouterApi(url=router.url, timeout_seconds=10), FakeClock(), "a.json.token")
-        )
+        api, clock = RouterApi(url=router.url, timeout_seconds=10), FakeClock()
+        registry.register(RouterCollector(RouterReader(api, clock, "a.json.token"), clock, RightOfWay()))
         text = generate_latest(registry).decode()
     compare_golden(GOLDEN / "router-current.txt", text, request.config.getoption("--update-golden"))
 

@@ -23,6 +23,7 @@ from exporter.collectors.router.router import MAX_NODES
 from exporter.live.histogram import LE_SECONDS, QUANTILES
 from exporter.live.ingest import REJECTION_REASONS
 from exporter.live.message import STATUS_CLASSES, FailureReason
+from exporter.live.probe_result import ProbeResult
 from exporter.live.runs import MAX_MODELS
 
 GAUGE, COUNTER, HISTOGRAM, UNKNOWN = "gauge", "counter", "histogram", "unknown"
@@ -237,6 +238,9 @@ ROUTER = _metrics(
     (),
     ("up", GAUGE),
     ("probe_duration_seconds", GAUGE, _labels("probe", 2)),
+    ("probe_result", GAUGE, _labels("result", len(ProbeResult))),
+    ("probe_age_seconds", GAUGE),
+    ("probe_timeout_seconds", GAUGE),
     ("models", GAUGE),
     ("nodes", GAUGE, _labels("status", len(NODE_STATUSES))),
     ("nodes_not_shown", GAUGE),

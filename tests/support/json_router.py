@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock, SystemClock
+from exporter.collectors.priority import RightOfWay
+from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
 from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
 
 TIMEOUT = 5.0
+OF_THE_PROBE = ("router_probe_result", "router_probe_age", "router_probe_timeout")
+"""series of the probe itself, which have tests of their own"""
 MODELS: dict[str, Any] = {"object": "list", "data": [{"id": "gpt-oss:20b"}, {"id": "llama3"}]}
 OVERVIEW: dict[str, Any] = {
     "nodes": [
@@ -44,18 +48,26 @@ def asked_with(router: LocalHttp) -> list[tuple[str, str | None]]:
     return [(asked.path, asked.headers.get("Authorization")) for asked in router.asked]
 
 
+def reader_of(
+    url: str, timeout_seconds: float = TIMEOUT, api_key: str | None = None, clock: Clock | None = None
+) -> RouterReader:
+    api = RouterApi(url=url, timeout_seconds=timeout_seconds)
+    return RouterReader(api, clock or SystemClock(), api_key)
+
+
 def scrape(url: str, timeout_seconds: float = TIMEOUT, api_key: str | None = None) -> dict[str, float]:
-    return samples(
-        RouterCollector(RouterApi(url=url, timeout_seconds=timeout_seconds), SystemClock(), api_key)
-    )
+    return samples(reader_of(url, timeout_seconds, api_key))
 
 
-def samples(collector: RouterCollector) -> dict[str, float]:
-    return {
+def samples(reader: RouterReader, collector: RouterCollector | None = None) -> dict[str, float]:
+    """The samples of a reading made now, without those of the probe itself."""
+    collector = collector or RouterCollector(reader, SystemClock(), RightOfWay())
+    found = {
         f"{sample.name}{{{','.join(f'{key}={value}' for key, value in sample.labels.items())}}}": sample.value
-        for family in collector.collect()
+        for family in collector.families_of(reader.read(), 0.0)
         for sample in family.samples
     }
+    return {key: value for key, value in found.items() if not key.startswith(OF_THE_PROBE)}
 
 
 def without_duration(found: dict[str, float], *probes: str) -> dict[str, float]:

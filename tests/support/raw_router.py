@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from exporter.clock import SystemClock
+from exporter.collectors.priority import RightOfWay
 from exporter.collectors.router import nodes_api
-from exporter.collectors.router.router import NODE_SOURCES, RouterCollector
+from exporter.collectors.router.reading import NODE_SOURCES, RouterReader
+from exporter.collectors.router.router import RouterCollector
 from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
 
@@ -38,12 +40,20 @@ def serve_raw_router() -> Iterator[LocalHttp]:
         yield server
 
 
+def reader_of(url: str, timeout_seconds: float = 10.0) -> RouterReader:
+    return RouterReader(RouterApi(url=url, timeout_seconds=timeout_seconds), SystemClock())
+
+
 def scrape(url: str, timeout_seconds: float = 10.0) -> dict[str, float]:
-    """What was found apart from the probes' durations, which are those of the system's clock."""
-    collector = RouterCollector(RouterApi(url=url, timeout_seconds=timeout_seconds), SystemClock())
+    """What a reading finds, apart from the series of the probe itself."""
+    return samples_of(reader_of(url, timeout_seconds))
+
+
+def samples_of(reader: RouterReader) -> dict[str, float]:
+    collector = RouterCollector(reader, SystemClock(), RightOfWay())
     return {
         sample.name + "".join(f" {value}" for value in sample.labels.values()): sample.value
-        for family in collector.collect()
+        for family in collector.families_of(reader.read(), 0.0)
         for sample in family.samples
         if not sample.name.startswith("router_probe")
     }

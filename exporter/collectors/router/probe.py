@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,10 @@ import httptools
 
 from exporter import __version__
 from exporter.clock import Clock
+from exporter.collectors.router.no_answer import NoAnswerError, problem_of, reason_of
+from exporter.live.probe_result import ProbeResult
 from exporter.settings.router_api import RouterApi
+from exporter.settings.server_trust import ServerTrust
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -21,6 +25,15 @@ MAX_JSON_VALUES = 250_000
 times its bytes in memory"""
 _CHUNK_BYTES = 65536
 _SWITCHING_PROTOCOLS = 101
+
+_ALERT = b"\x15\x03"
+"""how TLS begins what it has to complain about"""
+_TLS_PORT_TEXTS = (
+    b"HTTP request was sent to HTTPS port",  # nginx
+    b"HTTP request to an HTTPS server",  # Go
+    b"speaking plain HTTP to an SSL-enabled server port",  # Apache
+)
+"""in the 400 of a TLS server that was asked in the clear"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +64,14 @@ class _Reading:
         """of the final answer: the interim ones (1xx) before it are passed over"""
         self.whole = False
         self.body = bytearray()
+        self.first = b""
+        """as much as tells TLS from HTTP"""
         self._framed = False
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> bool:
         """Take in more; False where nothing after it matters. HttpParserError where it is not HTTP."""
+        self.first = self.first or data[: len(_ALERT)]
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -104,8 +120,8 @@ class HttpProbe:
     restart of the server would fail on it: that is not the server being down.
 
     httptools in place of an HTTP client: requests and urllib3 bound each read in time and not the whole
-    answer, so a server that sends a byte a second would keep a scrape waiting for ever, and they take 3 to 5
-    times the CPU. No proxy and no ~/.netrc is used. Only the lookup of a host name is not bounded here.
+    answer, so a server that sends a byte a second would keep the probe for ever, and they take 3 to 5 times
+    the CPU. No proxy and no ~/.netrc is used. Only the lookup of a host name is not bounded here.
 
     Raises ConfigurationError where the certificates to trust cannot be used.
     """
@@ -129,22 +145,62 @@ class HttpProbe:
         }
         self._headers = [f"{name}: {value}" for name, value in sent.items()]
 
-    def get(self, path: str, timeout_seconds: float) -> Answer | None:
-        """The answer, None where none began in time; what the server does never raises."""
+    def get(self, path: str, timeout_seconds: float) -> Answer:
+        """The answer; NoAnswerError where none began in time, and nothing else whatever the server does."""
         deadline = self._clock.monotonic() + timeout_seconds
         lines = [f"GET {self._prefix}{path} HTTP/1.1", *self._headers, "", ""]
         request = "\r\n".join(lines).encode("ascii")
         reading = _Reading()
+        problem = NoAnswerError(ProbeResult.NOT_HTTP, f"{MAX_HEAD_BYTES} bytes and no end of its headers")
         try:
             with self._connect(deadline) as connection:
                 connection.settimeout(self._left(deadline))
                 connection.sendall(request)
                 self._receive(connection, reading, deadline)
-        except (OSError, httptools.HttpParserError):
-            pass  # what has been read by then counts
-        return reading.answer()
+        except (OSError, httptools.HttpParserError) as error:
+            problem = problem_of(error)  # what has been read by then counts
+        answer = reading.answer()
+        if self._tls is None and self._is_of_tls(answer, reading, problem, deadline):
+            raise NoAnswerError(ProbeResult.TLS_WANTED)
+        if answer is None:
+            raise problem
+        return answer
+
+    def _is_of_tls(
+        self, answer: Answer | None, reading: _Reading, problem: NoAnswerError, deadline: float
+    ) -> bool:
+        """Whether it is a TLS server that was asked in the clear."""
+        if answer is not None:
+            return answer.status == 400 and any(text in (answer.body or b"") for text in _TLS_PORT_TEXTS)
+        if reading.first:
+            return reading.first == _ALERT
+        return problem.result is ProbeResult.CLOSED and self._takes_a_handshake(deadline)
+
+    def _takes_a_handshake(self, deadline: float) -> bool:
+        any_server = ServerTrust(insecure_skip_verify=True).context("")
+        try:
+            with self._dial(deadline) as connection:
+                connection.settimeout(self._left(deadline))
+                any_server.wrap_socket(connection).close()
+        except ssl.SSLError as error:
+            return "ALERT" in reason_of(error)
+        except OSError:
+            return False
+        return True
 
     def _connect(self, deadline: float) -> socket.socket:
+        """A connection that a request can be sent on."""
+        connection = self._dial(deadline)
+        if self._tls is None:
+            return connection
+        try:
+            connection.settimeout(self._left(deadline))
+            return self._tls.wrap_socket(connection, server_hostname=self._server_name)
+        except OSError:
+            connection.close()
+            raise
+
+    def _dial(self, deadline: float) -> socket.socket:
         """A connection to the first address that takes one, each given an equal share of the time."""
         addresses = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         for position, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -152,10 +208,7 @@ class HttpProbe:
             try:
                 connection.settimeout(self._left(deadline) / (len(addresses) - position))
                 connection.connect(address)
-                if self._tls is None:
-                    return connection
-                connection.settimeout(self._left(deadline))
-                return self._tls.wrap_socket(connection, server_hostname=self._server_name)
+                return connection
             except OSError:
                 connection.close()
                 if position == len(addresses) - 1:
@@ -169,7 +222,7 @@ class HttpProbe:
             data = connection.recv(_CHUNK_BYTES)
             if not data:
                 reading.ended()
-                return
+                raise ConnectionResetError
             received += len(data)
             if received > (MAX_HEAD_BYTES if reading.status is None else MAX_ANSWER_BYTES):
                 return
@@ -180,5 +233,5 @@ class HttpProbe:
         """Seconds until then; TimeoutError where there are none."""
         left = deadline - self._clock.monotonic()
         if left <= 0:
-            raise TimeoutError("the time for this answer is over")
+            raise TimeoutError
         return left

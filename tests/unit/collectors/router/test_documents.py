@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 from unittest.mock import patch
 
@@ -9,23 +10,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
 
 from exporter.clock import SystemClock
+from exporter.collectors.priority import RightOfWay
 from exporter.collectors.router import nodes_api, probe
 from exporter.collectors.router.probe import Answer, HttpProbe
+from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import MAX_NODES, RouterCollector
-from exporter.settings.router_api import RouterApi
+from exporter.live.probe_result import ProbeResult
 from tests.support.local_http import LocalHttp
 from tests.support.raw_router import (
     MIB,
     NODES_FOUND,
     OVERVIEW,
     WITH_MODELS,
+    reader_of,
     scrape,
     serve_raw_router,
 )
 
 server = pytest.fixture(serve_raw_router)
+
+
+class Read:
+    """What a registry asks: the families of a reading made now."""
+
+    def __init__(self, reader: RouterReader) -> None:
+        self._reader = reader
+        self._collector = RouterCollector(reader, SystemClock(), RightOfWay())
+
+    def collect(self) -> Iterable[Metric]:
+        return self._collector.families_of(self._reader.read(), 0.0)
+
+
+def exposition_of(reader: RouterReader) -> str:
+    registry = CollectorRegistry()
+    registry.register(Read(reader))
+    return generate_latest(registry).decode()
+
 
 WEIRD_NUMBERS = ["1e999", "-1e999", "NaN", "Infinity", "-1", '"12"', str(2**70), "true", "null", "[]", "-0.5"]
 
@@ -46,10 +69,7 @@ def test_names_that_would_break_the_exposition_are_made_fit(server: LocalHttp) -
         OVERVIEW,
         json.dumps({"nodes": [{"machine_name": name, "status": "online"} for name in names]}).encode(),
     )
-    collector = RouterCollector(RouterApi(url=server.url, timeout_seconds=10), SystemClock())
-    registry = CollectorRegistry()
-    registry.register(collector)
-    text = generate_latest(registry).decode()
+    text = exposition_of(reader_of(server.url))
     assert sorted(line for line in text.splitlines() if line.startswith("router_node_up")) == sorted(
         [
             'router_node_up{node="ab"} 1.0',
@@ -102,14 +122,10 @@ DOCUMENTS = st.recursive(
 @given(DOCUMENTS)
 def test_any_document_gives_families_that_are_bounded_and_can_be_written_out(document: Any) -> None:
     body = json.dumps(document).encode()
-    registry = CollectorRegistry()
     with patch.object(HttpProbe, "get", lambda *_: Answer(200, body)):
-        registry.register(
-            RouterCollector(RouterApi(url="http://127.0.0.1", timeout_seconds=1), SystemClock())
-        )
-        text = generate_latest(registry).decode()
+        text = exposition_of(reader_of("http://127.0.0.1"))
     values = [line.rpartition(" ")[2] for line in text.splitlines() if not line.startswith("#")]
-    assert len(values) <= 11 + len(nodes_api.NODE_STATUSES) + 4 * MAX_NODES
+    assert len(values) <= 13 + len(ProbeResult) + len(nodes_api.NODE_STATUSES) + 4 * MAX_NODES
     assert all(math.isfinite(float(value)) and float(value) >= 0 for value in values)
     overview = nodes_api.parse_overview(document)
     for label in overview.nodes if overview else ():

@@ -2,16 +2,14 @@
 
 import pytest
 
-from exporter.clock import SystemClock
-from exporter.collectors.router.router import NODE_SOURCES, RouterCollector
+from exporter.collectors.router.reading import NODE_SOURCES
 from exporter.errors import ConfigurationError
-from exporter.settings.router_api import RouterApi
 from tests.support.clocks import FakeClock
 from tests.support.json_router import (
     MODELS,
     OVERVIEW,
-    TIMEOUT,
     asked_with,
+    reader_of,
     samples,
     scrape,
     serve_router,
@@ -55,25 +53,25 @@ def test_a_router_without_a_dashboard_is_not_asked_again_for_a_minute(router: Lo
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", {"error": "no"}, status)
     clock = FakeClock()
-    collector = RouterCollector(RouterApi(url=router.url, timeout_seconds=TIMEOUT), clock)
+    reader = reader_of(router.url, clock=clock)
     for seconds in (0, 30, 29):
         clock.advance(seconds)
-        found = samples(collector)
+        found = samples(reader)
         assert found.pop("router_probe_duration_seconds{probe=models}") == 0  # by a clock that stands still
         assert found == {"router_up{}": 1, "router_models{}": 2}
     assert [asked.path for asked in router.asked].count("/api/dashboard/overview") == 1
     router.give("/api/dashboard/overview", OVERVIEW)
     clock.advance(2)
-    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+    assert samples(reader)["router_node_up{node=gpu-1}"] == 1
 
 
 def test_a_dashboard_that_fails_is_asked_again_at_the_next_scrape(router: LocalHttp) -> None:
     router.give("/v1/models", MODELS)
     router.give("/api/dashboard/overview", {}, 503)
-    collector = RouterCollector(RouterApi(url=router.url, timeout_seconds=TIMEOUT), SystemClock())
-    assert "router_nodes{status=online}" not in samples(collector)
+    reader = reader_of(router.url)
+    assert "router_nodes{status=online}" not in samples(reader)
     router.give("/api/dashboard/overview", OVERVIEW)
-    assert samples(collector)["router_nodes{status=online}"] == 1
+    assert samples(reader)["router_nodes{status=online}"] == 1
 
 
 def test_a_current_router_is_asked_for_its_endpoints_with_the_api_key(router: LocalHttp) -> None:
@@ -143,12 +141,12 @@ def test_a_first_generation_router_without_an_overview_still_lists_its_nodes(
     router: LocalHttp, path: str
 ) -> None:
     router.give(path, [{"machine_name": "a", "status": "online"}, {"machine_name": "b", "status": "offline"}])
-    collector = RouterCollector(RouterApi(url=router.url, timeout_seconds=TIMEOUT), SystemClock())
-    found = without_duration(samples(collector), "nodes")
+    reader = reader_of(router.url)
+    found = without_duration(samples(reader), "nodes")
     assert (found["router_node_up{node=a}"], found["router_node_up{node=b}"]) == (1, 0)
     assert "router_requests_total{outcome=success}" not in found
     router.asked.clear()
-    samples(collector)
+    samples(reader)
     assert [asked.path for asked in router.asked] == ["/v1/models", path]
 
 
@@ -159,33 +157,31 @@ def test_without_an_api_key_none_is_sent(router: LocalHttp) -> None:
 
 def test_a_router_that_becomes_another_generation_is_looked_at_again(router: LocalHttp) -> None:
     router.give("/api/dashboard/overview", OVERVIEW)
-    collector = RouterCollector(
-        RouterApi(url=router.url, timeout_seconds=TIMEOUT), SystemClock(), "sk_secret"
-    )
-    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+    reader = reader_of(router.url, api_key="sk_secret")
+    assert samples(reader)["router_node_up{node=gpu-1}"] == 1
     router.give("/api/dashboard/overview", {}, 401)
     router.give("/api/endpoints", {"endpoints": [{"name": "box", "status": "online"}]})
-    assert without_duration(samples(collector)) == {"router_up{}": 1}
-    assert samples(collector)["router_node_up{node=box}"] == 1
+    assert without_duration(samples(reader)) == {"router_up{}": 1}
+    assert samples(reader)["router_node_up{node=box}"] == 1
 
 
 def test_a_page_that_is_given_for_every_path_is_no_list_of_nodes(router: LocalHttp) -> None:
     for path in ("/v1/models", *NODE_SOURCES):
         router.answers[path] = (200, "<!doctype html><title>Chat</title>")
-    collector = RouterCollector(RouterApi(url=router.url, timeout_seconds=TIMEOUT), SystemClock())
+    reader = reader_of(router.url)
     for _ in range(2):
-        assert without_duration(samples(collector)) == {"router_up{}": 1}
+        assert without_duration(samples(reader)) == {"router_up{}": 1}
     assert [asked.path for asked in router.asked] == ["/v1/models", *NODE_SOURCES, "/v1/models"]
 
 
 def test_a_page_that_a_proxy_gives_in_place_of_known_nodes_costs_that_scrape_alone(router: LocalHttp) -> None:
     router.give("/api/dashboard/overview", OVERVIEW)
-    collector = RouterCollector(RouterApi(url=router.url, timeout_seconds=TIMEOUT), SystemClock())
-    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+    reader = reader_of(router.url)
+    assert samples(reader)["router_node_up{node=gpu-1}"] == 1
     router.answers["/api/dashboard/overview"] = (200, "<!doctype html>")
-    assert without_duration(samples(collector), "nodes") == {"router_up{}": 1}
+    assert without_duration(samples(reader), "nodes") == {"router_up{}": 1}
     router.give("/api/dashboard/overview", OVERVIEW)
-    assert samples(collector)["router_node_up{node=gpu-1}"] == 1
+    assert samples(reader)["router_node_up{node=gpu-1}"] == 1
 
 
 def test_models_that_need_a_key_are_a_router_that_is_up_and_its_nodes_are_asked(router: LocalHttp) -> None:
@@ -198,9 +194,7 @@ def test_models_that_need_a_key_are_a_router_that_is_up_and_its_nodes_are_asked(
 
 def test_an_api_key_that_no_header_can_carry_is_refused_without_being_shown() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        RouterCollector(
-            RouterApi(url="http://127.0.0.1:1", timeout_seconds=TIMEOUT), SystemClock(), "sk_one\nsk_two"
-        )
+        reader_of("http://127.0.0.1:1", api_key="sk_one\nsk_two")
     assert "sk_" not in str(refused.value)
 
 

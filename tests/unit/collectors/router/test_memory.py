@@ -11,11 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.clock import SystemClock
-from exporter.collectors.router.router import RouterCollector
-from exporter.settings.router_api import RouterApi
 from tests.support.local_http import LocalHttp
-from tests.support.raw_router import MIB, NODES, OVERVIEW, serve_raw_router
+from tests.support.raw_router import MIB, NODES, OVERVIEW, reader_of, samples_of, serve_raw_router
 from tests.support.waiting import wait_for
 
 server = pytest.fixture(serve_raw_router)
@@ -43,14 +40,13 @@ HEAVY = {
 @pytest.mark.parametrize("name", HEAVY)
 def test_a_heavy_list_of_nodes_is_bounded_in_memory(server: LocalHttp, name: str) -> None:
     server.give(OVERVIEW, HEAVY[name])
-    collector = RouterCollector(RouterApi(url=server.url, timeout_seconds=60), SystemClock())
+    reader = reader_of(server.url, 60)
     tracemalloc.start()
     try:
-        families = list(collector.collect())
+        found = samples_of(reader)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    found = {sample.name: sample.value for family in families for sample in family.samples}
     assert (found["router_up"], found["router_models"]) == (1, 2)
     assert peak < 40 * MIB
 
@@ -80,18 +76,23 @@ def test_an_exporter_that_was_given_every_heavy_list_has_grown_little(
         except OSError:
             return ""
 
+    def read() -> list[str]:
+        return [asked.path for asked in server.asked if asked.path == OVERVIEW]
+
     with subprocess.Popen(command) as process:
         try:
             wait_for("the exporter answers", scraped)
             for _ in range(20):
-                assert "router_node_up" in scraped()
+                wait_for("the nodes", lambda: "router_node_up" in scraped())
             before = resident_bytes(process.pid)
             for name, body in HEAVY.items():
                 server.give(OVERVIEW, body)
-                for _ in range(3):
-                    assert "\nrouter_up 1.0" in scraped(), name
+                server.asked.clear()
+                # The fourth is asked once three are read.
+                wait_for(f"three readings of {name}", lambda: scraped() and len(read()) > 3)
+                assert "\nrouter_up 1.0" in scraped(), name
             server.give(OVERVIEW, NODES)
-            assert "router_node_up" in scraped()
+            wait_for("the nodes", lambda: "router_node_up" in scraped())
             after = resident_bytes(process.pid)
         finally:
             process.terminate()

@@ -14,6 +14,8 @@ import pytest
 import requests
 
 from exporter.clock import SystemClock
+from exporter.collectors.priority import RightOfWay
+from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
 from exporter.settings.router_api import RouterApi
 from tests.support.waiting import wait_for
@@ -35,12 +37,13 @@ class Simulated:
         command += ["--generation", generation, "--api-key-env", "SIMULATOR_KEY"]
         command += ["--latency-median", "0.002", "--latency-p99", "0.01"]
         self.process = subprocess.Popen(command, env={**os.environ, "SIMULATOR_KEY": KEY})
-        self.collector = RouterCollector(RouterApi(url=self.url, timeout_seconds=5), SystemClock(), KEY)
+        self.reader = RouterReader(RouterApi(url=self.url, timeout_seconds=5), SystemClock(), KEY)
+        self.collector = RouterCollector(self.reader, SystemClock(), RightOfWay())
 
     def scrape(self) -> dict[str, float]:
         return {
             " ".join([sample.name, *sample.labels.values()]): sample.value
-            for family in self.collector.collect()
+            for family in self.collector.families_of(self.reader.read(), 0.0)
             for sample in family.samples
         }
 
@@ -69,7 +72,7 @@ class Simulated:
 def simulated(generation: str) -> Iterator[Simulated]:
     simulator = Simulated(generation)
     try:
-        wait_for("the simulator answers", lambda: simulator.scrape()["router_up"])
+        wait_for("the simulator answers", lambda: simulator.scrape().get("router_up"))
         yield simulator
     finally:
         simulator.process.terminate()
