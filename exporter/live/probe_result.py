@@ -35,12 +35,19 @@ class ProbeResult(StrEnum):
 
     @property
     def unreadable(self) -> bool:
-        """Whether the router answered by an error of its own."""
+        """Whether the router answered, by an error of its own."""
         return self.name.startswith("HTTP_")
 
-    def sentence(self, timeout_seconds: float) -> str:
-        """The result in words."""
-        return _SENTENCES[self].format(f"{timeout_seconds:g}")
+    def sentences(self, timeout_seconds: float) -> tuple[str, str]:
+        """The result in words, English and Japanese."""
+        english, japanese = _SENTENCES[self]
+        timeout = f"{timeout_seconds:g}"
+        return english.format(timeout), japanese.format(timeout)
+
+
+def result_named(text: str | None) -> ProbeResult:
+    """The result of that name; one that another version has is a failure."""
+    return next((result for result in ProbeResult if result == text), ProbeResult.FAILED)
 
 
 def result_of_status(status: int) -> ProbeResult:
@@ -52,24 +59,33 @@ def result_of_status(status: int) -> ProbeResult:
 
 
 _SENTENCES = {
-    ProbeResult.ANSWERED: "answered",
-    ProbeResult.HTTP_500: "HTTP 500",
-    ProbeResult.HTTP_502: "HTTP 502",
-    ProbeResult.HTTP_503: "HTTP 503",
-    ProbeResult.HTTP_504: "HTTP 504",
-    ProbeResult.HTTP_5XX: "HTTP 5xx",
-    ProbeResult.TIMEOUT: "no answer within {} s",
-    ProbeResult.REFUSED: "connection refused",
-    ProbeResult.CLOSED: "connection closed without an answer",
-    ProbeResult.UNREACHABLE: "no route to the host",
-    ProbeResult.UNKNOWN_HOST: "the host's name cannot be looked up",
-    ProbeResult.NOT_HTTP: "what it sends is not HTTP",
-    ProbeResult.TLS_WANTED: "it speaks TLS, and the URL begins with http://",
-    ProbeResult.NO_TLS: "it speaks no TLS, and the URL begins with https://",
-    ProbeResult.TLS_FAILED: "no TLS connection",
-    ProbeResult.CERTIFICATE_UNTRUSTED: "its certificate is not trusted",
-    ProbeResult.CERTIFICATE_OTHER_NAME: "its certificate is for another host name",
-    ProbeResult.CERTIFICATE_EXPIRED: "its certificate has expired",
-    ProbeResult.CERTIFICATE_NOT_YET_VALID: "its certificate is not valid yet",
-    ProbeResult.FAILED: "it cannot be asked",
+    ProbeResult.ANSWERED: ("answered", "応答あり"),
+    ProbeResult.HTTP_500: ("HTTP 500", "HTTP 500"),
+    ProbeResult.HTTP_502: ("HTTP 502", "HTTP 502"),
+    ProbeResult.HTTP_503: ("HTTP 503", "HTTP 503"),
+    ProbeResult.HTTP_504: ("HTTP 504", "HTTP 504"),
+    ProbeResult.HTTP_5XX: ("HTTP 5xx", "HTTP 5xx"),
+    ProbeResult.TIMEOUT: ("no answer within {} s", "{} 秒以内に応答なし"),
+    ProbeResult.REFUSED: ("connection refused", "接続拒否"),
+    ProbeResult.CLOSED: ("connection closed without an answer", "応答なしに切断"),
+    ProbeResult.UNREACHABLE: ("no route to the host", "ホストへの経路なし"),
+    ProbeResult.UNKNOWN_HOST: ("the host's name cannot be looked up", "ホスト名を解決できない"),
+    ProbeResult.NOT_HTTP: ("what it sends is not HTTP", "応答が HTTP ではない"),
+    ProbeResult.TLS_WANTED: (
+        "it speaks TLS, and the URL begins with http://",
+        "TLS のポートに http:// で接続",
+    ),
+    ProbeResult.NO_TLS: (
+        "it speaks no TLS, and the URL begins with https://",
+        "TLS ではないポートに https:// で接続",
+    ),
+    ProbeResult.TLS_FAILED: ("no TLS connection", "TLS 接続に失敗"),
+    ProbeResult.CERTIFICATE_UNTRUSTED: ("its certificate is not trusted", "証明書を信頼できない"),
+    ProbeResult.CERTIFICATE_OTHER_NAME: (
+        "its certificate is for another host name",
+        "証明書が別のホスト名のもの",
+    ),
+    ProbeResult.CERTIFICATE_EXPIRED: ("its certificate has expired", "証明書の期限切れ"),
+    ProbeResult.CERTIFICATE_NOT_YET_VALID: ("its certificate is not valid yet", "証明書がまだ有効ではない"),
+    ProbeResult.FAILED: ("it cannot be asked", "問い合わせ不能"),
 }

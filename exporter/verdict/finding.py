@@ -37,6 +37,11 @@ def verbatim(text: str) -> Said:
     return Said(text, text)
 
 
+def in_both(pair: tuple[str, str]) -> Said:
+    """What is said elsewhere, in English and Japanese."""
+    return Said(*pair)
+
+
 def joined(parts: Sequence[Said], separator: str = "; ") -> Said:
     """Several statements as one."""
     return Said(

@@ -89,8 +89,8 @@ OBJECTIVES = (
         "router",
         "ルーター",
         judge_router,
-        "The router answers its probes, its process is not replaced and none of its workers dies. "
-        "One missed probe is no failure.",
+        "The router answers its probes or, in the same seconds, the load; its process is not replaced and "
+        "none of its workers dies. One missed probe is no failure.",
         alerts=("RouterDown", "RouterRestarted"),
     ),
     Objective(

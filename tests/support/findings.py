@@ -1,9 +1,10 @@
 """Evidence of every kind, for the sentences of findings; a new sentence is one line in EVIDENCE."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.live.message import FailureReason, Route
+from exporter.live.probe_result import ProbeResult
 from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, TimeGap
 from exporter.verdict.finding import Said
@@ -12,12 +13,27 @@ from tests.support.run_results import failures_by_reason, requests_by_class
 BEGAN = 1_764_000_000.0
 
 
+def probed(*results: str, load: Sequence[int] = ()) -> SeriesStore:
+    """What the probes of a router came to, and the 2xx of the load that each scrape brought."""
+    store = SeriesStore()
+    for number, result in enumerate(results):
+        time = BEGAN + 5 * number
+        for each in ProbeResult:
+            store.add("router_probe_result", {"result": each.value}, time, float(each.value == result))
+        if not result.startswith("certificate"):
+            store.add("router_up", {}, time, float(result == "answered"))
+        store.add("router_probe_timeout_seconds", {}, time, 1.5)
+    for number in range(len(load)):
+        labels = {"route": "local", "model": "m", "status_class": "2xx"}
+        store.add("benchmark_requests_total", labels, BEGAN + 5 * number, float(sum(load[: number + 1])))
+    return store
+
+
 def probes(*answered: float, restarts: float = 0.0) -> SeriesStore:
     """A router's answers to its probes, and how often its process was replaced at the end."""
-    store = SeriesStore()
-    for number, up in enumerate(answered):
+    store = probed(*("answered" if up else "refused" for up in answered))
+    for number in range(len(answered)):
         last = number == len(answered) - 1
-        store.add("router_up", {}, BEGAN + 5 * number, up)
         labels = {"process": "router", "role": "router"}
         store.add("observed_process_restarts_total", labels, BEGAN + 5 * number, restarts if last else 0.0)
     return store
@@ -88,6 +104,13 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "lost and refused": {"failures": failures_by_reason(read=3, timeout=1, connect=7), "stalled": 2},
     "a probe without an answer": {"series": probes(1, 0, 1, 1, 1, 1, 1, 1, 1)},
     "an outage": {"series": probes(1, 0, 0, 1)},
+    "an outage under load": {
+        "series": probed("answered", "refused", "timeout", "http_503", load=[5, 5, 0, 0])
+    },
+    "a slow probe": {"series": probed("answered", *["timeout"] * 6, load=[5] * 7)},
+    "a model list that cannot be read": {"series": probed(*["http_503"] * 7, load=[5] * 7)},
+    "a certificate that is not trusted": {"series": probed(*["certificate_untrusted"] * 7, load=[5] * 7)},
+    "a probe that asks elsewhere": {"series": probed(*["tls_wanted"] * 7, load=[5] * 7)},
     "a restart": {"series": probes(1, 1, restarts=2)},
     "workers that died": {"series": processes(worker_deaths_total=(0, 2), child_starts_total=(0, 3))},
     "a node's workers that died": {

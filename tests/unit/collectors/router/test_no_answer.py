@@ -203,9 +203,3 @@ def test_an_error_of_the_system_is_named_for_what_it_is(
 ) -> None:
     problem = problem_of(error)
     assert (problem.result, problem.detail) == (result, detail)
-
-
-def test_each_result_has_a_sentence_of_its_own() -> None:
-    sentences = [result.sentence(1.5) for result in ProbeResult]
-    assert len(set(sentences)) == len(ProbeResult)
-    assert ProbeResult.TIMEOUT.sentence(40.0) == "no answer within 40 s"

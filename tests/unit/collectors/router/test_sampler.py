@@ -84,6 +84,7 @@ def test_a_scrape_takes_the_last_reading_and_its_age_while_the_router_is_slow(ro
 def test_no_reading_is_begun_while_one_is_under_way(router: Router) -> None:
     first_reading(router)
     for _ in range(5):
+        router.clock.advance(2.0)
         router.sampler.latest()
     wait_for("the second reading", lambda: router.begun == 2)
     for _ in range(5):
@@ -93,11 +94,24 @@ def test_no_reading_is_begun_while_one_is_under_way(router: Router) -> None:
 
 def test_a_lookup_that_hangs_is_a_time_out_and_not_the_answer_of_before(router: Router) -> None:
     first_reading(router)
+    router.clock.advance(2.0)
     router.sampler.latest()
+    wait_for("the second reading", lambda: router.begun == 2)
     router.clock.advance(5.0)
     assert router.sampler.latest() == (LATE, 0.0)
     router.clock.advance(500.0)
     assert router.sampler.latest() == (LATE, 0.0)
+
+
+def test_a_router_is_read_every_two_seconds_however_many_scrape(router: Router) -> None:
+    first_reading(router)
+    for _ in range(5):
+        router.clock.advance(0.3)
+        assert router.sampler.latest() is not None
+    assert router.begun == 1
+    router.clock.advance(0.6)
+    router.read(DOWN)
+    assert router.begun == 2
 
 
 def test_an_answer_of_long_ago_is_none(router: Router) -> None:
