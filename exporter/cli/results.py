@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
 from exporter.results.plot import plot_rows
 from exporter.results.summary import read_files, summary_table
+from exporter.settings.shipped import shipped
+from exporter.stack.replay import replay
 from exporter.verdict.judgement import EXIT_CODES
 
 
@@ -144,6 +147,7 @@ def compare(
     cls=GroupedCommand,
     epilog=exit_codes({0: "done", 2: "something could not be read; the rest is loaded"}),
 )
+@click.argument("folders", nargs=-1, type=FILE, metavar="[RUN...]")
 @options(
     "Other",
     opt("--results", "Folder of the results files.", type=FILE, default=RESULTS),
@@ -154,14 +158,23 @@ def compare(
         required=True,
     ),
 )
-def backfill_command(results: Path, output: Path) -> None:
+def backfill_command(folders: tuple[Path, ...], results: Path, output: Path) -> None:
     """Load past results into Prometheus, with the times at which they were measured.
+
+    Without a RUN the rows of all results files; with the folders of runs their series, and what the
+    recording rules and alerts make of them, so that the dashboards show the runs as they were.
 
     \b
     soak backfill --output /var/lib/prometheus/metrics2
+    soak backfill benchmarks/results/20261124-nightly --output /var/lib/prometheus/metrics2
 
     Prometheus deletes what is older than its --storage.tsdb.retention.time (15 days if not given).
     """
+    for folder in folders:
+        first, last = replay(folder, output, shipped("prometheus/rules"), "promtool", SystemClock())
+        click.echo(f"{folder}: {_when(first)} to {_when(last)} written to {output}")
+    if folders:
+        return
     done = backfill(results, output, "promtool", SystemClock())
     for problem in done.problems:
         click.echo(f"soak: {problem}", err=True)
@@ -169,3 +182,7 @@ def backfill_command(results: Path, output: Path) -> None:
         click.echo(f"{done.recent} rows of the last three hours are left out: Prometheus writes these itself")
     click.echo(f"{done.rows} rows written to {output}")
     sys.exit(2 if done.problems else 0)
+
+
+def _when(time: float) -> str:
+    return f"{datetime.fromtimestamp(time).astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -77,7 +77,7 @@ def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> 
             if making is not None:
                 making.result()
             # promtool works on one batch while the next is written.
-            making = background.submit(_create_blocks, promtool, file, output_folder)
+            making = background.submit(create_blocks, promtool, file, output_folder)
         if making is not None:
             making.result()
     starts = [each.start for each in rows]
@@ -152,16 +152,13 @@ def _read_folder(folder: Path, now: float) -> tuple[list[NamedRow], list[Problem
     return sorted(named_rows(rows), key=lambda each: each.start), problems
 
 
-def _create_blocks(promtool: str, file: Path, output_folder: Path) -> None:
-    """Of a file, which is removed then."""
-    longest = f"--max-block-duration={BLOCK_SECONDS / 3600:.0f}h"
-    run_promtool(promtool, "openmetrics", longest, str(file), str(output_folder), output_folder=output_folder)
-    file.unlink()
+def create_blocks(promtool: str, file: Path, output_folder: Path) -> None:
+    """Blocks from a file of OpenMetrics, which is removed then.
 
-
-def run_promtool(promtool: str, kind: str, *arguments: str, output_folder: Path) -> None:
-    """`promtool tsdb create-blocks-from`; raises ToolMissingError or ConfigurationError with what it said."""
-    command = [promtool, "tsdb", "create-blocks-from", kind, "--quiet", *arguments]
+    Raises ToolMissingError, or ConfigurationError with what promtool said.
+    """
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet"]
+    command += [f"--max-block-duration={BLOCK_SECONDS / 3600:.0f}h", str(file), str(output_folder)]
     try:
         made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
@@ -175,3 +172,4 @@ def run_promtool(promtool: str, kind: str, *arguments: str, output_folder: Path)
             f"promtool could not write blocks into {output_folder} (exit code {made.returncode}): "
             f"{printed or 'it printed nothing'}"
         )
+    file.unlink()

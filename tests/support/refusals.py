@@ -4,6 +4,7 @@ The words are in tests/golden/messages.txt (tests/contract/test_messages.py). A 
 of these tables.
 """
 
+import gzip
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -100,6 +101,8 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("report", "one.csv", "-o", "one.csv/plot.png"): "one.csv/plot.png",
     ("PATH=none", "backfill", "--results", "results", "--output", "data"): "promtool",
     ("PATH=failing", "backfill", "--results", "results", "--output", "data"): "exit code 7",
+    ("backfill", "missing", "--output", "data"): "missing/series.om.gz: ",
+    ("backfill", "results", "--output", "data"): "results/series.om.gz: no series",
     ("backfill", "--results", "missing", "--output", "data"): "missing: ",
     ("backfill", "--results", "none", "--output", "data"): "none: ",
     ("backfill", "--results", "young", "--output", "data"): "young: 1",
@@ -313,6 +316,7 @@ def lay_out(folder: Path) -> None:
     ):
         (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_text(text, encoding="utf-8")
+    (folder / "results" / "series.om.gz").write_bytes(gzip.compress(b"# EOF\n"))
 
 
 def _install(program: Path, script: str) -> None:

@@ -1,0 +1,116 @@
+"""A run of last month and what the rules make of it, by the dashboards' queries, in a Prometheus of today."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from queries import alerts, leaks, load, processes, run
+from substitution import Chosen, substitute
+
+from exporter.cli.main import soak
+from exporter.run.prometheus_client import PrometheusClient
+from tests.stack.test_backfill import prometheus_on
+from tests.support.recorded_run import (
+    INSTANCE,
+    LEAK_BYTES_PER_SECOND,
+    MINUTES,
+    OUTAGE_MINUTES,
+    REQUESTS_PER_SECOND,
+    write_recorded_run,
+)
+from tests.support.waiting import need
+
+START = round(time.time()) // 300 * 300 - 20 * 86400.0
+END = START + MINUTES * 60
+CHOSEN: dict[str, Chosen] = {
+    "job": ["exporter"],
+    "instance": [INSTANCE],
+    "route": ["local"],
+    "model": ["gpt-oss:20b"],
+    "process": ["router"],
+    "node": ".*",
+    "gpu": ".*",
+    "run": ".*",
+}
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusClient]:
+    """One on what `soak backfill FOLDER` wrote, twice: a second time changes nothing."""
+    need("prometheus", "promtool")
+    folder = tmp_path_factory.mktemp("replay")
+    write_recorded_run(folder / "run", START)
+    for _ in range(2):
+        done = CliRunner().invoke(
+            soak, ["backfill", str(folder / "run"), "--output", str(folder / "data")], catch_exceptions=False
+        )
+        assert done.exit_code == 0, done.output
+    with prometheus_on(folder / "data") as started:
+        yield started
+
+
+def course(prometheus: PrometheusClient, query: str) -> dict[float, float]:
+    """The one series of a dashboard's query over the run: value by seconds since its start."""
+    [series] = prometheus.query_range(substitute(query, CHOSEN), START, END, 5)
+    return {
+        round(at - START): value
+        for at, value in zip(series.times, series.values, strict=True)
+        if math.isfinite(value)
+    }
+
+
+def test_panels_on_raw_series_show_the_run(prometheus: PrometheusClient) -> None:
+    rate = course(prometheus, load.SUCCESS_RATE)
+    assert rate[600] == pytest.approx(REQUESTS_PER_SECOND)
+    memory = course(prometheus, processes.LEAKABLE_BYTES)
+    assert memory[1200] == 50e6 + LEAK_BYTES_PER_SECOND * 1200
+
+
+def test_panels_on_recorded_series_show_it_too(prometheus: PrometheusClient) -> None:
+    attempted = course(prometheus, "route_model:benchmark_attempted_requests:rate1m")
+    assert attempted[600] == pytest.approx(REQUESTS_PER_SECOND)
+    floor = course(prometheus, leaks.MEMORY_FLOOR_BYTES)
+    assert floor[1200] == pytest.approx(50e6 + LEAK_BYTES_PER_SECOND * 900, rel=0.02)
+    slope = course(prometheus, leaks.MEMORY_BYTES_PER_HOUR)
+    assert slope[2100] == pytest.approx(LEAK_BYTES_PER_SECOND * 3600, rel=0.02)
+
+
+def test_a_rule_that_reads_its_own_last_value_keeps_it(prometheus: PrometheusClient) -> None:
+    start = course(prometheus, 'route_model_reference:benchmark_successful_requests:rate{reference="start"}')
+    assert start[END - START] == pytest.approx(REQUESTS_PER_SECOND)
+
+
+def test_the_alerts_of_the_run_fire_when_they_did(prometheus: PrometheusClient) -> None:
+    found = prometheus.query_range(run.ANNOTATION_ALERT, START, END, 5)
+    since = {series.label("alertname"): series.times[0] - START for series in found}
+    assert since.keys() == {"RouterDown", "ProcessMemoryLeak"}
+    outage = OUTAGE_MINUTES[0] * 60
+    assert outage + 10 <= since["RouterDown"] <= outage + 20
+    assert 18 * 60 <= since["ProcessMemoryLeak"] <= 35 * 60
+    [down] = [series for series in found if series.label("alertname") == "RouterDown"]
+    labels = {name: down.label(name) for name in ("job", "instance", "severity", "fails_run")}
+    assert labels == {"job": "exporter", "instance": INSTANCE, "severity": "critical", "fails_run": "true"}
+    # A series that ended is seen for the five minutes that Prometheus looks back.
+    assert down.times[-1] - START < OUTAGE_MINUTES[1] * 60 + 300
+
+
+def test_what_was_counted_of_the_alerts_is_on_the_dashboard(prometheus: PrometheusClient) -> None:
+    failing = course(prometheus, run.RUN_FAILING_ALERTS)
+    assert (failing[300], failing[700], failing[END - START]) == (0, 1, 2)
+    assert course(prometheus, alerts.FIRING_ALERTS_COUNT)[300] == 0
+    pending = prometheus.query_range('ALERTS{alertname="RouterDown",alertstate="pending"}', START, END, 5)
+    assert [series.times[0] - START for series in pending] == [OUTAGE_MINUTES[0] * 60]
+
+
+def test_series_that_were_kept_without_their_target_get_it(tmp_path: Path) -> None:
+    need("prometheus", "promtool")
+    write_recorded_run(tmp_path / "run", START, with_target=False)
+    done = CliRunner().invoke(
+        soak, ["backfill", str(tmp_path / "run"), "--output", str(tmp_path / "data")], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    with prometheus_on(tmp_path / "data") as started:
+        assert course(started, load.SUCCESS_RATE)[600] == pytest.approx(REQUESTS_PER_SECOND)
