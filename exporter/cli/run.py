@@ -190,13 +190,13 @@ def demo(
     console = lasting_console()
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
-    plan = plan_of(router, load, results, limits, duration)
+    plan = check_plan(plan_of(router, load, results, limits, duration))
     # One Interrupt for all of it: a Ctrl-C while the result is written is not lost.
     with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):
             stack.start_simulator()
-        plan = asked_once(check_plan(plan), load, interrupt, console)
+        plan = asked_once(plan, load, interrupt, console)
         with console.status("starting exporter, Alertmanager and Prometheus"):
             stack.start_exporter("--results.folder", str(plan.results.resolve()))
             stack.start_alertmanager()

@@ -168,7 +168,8 @@ class SingleRequest:
             connection.putheader("Content-Length", str(len(self._body)))
         for name, value in self._headers.items():
             connection.putheader(name, value.encode())
-        connection.endheaders(self._body)
+        with contextlib.suppress(BrokenPipeError):  # it may have refused the body, and said so
+            connection.endheaders(self._body)
         response = connection.getresponse()
         self._head = response
         received = 0

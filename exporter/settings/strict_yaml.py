@@ -118,7 +118,7 @@ def read_secret(env_name: str | None, file: Path | None) -> str | None:
 
 def parse_duration(text: str, option: str) -> int:
     """Whole seconds of `30s`, `45m`, `1h30m`; raises ConfigurationError naming the option."""
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         raise ConfigurationError(f"{option}: {text!r}: seconds or minutes? write {text}s or {text}m")
     match = _DURATION.fullmatch(text)
     hours, minutes, seconds = (int(part or 0) for part in (match.groups() if match else ("", "", "")))

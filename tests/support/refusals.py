@@ -79,6 +79,8 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--target", LISTENING.replace("http:", "https:")): "plain HTTP",
     ("run", "--scenario", "openai", "--duration", "45m"): "--max-requests N, or --yes",
     ("scale", "--scenario", "google", "--duration", "20s"): "80 s",
+    ("scale", "--duration", "45"): "--duration: '45'",
+    ("DURATION=90", "demo"): "write 90s or 90m",
     ("run", "--max-requests", "5"): "--max-requests: 5",
     ("scale", "--max-requests", "399"): "--max-requests: 399 are 99 for each",
     ("PATH=none", "run", "--engine", "hey", "--target", LISTENING): "hey: ",
