@@ -5,7 +5,7 @@ from itertools import pairwise
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined
-from exporter.verdict.processes import not_watched, worker_deaths
+from exporter.verdict.processes import any_seen, ended, not_watched, worker_deaths
 
 _MAX_NAMED = 5
 
@@ -28,15 +28,12 @@ def judge_nodes(evidence: Evidence) -> Finding:
     if restarted := [series for series in processes if series.increase()]:
         names = _names(restarted, "process")
         problems.append(Said(f"the process of {names} was restarted", f"{names} のプロセスが再起動"))
-    ups = evidence.series.select("observed_process_up", role="node")
-    if ended := [series for series in ups if any(series.values) and not series.values[-1]]:
-        names = _names(ended, "process")
-        problems.append(Said(f"the process of {names} ended", f"{names} のプロセスが終了"))
+    problems += ended(evidence, "node")
     if problems:
         return Finding("nodes", Outcome.FAIL, joined([*problems, *deaths]))
     if deaths:
         return Finding("nodes", Outcome.WARNING, joined([*deaths, *gaps]))
-    if not listed and len(gaps) >= len(processes):
+    if not listed and gaps and not any_seen(evidence, "node"):
         return Finding("nodes", Outcome.INCONCLUSIVE, joined(gaps))
     return Finding("nodes", Outcome.PASS, joined([_stayed(listed), *gaps]))
 

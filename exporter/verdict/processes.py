@@ -49,6 +49,18 @@ def not_watched(evidence: Evidence, *roles: str) -> list[Said]:
     return said
 
 
+def any_seen(evidence: Evidence, role: str) -> bool:
+    """Whether any process of that role was watched at all."""
+    return any(any(series.values) for series in _up(evidence, role))
+
+
+def ended(evidence: Evidence, role: str) -> list[Said]:
+    """A statement for each process of that role that was there and is not at the end."""
+    gone = [series for series in _up(evidence, role) if any(series.values) and not series.values[-1]]
+    names = [series.label("process") or "" for series in gone]
+    return [Said(f"the process {name} ended", f"プロセス {name} が終了") for name in names]
+
+
 def worker_deaths(evidence: Evidence, role: str) -> list[Said]:
     """A statement for each process of that role whose workers died."""
     said = []

@@ -3,7 +3,7 @@
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined
 from exporter.verdict.probes import Probes
-from exporter.verdict.processes import not_watched, worker_deaths
+from exporter.verdict.processes import any_seen, ended, not_watched, worker_deaths
 
 
 def judge_router(evidence: Evidence) -> Finding:
@@ -29,14 +29,15 @@ def judge_router(evidence: Evidence) -> Finding:
                 f"ルーターのプロセスが再起動 ({restarts:.0f} 回)",
             )
         )
-    problems += worker_deaths(evidence, "router")
+    problems += [*ended(evidence, "router"), *worker_deaths(evidence, "router")]
     if problems:
         return Finding("router", Outcome.FAIL, joined(problems))
     if missing := probes.missing():
         return Finding("router", Outcome.INCONCLUSIVE, missing)
     answered = probes.answered()
     if gaps := not_watched(evidence, "router"):
-        return Finding("router", Outcome.PASS, joined([answered, *gaps]))
+        seen = bool(probes) or any_seen(evidence, "router")
+        return Finding("router", Outcome.PASS if seen else Outcome.INCONCLUSIVE, joined([answered, *gaps]))
     if processes:
         stayed = Said(", its process stayed", "、プロセスの入れ替わりなし")
     else:

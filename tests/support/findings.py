@@ -117,6 +117,7 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
         "series": processes("node", worker_deaths_total=(0, 1), restarts_total=(0, 0))
     },
     "a worker that died in a long run": {**HOUR, "series": processes(worker_deaths_total=(0, 1))},
+    "a router's process that ended": {"series": processes(up=(1, 0))},
     "a port that is forwarded": {**HOUR, "series": processes(up=(0, 0), unwatched_forwarded=(1, 1))},
     "a process that is hidden": {"series": processes(up=(0, 0), unwatched_hidden=(1, 1))},
     "a process that is not there": {"series": processes("node", up=(0, 0), restarts_total=(0, 0))},

@@ -21,7 +21,7 @@ from tests.support.run_results import evidence, watched_router
         (nodes(**{f"n{i}": [1.0, 0.0] for i in range(7)}), Outcome.FAIL, "n0, n1, n2, n3, n4, … (7) went"),
         (processes("node", restarts_total=(0, 0)), Outcome.PASS, "processes stayed"),
         (processes("node", restarts_total=(0, 1)), Outcome.FAIL, "process of it was restarted"),
-        (processes("node", restarts_total=(0, 0), up=(1, 0)), Outcome.FAIL, "process of it ended"),
+        (processes("node", restarts_total=(0, 0), up=(1, 0)), Outcome.FAIL, "process it ended"),
         (processes("node", restarts_total=(0, 0), up=(0, 1)), Outcome.PASS, "processes stayed"),
         (processes("node", restarts_total=(0, 0), up=(0, 0)), Outcome.INCONCLUSIVE, "no such process"),
         (processes("router", restarts_total=(0, 1)), Outcome.NOT_JUDGED, "no node"),

@@ -81,3 +81,25 @@ def test_what_matched_for_a_moment_was_no_part_of_the_run() -> None:
         labels = {"process": "it", "role": "router", "reason": "several"}
         store.add("observed_process_unwatched", labels, BEGAN + 5 * number, float(number == 7))
     assert findings(store)["router"] == (Outcome.PASS, "answered every probe, its process stayed")
+
+
+def unprobed(up: tuple[float, float], forwarded: float = 0.0) -> SeriesStore:
+    """The processes of `processes`, of a router that nobody probes."""
+    store = SeriesStore()
+    watched = processes(up=up, restarts_total=(0, 0), unwatched_forwarded=(forwarded, forwarded))
+    for series in watched:
+        for time, value in zip(series.times, series.values, strict=True):
+            if series.label("process") == "it":
+                store.add(series.name, dict(series.labels), time, value)
+    return store
+
+
+def test_a_router_that_is_neither_probed_nor_watched_is_not_known_to_have_stayed() -> None:
+    assert findings(unprobed((1, 1)))["router"][0] == Outcome.PASS
+    outcome, text = findings(unprobed((0, 0), forwarded=1))["router"]
+    assert (outcome, "was not probed; it was not watched" in text) == (Outcome.INCONCLUSIVE, True)
+
+
+def test_a_routers_process_that_ends_and_stays_away_fails_the_run() -> None:
+    assert findings(unprobed((1, 0)))["router"] == (Outcome.FAIL, "the process it ended")
+    assert findings(unprobed((0, 1)))["router"][0] == Outcome.PASS
