@@ -568,12 +568,16 @@ local function verified_request()
 end
 
 local wrk_of_load                          -- wrk takes init() from the table that was there before setup()
-local script_init, script_setup, script_done
+local script_resolve, script_init, script_setup, script_done
+
+local function give_back_wrk()
+  rawset(wrk_of_load, "resolve", script_resolve)
+  rawset(wrk_of_load, "init", script_init)
+  globals = getfenv(0)
+end
 
 local function measured_init(arguments)
-  rawset(wrk_of_load, "init", script_init)
-  rawset(wrk_of_load, "setup", script_setup)
-  globals = getfenv(0)
+  give_back_wrk()
   state = ffi.cast("soak_state *", rawget(globals, "soak_state"))
   rawset(globals, "soak_state", nil)
   states[1], counts, sum_us = state, state.counts, state.sum_us
@@ -615,7 +619,7 @@ local function write_summary(path, summary, latency)
   for _, each in ipairs(states) do begun_us = max(begun_us, each.begun_us) end
   for _, each in ipairs(states) do
     if each.stopped_us > 0 then
-      file:write(separator, format("%d", max(each.stopped_us - begun_us, 0)))
+      file:write(separator, format("%d", min(max(each.stopped_us - begun_us, 0), summary.duration)))
       separator = ", "
     end
   end
@@ -647,20 +651,33 @@ local function measured_done(summary, latency, requests)
   globals.done(summary, latency, requests)
 end
 
--- Once for each thread, in the Lua state that done() runs in later.
-local function measured_setup(thread)
-  rawset(globals.wrk, "setup", script_setup)
-  if #states > 0 then rawset(globals, "done", script_done) else rawset(wrk_of_load, "init", script_init) end
-  globals = getfenv(0)
-  rawset(globals, "soak_state", nil)
-  thread:set("soak_state", tonumber(ffi.cast("uintptr_t", new_state(thread))))
-  globals.wrk.setup(thread)
+local measured_setup
+
+local function await_setup()
   if type(globals.wrk) == "table" then
     script_setup = rawget(globals.wrk, "setup")
     rawset(globals.wrk, "setup", measured_setup)
   end
   script_done = rawget(globals, "done")
   rawset(globals, "done", measured_done)
+end
+
+-- Once for each thread.
+function measured_setup(thread)
+  rawset(globals.wrk, "setup", script_setup)
+  rawset(globals, "done", script_done)
+  globals = getfenv(0)
+  thread:set("soak_state", tonumber(ffi.cast("uintptr_t", new_state(thread))))
+  globals.wrk.setup(thread)
+  await_setup()
+end
+
+-- What wrk calls first, in the Lua state that setup() and done() run in.
+local function measured_resolve(host, service)
+  give_back_wrk()
+  rawset(globals, "soak_state", nil)
+  globals.wrk.resolve(host, service)
+  await_setup()
 end
 
 -- ==== The script ===========================================================================================
@@ -676,7 +693,7 @@ end
 globals = getfenv(0)
 wrk_of_load = globals.wrk
 if type(wrk_of_load) == "table" then
-  script_setup, script_init = rawget(wrk_of_load, "setup"), rawget(wrk_of_load, "init")
-  rawset(wrk_of_load, "setup", measured_setup)
+  script_resolve, script_init = rawget(wrk_of_load, "resolve"), rawget(wrk_of_load, "init")
+  rawset(wrk_of_load, "resolve", measured_resolve)
   rawset(wrk_of_load, "init", measured_init)
 end

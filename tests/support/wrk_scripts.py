@@ -30,6 +30,8 @@ OF_WRK = (
     "local before = wrk.init; wrk.init = function(...) T('wrk.init') return before(...) end",
     "local before = wrk.setup; wrk.setup = function(...) T('wrk.setup') return before(...) end",
     "wrk.init = function() wrk.headers['Host'] = 'mine' T('own wrk.init') end",
+    "local before = wrk.resolve; wrk.resolve = function(...) T('wrk.resolve') before(...) "
+    "wrk.setup = function(it) it.addr = wrk.addrs[1] T('set up late') end end",
     "wrk = setmetatable({}, {__index = wrk})",
     "local copy = {} for k, v in pairs(wrk) do copy[k] = v end wrk = copy",
 )
