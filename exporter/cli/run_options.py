@@ -245,7 +245,7 @@ def plan_of(
         command=context.info_name or "",
         soak_command=typed_again(context, shown),
         workload=workload,
-        router=_router_api(workload, target),
+        router=router_api_of(workload, target),
         engine=ENGINES[load.engine](),
         scenario=workload.route.value,
         label=results.label or workload.route.value,
@@ -262,7 +262,7 @@ def plan_of(
     )
 
 
-def _router_api(workload: Workload, target: TargetOptions) -> RouterApi:
+def router_api_of(workload: Workload, target: TargetOptions) -> RouterApi:
     """How the run asks the router itself; raises ConfigurationError where --cacert cannot be used."""
     trust = ServerTrust(ca_file=target.cacert, insecure_skip_verify=target.insecure)
     trust.context("--cacert")

@@ -1,8 +1,9 @@
 """Keeps a run's registration alive and its view up to date."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from exporter.live.message import Phase
+from exporter.live.probe_result import ProbeResult
 from exporter.live.status import RunStatus
 from exporter.run.registration import Registration
 from exporter.run.view import Moment, RunView
@@ -11,17 +12,22 @@ EVERY_SECONDS = 1.0
 WARN_AFTER_SECONDS = 2.0
 
 
-class Progress:
-    """Asks the exporter about once a second; `router_memory` is the router's RSS as last scraped."""
+class Latest(Protocol):
+    """The value of one series as last scraped, None where it is not known."""
 
-    def __init__(
-        self, registration: Registration, view: RunView, router_memory: Callable[[], float | None]
-    ) -> None:
+    def __call__(self, name: str, /, **labels: str) -> float | None: ...
+
+
+class Progress:
+    """Asks the exporter about once a second; `latest` knows what was last scraped of the router."""
+
+    def __init__(self, registration: Registration, view: RunView, latest: Latest) -> None:
         self.last_status: RunStatus | None = None
         self._registration = registration
         self._view = view
-        self._router_memory = router_memory
+        self._latest = latest
         self._warned = False
+        self._warned_of: set[ProbeResult] = set()
 
     def warn(self, text: str) -> None:
         """One line for the user, which stays."""
@@ -37,7 +43,9 @@ class Progress:
         # An exporter without an answer is away, or is new and knows no run yet.
         self._registration.repeat(at_once=status is None)
         self.last_status = status or self.last_status
-        self._view.update(Moment(phase, elapsed, planned, status, self._router_memory()))
+        memory = self._latest("observed_process_resident_memory_bytes", role="router")
+        self._view.update(Moment(phase, elapsed, planned, status, memory))
+        self._warn_of_the_probe()
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)
         return status
@@ -48,3 +56,13 @@ class Progress:
             statuses = ", ".join(f"{code}: {count:,}" for code, count in status.statuses.items())
             self._view.warn(f"no response is 2xx so far ({statuses}): this run is failing")
             self._warned = True
+
+    def _warn_of_the_probe(self) -> None:
+        """Warn of what the router's probe comes to in place of an answer, of each kind once."""
+        if self._latest("router_probe_result", result=ProbeResult.ANSWERED) != 0:
+            return
+        for result in ProbeResult:
+            if result not in self._warned_of and self._latest("router_probe_result", result=result):
+                self._warned_of.add(result)
+                seconds = self._latest("router_probe_timeout_seconds") or 0.0
+                self._view.warn(f"the router's probe has no answer: {result.sentences(seconds)[0]}")

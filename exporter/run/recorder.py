@@ -93,7 +93,7 @@ class Recorder:
             self._store.flush()
         return True
 
-    def latest(self, name: str, **labels: str) -> float | None:
+    def latest(self, name: str, /, **labels: str) -> float | None:
         """The newest value of one series, or None where it is unknown or older than two intervals."""
         with self._lock:
             found = self._store.last(name, **labels)

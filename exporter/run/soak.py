@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from exporter import __version__
@@ -77,8 +76,7 @@ def _measured(
 ) -> RunResult:
     recorder = Recorder(exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
     registration = Registration(info, exporter, clock, Phase.WARMUP)
-    memory = partial(recorder.latest, "observed_process_resident_memory_bytes", role="router")
-    progress = Progress(registration, view, memory)
+    progress = Progress(registration, view, recorder.latest)
     try:
         return _Soak(plan, prometheus, interrupt, clock, recorder, store, registration, progress).measure()
     finally:

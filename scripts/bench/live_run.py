@@ -87,7 +87,7 @@ class LiveLoad:
             (Path(folder) / "wrk").mkdir()
             exporter = ExporterClient(self.exporter.url)
             registration = Registration(plan.info(clock.wall()), exporter, clock, Phase.LOAD)
-            progress = Progress(registration, _Scrapes(scraper, each_scrape), lambda: None)
+            progress = Progress(registration, _Scrapes(scraper, each_scrape), lambda *_, **_labels: None)
             cpu_before, started = cpu_seconds(self.exporter.pid), clock.monotonic()
             load = run_load(plan, registration, Path(folder) / "wrk", progress, Interrupt(), clock)
             cpu, wall = cpu_seconds(self.exporter.pid) - cpu_before, clock.monotonic() - started

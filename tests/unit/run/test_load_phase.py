@@ -100,7 +100,7 @@ def load(tmp_path: Path) -> Iterator[Callable[[Engine], tuple[Load, list[str]]]]
                 stall_after_seconds=30,
                 results=tmp_path,
             )
-            progress = Progress(registration, view, lambda: None)
+            progress = Progress(registration, view, lambda *_, **_labels: None)
             return run_load(plan, registration, tmp_path, progress, Interrupt(), FakeClock()), view.said
 
         yield run

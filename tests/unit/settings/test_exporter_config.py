@@ -3,10 +3,20 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from exporter.errors import ConfigurationError
-from exporter.settings.exporter_config import ExporterConfig, GpuMode, Role, default_config, load_config
+from exporter.settings.exporter_config import (
+    ExporterConfig,
+    GpuMode,
+    Role,
+    default_config,
+    load_config,
+    watch_router,
+)
+from exporter.settings.router_api import RouterApi
+from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import read_secret
 from tests.support.refusals import CONFIGURATIONS
 
@@ -45,7 +55,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     config = config_of(
         tmp_path,
         """
-router: {url: "https://router:8443", api_key_file: /run/key, timeout_seconds: 0.5}
+router:
+  url: "https://router:8443"
+  api_key_file: /run/key
+  timeout_seconds: 0.5
+  tls_config: {ca_file: ca.pem, server_name: router.internal}
 host: false
 proc_root: /host/proc
 host_root: /proc/1/root
@@ -64,6 +78,7 @@ processes:
     assert config.router.url == "https://router:8443"
     assert config.router.api_key_file == Path("/run/key")
     assert config.router.timeout_seconds == 0.5
+    assert config.router.tls_config == ServerTrust(ca_file=Path("ca.pem"), server_name="router.internal")
     assert config.host is False
     assert (config.proc_root, config.host_root) == (Path("/host/proc"), Path("/proc/1/root"))
     assert config.gpu is GpuMode.REQUIRED
@@ -175,6 +190,15 @@ def test_a_password_in_the_variable_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigurationError) as error:
         default_config("http://user:secret@h")
     assert str(error.value).startswith("ROUTER_URL: 'h': no user and password are taken from it")
+
+
+def test_what_is_watched_of_a_router_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    trust = ServerTrust(ca_file=Path("/etc/ca.pem"), insecure_skip_verify=True)
+    router = RouterApi(url="https://127.0.0.1:8443/llm", timeout_seconds=40, tls_config=trust)
+    watched = watch_router(router)
+    text = yaml.safe_dump(watched.model_dump(mode="json", exclude_defaults=True))
+    assert config_of(tmp_path, text) == watched
+    assert [process.match.port for process in watched.processes] == [8443]
 
 
 def test_a_secret_is_read_from_the_variable_or_the_file_without_its_line_end(
