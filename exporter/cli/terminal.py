@@ -113,13 +113,10 @@ class TerminalView:
         lines = text.strip("\n").splitlines()
         if not lines:
             return
-        self._console.print(Text("the script's done() printed:", style="bold"))
-        for line in lines[:QUOTED_LINES]:
-            self._console.print(Text(f"  {line[:QUOTED_LETTERS]}"), soft_wrap=True)
+        shown = [f"  {line[:QUOTED_LETTERS]}" for line in lines[:QUOTED_LINES]]
         if len(lines) > QUOTED_LINES:
-            self._console.print(
-                Text(f"  {len(lines) - QUOTED_LINES:,} more lines are in engine-output.txt", style="dim")
-            )
+            shown.append("  the rest is in engine-output.txt")
+        self._console.print(Text("\n".join(("the script's done() printed:", *shown))), soft_wrap=True)
 
     def update(self, moment: Moment) -> None:
         """The state now."""

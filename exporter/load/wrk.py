@@ -37,10 +37,12 @@ wrk's own histogram, 8 bytes for each microsecond of it, lacks the response (wrk
 STOP_SECONDS = 10.0
 SHOWN_LINES = 20
 """of what a script prints on standard error; the rest is counted"""
+REPORT_BYTES = 100_000
+"""of what done() prints, for a terminal; the rest is in the output that is kept"""
 WRK_REASONS = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE)
 """of failures, as wrk counts them"""
-_SUMMARY = re.compile(rb"^  Thread Stats .*?^Transfer/sec: [^\n]*\n", re.DOTALL | re.MULTILINE)
-"""wrk's own block; what follows is of done()"""
+_SUMMARY = r"^  %d requests in .*?^Transfer/sec: [^\n]*\n"
+"""the end of wrk's own block; what follows is of done()"""
 
 
 class WrkEngine:
@@ -192,15 +194,18 @@ class RunningWrk:
             totals=totals,
             messages=self._messages(),
             output=EngineOutput(self._stdout.printed, self._stderr.printed),
-            report=self._report() if totals else "",
+            report=self._report(totals.requests) if totals else "",
         )
 
-    def _report(self) -> str:
-        """What done() printed; where that is too much to be kept whole, its end."""
+    def _report(self, requests: int) -> str:
+        """The first of what done() printed, or of its end where it is too much to be kept."""
         printed = self._stdout.printed
         text = printed.tail if printed.cut else bytes(printed)
-        summary = _SUMMARY.search(text)
-        return plain(text[summary.end() if summary else 0 :].decode(errors="replace"))
+        summary = re.search((_SUMMARY % requests).encode(), text, re.DOTALL | re.MULTILINE)
+        if summary is None and not (printed.cut and self._process.returncode == 0):
+            return ""
+        begin = summary.end() if summary else 0
+        return plain(text[begin : begin + REPORT_BYTES].decode(errors="replace"))
 
     def _kill(self) -> None:
         self._process.kill()

@@ -185,7 +185,7 @@ def test_what_the_script_printed_at_its_end_is_quoted_and_a_page_of_it_is_enough
         view.quote("\n".join(f"line {i} [bold]" for i in range(52)) + "\n" + "x" * 900 + "\n")
     lines = written.getvalue().splitlines()
     assert lines[:2] == ["the script's done() printed:", "  line 0 [bold]"]
-    assert lines[-2:] == ["  line 49 [bold]", "  3 more lines are in engine-output.txt"]
+    assert lines[-2:] == ["  line 49 [bold]", "  the rest is in engine-output.txt"]
     view.quote("x" * 900)
     assert written.getvalue().splitlines()[-1] == "  " + "x" * 500
 
