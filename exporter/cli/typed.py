@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from exporter.settings.placeholders import header_word, url_word
+from exporter.settings.placeholders import shown_header, shown_url
 
 
 def typed_again(context: click.Context, resolved: Mapping[str, Any]) -> str:
@@ -34,4 +34,4 @@ def _words(option: click.Option, value: Any) -> Iterator[str]:
     for each in value if option.multiple else [value]:
         if each is not None:
             yield flag
-            yield header_word(str(each)) if flag == "--header" else url_word(str(each))
+            yield (shown_header if flag == "--header" else shown_url)(str(each)).word

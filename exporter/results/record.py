@@ -8,7 +8,7 @@ from exporter.live.message import Route, RunInfo, StatusClass
 from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
 from exporter.results.run_result import RunResult
-from exporter.settings.placeholders import shell_line
+from exporter.settings.placeholders import shown_command
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
 from exporter.verdict.objectives import JAPANESE
@@ -42,7 +42,7 @@ def record_text(result: RunResult, name: str) -> str:
     row = result_row(result)
     lines = [
         *record_head(result.info, name, result.soak_command),
-        f"  - 負荷ツール: {shell_line(result.command)}",
+        f"  - 負荷ツール: {' '.join(each.word for each in shown_command(result.command))}",
         "- 成果物:",
         f"  - RPS: {_known(row.rps)}",
         f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}",

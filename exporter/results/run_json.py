@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from exporter.results.run_result import RunInputs, RunResult
+from exporter.settings.placeholders import shown_command
 from exporter.verdict.objectives import BOUNDED
 
 
@@ -14,7 +15,7 @@ def run_json(result: RunResult) -> str:
         "run": {**asdict(result.info), "route": result.info.route, "model": result.info.model},
         "inputs": _inputs(result.inputs),
         "soak_command": result.soak_command,
-        "command": result.command,
+        "command": [each.plain for each in shown_command(result.command)],
         "preflight": asdict(result.preflight) if result.preflight else None,
         "versions": result.versions,
         "evidence": {

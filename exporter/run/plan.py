@@ -12,6 +12,7 @@ from exporter.load.engine import LoadEngine
 from exporter.load.workload import Workload
 from exporter.results.folder import check_label, check_writable
 from exporter.results.run_result import Preflight, RunInputs
+from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi
 
 
@@ -51,9 +52,9 @@ class RunPlan:
     @property
     def title(self) -> str:
         """One line that names the run."""
+        workload, url = self.workload, shown_url(self.workload.url).plain
         return (
-            f"{self.workload.model} ({self.workload.model_source.text}) at {self.workload.url}, "
-            f"{self.connections} connections, "
+            f"{workload.model} ({workload.model_source.text}) at {url}, {self.connections} connections, "
             f"{self.engine.name} {self.engine_version}"
         )
 
@@ -80,7 +81,7 @@ class RunPlan:
             command=self.command,
             scenario=self.scenario,
             target=workload.target,
-            endpoint=workload.endpoint,
+            endpoint=shown_url(workload.endpoint).plain,
             model=workload.model,
             model_source=workload.model_source,
             body_bytes=len(workload.body),

@@ -1,12 +1,11 @@
 """Before the load: one request as the load will send it, so that 45 minutes are not lost on a wrong key."""
 
 import http.client
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
-from urllib.parse import urlsplit
 
 from exporter.clock import Clock
 from exporter.errors import PreflightError
@@ -14,7 +13,7 @@ from exporter.load.model_label import ModelSource
 from exporter.load.workload import Workload, check_reachable
 from exporter.results.run_result import Preflight
 from exporter.run.interrupt import Interrupt
-from exporter.run.single_request import NoAnswerError, Reply, SingleRequest, Stage, unverified
+from exporter.run.single_request import NoAnswerError, Reply, SingleRequest, Stage, speaks
 from exporter.settings.router_api import api_prefix
 from exporter.settings.server_trust import ServerTrust
 from exporter.verdict.answers import meaning_of
@@ -22,7 +21,6 @@ from exporter.verdict.answers import meaning_of
 ANSWER_SECONDS = 30.0
 """how long the answer to the request may take; a longer one is said"""
 MODELS_SECONDS = 5.0
-SPEAKS_SECONDS = 2.0
 SHOWN_MODELS = 5
 SHOWN_CHARACTERS = 160
 PASSING = (408, 425, 429)
@@ -130,7 +128,7 @@ class _Preflight:
             self._say(f"{what} has no answer within {ANSWER_SECONDS:.0f} s")
             return
         if missing.stage == Stage.TLS or isinstance(error, ssl.SSLError):
-            if self._speaks(tls=False):
+            if speaks(target, tls=False):
                 raise PreflightError(
                     f"{target} speaks no TLS on this port, but plain HTTP; give --target "
                     f"{target.replace('https://', 'http://', 1)}"
@@ -151,25 +149,10 @@ class _Preflight:
 
     def _refuse_plain(self) -> None:
         target = self.workload.target
-        if target.startswith("http://") and self._speaks(tls=True):
+        if target.startswith("http://") and speaks(target, tls=True):
             raise PreflightError(
                 f"{target} speaks TLS on this port; give --target {target.replace('http://', 'https://', 1)}"
             )
-
-    def _speaks(self, tls: bool) -> bool:
-        """Whether the target's port speaks TLS, or plain HTTP."""
-        parts = urlsplit(self.workload.target)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            with socket.create_connection((host, port), SPEAKS_SECONDS) as connection:
-                if tls:
-                    unverified().wrap_socket(connection, server_hostname=host).close()
-                    return True
-                head = f"HEAD / HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
-                connection.sendall(head.encode("ascii"))
-                return connection.recv(5) == b"HTTP/"
-        except (OSError, ValueError):
-            return False
 
     def _check(self, what: str, reply: Reply) -> None:
         """Raise PreflightError where the load would get nothing but this answer; else say what is odd."""
@@ -217,7 +200,9 @@ class _Preflight:
         models = reply.models if reply else []
         model = self.workload.model
         prefix, _, rest = model.partition(":")
-        if not models or model in models or self.workload.model_source == ModelSource.UNKNOWN:
+        if not models or self.workload.model_source == ModelSource.UNKNOWN:
+            return None
+        if any(_names(each, model) for each in models):
             return None
         # Routers list their own models, and few those of the clouds behind a prefix.
         cloud = self.workload.route.value != "local"
@@ -243,6 +228,11 @@ class _Preflight:
                     text = text.replace(secret, "…")
         text = printable(text)
         return text if len(text) <= characters else text[:characters] + "…"
+
+
+def _names(listed: str, model: str) -> bool:
+    """Whether a list's entry is this model: `openai/*` is all of a router's, `llama3:latest` also llama3."""
+    return fnmatchcase(model, listed) or listed in (model, f"{model}:latest")
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from exporter.clock import Clock
 from exporter.run.interrupt import Interrupt
@@ -22,6 +22,7 @@ MAX_BYTES = 1 << 24
 """of a body that are read"""
 READ_BYTES = 1 << 16
 POLL_SECONDS = 0.1
+SPEAKS_SECONDS = 2.0
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -147,8 +148,7 @@ class SingleRequest:
 
     def _exchange(self, timeout_seconds: float) -> None:
         parts = self._parts
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host, port = _address(parts)
         self._socket = socket.create_connection((host, port), timeout_seconds)
         if parts.scheme == "https":
             self._stage = Stage.TLS
@@ -196,3 +196,22 @@ def unverified() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def speaks(url: str, tls: bool) -> bool:
+    """Whether what listens there speaks TLS, or plain HTTP."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection(_address(parts), SPEAKS_SECONDS) as connection:
+            if tls:
+                unverified().wrap_socket(connection, server_hostname=parts.hostname).close()
+                return True
+            head = f"HEAD / HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode("ascii"))
+            return connection.recv(5) == b"HTTP/"
+    except (OSError, ValueError):
+        return False
+
+
+def _address(parts: SplitResult) -> tuple[str, int]:
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -5,7 +5,8 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 _SECRET_NAME = re.compile(
     r"auth(?!ors?$)|cookie|token|secret|passw|credential|signature|session|api.?key|(^|[-_])(key|sig|sid|pwd|pass)($|[-_])",
@@ -18,8 +19,7 @@ _SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(:\s*)(.*)", re.DOTALL)
-_USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_QUERY = re.compile(r"(?<=[?&])([^=&#\s]+)=([^&#\s]+)")
+_SECRET_PLACE = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s]+)")
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -27,34 +27,49 @@ def is_secret(name: str, value: str) -> bool:
     return bool(value) and bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value.strip()))
 
 
-def header_word(header: str) -> str:
-    """`Name: value` as a shell word."""
+@dataclass(frozen=True)
+class Shown:
+    """A text in pieces: every second one is the name of a variable that stands for a secret."""
+
+    pieces: tuple[str, ...]
+
+    @property
+    def plain(self) -> str:
+        """For people: `Cookie: ${SECRET_COOKIE}`."""
+        return "".join(piece if each % 2 == 0 else _variable(piece) for each, piece in enumerate(self.pieces))
+
+    @property
+    def word(self) -> str:
+        """For a shell, on one line."""
+        if len(self.pieces) == 1:
+            return shell_word(self.pieces[0])
+        quoted = [
+            _escaped(piece) if each % 2 == 0 else _variable(piece) for each, piece in enumerate(self.pieces)
+        ]
+        return f'"{"".join(quoted)}"'
+
+
+def shown_header(header: str) -> Shown:
+    """`Name: value`."""
     match = _HEADER.fullmatch(header)
     if match and is_secret(match[1], match[3]):
-        return f'"{_escaped(match[1] + match[2])}{_variable(match[1])}"'
-    return shell_word(header)
+        return Shown((match[1] + match[2], match[1], ""))
+    return Shown((header,))
 
 
-def url_word(url: str) -> str:
-    """A URL or a path as a shell word: without a user's password, and without a query's keys."""
-    found: list[str] = []
-
-    def user(_match: re.Match[str]) -> str:
-        found.append("USER")
-        return "\0"
-
-    def query(match: re.Match[str]) -> str:
-        if not is_secret(match[1], match[2]):
-            return match[0]
-        found.append(match[1])
-        return f"{match[1]}=\0"
-
-    public = _QUERY.sub(query, _USER.sub(user, url))
-    if not found:
-        return shell_word(url)
-    pieces = [_escaped(piece) for piece in public.split("\0")]
-    names = [_variable(name) for name in found]
-    return '"' + pieces[0] + "".join(name + rest for name, rest in zip(names, pieces[1:], strict=True)) + '"'
+def shown_url(url: str) -> Shown:
+    """A URL, a path, or anything else: without a user's password, and without a query's keys."""
+    pieces, end = [""], 0
+    for match in _SECRET_PLACE.finditer(url):
+        name, value = match["name"] or "USER", match["value"]
+        if match["name"] and not is_secret(name, value):
+            continue
+        start = match.start("value") if match["name"] else match.start()
+        pieces[-1] += url[end:start]
+        pieces += [name, ""]
+        end = match.end()
+    pieces[-1] += url[end:]
+    return Shown(tuple(pieces))
 
 
 def shell_word(text: str) -> str:
@@ -65,14 +80,12 @@ def shell_word(text: str) -> str:
     return f"$'{''.join(letters)}'"
 
 
-def shell_line(command: Iterable[str]) -> str:
-    """A command as one line, as it can be typed again; headers and URLs in it show no secret."""
-    words: list[str] = []
+def shown_command(command: Iterable[str]) -> Iterator[Shown]:
+    """The words of a command; headers are what follows -H."""
     before = ""
     for word in command:
-        words.append(header_word(word) if before in ("-H", "--header") else url_word(word))
+        yield shown_header(word) if before == "-H" else shown_url(word)
         before = word
-    return " ".join(words)
 
 
 def _variable(name: str) -> str:

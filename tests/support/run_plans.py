@@ -9,12 +9,12 @@ from exporter.run.plan import RunPlan
 from exporter.settings.router_api import RouterApi
 
 
-def run_plan(model: str = "m", workload: dict[str, Any] | None = None, **changes: Any) -> RunPlan:
-    """A plan against http://router:8080; `workload` are what make_workload is given beside."""
+def run_plan(model: str = "m", **changes: Any) -> RunPlan:
+    """A plan against http://router:8080."""
     given: dict[str, Any] = {
         "command": "run",
         "soak_command": "soak run",
-        "workload": make_workload("http://router:8080", "/v1/chat/completions", model, **(workload or {})),
+        "workload": make_workload("http://router:8080", "/v1/chat/completions", model),
         "router": RouterApi(url="http://router:8080"),
         "engine": WrkEngine(),
         "scenario": "local",

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from exporter.errors import ConfigurationError
+from exporter.load.workload import make_workload
 from exporter.results.run_result import RunInputs
 from exporter.run.plan import check_plan
 from tests.support.run_plans import run_plan
 
 
 def inputs(**workload: Any) -> RunInputs:
-    return run_plan(workload=workload).inputs
+    made = make_workload("http://router:8080", "/v1/chat/completions", "m", **workload)
+    return run_plan(workload=made).inputs
 
 
 def sha256(data: bytes) -> str:
@@ -56,3 +58,10 @@ def test_at_least_one_request_for_each_connection_is_planned() -> None:
 def test_the_planned_number_of_requests_is_kept() -> None:
     assert inputs().max_requests is None
     assert run_plan(max_requests=1000).inputs.max_requests == 1000
+
+
+def test_a_key_in_the_path_is_neither_kept_nor_shown() -> None:
+    workload = make_workload("http://router:8080", "/v1/chat?key=hunter2", "m")
+    plan = run_plan(workload=workload)
+    assert plan.inputs.endpoint == "/v1/chat?key=${SECRET_KEY}"
+    assert "hunter2" not in plan.title

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from exporter.settings.placeholders import header_word, shell_line, shell_word, url_word
+from exporter.settings.placeholders import shell_word, shown_command, shown_header, shown_url
 
 ODD = [
     "plain",
@@ -55,7 +55,7 @@ def test_a_word_is_the_text_again_for_a_shell_and_stands_on_one_line(text: str) 
     ],
 )
 def test_the_value_of_a_secret_header_is_a_variable(header: str) -> None:
-    word = header_word(header)
+    word = shown_header(header).word
     assert "hunter2" not in word
     name = header.partition(":")[0]
     variable = word.partition("${")[2].partition("}")[0]
@@ -76,7 +76,7 @@ def test_the_value_of_a_secret_header_is_a_variable(header: str) -> None:
     ],
 )
 def test_any_other_header_is_shown(header: str) -> None:
-    assert said_by_bash(header_word(header)) == header
+    assert said_by_bash(shown_header(header).word) == header
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,20 @@ def test_any_other_header_is_shown(header: str) -> None:
     ],
 )
 def test_a_url_shows_neither_password_nor_key(url: str, word: str) -> None:
-    assert url_word(url) == word
+    assert shown_url(url).word == word
 
 
 def test_a_command_line_is_the_same_words_again() -> None:
     command = ["hey", "-n", "1", "-H", "X-Tenant: a b", "-D", "/tmp/x y", "http://h/?a=1&b=2"]
-    assert shlex.split(shell_line(command)) == command
-    assert "hunter2" not in shell_line(["hey", "-H", "Cookie: hunter2", "http://h/?key=hunter2"])
+    assert shlex.split(" ".join(each.word for each in shown_command(command))) == command
+    assert [each.plain for each in shown_command(command)] == command
+
+
+def test_a_command_line_shows_no_secret() -> None:
+    command = ["hey", "-H", "Cookie: hunter2", "http://u:hunter2@h/?n=1&key=hunter2#x"]
+    assert [each.plain for each in shown_command(command)] == [
+        "hey",
+        "-H",
+        "Cookie: ${SECRET_COOKIE}",
+        "http://${SECRET_USER}@h/?n=1&key=${SECRET_KEY}#x",
+    ]
