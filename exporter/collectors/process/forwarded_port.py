@@ -14,23 +14,13 @@ from exporter.collectors.process.listener import Found, find_holders
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.procfs import UNREADABLE, ProcFs
 
-_OF_CONTAINERS = frozenset(
-    (
-        *("docker-proxy", "dockerd", "containerd", "podman", "conmon", "rootlesskit", "rootlessport"),
-        *(
-            "rootlessport-ch",
-            "slirp4netns",
-            "pasta",
-            "pasta.avx2",
-            "passt",
-            "passt.avx2",
-            "gvproxy",
-            "vpnkit",
-        ),
-    )
-)
+_OF_CONTAINERS = frozenset({
+    "docker-proxy", "dockerd", "containerd", "podman", "conmon", "rootlesskit", "rootlessport",
+    "rootlessport-ch", "slirp4netns", "pasta", "pasta.avx2", "passt", "passt.avx2", "gvproxy", "vpnkit",
+})  # fmt: skip
 _TO_THIS_HOST = frozenset(
-    ("socat", "systemd-socket-", "rinetd", "redir", "nc", "ncat", "xinetd", "inetd", "sslh")
+    # systemd keeps the sockets that it hands to services: it is not the service.
+    ("systemd", "socat", "systemd-socket-", "rinetd", "redir", "nc", "ncat", "xinetd", "inetd", "sslh")
 )
 _ELSEWHERE = frozenset(
     ("ssh", "sshd", "sshd-session", "kubectl", "oc", "k9s", "limactl", "chisel", "frps", "frpc", "tailscaled")

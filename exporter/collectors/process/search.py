@@ -119,11 +119,8 @@ class ProcessSearch:
         hidden = False
         for sockets in tables.listeners(port):
             holders = find_holders(self._proc, self._table.user_pids(), sockets)
-            # systemd keeps the sockets that it hands to services: it is not the service.
-            services = [found for found in holders if found.stat.comm != "systemd"]
-            if chosen := {found.stat.pid: found for found in services or holders}:
-                roots = self._table.separate(found.stat for found in chosen.values())
-                return self._behind_forwarders([chosen[stat.pid] for stat in roots], port)
+            if holders:
+                return self._behind_forwarders(holders, port)
             hidden = True
         if hidden:
             return Searched(
@@ -137,20 +134,21 @@ class ProcessSearch:
             "process by command_line, name or pid_file"
         )
 
-    def _behind_forwarders(self, listening: list[Found], port: int) -> Searched:
-        """The same with what is behind those that only forward the port (often two, for IPv4 and IPv6)."""
-        found: dict[int, Found] = {}
-        lost = []
-        for each in listening:
-            if each.stat.comm not in FORWARDERS:
-                found[each.stat.pid] = each
-            elif (behind := self._forwarded.behind(each.stat, port)) is not None:
+    def _behind_forwarders(self, holders: list[Found], port: int) -> Searched:
+        """Those that answer themselves, and what is behind those that only forward the port.
+
+        The latter are often two (docker-proxy for IPv4 and IPv6), or parent and child (dockerd).
+        """
+        by_pid = {each.stat.pid: each for each in holders}
+        forwarders = [each.stat for each in holders if each.stat.comm in FORWARDERS]
+        answering = self._table.separate(each.stat for each in holders if each.stat.comm not in FORWARDERS)
+        found = {stat.pid: by_pid[stat.pid] for stat in answering}
+        for forwarder in forwarders:
+            if (behind := self._forwarded.behind(forwarder, port)) is not None:
                 found.setdefault(behind.stat.pid, behind)
-            else:
-                lost.append(each.stat)
-        if found or not lost:
-            return Searched(list(found.values()))
-        return Searched(unwatched={Unwatched.FORWARDED: 1}, problem=advice(lost[0], port))
+        if found:
+            return Searched(sorted(found.values(), key=lambda each: each.stat.start_ticks))
+        return Searched(unwatched={Unwatched.FORWARDED: 1}, problem=advice(forwarders[0], port))
 
 
 def _pids_in(pid_file: Path) -> list[int]:

@@ -95,6 +95,14 @@ def test_where_descriptors_may_not_be_read_the_one_tree_of_the_namespace_is_watc
     assert scrape(watch(proc, port=8080)) == NOT_FOUND
 
 
+def test_a_dockerd_that_keeps_the_socket_of_its_docker_proxy_does_not_hide_it(proc: FakeProc) -> None:
+    container(proc)
+    forwarder(proc, 9, "dockerd", inode=77)
+    forwarder(proc, 10, "docker-proxy", DOCKER_PROXY + "-container-port 4000", inode=77, parent=9)
+    found = scrape(watch(proc, port=8080))
+    assert (found["start_time_seconds"], found["unwatched{forwarded}"]) == (1700000009.0, 0)
+
+
 def test_two_namespaces_with_the_same_address_are_not_guessed_at(proc: FakeProc) -> None:
     container(proc)
     proc.namespace("rootless", "172.17.0.2")

@@ -1,6 +1,7 @@
 """collectors.process.process on real processes, compared with psutil and the kernel's other accounts."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -196,3 +197,35 @@ print([path for path in opened if "smaps" in path])
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+WORKERS = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+def start():
+    pid = os.fork()
+    if pid == 0:
+        sys.stdin.read()
+        os._exit(0)
+    return pid
+workers = [start() for _ in range(3)]
+print(server.getsockname()[1], *workers, flush=True)
+os.wait()
+print(start(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_real_worker_that_is_killed_and_replaced_is_seen() -> None:
+    command = [sys.executable, "-c", WORKERS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port, *workers = map(int, process.stdout.readline().split())
+        watching = collector(port)
+        before = scrape(watching)
+        os.kill(workers[1], signal.SIGKILL)
+        process.stdout.readline()
+        after = scrape(watching)
+    counts = ("children", "child_starts_total", "worker_deaths_total", "restarts_total")
+    assert [before[name] for name in counts] == [3, 0, 0, 0]
+    assert [after[name] for name in counts] == [3, 1, 1, 0]
