@@ -3,6 +3,7 @@
 import gzip
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from io import TextIOWrapper
 from itertools import groupby
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.timeseries import SeriesStore
 
+COMPRESSION = 3
+"""of gzip: a fifth of the time of its default 9, for a tenth more bytes"""
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -19,17 +22,18 @@ def write_openmetrics(store: SeriesStore, path: Path, **target: str) -> None:
     `target` are labels that Prometheus gives what it scrapes (job, instance). `promtool tsdb
     create-blocks-from openmetrics` takes the text, decompressed.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "wt", encoding="utf-8", newline="\n") as file:
-        file.writelines(openmetrics_lines(store, **target))
+    packed = gzip.GzipFile(path, "wb", COMPRESSION) if path.suffix == ".gz" else path.open("wb")
+    with packed, TextIOWrapper(packed, encoding="utf-8", newline="\n") as file:
+        file.writelines(openmetrics_text(store, **target))
 
 
-def openmetrics_lines(store: SeriesStore, **target: str) -> Iterator[str]:
-    """The text by lines, in the order of names and labels.
+def openmetrics_text(store: SeriesStore, **target: str) -> Iterator[str]:
+    """The text series by series, in the order of names and labels.
 
     Every sample name is a family of its own, of type unknown: Prometheus stores samples alone. A label that
     the target's hide is called exported_*, as Prometheus does it.
     """
+    times, stamps = b"", []
     for name, group in groupby(store, key=lambda series: series.name):
         yield f"# TYPE {name} unknown\n"
         for series in group:
@@ -37,8 +41,15 @@ def openmetrics_lines(store: SeriesStore, **target: str) -> Iterator[str]:
                 f"exported_{label}" if label in target else label: text for label, text in series.labels
             }
             head = name + _label_text(labels | target)
-            for time, value in zip(series.times, series.values, strict=True):
-                yield f"{head} {_number(value)} {time:.3f}\n"
+            # Most series have their samples at the same times, and a day of them is written within minutes.
+            if (known := series.times.tobytes()) != times:
+                times, stamps = known, [f" {time:.3f}\n" for time in series.times]
+            yield "".join(
+                [
+                    f"{head} {_number(value)}{stamp}"
+                    for value, stamp in zip(series.values, stamps, strict=True)
+                ]
+            )
     yield "# EOF\n"
 
 

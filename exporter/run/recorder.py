@@ -32,6 +32,8 @@ class Recorder:
         self._url = url
         self._interval = interval_seconds
         self._clock = clock
+        self._boot = clock.wall() - clock.since_boot()
+        """Unix s"""
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -58,6 +60,10 @@ class Recorder:
         self._scrape_surely()
         self._store.flush()
 
+    def _now(self) -> float:
+        """Unix s by the wall clock as it was at the beginning: set back it would put samples before others."""
+        return self._boot + self._clock.since_boot()
+
     def _scrape_surely(self) -> None:
         """The first and the last scrape hold a run's totals: one that fails is tried again."""
         any(self.scrape() for _ in range(EDGE_TRIES))
@@ -76,7 +82,7 @@ class Recorder:
 
     def scrape(self) -> bool:
         """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
-        time = self._clock.wall()
+        time = self._now()
         try:
             answer = self._session.get(self._url, timeout=TIMEOUT_SECONDS)
             answer.raise_for_status()
@@ -97,6 +103,6 @@ class Recorder:
         """The newest value of one series, or None where it is unknown or older than two intervals."""
         with self._lock:
             found = self._store.last(name, **labels)
-        if found is None or self._clock.wall() - found[0] > 2 * self._interval + TIMEOUT_SECONDS:
+        if found is None or self._now() - found[0] > 2 * self._interval + TIMEOUT_SECONDS:
             return None
         return found[1]

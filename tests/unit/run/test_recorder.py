@@ -82,6 +82,29 @@ def test_an_exporter_that_is_away_is_a_failed_scrape(clock: FakeClock) -> None:
     assert list(store) == []
 
 
+def test_a_wall_clock_that_is_set_back_puts_no_sample_before_another(clock: FakeClock) -> None:
+    with LocalHttp(Scrapes(text(1), text(2))) as server:
+        recorder, store = recording(server.url, clock)
+        recorder.scrape()
+        clock.set_wall(-3600.0)
+        clock.advance(5)
+        recorder.scrape()
+    assert recorder.latest("x_total") == 2.0
+    (series,) = store
+    assert series.times.tolist() == [1_764_000_000.0, 1_764_000_005.0]
+
+
+def test_a_scrape_that_was_not_made_in_its_time_is_missing_and_not_made_up_for(clock: FakeClock) -> None:
+    with LocalHttp(Scrapes(text(1), text(2))) as server:
+        recorder, _ = recording(server.url, clock, 5.0)
+        recorder.scrape()
+        recorder._next = clock.monotonic() + 5.0
+        clock.advance(61.0)
+        recorder._count_missed()
+    assert (recorder.scrapes, recorder.failed_scrapes) == (1, 11)
+    assert recorder._next == clock.monotonic() - 1.0
+
+
 def test_the_latest_value_is_known_until_it_is_older_than_two_intervals(clock: FakeClock) -> None:
     with LocalHttp(Scrapes(text(7))) as server:
         recorder, _ = recording(server.url, clock, 5.0)

@@ -1,6 +1,7 @@
 """exporter.run.spool: every sample comes back in its order, memory is bounded, and what is lost is noted."""
 
 import errno
+import gzip
 import os
 import random
 from pathlib import Path
@@ -8,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from exporter.results.folder import claim
+from exporter.results.openmetrics import write_openmetrics
 from exporter.run import spool
+from exporter.run.recorder import SCRAPES_A_FLUSH
 from exporter.run.spool import Opener, SpooledStore, spool_places
 from exporter.timeseries import Loss, SeriesStore
+from exporter.verdict.finding import Outcome
+from exporter.verdict.judgement import judge
+from tests.support.run_results import evidence
 
 
 def opener(path: Path) -> Opener:
@@ -163,3 +169,28 @@ def test_a_spool_that_was_cut_short_is_a_loss_and_no_error(tmp_path: Path) -> No
     assert store.loss == Loss(1, 1.0, 1.0, "Input/output error")
     assert [len(series.times) for series in store] == [1]
     assert store.loss.samples == 1
+
+
+def test_a_day_is_judged_and_written_from_the_spool_without_a_sample_missing(tmp_path: Path) -> None:
+    store, scrapes = SpooledStore([opener(tmp_path / "spool")]), 24 * 720
+    labels = {"process": "router", "role": "router"}
+    for scrape in range(scrapes):
+        time = 1_764_000_000.0 + 5 * scrape
+        store.add("router_up", {}, time, 1.0)
+        store.add("observed_process_restarts_total", labels, time, 0.0)
+        # A thread a minute, all through the day.
+        store.add("observed_process_threads", labels, time, 100.0 + scrape // 12)
+        store.add("benchmark_requests_total", {}, time, 100.0 * scrape)
+        if scrape % SCRAPES_A_FLUSH == 0:
+            store.flush()
+        assert store._pending <= 4 * SCRAPES_A_FLUSH
+    day = 86_400.0
+    judged = judge(evidence(series=store, planned_seconds=day, measured_seconds=day, scrapes=scrapes), {}, ())
+    outcomes = {finding.check: finding.outcome for finding in judged.findings}
+    assert outcomes["threads"] == Outcome.FAIL
+    assert outcomes["router"] == outcomes["completeness"] == Outcome.PASS
+    [requests] = store.select("benchmark_requests_total")
+    assert requests.increase() == 100.0 * (scrapes - 1)
+    write_openmetrics(store, tmp_path / "series.om.gz")
+    text = gzip.decompress((tmp_path / "series.om.gz").read_bytes())
+    assert text.count(b"\n") == 4 * scrapes + 5
