@@ -14,6 +14,7 @@ from exporter.errors import ConfigurationError
 from exporter.results.alike import likeness
 from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
+from exporter.results.folder import check_whole
 from exporter.results.plot import plot_rows
 from exporter.results.summary import read_files, summary_table
 from exporter.settings.shipped import shipped
@@ -43,6 +44,8 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     soak report benchmarks/results/202611*.csv -o november.png
     """
     folders = [Path(result) for result in results if Path(result).is_dir()]
+    for folder in folders:
+        check_whole(folder)
     rows, problems = read_files([f"{Path(each)}.csv" if Path(each) in folders else each for each in results])
     for problem in problems:
         click.echo(f"soak: {problem}", err=True)
@@ -123,6 +126,8 @@ def compare(
     \b
     soak compare benchmarks/results/20261101-baseline.csv benchmarks/results/20261124-nightly.csv
     """
+    for each in (baseline, candidate):
+        check_whole(each)
     files = [Path(f"{each}.csv") if each.is_dir() else each for each in (baseline, candidate)]
     rows = [
         read_row(file, label) for file, label in zip(files, (baseline_label, candidate_label), strict=True)

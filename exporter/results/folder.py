@@ -13,6 +13,8 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.settings.state_folder import state_folder
 
+PARTIAL = "partial"
+"""the folder in a run's own in which nothing is whole"""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
@@ -62,7 +64,7 @@ class RunFolder:
     @property
     def partial(self) -> Path:
         """What is not whole yet."""
-        return self.details / "partial"
+        return self.details / PARTIAL
 
     def file(self, ending: str) -> Path:
         """`<name>.csv` or `<name>.md`, beside the folder."""
@@ -91,6 +93,14 @@ class RunFolder:
         for folder in (self.partial, self.details):
             with suppress(OSError):
                 folder.rmdir()
+
+
+def check_whole(folder: Path) -> None:
+    """Raise ConfigurationError for the folder of a run that has not been written to its end."""
+    if (folder / PARTIAL).is_dir() and not (folder / "run.json").exists():
+        raise ConfigurationError(
+            f"{folder}: this run goes on, or it was killed; what it has seen so far is in {PARTIAL}/"
+        )
 
 
 def claim(results: Path, base: str) -> RunFolder:

@@ -42,7 +42,9 @@ def _find_files(arguments: Iterable[str]) -> tuple[list[Path], list[Problem]]:
         matches = [Path(argument)]
         if glob.has_magic(argument) and not matches[0].exists():
             # Path.glob takes no absolute pattern.
-            matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207
+            found = (Path(match) for match in sorted(glob.glob(argument, recursive=True)))  # noqa: PTH207
+            # What lies in partial/ is being written.
+            matches = [match for match in found if match.parent.name != "partial"]
             if not matches:
                 problems.append(Problem(Path(argument), 0, "no file matches"))
         for match in matches:

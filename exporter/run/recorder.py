@@ -61,7 +61,7 @@ class Recorder:
         self._store.flush()
 
     def _now(self) -> float:
-        """Unix s by the wall clock as it was at the beginning: set back it would put samples before others."""
+        """Unix s by the wall clock as it was at the beginning: set back it would reorder the samples."""
         return self._boot + self._clock.since_boot()
 
     def _scrape_surely(self) -> None:

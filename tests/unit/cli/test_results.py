@@ -215,3 +215,23 @@ def test_a_backfill_without_results_is_refused(tmp_path: Path) -> None:
     # Without promtool it is the missing promtool that is named; either is one line for the user.
     assert isinstance(done.exception, ConfigurationError)
     assert re.match(f"{tmp_path}: |promtool: ", str(done.exception))
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_a_run_that_is_not_whole_is_not_shown_as_a_whole_one(tmp_path: Path, command: str) -> None:
+    written(tmp_path, "20261124-b", ROW)
+    (tmp_path / "20261124-b" / "partial").mkdir(parents=True)
+    folder = str(tmp_path / "20261124-b")
+    done = CliRunner().invoke(soak, [command, folder, folder][: 2 if command == "report" else 3])
+    assert isinstance(done.exception, ConfigurationError)
+    assert str(done.exception) == (
+        f"{folder}: this run goes on, or it was killed; what it has seen so far is in partial/"
+    )
+
+
+def test_what_is_being_written_is_no_result_for_a_glob(tmp_path: Path) -> None:
+    written(tmp_path, "20261124-b", ROW)
+    (tmp_path / "20261124-c" / "partial").mkdir(parents=True)
+    written(tmp_path / "20261124-c" / "partial", "new-20261124-c", SLOWER)
+    done = CliRunner().invoke(soak, ["report", str(tmp_path / "**" / "*.csv")], catch_exceptions=False)
+    assert (done.exit_code, done.output.count("nightly")) == (0, 1)
