@@ -3,7 +3,6 @@
 Exit codes: 0 pass, 1 fail, 2 bad usage or configuration, 3 inconclusive, 70 an error of the program itself.
 """
 
-import contextlib
 import logging
 import signal
 import sys
@@ -18,6 +17,7 @@ from exporter.cli.rendering import dashboards, rules
 from exporter.cli.results import backfill_command, compare, report
 from exporter.cli.run import demo, run, scale
 from exporter.cli.services import exporter, simulate
+from exporter.cli.terminal import make_outputs_last
 from exporter.errors import QueryError, SoakError
 
 
@@ -62,6 +62,7 @@ def main() -> None:
 def run_command(command: click.Command, name: str) -> None:
     """Run a command: every error that the user can correct is one line and an exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    make_outputs_last()
     try:
         command.main(standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -76,15 +77,22 @@ def run_command(command: click.Command, name: str) -> None:
         _fail(name, str(error), 2)
     # Exit code 1 is a router that failed, so an error of the program itself must not end with Python's.
     except Exception as error:  # noqa: BLE001
-        with tempfile.NamedTemporaryFile("w", prefix="soak-error-", suffix=".txt", delete=False) as file:
-            traceback.print_exc(file=file)
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(name, f"an error of the program itself ({what}); its traceback is in {file.name}", 70)
+        _fail(name, f"an error of the program itself ({what}); its traceback is {_traceback_place()}", 70)
+
+
+def _traceback_place() -> str:
+    """Where the traceback of the error under way is: a file, else standard error."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix="soak-error-", suffix=".txt", delete=False) as file:
+            file.write(traceback.format_exc().encode(errors="backslashreplace"))
+    except OSError:
+        traceback.print_exc()
+        return "above: no file can be written"
+    return f"in {file.name}"
 
 
 def _fail(name: str, message: str, code: int) -> None:
     logging.shutdown()
-    # The terminal may be gone.
-    with contextlib.suppress(OSError):
-        click.echo(f"{name}: {message}", err=True)
+    click.echo(f"{name}: {message}", err=True)
     sys.exit(code)

@@ -24,7 +24,7 @@ from exporter.cli.run_options import (
     target_options,
     watch_options,
 )
-from exporter.cli.terminal import Lasting, TerminalView, lasting_console, print_verdict
+from exporter.cli.terminal import TerminalView, print_json, print_verdict
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.load.engine import MAX_CONNECTIONS
@@ -70,7 +70,7 @@ def run(
     Leaves a CSV row, a Markdown record and run.json under --results. Ctrl-C ends it early and keeps what
     was measured.
     """
-    console = lasting_console(stderr=as_json)
+    console = Console(stderr=as_json, highlight=False)
     plan = plan_of(target, load, results, limits, duration)
     agree_to_cost(plan, target.yes)
     with ExitStack() as cleanup:
@@ -113,7 +113,7 @@ def scale(
     connections; shows where it saturates. The worst step decides the exit code.
     """
     wanted = _steps(steps)
-    console = lasting_console()
+    console = Console(highlight=False)
     plan = plan_of(target, load, results, limits, duration)
     agree_to_cost(plan, target.yes, len(wanted))
     if plan.max_requests is not None:
@@ -187,7 +187,7 @@ def demo(
     Simulated router, exporter, Prometheus, Alertmanager, and Grafana where it is installed; a wrk soak with
     live progress; result files; then everything is stopped, or left up with --keep.
     """
-    console = lasting_console()
+    console = Console(highlight=False)
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
     plan = check_plan(plan_of(router, load, results, limits, duration))
@@ -247,9 +247,7 @@ def _run(
     with TerminalView(console, plan.title) as view:
         result, files = run_soak(plan, exporter, prometheus, view, interrupt, SystemClock())
     if as_json:
-        output = Lasting(sys.stdout)
-        output.write(run_json(result))
-        output.flush()
+        print_json(run_json(result))
     else:
         print_verdict(console, result, files)
     return result.judgement.exit_code

@@ -5,6 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -35,10 +36,14 @@ class Lasting:
     """An output that may end before the command does: a closed pipe or terminal swallows what is written.
 
     From then on its descriptor is /dev/null, so that nothing else fails on it, the end of Python included.
+    A character that its encoding lacks is written as a question mark.
     """
 
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
+    def __init__(self, file: TextIO | None) -> None:
+        # Python has none where the descriptor was closed from the start.
+        self._file = file or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        if isinstance(self._file, TextIOWrapper):
+            self._file.reconfigure(errors="replace")
 
     def write(self, text: str) -> int:
         with self._tolerant():
@@ -50,6 +55,9 @@ class Lasting:
             self._file.flush()
 
     def __getattr__(self, name: str) -> Any:
+        # Who has the bytes' writer writes past this one.
+        if name == "buffer":
+            raise AttributeError(name)
         return getattr(self._file, name)
 
     @contextmanager
@@ -62,9 +70,19 @@ class Lasting:
             os.close(nowhere)
 
 
-def lasting_console(stderr: bool = False) -> Console:
-    """A console on standard output or standard error that may go away."""
-    return Console(file=cast(TextIO, Lasting(sys.stderr if stderr else sys.stdout)), highlight=False)
+def make_outputs_last() -> None:
+    """Standard output and standard error may go away, for all that this process writes."""
+    sys.stdout = cast(TextIO, Lasting(sys.stdout))
+    sys.stderr = cast(TextIO, Lasting(sys.stderr))
+
+
+def print_json(text: str) -> None:
+    """JSON on standard output, which is UTF-8 in every locale."""
+    output = sys.stdout
+    if isinstance(output, Lasting):
+        output.reconfigure(encoding="utf-8", errors="backslashreplace")
+    output.write(text)
+    output.flush()
 
 
 class RateMeter:

@@ -8,6 +8,14 @@ from exporter.errors import ConfigurationError
 MAX_OUTPUT_TOKENS = 4096
 """bounds the bytes of one answer, and so the memory that a client takes which does not read"""
 
+OPTIONS = {
+    "port": "--port",
+    "nodes": "--nodes",
+    "latency_median_seconds": "--latency-median",
+    "latency_p99_seconds": "--latency-p99",
+}
+"""the fields that `soak simulate` has an option for, and that can be out of range"""
+
 
 class Generation(StrEnum):
     """Which generation of the router's API is served."""
@@ -22,7 +30,7 @@ class Generation(StrEnum):
 class SimulatorOptions:
     """Everything that can be chosen about a simulated router; the seed decides every random draw.
 
-    Raises ConfigurationError naming the field whose value is out of range.
+    Raises ConfigurationError naming the field whose value is out of range, where there is one by its option.
     """
 
     host: str = "127.0.0.1"
@@ -57,12 +65,12 @@ class SimulatorOptions:
             (
                 self.latency_median_seconds <= self.latency_p99_seconds <= 3600,
                 "latency_p99_seconds",
-                "must be 3600 at most and not less than latency_median_seconds",
+                "must be 3600 at most and not less than --latency-median",
             ),
             (
                 self.latency_median_seconds > 0 or self.latency_p99_seconds == 0,
                 "latency_p99_seconds",
-                "must be 0 where latency_median_seconds is 0",
+                "must be 0 where --latency-median is 0",
             ),
             (0 <= self.inter_token_seconds <= 60, "inter_token_seconds", "must be 0–60"),
             (1 <= self.output_tokens <= MAX_OUTPUT_TOKENS, "output_tokens", f"must be 1–{MAX_OUTPUT_TOKENS}"),
@@ -73,4 +81,4 @@ class SimulatorOptions:
             if not right:
                 # The API key alone must not be shown; its rule is enough.
                 shown = "" if name == "api_key" else f" (is {getattr(self, name)!r})"
-                raise ConfigurationError(f"simulated router: {name} {rule}{shown}")
+                raise ConfigurationError(f"simulated router: {OPTIONS.get(name, name)} {rule}{shown}")

@@ -1,5 +1,6 @@
 """The parts of the simulated router that need no wire: options, latency, faults, requests, history."""
 
+import math
 import random
 import statistics
 from pathlib import Path
@@ -23,11 +24,13 @@ from tests.support.clocks import FakeClock
 @pytest.mark.parametrize(
     ("options", "key", "figures"),
     [
-        ({"port": 0}, "port", "1–65535 (is 0)"),
-        ({"nodes": 0}, "nodes", "1–1000 (is 0)"),
+        ({"port": 0}, "--port", "1–65535 (is 0)"),
+        ({"nodes": 0}, "--nodes", "1–1000 (is 0)"),
         ({"models": ()}, "models", "(is ())"),
-        ({"latency_p99_seconds": 0.01}, "latency_p99_seconds", "(is 0.01)"),
-        ({"latency_median_seconds": 0}, "latency_p99_seconds", "0 where latency_median_seconds is 0"),
+        ({"latency_p99_seconds": 0.01}, "--latency-p99", "(is 0.01)"),
+        ({"latency_p99_seconds": math.nan}, "--latency-p99", "(is nan)"),
+        ({"latency_median_seconds": math.inf}, "--latency-median", "(is inf)"),
+        ({"latency_median_seconds": 0}, "--latency-p99", "0 where --latency-median is 0"),
         ({"output_tokens": 5000}, "output_tokens", "1–4096 (is 5000)"),
         ({"hang_seconds": 0}, "hang_seconds", "86400 at most (is 0)"),
         ({"api_key": ""}, "api_key", "empty"),
