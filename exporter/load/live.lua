@@ -337,11 +337,19 @@ local function lend_in(lua)
   C.soak_pcall(lua, 0, 0, 0)
 end
 
-local function has(name) return type(globals[name]) == "function" and 1 or 0 end
+local function read(holder, name) return holder[name] end
+
+-- As wrk reads it. Globals that refuse undeclared names to Lua code have none for wrk.
+local function global(name)
+  local known, value = pcall(read, globals, name)
+  return known and value or nil
+end
+
+local function has(name) return type(global(name)) == "function" and 1 or 0 end
 
 -- The text to be sent, as wrk itself asks a script for it.
 local function text_of_script()
-  local request = globals.request
+  local request = rawget(globals, "request") or global("request")
   if type(request) == "function" then return (request()) end
   return (globals.wrk.request())
 end
