@@ -6,7 +6,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
+from wrk_histogram import expected_us, read_histogram, uncorrected
 
+from exporter.live.message import FIRST_SUM
 from tests.support.waiting import need
 from tests.support.wrk_process import EVENTS, SCRIPTS, Ran, live_counts, run_wrk
 from tests.support.wrk_scripts import wrk_scripts
@@ -48,14 +50,30 @@ def test_any_script_sends_the_same_and_is_called_alike(script: str) -> None:
         check_alike(*both(script, Path(folder)))
 
 
+def case(name: str) -> str:
+    return (SCRIPTS / "cases" / f"{name}.lua").read_text("utf-8")
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (SCRIPTS / "cases").iterdir()))
 def test_a_script_of_its_own_ways_is_measured_as_it_runs(name: str, tmp_path: Path) -> None:
-    alone, live = both((SCRIPTS / "cases" / f"{name}.lua").read_text("utf-8"), tmp_path)
+    alone, live = both(case(name), tmp_path)
     check_alike(alone, live)
     assert live.code == 0, live.errors
     assert live.stopped
     assert live.errors == alone.errors
     assert live.requests > 5
+
+
+@pytest.mark.parametrize(
+    "name", ["it_logs_in_and_then_asks", "request_is_made_in_init", "response_is_set_in_init"]
+)
+def test_requests_of_a_script_take_as_long_as_wrk_says(name: str, tmp_path: Path) -> None:
+    live = run_wrk(case(name), tmp_path / "run", live=True)
+    every_us = expected_us(live.summary["duration_us"], live.requests, 1)
+    wrks_own = uncorrected(read_histogram(tmp_path / "run"), every_us)
+    live_us = sum(sum(values[FIRST_SUM:]) for each in live.messages for _, values in each.blocks)
+    assert sum(count for _, count in wrks_own) == live.requests
+    assert live_us == pytest.approx(sum(us * count for us, count in wrks_own), rel=0.3, abs=20_000)
 
 
 @pytest.mark.parametrize("live", [False, True])
