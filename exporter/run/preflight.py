@@ -156,23 +156,24 @@ class _Preflight:
 
     def _check(self, what: str, reply: Reply) -> None:
         """Raise PreflightError where the load would get nothing but this answer; else say what is odd."""
-        status, answer = reply.status, f"{what} answers {self._answer(reply)}"
+        status, target = reply.status, self.workload.target
+        answer = f"{what} answers {self._answer(reply)}"
         if status >= 500 or status < 200 or status in PASSING:
             self._say(answer)
         elif 300 <= status < 400:
             place = f" to {self._quoted(reply.location)}" if reply.location else ""
             raise PreflightError(
-                f"{what} answers {status}, a redirect{place}, which no load follows; give that place with "
-                f"--target and --endpoint{ANYWAY}"
+                f"{target}: {what} answers {status}, a redirect{place}, which no load follows; give that "
+                f"place with --target and --endpoint{ANYWAY}"
             )
         elif status >= 400:
             meaning = meaning_of(str(status), self.workload.route)
             means = f": {meaning.english}" if meaning else ""
-            raise PreflightError(f"{answer}{means}{self._missing_model(status)}{ANYWAY}")
+            raise PreflightError(f"{target}: {answer}{means}{self._missing_model(status)}{ANYWAY}")
         elif reply.is_page:
             raise PreflightError(
-                f"{what} answers {status} with a web page (HTML) and no completion; is "
-                f"{self.workload.target} the router? check --target and --endpoint{ANYWAY}"
+                f"{target}: {answer}, a web page (HTML) and no completion; is this the router? check "
+                f"--target and --endpoint{ANYWAY}"
             )
         elif reply.error:
             self._say(f"{what} answers {status}, and in it an error ({self._excerpt(reply)})")
@@ -213,11 +214,11 @@ class _Preflight:
         return f"{self._models_path} does not list the model {model!r}; it lists {shown}{more}"
 
     def _answer(self, reply: Reply) -> str:
-        excerpt = "" if reply.is_page else self._excerpt(reply)
+        excerpt = self._excerpt(reply)
         return f"{reply.status} ({excerpt})" if excerpt else str(reply.status)
 
     def _excerpt(self, reply: Reply) -> str:
-        text = reply.error or reply.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+        text = reply.title if reply.is_page else reply.error or reply.text[: 4 * SHOWN_CHARACTERS]
         return self._quoted(text)
 
     def _quoted(self, text: str, characters: int = SHOWN_CHARACTERS) -> str:

@@ -23,6 +23,7 @@ MAX_BYTES = 1 << 24
 READ_BYTES = 1 << 16
 POLL_SECONDS = 0.1
 SPEAKS_SECONDS = 2.0
+_TITLE = re.compile(r"<title[^>]{0,100}>([^<]{0,500})", re.IGNORECASE)
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -59,6 +60,17 @@ class Reply:
         """Whether it is a web page: by how it begins, and by its own word, though some call JSON a page."""
         called = "html" in self.content_type.lower() and self.body.lstrip()[:1] not in (b"{", b"[")
         return called or _PAGE.match(self.body[:1024]) is not None
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode(errors="replace")
+
+    @property
+    def title(self) -> str:
+        """Of a web page; empty where it has none."""
+        found = _TITLE.search(self.text)
+        return found[1] if found else ""
 
     @property
     def error(self) -> str:

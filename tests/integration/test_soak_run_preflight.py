@@ -30,7 +30,8 @@ def test_a_run_that_would_be_lost_ends_with_one_line_and_no_file(
 ) -> None:
     ended = soak("--duration", "60s", "--scenario", "openai", preflight=True).end()
     assert ended.code == 2
-    assert ended.errors.startswith("soak: POST /v1/chat/completions answers 401 (")
+    target = live.ports.url("router")
+    assert ended.errors.startswith(f"soak: {target}: POST /v1/chat/completions answers 401 (")
     assert ended.errors.count("\n") == 1
     assert truth(live)["inference_responses"] == {"401": 1}
     assert list(results.iterdir()) == []

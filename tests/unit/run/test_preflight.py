@@ -83,7 +83,7 @@ def test_the_request_is_that_of_the_load_and_then_the_list_of_models_is_asked() 
 def test_a_status_that_the_whole_load_would_get_is_refused(status: int) -> None:
     with LocalHttp(answering((status, {"error": {"message": "not like this"}}))) as server:
         line = refusal(server.url)
-    assert line.startswith(f"POST {ENDPOINT} answers {status} (not like this)")
+    assert line.startswith(f"{server.url}: POST {ENDPOINT} answers {status} (not like this)")
     assert line.endswith("--no-preflight sends the load all the same")
 
 
@@ -115,9 +115,15 @@ def test_a_redirect_is_refused_and_names_its_place(status: int) -> None:
 def test_a_web_page_is_no_completion(content_type: str, body: str, is_page: bool) -> None:
     with LocalHttp(answering((200, body, {"Content-Type": content_type}))) as server:
         if is_page:
-            assert "a web page (HTML)" in refusal(server.url)
+            assert ", a web page (HTML) and no completion; " in refusal(server.url)
         else:
             assert ask(server.url).said == ()
+
+
+def test_of_a_page_its_title_is_shown() -> None:
+    page = "<html><head><title>Welcome to\nnginx!</title></head>" + "x" * 5000
+    with LocalHttp(answering((403, page, {"Content-Type": "text/html"}))) as server:
+        assert "answers 403 (Welcome to nginx!): " in refusal(server.url)
 
 
 def test_an_error_inside_a_200_is_said() -> None:
@@ -190,7 +196,7 @@ def test_with_a_script_the_target_alone_is_asked(tmp_path: Path, status: int, sa
 def test_a_key_behind_a_question_mark_is_not_shown() -> None:
     with LocalHttp(lambda _: (401, "")) as server:
         line = refusal(server.url, endpoint=f"/v1/chat?key={SECRET}")
-    assert line.startswith("POST /v1/chat answers 401: ")
+    assert line.startswith(f"{server.url}: POST /v1/chat answers 401: ")
 
 
 def test_where_nothing_listens_the_target_is_named() -> None:
