@@ -71,7 +71,8 @@ def read_row(file: Path, label: str | None = None) -> ResultRow:
     """The one row of a results file, or of those with that label; raises ConfigurationError otherwise."""
     rows, problems = read_rows(file)
     if problems:
-        raise ConfigurationError(f"{problems[0]}; repair it, a comparison takes no half of a file")
+        repair = "; repair it, a comparison takes no half of a file" if problems[0].line else ""
+        raise ConfigurationError(f"{problems[0]}{repair}")
     found = [row for row in rows if label is None or row.label == label]
     if len(found) == 1:
         return found[0]

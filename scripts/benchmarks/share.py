@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from pasted import Parsed, decoded, lines_of
 
@@ -64,6 +65,9 @@ def write_out(text: str) -> None:
     try:
         sys.stdout.buffer.write(text.encode())
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (head, less) has had enough; Python would complain once more when it closes the stream.
+    except OSError as error:
+        # Python would complain once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # the reader (head, less) has had enough
+            print(f"{Path(sys.argv[0]).name}: cannot write ({error.strerror})", file=sys.stderr)
+            sys.exit(2)

@@ -22,8 +22,8 @@ from the time at which it was sent: the first is what is read.
 Times are two decimals and a unit: us, ms from 850 us, s from 1 s, m from 51 s. (wrk's tables go on to h; 4.1
 stops at m, an hour is 60.00m.) The 32-bit error counters are printed as signed numbers.
 
-A script may print anything before "Thread Stats" and after "Transfer/sec", and neither is read. Between them
-wrk alone prints, so that a line there that is not known may be a figure.
+A script may print anything before "Thread Stats" and after "Transfer/sec", also without ending its line, and
+neither is read. Between them wrk alone prints, so that a line there that is not known may be a figure.
 
 Standard library only: scripts/benchmarks/wrk_parse.py uses it where nothing is installed.
 """
@@ -43,7 +43,7 @@ _TIME = _NUMBER + r"(us|ms|s|m|h)"
 _COUNT = r"(-?[0-9]{1,20})"
 _START = re.compile(r"(?:Running\s[0-9.]+(?:us|ms|s|m|h)\stest\s@|Making\s[0-9]+\srequests\sto)\s\S+\s*$")
 _PREFACE = re.compile(r"[0-9]+ threads and [0-9]+ connections|Thread calibration: .*|")
-_HEAD = re.compile(r"Thread Stats\s+Avg\s+Stdev\s+\S+\s+\+/- Stdev")
+_HEAD = re.compile(r".*Thread Stats\s+Avg\s+Stdev\s+\S+\s+\+/- Stdev")
 _FIGURES = {
     "Latency": re.compile(r"Latency(?:\s+\S+){4}"),
     "Req/Sec": re.compile(r"Req/Sec(?:\s+\S+){4}"),
@@ -64,7 +64,7 @@ _SPECTRUM = re.compile(r"([0-9]{1,15}[.,][0-9]+)\s+([01][.,][0-9]{6,12})\s+[0-9]
 _AROUND_SPECTRUM = re.compile(
     r"Detailed Percentile spectrum:|Value\s+Percentile\s+TotalCount\s+1/\(1-Percentile\)|#\[.*\]|-{10,}|"
 )
-_OWN_HEAD = re.compile(r"Latency Distribution, beyond wrk['\u2019]s own")
+_OWN_HEAD = re.compile(r".*Latency Distribution, beyond wrk['\u2019]s own")
 _OWN_PERCENTS = (95.0, 99.9)
 _COMPLAINT = re.compile(
     r"(?:^|\s)((?:unable to (?:connect|resolve|create thread|initialize SSL)|invalid URL"
@@ -226,7 +226,7 @@ class _Run:
         # Where there is no response wrk prints 0.00us.
         return ResultRow(
             "", _number(figures["Requests/sec"][1]), p50, p75, p90,
-            beyond.get(95.0, self._p95_ms) or None, p99,
+            beyond.get(95.0) or self._p95_ms or latencies_ms.get(95.0) or None, p99,
             non2xx=_count(non_2xx[1]) if non_2xx else 0,
             socket_errors=sum(map(_count, errors.groups())) if errors else 0,
             requests=int(figures["requests"][1]),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hand_tools import COLUMNS, FIXTURES, TOOLS
+from tests.support.hand_tools import COLUMNS, FIXTURES, TOOLS, typed
 
 
 @pytest.mark.parametrize("tool", ["wrk_parse.py", "hey_parse.py"])
@@ -73,3 +73,16 @@ def test_a_label_is_wanted_and_help_teaches(tool: str) -> None:
     assert taught.returncode == 0
     assert COLUMNS in taught.stdout
     assert f"| scripts/benchmarks/{tool} --label" in taught.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "wrk_parse.py --label x < tests/fixtures/wrk/latency.txt",
+        "summarize_csv.py tests/fixtures/earlier/20261129-earlier.csv",
+    ],
+)
+def test_a_full_disk_is_one_line(command: str) -> None:
+    done = typed(f"scripts/benchmarks/{command} > /dev/full")
+    tool = command.partition(" ")[0]
+    assert (done.returncode, done.stderr) == (2, f"{tool}: cannot write (No space left on device)\n")

@@ -187,6 +187,18 @@ def test_what_a_script_prints_around_the_summary_is_not_read(name: str, printed:
     assert parsed.failures == []
 
 
+def test_what_a_script_prints_without_ending_its_line_hides_nothing() -> None:
+    text = TEXTS["run_wrk"]
+    for line in ("Running 2s", "  Thread Stats", "  Latency Distribution, beyond"):
+        text = text.replace(line, "....7.00%" + line)
+    assert [replace(row, label="run_wrk") for row in parse_wrk(text).rows] == rows("run_wrk")
+
+
+def test_a_wrk_that_prints_95_percent_itself_has_p95() -> None:
+    text = TEXTS["latency"].replace("     99%", "     95%   20.00ms\n     99%")
+    assert [row.p95_ms for row in parse_wrk(text).rows] == [20.0]
+
+
 def test_wrk_3_says_making() -> None:
     [row] = rows("latency")
     text = re.sub("Running .* test @", "Making 3023 requests to", TEXTS["latency"])
