@@ -88,7 +88,7 @@ def test_the_alerts_of_the_run_fire_when_they_did(prometheus: PrometheusClient) 
     since = {series.label("alertname"): series.times[0] - START for series in found}
     assert since.keys() == {"RouterDown", "ProcessMemoryLeak"}
     outage = OUTAGE_MINUTES[0] * 60
-    assert outage + 10 <= since["RouterDown"] <= outage + 20
+    assert outage + 5 <= since["RouterDown"] <= outage + 20
     assert 18 * 60 <= since["ProcessMemoryLeak"] <= 35 * 60
     [down] = [series for series in found if series.label("alertname") == "RouterDown"]
     labels = {name: down.label(name) for name in ("job", "instance", "severity", "fails_run")}
@@ -102,7 +102,8 @@ def test_what_was_counted_of_the_alerts_is_on_the_dashboard(prometheus: Promethe
     assert (failing[300], failing[700], failing[END - START]) == (0, 1, 2)
     assert course(prometheus, alerts.FIRING_ALERTS_COUNT)[300] == 0
     pending = prometheus.query_range('ALERTS{alertname="RouterDown",alertstate="pending"}', START, END, 5)
-    assert [series.times[0] - START for series in pending] == [OUTAGE_MINUTES[0] * 60]
+    [since] = [series.times[0] - START for series in pending]
+    assert 0 <= since - OUTAGE_MINUTES[0] * 60 <= 5
 
 
 def test_series_that_were_kept_without_their_target_get_it(tmp_path: Path) -> None:

@@ -37,8 +37,9 @@ def write_recorded_run(folder: Path, start: float, *, with_target: bool = True) 
 
 
 def _scrape(start: float, elapsed: float) -> list[tuple[str, dict[str, str], float]]:
-    is_up = not OUTAGE_MINUTES[0] * 60 <= elapsed < OUTAGE_MINUTES[1] * 60
-    count = REQUESTS_PER_SECOND * elapsed
+    began, ended = (minute * 60 for minute in OUTAGE_MINUTES)
+    is_up = not began <= elapsed < ended
+    count = REQUESTS_PER_SECOND * (elapsed - max(0, min(elapsed, ended) - began))
     process = {"process": "router", "role": "router"}
     found: list[tuple[str, dict[str, str], float]] = [
         ("exporter_build_info", {"version": "1"}, 1.0),
