@@ -109,6 +109,14 @@ def handles() -> Section:
         beside=True,
         no_value="no sockets",
     )
+    workers = lines(
+        "Children and workers that died",
+        "Processes below each watched one. A worker that dies takes with it what it leaked, and another begins "
+        "anew.",
+        COUNT,
+        Series(processes.CHILDREN, "{{process}} {{node}} children", PURPLE, many=True),
+        Series(processes.WORKER_DEATHS, "{{process}} {{node}} died", ORANGE, many=True),
+    )
     slope = lines(
         "Growth an hour: files, threads, connections",
         "Slope of their floors over 12 minutes, an hour of it.",
@@ -128,7 +136,7 @@ def handles() -> Section:
     return Section(
         "Files, threads, sockets",
         NOT_WATCHED,
-        [Row(8, [fds, limit, threads]), Row(9, [sockets]), Row(8, [slope, per_1000])],
+        [Row(8, [fds, limit, threads]), Row(9, [sockets, workers]), Row(8, [slope, per_1000])],
     )
 
 

@@ -15,6 +15,8 @@ CPU_CORES = (
 OPEN_FDS = f"observed_process_open_fds{{{PROCESS}}}"
 OPEN_FDS_RATIO = f"observed_process_open_fds{{{PROCESS}}} / (observed_process_max_fds{{{PROCESS}}} > 0)"
 THREADS = f"observed_process_threads{{{PROCESS}}}"
+CHILDREN = f"observed_process_children{{{PROCESS}}}"
+WORKER_DEATHS = f"increase(observed_process_worker_deaths_total{{{PROCESS}}}[$__rate_interval])"
 SOCKETS_OPEN = (
     "sum by (instance, node, process, state)"
     f' (observed_process_connections{{state=~"established|close_wait",{PROCESS}}})'
