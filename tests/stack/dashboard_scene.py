@@ -104,7 +104,10 @@ class Scene:
 
     def _happen(self) -> None:
         for number, options in enumerate(
-            (["--connections", "5", "--label", "local"], ["--connections", "2", "--scenario", "openai"])
+            (
+                ["--connections", "5", "--label", "local"],
+                ["--connections", "2", "--scenario", "openai", "--yes"],
+            )
         ):
             run = SoakRun(self._stack, self._folder / f"run-{number}", "--duration", "5m", *options)
             self._cleanup.callback(run.abandon)

@@ -137,7 +137,10 @@ def test_every_query_has_data_with_everything_chosen_and_every_graph_can_be_read
 
 
 def test_every_query_has_data_with_one_value_chosen_in_each_variable(scene: Scene) -> None:
-    [run] = scene.labels("run", f'benchmark_run_info{{instance="{scene.instance}"}}')
+    # The one of the two that is shown now: the other may have been, before this one was registered.
+    [shown] = scene.prometheus.query(f'benchmark_run_info{{instance="{scene.instance}"}}')
+    run = shown.label("run")
+    assert run is not None
     openai = {"route": ["openai"], "model": [model_of(scene, "openai")]}
     local = {"route": ["local"], "model": [LOCAL_MODEL]}
     values: dict[str, Chosen] = {
@@ -173,7 +176,7 @@ def test_every_variable_has_something_to_choose(scene: Scene) -> None:
     assert options["node"] == ["box-1", "box-2", "box-3", "node-1", "node-2"]
     assert options["gpu"] == ["0", "1"]
     assert options["label"] == ["local", "local-baseline", "local-scale-c20", "local-scale-c5"]
-    assert len(options["model"]) == 2 and len(options["run"]) == 1
+    assert len(options["model"]) == 2 and options["run"]
 
 
 def test_a_run_is_failing_while_an_alert_that_fails_it_fires(scene: Scene) -> None:
