@@ -234,7 +234,12 @@ def plan_of(
             f"{workload.route.value}; give one or the other"
         )
     context = click.get_current_context()
-    shown: dict[str, Any] = {"target": workload.target, "duration": duration}
+    # --target may hold a part of the path.
+    shown: dict[str, Any] = {
+        "target": workload.target,
+        "endpoint": workload.endpoint,
+        "duration": duration,
+    }
     if "steps" in context.params:
         shown["steps"] = context.params["steps"]
     else:
