@@ -27,6 +27,8 @@ _STATUS = re.compile(r"[0-9]{1,3}")
 class HeyCsv:
     """A CSV while its lines are read."""
 
+    has_ended = False
+
     def __init__(self, prefix: Prefix, header: list[str]) -> None:
         self._prefix = prefix
         self._columns = len(header)

@@ -39,6 +39,7 @@ _SECTIONS = {
     "Error distribution": re.compile(r"\[([0-9]{1,15})\](?:\s.*)?"),
 }
 """the form of a line, by the section's heading"""
+_LAST_HEADING = "Status code distribution:"
 _START = re.compile(r"Summary:\s*$")
 
 
@@ -55,8 +56,11 @@ def parse_hey(text: str) -> Parsed:
             runs.append(_Summary(Prefix(line[: start.start()])))
         elif start := HEADER.search(line):
             runs.append(HeyCsv(Prefix(line[: start.start()]), start[0].strip().split(",")))
-        elif runs:
+        elif runs and not runs[-1].has_ended:
             runs[-1].take(number, line)
+        elif line.rstrip().endswith(_LAST_HEADING):
+            # A summary whose first lines are missing.
+            parsed.failures.append(not_understood(number, line))
     for run in runs:
         try:
             parsed.rows.append(run.row())
@@ -80,7 +84,8 @@ class _Summary:
         """the last line with anything in it"""
         self._blank_lines = 0
         """since then"""
-        self._has_ended = False
+        self.has_ended = False
+        """what follows is a shell's or another program's"""
         self._figures: dict[str, float] = {}
         """Total (s) and Requests/sec"""
         self._latencies: list[tuple[int, float]] = []
@@ -90,7 +95,7 @@ class _Summary:
 
     def take(self, number: int, line: str) -> None:
         """The next line, with its number in the text."""
-        if self._unknown is not None or self._has_ended:
+        if self._unknown is not None:
             return
         said = list(self._prefix.without(line))
         if not all(said):
@@ -98,7 +103,7 @@ class _Summary:
         elif any(map(self._understand, said)):
             self._last, self._blank_lines = (number, line), 0
         elif self._blank_lines and self._missing() is None:
-            self._has_ended = True  # what a shell or another program printed below
+            self.has_ended = True
         else:
             self._unknown = (number, line)
 
@@ -136,8 +141,11 @@ class _Summary:
         percents = [percent for percent, _ in self._latencies if percent]
         in_order = percents == list(_ALL_PERCENTS[: len(percents)])
         # An old hey leaves out the lines that it had too few responses for.
-        if not in_order or (self._responses >= 100 and len(percents) < len(_ALL_PERCENTS)):
+        is_short = len(self._latencies) < len(_ALL_PERCENTS)
+        if not in_order or (is_short and (self._responses >= 100 or len(percents) < len(self._latencies))):
             return "a line of its latency distribution"
+        if self._responses + self._errors == 0 and self._sent[0] > 0:
+            return "its statuses"
         # hey prints a blank line below its errors, two where it has none; a paste may lack them.
         has_errors = self._section == "Error distribution"
         is_end = self._blank_lines >= (1 if has_errors else 2) or (has_errors and self._is_capped)

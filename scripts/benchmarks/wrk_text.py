@@ -87,6 +87,9 @@ def parse_wrk(text: str) -> Parsed:
             run = _Run(number, line, Prefix(line[: start.start()]))
         elif run is not None and run.take(number, line):
             continue
+        elif run is None and _HEAD.fullmatch(" ".join(line.split())):
+            # A summary whose first lines are missing.
+            parsed.failures.append(not_understood(number, line))
         elif complaint := _COMPLAINT.search(line):
             parsed.failures.append(complaint[1])
     _finish(run, parsed)

@@ -169,6 +169,29 @@ def test_requests_that_hey_counted_and_did_not_list_are_noted() -> None:
     assert parse_hey(text).notes == ["hey's rate makes 400 requests, its statuses and errors 379"]
 
 
+def test_a_summary_without_its_first_line_is_named_beside_the_others() -> None:
+    text = TEXTS["summary.txt"]
+    headless = text.replace("Summary:\n", "")
+    for several in (headless + text, text + headless):
+        parsed = parse_hey(several)
+        assert len(parsed.rows) == 1
+        assert [failure.partition(": ")[2] for failure in parsed.failures] == ["'Status code distribution:'"]
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("  [200]\t50 responses\n", "its statuses"),
+        ("  95% in 0.0198 secs\n", "a line of its latency distribution"),
+    ],
+)
+def test_a_summary_that_lacks_a_line_is_refused(line: str, missing: str) -> None:
+    text = TEXTS["several-runs.txt"]
+    second = text[text.rindex("Summary:") :].replace(line, "")
+    assert parse_hey(second).rows == []
+    assert f" without {missing}: " in parse_hey(second).failures[0]
+
+
 def test_an_error_distribution_alone_is_no_run() -> None:
     assert parse_hey("\nError distribution:\n  [7]\tdial tcp: connection refused\n") == Parsed()
 

@@ -52,7 +52,7 @@ PASTED: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("paste", PASTED.values(), ids=PASTED)
-@pytest.mark.parametrize("name", ["run_wrk", "read-errors-and-429", "no-latency", "hang"])
+@pytest.mark.parametrize("name", ["run_wrk", "read-errors-and-429", "no-latency", "hang", "wrk2-synthesized"])
 def test_wrks_output_is_read_as_it_is_pasted(name: str, paste: Callable[[str], str]) -> None:
     text = text_of(f"wrk/{name}.txt")
     assert parse_wrk(paste(text)) == parse_wrk(text)

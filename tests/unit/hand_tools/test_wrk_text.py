@@ -236,7 +236,13 @@ def test_a_line_of_the_summary_that_is_not_understood_refuses_the_run_and_is_nam
 
 def test_a_summary_without_its_first_line_is_not_taken_for_a_scripts() -> None:
     text = TEXTS["latency"]
-    assert parse_wrk(text + text[text.index("  Thread Stats") :]).rows == []
+    headless = text[text.index("  Thread Stats") :]
+    assert parse_wrk(text + headless).rows == []
+    parsed = parse_wrk(headless + text)
+    assert len(parsed.rows) == 1
+    assert parsed.failures == [
+        "line 1 is not understood: 'Thread Stats   Avg      Stdev     Max   +/- Stdev'"
+    ]
 
 
 def test_a_run_that_lacks_a_percentile_is_refused() -> None:
