@@ -62,9 +62,10 @@ def _short_load(evidence: Evidence) -> Iterator[Said]:
         yield short
     elif early := [seconds for seconds in evidence.stopped_after_seconds if seconds < enough]:
         count, first, last = evidence.connections, f"{min(early):.1f}", f"{max(early):.1f}"
+        after = first if first == last else f"{first}–{last}"
         yield Said(
-            f"{len(early)} of {count} connections ended early: after {first} to {last} s of {planned} s",
-            f"{count} 接続のうち {len(early)} 接続が途中で終了: {planned} 秒のうち {first}〜{last} 秒",
+            f"{len(early)} of {count} connections ended early: after {after} s of {planned} s",
+            f"{count} 接続のうち {len(early)} 接続が途中で終了: {planned} 秒のうち {after} 秒",
         )
 
 

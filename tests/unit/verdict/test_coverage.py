@@ -44,12 +44,12 @@ def test_a_load_that_the_engine_ended_before_its_time_is_inconclusive(
     [
         ((), 60.0, Outcome.PASS, "13 of 13 scrapes"),
         ((58.0,), 60.0, Outcome.PASS, "13 of 13 scrapes"),
-        ((0.2,), 60.0, Outcome.INCONCLUSIVE, "1 of 4 connections ended early: after 0.2 to 0.2 s of 60 s"),
+        ((0.2,), 60.0, Outcome.INCONCLUSIVE, "1 of 4 connections ended early: after 0.2 s of 60 s"),
         (
             (0.2, 30.06, 58.0),
             60.0,
             Outcome.INCONCLUSIVE,
-            "2 of 4 connections ended early: after 0.2 to 30.1 s of 60 s",
+            "2 of 4 connections ended early: after 0.2–30.1 s of 60 s",
         ),
         ((1, 1, 1, 1), 1.0, Outcome.INCONCLUSIVE, "lasted 1.0 s of 60 s, then no connection was left"),
     ],
