@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, option_group, options
 from exporter.cli.cost import agree_to_cost
@@ -16,7 +17,6 @@ from exporter.cli.run_options import (
     TargetOptions,
     WatchOptions,
     asked_once,
-    exporter_for,
     load_options,
     plan_of,
     prometheus_at,
@@ -25,6 +25,7 @@ from exporter.cli.run_options import (
     watch_options,
 )
 from exporter.cli.terminal import TerminalView, print_json, print_verdict
+from exporter.cli.watching import named_watcher, watcher_here
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.load.engine import MAX_CONNECTIONS
@@ -36,6 +37,7 @@ from exporter.run.plan import RunPlan, check_plan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.scale import STEPS, run_scale
 from exporter.run.soak import run_soak
+from exporter.run.watcher import Watcher, watcher_at
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import Ports
 from exporter.verdict.judgement import EXIT_CODES
@@ -78,9 +80,10 @@ def run(
         # Everything that can be wrong is reported before anything is started.
         plan = check_plan(plan)
         prometheus = prometheus_at(watch.prometheus_url)
+        named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
-        exporter = exporter_for(plan, watch, cleanup, interrupt, console)
-        sys.exit(_run(plan, exporter, prometheus, console, interrupt, as_json))
+        watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        sys.exit(_run(plan, watcher, prometheus, console, interrupt, as_json))
 
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
@@ -130,15 +133,16 @@ def scale(
         interrupt = cleanup.enter_context(Interrupt())
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}", connections=wanted[-1]))
         prometheus = prometheus_at(watch.prometheus_url)
+        named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
-        exporter = exporter_for(plan, watch, cleanup, interrupt, console)
+        watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
         plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
 
         def view_of(step: RunPlan) -> TerminalView:
             console.print(f"{step.connections} connections")
             return TerminalView(console, step.title)
 
-        result = run_scale(plans, exporter, prometheus, view_of, interrupt, SystemClock(), label)
+        result = run_scale(plans, watcher, prometheus, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
         console.print(f"saturation: {saturation(result.points).english}", markup=False)
         if result.published.problem:
@@ -203,9 +207,9 @@ def demo(
             stack.start_prometheus()
         urls = _urls(stack, console)
         console.print(urls)
-        exporter = ExporterClient(ports.url("exporter"))
+        watcher = watcher_at(ExporterClient(ports.url("exporter")), plan.workload.target)
         prometheus = PrometheusClient(ports.url("prometheus"))
-        code = _run(plan, exporter, prometheus, console, interrupt, as_json=False)
+        code = _run(plan, watcher, prometheus, console, interrupt, as_json=False)
         console.print(urls)
         if keep and not interrupt.requested:
             console.print("\nthe stack stays up; Ctrl-C stops it")
@@ -238,14 +242,15 @@ def _urls(stack: NativeStack, console: Console) -> str:
 
 def _run(
     plan: RunPlan,
-    exporter: ExporterClient,
+    watcher: Watcher,
     prometheus: PrometheusClient | None,
     console: Console,
     interrupt: Interrupt,
     as_json: bool,
 ) -> int:
+    console.print(Text(watcher.watching.said.english), soft_wrap=True)
     with TerminalView(console, plan.title) as view:
-        result, files = run_soak(plan, exporter, prometheus, view, interrupt, SystemClock())
+        result, files = run_soak(plan, watcher, prometheus, view, interrupt, SystemClock())
     if as_json:
         print_json(run_json(result))
     else:

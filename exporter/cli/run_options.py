@@ -1,7 +1,6 @@
-"""The options of a run, the plan that they make, and who watches it."""
+"""The options of a run, and the plan that they make."""
 
 import os
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,13 @@ from exporter.load import ENGINES
 from exporter.load.engine import MAX_CONNECTIONS
 from exporter.load.model_label import ModelSource
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
-from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.preflight import preflight
-from exporter.run.prometheus_client import PrometheusClient
-from exporter.settings.login import NO_LOGIN, load_http_client
+from exporter.run.prometheus_client import EXAMPLE, PrometheusClient
 from exporter.settings.router_api import RouterApi, api_prefix
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
-from exporter.stack.native import NativeStack
-from exporter.stack.ports import Ports, own_exporter_ports
 
 SCENARIO_MODELS = {
     Route.LOCAL: DEFAULT_MODEL,
@@ -87,6 +82,8 @@ class WatchOptions:
 
     exporter_url: str | None
     exporter_config: Path | None
+    watched_elsewhere: bool
+    own_listen: str | None
     prometheus_url: str | None
 
 
@@ -187,8 +184,8 @@ watch_options = option_group(
     WatchOptions,
     opt(
         "--exporter URL",
-        "The exporter to report to [default: the one on 127.0.0.1:9877; one is started for the run where "
-        "there is none].",
+        "The exporter to report to [default: the one on 127.0.0.1:9877 where it watches this target, else "
+        "one of the run's own].",
         "exporter_url",
     ),
     opt(
@@ -197,6 +194,17 @@ watch_options = option_group(
         "--http.config.file.",
         "exporter_config",
         type=FILE,
+    ),
+    opt(
+        "--watched-elsewhere",
+        "Use --exporter also where it watches another router than the target; the router is then not judged.",
+        is_flag=True,
+    ),
+    opt(
+        "--own-exporter-listen HOST:PORT",
+        "Start an exporter for this run alone, there [default: where one is needed, on the default ports if "
+        "they are free].",
+        "own_listen",
     ),
     opt(
         "--prometheus URL",
@@ -303,28 +311,5 @@ def prometheus_at(url: str | None) -> PrometheusClient | None:
     try:
         prometheus.value("vector(1)")
     except QueryError as error:
-        raise ConfigurationError(f"--prometheus: {error}") from error
+        raise ConfigurationError(f"--prometheus: {error}; give its URL, like {EXAMPLE}") from error
     return prometheus
-
-
-def exporter_for(
-    plan: RunPlan, watch: WatchOptions, cleanup: ExitStack, interrupt: Interrupt, console: Console
-) -> ExporterClient:
-    """The named exporter, else the local one, else one of this run's own."""
-    if watch.exporter_url is not None:
-        login = load_http_client(watch.exporter_config) if watch.exporter_config else NO_LOGIN
-        named = ExporterClient(watch.exporter_url, login)
-        problem = named.problem()
-        if problem is not None:
-            raise ConfigurationError(f"--exporter: {problem}")
-        return named
-    if watch.exporter_config is not None:
-        raise ConfigurationError("--exporter.config: holds the login for --exporter; give --exporter too")
-    local = ExporterClient(Ports().url("exporter"))
-    if local.problem() is None:
-        return local
-    stack = cleanup.enter_context(NativeStack(own_exporter_ports(Ports()), interrupt=interrupt))
-    stack.start_exporter(router=plan.router)
-    own = ExporterClient(stack.ports.url("exporter"))
-    console.print(f"exporter for this run: {own.url}/metrics")
-    return own

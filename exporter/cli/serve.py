@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.collectors import build_collectors
 from exporter.collectors.collector import LiveLoad, Shared
@@ -24,8 +25,11 @@ from exporter.http_server.server import WebServer, bind_http
 from exporter.live.ingest import Ingest, bind_ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import StateFile
+from exporter.live.wire import VERSION
 from exporter.settings.exporter_config import ExporterConfig
+from exporter.settings.machine import this_machine
 from exporter.settings.state_folder import state_folder
+from exporter.settings.watch import Watch, owner_digest
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +52,11 @@ def serve_exporter(
     results: Path,
     telemetry_path: str,
     web_config_file: Path | None = None,
+    owner: str | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot start.
 
-    Without an `ingest_address` no runs are taken.
+    Without an `ingest_address` no runs are taken, with an `owner` those of one command alone.
     """
     _stay_on_one_cpu()
     clock = SystemClock()
@@ -71,7 +76,16 @@ def serve_exporter(
     collectors = IsolatedCollectors(
         build_collectors(config, shared), config.collector_deadline_seconds, clock
     )
-    exposition = Exposition(runs, ingest, collectors, clock, ingest_port, telemetry_path, shared.right_of_way)
+    watch = Watch.of(
+        config,
+        this_machine(),
+        version=VERSION,
+        release=__version__,
+        telemetry_path=telemetry_path,
+        ingest_port=ingest_port,
+        owner=None if owner is None else owner_digest(owner),
+    )
+    exposition = Exposition(runs, ingest, collectors, clock, watch, shared.right_of_way, owner)
     guard = WebGuard(exposition.app, web_file, clock)
     _announce_address(http, udp, telemetry_path, web_file)
     server = WebServer(guard, web_file, http)

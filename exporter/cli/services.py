@@ -1,5 +1,6 @@
 """The commands that serve until they are ended: `soak exporter`, `soak simulate`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from exporter.errors import ConfigurationError
 from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
 from exporter.settings.exporter_config import default_config, load_config
 from exporter.settings.strict_yaml import read_secret
+from exporter.settings.watch import OWNER_VARIABLE
 from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
 
@@ -115,6 +117,8 @@ def exporter(
         results=results,
         telemetry_path=telemetry_path,
         web_config_file=web_config,
+        # Set by `soak run` for an exporter of its own; a secret, so no option.
+        owner=os.environ.get(OWNER_VARIABLE) or None,
     )
 
 

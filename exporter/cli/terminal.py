@@ -205,6 +205,7 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
         Text(f"model {inputs.model} ({inputs.model_source.text}), route {result.info.route.value}"),
         soft_wrap=True,
     )
+    console.print(Text(result.evidence.watching.said.english), soft_wrap=True)
     if result.alerts:
         console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():

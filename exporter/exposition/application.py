@@ -17,8 +17,10 @@ from exporter.collectors.priority import RightOfWay
 from exporter.exposition.landing import landing_page
 from exporter.exposition.runs_api import RunsApi
 from exporter.exposition.text_format import TextFormat
+from exporter.exposition.watch_api import watch_route
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
+from exporter.settings.watch import Watch
 
 MAX_SCRAPES = 16
 """answered at a time; others get a 503 at once"""
@@ -27,7 +29,10 @@ MARGIN_SECONDS = 0.5
 
 
 class Exposition:
-    """The HTTP application of one exporter; one without an ingest takes no runs and shows none (an agent)."""
+    """The HTTP application of one exporter; one without an ingest takes no runs and shows none (an agent).
+
+    With an `owner` it takes the runs of the command alone that has this secret.
+    """
 
     def __init__(
         self,
@@ -35,13 +40,13 @@ class Exposition:
         ingest: Ingest | None,
         collectors: IsolatedCollectors,
         clock: Clock,
-        ingest_port: int | None,
-        telemetry_path: str = "/metrics",
+        watch: Watch,
         right_of_way: RightOfWay | None = None,
+        owner: str | None = None,
     ) -> None:
         self._runs = runs
         self._clock = clock
-        self._telemetry_path = telemetry_path
+        self._watch = watch
         self._collectors = collectors
         self._ingest = ingest
         self._collection: Collection | None = None
@@ -51,10 +56,11 @@ class Exposition:
         self._right_of_way = right_of_way or RightOfWay()
         self.app = Starlette(
             routes=[
-                Route(telemetry_path, self._metrics),
+                Route(watch.telemetry_path, self._metrics),
                 Route("/-/healthy", self._healthy),
                 Route("/-/ready", self._healthy),
-                *RunsApi(runs, ingest, clock, ingest_port).routes,
+                watch_route(watch),
+                *RunsApi(runs, ingest, clock, watch.ingest_port, owner).routes,
                 Route("/", self._landing),
             ]
         )
@@ -101,9 +107,7 @@ class Exposition:
         return PlainTextResponse("ok\n")
 
     async def _landing(self, _request: Request) -> Response:
-        return HTMLResponse(
-            landing_page(self._telemetry_path, self._ingest is not None, self._runs.current())
-        )
+        return HTMLResponse(landing_page(self._watch, self._runs.current()))
 
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from exporter import __version__
 from exporter.live.run import Run
+from exporter.settings.watch import Watch
 
 
 def _described(run: Run) -> dict[str, str]:
@@ -25,6 +26,16 @@ def _described(run: Run) -> dict[str, str]:
     }
 
 
+def _watched_section(watch: Watch) -> str:
+    if watch.url is None:
+        return "<p>It watches no router.</p>"
+    names = ", ".join(f"{each.name} ({each.role})" for each in watch.processes) or "none"
+    return (
+        f"<p>It watches the router <code>{html.escape(watch.url)}</code> from {html.escape(watch.host)}; "
+        f"processes: {html.escape(names)}.</p>"
+    )
+
+
 def _run_section(takes_runs: bool, run: Run | None) -> str:
     if not takes_runs:
         return "<p>It takes no runs: <code>--ingest.listen-address</code> is empty.</p>"
@@ -37,8 +48,8 @@ def _run_section(takes_runs: bool, run: Run | None) -> str:
     return f"<h2>Run under way</h2><table>{rows}</table>"
 
 
-def landing_page(telemetry_path: str, takes_runs: bool, run: Run | None) -> str:
-    """The page as HTML, with the run under way; the texts of its announcement are escaped."""
+def landing_page(watch: Watch, run: Run | None) -> str:
+    """The page as HTML, with what is watched and the run under way; the texts of both are escaped."""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>LLM router soak exporter</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -54,10 +65,11 @@ a {{ color: #0b5cad }} code {{ background: #f0f3f6; padding: .1rem .3rem; border
 <h1>LLM router soak exporter {html.escape(__version__)}</h1>
 <p>Live client latency and throughput of a benchmark, beside the router's process and this host.</p>
 <ul>
-<li><a href="{html.escape(telemetry_path)}">Metrics</a></li>
+<li><a href="{html.escape(watch.telemetry_path)}">Metrics</a></li>
 <li><a href="/-/healthy">Health</a></li>
 <li><a href="/-/ready">Readiness</a></li>
 </ul>
-{_run_section(takes_runs, run)}
+{_watched_section(watch)}
+{_run_section(watch.ingest_port is not None, run)}
 </body></html>
 """

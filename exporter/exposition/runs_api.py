@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.live.wire import VERSION
 from exporter.settings.strict_yaml import first_problem
+from exporter.settings.watch import OWNER_HEADER
 
 _run_info = TypeAdapter(RunInfo)
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -27,11 +29,20 @@ class RunsApi:
 
     A PUT has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the secret of
     the run, 32 hexadecimal digits). Every answer to it names the exporter's `version`, and one of 200 the
-    UDP port of the ingest. Where there is no ingest every announcement is refused. Datagrams that wait at
-    the ingest are taken before either request: a run's last reports are refused once it is announced as over.
+    UDP port of the ingest. Where there is no ingest every announcement is refused, and where there is an
+    owner all whose header OWNER_HEADER has not this secret. Datagrams that wait at the ingest are taken
+    before either request: a run's last reports are refused once it is announced as over.
     """
 
-    def __init__(self, runs: LiveRuns, ingest: Ingest | None, clock: Clock, ingest_port: int | None) -> None:
+    def __init__(
+        self,
+        runs: LiveRuns,
+        ingest: Ingest | None,
+        clock: Clock,
+        ingest_port: int | None,
+        owner: str | None = None,
+    ) -> None:
+        self._owner = owner
         self._runs = runs
         self._ingest = ingest
         self._clock = clock
@@ -54,6 +65,9 @@ class RunsApi:
     async def _announce(self, request: Request) -> Response:
         if self._ingest is None:
             return _refusal("it takes no runs, its --ingest.listen-address is empty", 409)
+        shown = request.headers.get(OWNER_HEADER, "")
+        if self._owner is not None and not secrets.compare_digest(shown.encode(), self._owner.encode()):
+            return _refusal("it was started by another run, for that run alone", 409)
         body = await request.body()
         self._ingest.take_waiting()
         try:

@@ -80,6 +80,7 @@ class Phase(StrEnum):
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
 MAX_PAIRS = 16
 TOKEN_BYTES = 16
 """of the secret by which the exporter knows a run's messages"""
@@ -110,7 +111,7 @@ class RunInfo:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    run: Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
+    run: RunId
     scenario: Name
     engine: Name
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_PAIRS), AfterValidator(_distinct)]

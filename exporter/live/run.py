@@ -15,6 +15,7 @@ from exporter.live.totals import ModelTotals, Totals, sum_of
 
 SILENT_SECONDS = 30.0
 """a run whose command and workers have all been silent for so long is no longer active"""
+MAX_OTHERS = 16
 NOTHING = values_of()
 
 
@@ -36,9 +37,10 @@ class _Worker:
 class _PairTotals:
     """What is counted of one (route, model) of one run."""
 
-    def __init__(self, model: ModelTotals) -> None:
+    def __init__(self, model: ModelTotals, now: float) -> None:
         self.model = model
-        self.published = Totals()
+        self.published = ModelTotals()
+        self.published.tick(now)
         self.owed = Totals()
         """of what was published before a restart: what no message has brought since"""
 
@@ -69,8 +71,10 @@ class Run:
         self.digest = digest
         """of its token"""
         self.phase = phase
-        self.pairs = [_PairTotals(model) for model in models]
+        self.pairs = [_PairTotals(model, now) for model in models]
         """in the order of the announcement"""
+        self.others: dict[str, str] = {}
+        """labels, by id, of runs that asked one of its pairs while it did, the first MAX_OTHERS"""
         self.last_report = now
         self.workers: dict[int, _Worker] = {}
 
@@ -80,13 +84,26 @@ class Run:
         return sum_of(pair.published for pair in self.pairs)
 
     def recent(self) -> tuple[int, ...]:
-        """2xx bucket counts of the last seconds of its models together."""
-        return split(sum(pair.model.recent_page() for pair in self.pairs), BUCKETS)
+        """Its 2xx bucket counts of the last seconds."""
+        return split(sum(pair.published.recent_page() for pair in self.pairs), BUCKETS)
 
-    def restore(self, published: Sequence[Totals]) -> None:
+    def tick(self, now: float) -> None:
+        """Move the trailing window; called about once a second."""
+        for pair in self.pairs:
+            pair.published.tick(now)
+
+    def meets(self, other: "Run") -> None:
+        """Each notes the other where both ask one (route, model)."""
+        if not {*self.info.pairs}.isdisjoint(other.info.pairs):
+            for one, another in ((self, other), (other, self)):
+                if len(one.others) < MAX_OTHERS:
+                    one.others[another.info.run] = another.info.label
+
+    def restore(self, published: Sequence[Totals], now: float) -> None:
         """What an earlier exporter published of this run, by pair; the models' totals include it."""
         for pair, totals in zip(self.pairs, published, strict=True):
-            pair.published, pair.owed = totals, sum_of((totals,))
+            pair.published.begin_with(totals, now)
+            pair.owed = sum_of((totals,))
 
     def apply(self, message: WorkerCounts, now: float) -> None:
         """Join one message; raises WireError and changes nothing where it contradicts earlier ones."""

@@ -8,6 +8,7 @@ have it. Only its digest is kept, here and in the state file: what reads them ca
 """
 
 import hashlib
+import itertools
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -63,6 +64,9 @@ class LiveRuns:
             elif run.info != info:
                 raise ConfigurationError(f"run {info.run}: already announced with other parameters")
             run.last_report = now
+            for other in self.runs.values():
+                if other is not run and other.active(now):
+                    run.meets(other)
             if phase == Phase.FINISHED:
                 self._end(run)
             else:
@@ -111,6 +115,11 @@ class LiveRuns:
             now = self._clock.monotonic()
             for totals in self.models.values():
                 totals.tick(now)
+            active = [run for run in self.runs.values() if run.active(now)]
+            for run in active:
+                run.tick(now)
+            for one, other in itertools.combinations(active, 2):
+                one.meets(other)
 
     def current(self) -> Run | None:
         """The active run that was announced last, or None."""
@@ -122,13 +131,10 @@ class LiveRuns:
     def restore(self, pair: Pair, totals: Totals) -> None:
         """Counters that an earlier exporter published; before any run is announced."""
         with self.lock:
-            target = self._totals(pair)
-            target.pages, target.values = totals.pages, totals.values
-            target.window.clear()
-            target.tick(self._clock.monotonic())
+            self._totals(pair).begin_with(totals, self._clock.monotonic())
 
     def restore_run(self, info: RunInfo, digest: bytes, phase: Phase, published: Sequence[Totals]) -> None:
         """A run of an earlier exporter; its models' totals, restored before, include `published`, by pair."""
         with self.lock:
             self._register(info, digest, phase)
-            self.runs[info.run].restore(published)
+            self.runs[info.run].restore(published, self._clock.monotonic())

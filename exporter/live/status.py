@@ -1,14 +1,40 @@
 """A run's state: what its own command asks for, to show progress and to reconcile the totals."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from exporter.live.histogram import QUANTILES, quantiles_seconds
-from exporter.live.message import STATUS_CLASSES, SUCCESS_CLASS, FailureReason, Phase, StatusClass
-from exporter.live.run import Run
+from exporter.live.message import (
+    STATUS_CLASSES,
+    SUCCESS_CLASS,
+    FailureReason,
+    Phase,
+    RunId,
+    StatusClass,
+    Text,
+)
+from exporter.live.run import MAX_OTHERS, Run
+from exporter.live.wire import VERSION
 
-Quantiles = dict[str, float | None]
+
+def _all_of(keys: Iterable[str]) -> Callable[[dict[Any, Any]], dict[Any, Any]]:
+    """A check that a mapping has these keys and no other."""
+    wanted = set(keys)
+
+    def check(found: dict[Any, Any]) -> dict[Any, Any]:
+        if found.keys() != wanted:
+            raise ValueError(f"it has not the keys {', '.join(sorted(wanted))}")
+        return found
+
+    return check
+
+
+Number = Annotated[int, Field(ge=0, le=2**53)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Quantiles = Annotated[dict[str, Seconds | None], AfterValidator(_all_of(map(str, QUANTILES)))]
 """seconds by quantile ("0.95"); None where there were no 2xx"""
 
 
@@ -16,11 +42,11 @@ Quantiles = dict[str, float | None]
 class Counts:
     """What became of a run's attempts."""
 
-    requests: dict[StatusClass, int]
+    requests: Annotated[dict[StatusClass, Number], AfterValidator(_all_of(StatusClass))]
     """whole responses by status class"""
-    statuses: dict[str, int]
+    statuses: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{2}$")], Number]
     """whole responses by HTTP status"""
-    failures: dict[FailureReason, int]
+    failures: Annotated[dict[FailureReason, Number], AfterValidator(_all_of(FailureReason))]
     """attempts without a whole response"""
 
     @property
@@ -45,20 +71,24 @@ class RunStatus(Counts):
 
     run: str
     phase: Phase
-    duration_seconds: float
+    duration_seconds: Seconds
     """sum of the durations of 2xx"""
     recent_quantiles: Quantiles
     """of the trailing 10 s"""
     quantiles: Quantiles
     """of the whole run"""
-    open: int
+    open: Number
     """connections, as the workers last reported, as `stalled` and `in_flight`"""
-    stalled: int
-    in_flight: int
-    workers: int
+    stalled: Number
+    in_flight: Number
+    workers: Number
     """workers that have reported"""
-    final_workers: int
+    final_workers: Number
     """workers that have sent their last report"""
+    others: Annotated[dict[RunId, Text], Field(max_length=MAX_OTHERS)] = field(default_factory=dict)
+    """labels, by id, of runs that asked one of its (route, model) pairs meanwhile: the counters count both"""
+    version: Annotated[int, Field(ge=VERSION, le=VERSION)] = VERSION
+    """of the exporter that counted, as of the live message"""
 
     @classmethod
     def of(cls, run: Run, now: float) -> "RunStatus":
@@ -84,6 +114,7 @@ class RunStatus(Counts):
             in_flight=in_flight,
             workers=len(run.workers),
             final_workers=run.final_workers(),
+            others=dict(run.others),
         )
 
     @classmethod

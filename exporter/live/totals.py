@@ -96,13 +96,19 @@ def sum_of(parts: Iterable[Totals]) -> Totals:
 
 
 class ModelTotals(Totals):
-    """The counters of one (route, model) over all runs, and the last seconds of its 2xx."""
+    """The counters of one (route, model), over all runs or of one, and the last seconds of its 2xx."""
 
     __slots__ = ("window",)
 
     def __init__(self) -> None:
         super().__init__()
         self.window: deque[tuple[float, int]] = deque()
+
+    def begin_with(self, totals: Totals, now: float) -> None:
+        """Go on from counters that an earlier exporter published."""
+        self.pages, self.values = totals.pages, totals.values
+        self.window.clear()
+        self.tick(now)
 
     def tick(self, now: float) -> None:
         """Remember the 2xx counts of this moment; called about once a second."""

@@ -79,9 +79,12 @@ def _remarks(result: RunResult) -> list[str]:
     ]
     if result.inputs.max_requests is not None:
         remarks.append(f"上限 {result.inputs.max_requests:,} リクエスト")
+    watching = result.evidence.watching
+    remarks.append(watching.said.japanese)
     series, memory = result.evidence.series, "observed_process_resident_memory_bytes"
+    router = peak(series, memory, role="router") if watching.is_target else None
     peaks = (
-        ("Router RSS最大 {:.1f} MiB", peak(series, memory, role="router"), 2**20),
+        ("Router RSS最大 {:.1f} MiB", router, 2**20),
         ("ホストCPU使用率最大 {:.0%}", peak_host_cpu_ratio(series), 1),
         ("GPU使用率最大 {:.0%}", peak(series, "gpu_utilization_ratio"), 1),
         ("ノードRSS最大 {:.1f} MiB", peak(series, memory, role="node"), 2**20),

@@ -31,6 +31,8 @@ def run_json(result: RunResult) -> str:
             "counts_by_source": {
                 source: asdict(count) if count else None for source, count in evidence.totals.items()
             },
+            "watching": asdict(evidence.watching),
+            "other_runs_of_this_model": evidence.others,
             "scrapes": evidence.scrapes,
             "failed_scrapes": evidence.failed_scrapes,
             "lost_samples": asdict(evidence.series.loss) if evidence.series.loss else None,

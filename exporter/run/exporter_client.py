@@ -1,5 +1,6 @@
-"""Talks to a running exporter: announces runs to it and asks what has arrived."""
+"""Talks to a running exporter: asks what it watches, announces runs to it and asks what has arrived."""
 
+import socket
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -9,47 +10,80 @@ from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Phase, RunInfo
 from exporter.live.status import RunStatus
 from exporter.live.wire import VERSION
+from exporter.run.http_answer import Answer, BoundedHttp, NoTlsError, UnansweredError, printable
 from exporter.settings.login import NO_LOGIN, HttpClient
+from exporter.settings.url import port_of, server_url
+from exporter.settings.watch import OWNER_HEADER, Watch
 
 TIMEOUT_SECONDS = 3.0
+MAX_ANSWER_BYTES = 1 << 20
+EXAMPLE = "http://127.0.0.1:9877"
 
 
 class ExporterClient:
-    """The HTTP API of one exporter."""
+    """The HTTP API of one exporter; `owner` is the secret of one that this command has started for itself."""
 
-    def __init__(self, url: str, client: HttpClient = NO_LOGIN) -> None:
-        self.url = url.rstrip("/")
-        try:
-            parts = urlsplit(self.url)
-            host = parts.hostname if parts.scheme in ("http", "https") else None
-        except ValueError:
-            host = None
-        if not host:
-            raise ConfigurationError(f"--exporter: {url!r} is not a URL like http://127.0.0.1:9877")
-        self.host: str = host
-        self.instance = parts.netloc.rpartition("@")[2]
+    def __init__(self, url: str, client: HttpClient = NO_LOGIN, owner: str | None = None) -> None:
+        self.url = server_url(url, "--exporter", EXAMPLE)
+        parts = urlsplit(self.url)
+        self.host: str = parts.hostname or ""
+        self.instance = parts.netloc
         """host:port, as a Prometheus that scrapes it calls it"""
         self._client = client
-        self._session = client.session()
+        self._http = BoundedHttp(client.session(), TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
+        self._headers = {} if owner is None else {OWNER_HEADER: owner}
 
     def session(self) -> requests.Session:
         """Another session, for another thread, that is logged in at this exporter."""
         return self._client.session()
 
-    def problem(self) -> str | None:
-        """Why no exporter can be used there; None where one answers."""
+    def is_there(self) -> bool:
+        """Whether anything takes connections at its address."""
+        parts = urlsplit(self.url)
         try:
-            answer = self._session.get(f"{self.url}/-/healthy", timeout=TIMEOUT_SECONDS)
-        except requests.exceptions.SSLError as error:
-            return f"no TLS with {self.url} ({_cause(error)}); check tls_config in --exporter.config"
-        except (requests.RequestException, OSError):
-            # An OSError is a file of the TLS configuration that cannot be used.
-            return f"no exporter answers at {self.url}; start one: soak exporter"
-        if answer.status_code == 401:
-            return f"{self.url} asks for another user and password; give basic_auth in --exporter.config"
-        if answer.status_code != 200:
-            return f"{self.url} is no healthy exporter (HTTP {answer.status_code})"
-        return None
+            socket.create_connection((self.host, port_of(parts)), TIMEOUT_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    def watch(self) -> Watch:
+        """What it watches; raises QueryError with one line, what to do included, where that cannot be had.
+
+        A URL with a path that is no exporter's base is taken for one of its pages, such as `/metrics`.
+        """
+        answer = self._asked_for_watch()
+        parts = urlsplit(self.url)
+        if answer.status == 404 and parts.path:
+            self.url = f"{parts.scheme}://{parts.netloc}"
+            answer = self._asked_for_watch()
+        if answer.status == 401:
+            raise QueryError(
+                f"{self.url} asks for another user and password; give basic_auth in --exporter.config"
+            )
+        if answer.status not in (200, 404):
+            raise QueryError(f"{self.url} is no healthy exporter (HTTP {answer.status})")
+        document = answer.document()
+        if "telemetry_path" in document and document.get("version") != VERSION:
+            raise QueryError(self._other_version)
+        try:
+            return Watch.from_json(answer.body)
+        except ValueError:
+            raise QueryError(
+                f"what answers at {self.url} does not say what it watches (HTTP {answer.status} at "
+                "/api/watch): it is another service, or an exporter of an earlier release"
+            ) from None
+
+    def _asked_for_watch(self) -> Answer:
+        try:
+            return self._http.ask("GET", f"{self.url}/api/watch")
+        except NoTlsError as error:
+            raise QueryError(
+                f"no TLS with {self.url} ({error}); check tls_config in --exporter.config"
+            ) from error
+        except UnansweredError as error:
+            raise QueryError(
+                f"no exporter answers at {self.url} ({error}); start one: soak exporter"
+            ) from error
 
     def register(self, info: RunInfo, token: bytes, phase: Phase) -> int:
         """Announce a run, or its phase; returns the UDP port of the ingest.
@@ -59,55 +93,46 @@ class ExporterClient:
         """
         body = {**asdict(info), "version": VERSION, "token": token.hex(), "phase": phase.value}
         answer = self._ask("PUT", info.run, body)
-        port = _object(answer).get("ingest_port")
-        if not isinstance(port, int):
-            raise QueryError(f"exporter at {self.url} did not name its ingest port")
+        document = answer.document()
+        if answer.status == 413:
+            reason = printable(answer.body.decode(errors="replace"))
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
+        if answer.status in (200, 400, 409) and document.get("version") != VERSION:
+            raise ConfigurationError(self._other_version)
+        if answer.status in (400, 409) and "error" in document:
+            reason = printable(str(document["error"]))
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
+        port = document.get("ingest_port")
+        if answer.status != 200 or type(port) is not int or not 1 <= port <= 65535:
+            what = "did not name its ingest port" if answer.status == 200 else f"answers HTTP {answer.status}"
+            raise QueryError(f"exporter at {self.url} {what}")
         return port
 
     def status(self, run: str) -> RunStatus:
         """The state of a run; raises QueryError where there is none to be had."""
         answer = self._ask("GET", run, None)
+        if answer.status != 200:
+            raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
         try:
-            return RunStatus.from_json(answer.content)
-        except ValueError as error:
-            raise QueryError(f"exporter at {self.url} gave no usable status of the run") from error
+            status = RunStatus.from_json(answer.body)
+        except ValueError:
+            raise QueryError(f"exporter at {self.url} gave no usable status of the run") from None
+        if status.run != run:
+            raise QueryError(f"exporter at {self.url} gave the status of another run")
+        return status
 
-    def _ask(self, method: str, run: str, body: dict[str, object] | None) -> requests.Response:
-        url = f"{self.url}/api/runs/{run}"
+    def _ask(self, method: str, run: str, body: dict[str, object] | None) -> Answer:
         try:
-            answer = self._session.request(method, url, json=body, timeout=TIMEOUT_SECONDS)
-        except (requests.RequestException, ValueError) as error:
+            answer = self._http.ask(method, f"{self.url}/api/runs/{run}", json=body, headers=self._headers)
+        except UnansweredError as error:
             raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
-        status = answer.status_code
-        # The status of a run is read by its own type, once a second.
-        document = {} if method == "GET" and status == 200 else _object(answer)
-        if status == 401:
+        if answer.status == 401:
             raise QueryError(f"exporter at {self.url} does not take this user and password any more")
-        if status == 413:
-            raise ConfigurationError(f"exporter at {self.url} refused the run: {answer.text.strip()}")
-        if method == "PUT" and status in (200, 400, 409) and document.get("version") != VERSION:
-            raise ConfigurationError(
-                f"exporter at {self.url} does not speak version {VERSION} of the live message; start the "
-                "exporter of this release in its place, or name another with --exporter"
-            )
-        if status in (400, 409) and "error" in document:
-            raise ConfigurationError(f"exporter at {self.url} refused the run: {document['error']}")
-        if status != 200:
-            raise QueryError(f"exporter at {self.url}: HTTP {status}")
         return answer
 
-
-def _object(answer: requests.Response) -> dict[str, object]:
-    """The JSON object in an answer, empty where there is none."""
-    try:
-        document = answer.json()
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason of an error of requests, which wraps it several times."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return str(error)
+    @property
+    def _other_version(self) -> str:
+        return (
+            f"exporter at {self.url} does not speak version {VERSION} of the live message; start the "
+            "exporter of this release in its place, or name another with --exporter"
+        )

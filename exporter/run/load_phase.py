@@ -73,7 +73,7 @@ def run_load(
     if problem is not None and result.totals is not None:
         progress.warn(str(problem))  # of the script's done(): the load was over
     elif problem is not None:
-        status = registration.status()
+        status = registration.status() or progress.last_status
         if status is None or status.responses == status.failed == 0:
             raise problem
         ended_early = verbatim(str(problem))

@@ -28,6 +28,7 @@ class Progress:
         self._latest = latest
         self._warned = False
         self._warned_of: set[ProbeResult] = set()
+        self._told = ""
 
     def warn(self, text: str) -> None:
         """One line for the user, which stays."""
@@ -42,6 +43,7 @@ class Progress:
         status = self._registration.status()
         # An exporter without an answer is away, or is new and knows no run yet.
         self._registration.repeat(at_once=status is None)
+        self._tell(self._registration.refusal)
         self.last_status = status or self.last_status
         memory = self._latest("observed_process_resident_memory_bytes", role="router")
         self._view.update(Moment(phase, elapsed, planned, status, memory))
@@ -49,6 +51,12 @@ class Progress:
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)
         return status
+
+    def _tell(self, refusal: str) -> None:
+        """An exporter that takes the run no more, once for each reason."""
+        if refusal and refusal != self._told:
+            self._view.warn(f"{refusal}; the load goes on, and what the engine counts is kept")
+        self._told = refusal
 
     def _warn_without_success(self, status: RunStatus) -> None:
         """Warn in the first seconds where nothing succeeds: that is no throughput, however fast it is."""

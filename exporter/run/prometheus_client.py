@@ -1,22 +1,28 @@
 """Asks Prometheus; raises where it gives no answer, never returns a default."""
 
+import json
 from typing import Any
 
 import requests
 
 from exporter.errors import QueryError
+from exporter.run.http_answer import BoundedHttp, UnansweredError, printable
+from exporter.settings.url import server_url
 from exporter.timeseries import Series
 
 TIMEOUT_SECONDS = 10.0
+MAX_ANSWER_BYTES = 64 << 20
+EXAMPLE = "http://127.0.0.1:9090"
 
 
 class PrometheusClient:
     """The HTTP API of one Prometheus."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self.url = server_url(url, "--prometheus", EXAMPLE)
+        session = requests.Session()
+        session.trust_env = False
+        self._http = BoundedHttp(session, TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
 
     def query(self, expression: str) -> list[Series]:
         """The instant vector of `expression` now, each series with one sample; may be empty."""
@@ -36,15 +42,19 @@ class PrometheusClient:
 
     def _ask(self, endpoint: str, parameters: dict[str, str]) -> list[Series]:
         try:
-            answer = self._session.get(
-                f"{self.url}/api/v1/{endpoint}", params=parameters, timeout=TIMEOUT_SECONDS
-            )
-            document = answer.json()
+            answer = self._http.ask("GET", f"{self.url}/api/v1/{endpoint}", params=parameters)
+        except UnansweredError as error:
+            raise QueryError(f"no Prometheus answers at {self.url} ({error})") from error
+        try:
+            document = json.loads(answer.body)
             if document["status"] != "success":
-                raise QueryError(f"Prometheus: {parameters['query']}: {document.get('error', 'no reason')}")
+                reason = printable(str(document.get("error", "no reason")))
+                raise QueryError(f"Prometheus: {parameters['query']}: {reason}")
             return [_series(entry) for entry in document["data"]["result"]]
-        except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise QueryError(f"Prometheus at {self.url} gave no usable answer ({error})") from error
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise QueryError(
+                f"what answers at {self.url} is no Prometheus (HTTP {answer.status} at /api/v1/{endpoint})"
+            ) from error
 
 
 def _series(entry: dict[str, Any]) -> Series:

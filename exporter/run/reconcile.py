@@ -11,6 +11,7 @@ from exporter.live.runs import LiveRuns
 from exporter.live.sender import send
 from exporter.live.status import RunStatus
 from exporter.run.prometheus_client import PrometheusClient
+from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
@@ -44,17 +45,58 @@ def final_status(
     return RunStatus.of(run, clock.monotonic()) if run.workers else None
 
 
-def deliver(
-    registration: Registration, messages: tuple[WorkerCounts, ...], final: RunStatus, clock: Clock
-) -> None:
-    """Repeat the workers' last reports until the exporter has them all, or time is up."""
-    deadline = clock.monotonic() + SETTLE_SECONDS
-    while not _has_all(registration.status(), final) and clock.monotonic() < deadline:
-        registration.enter(Phase.DRAIN)
+class Delivery:
+    """A run's last reports on their way to the exporter, which may be away, or come back without them."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        messages: tuple[WorkerCounts, ...],
+        final: RunStatus,
+        clock: Clock,
+    ) -> None:
+        self._registration = registration
+        self._messages = messages
+        self._final = final
+        self._clock = clock
+        self.arrived = False
+        """whether the exporter has had them all; it may have lost them since"""
+
+    def repeat(self) -> bool:
+        """Whether the exporter has them all; where it has not they are sent, once."""
+        if _has_all(self._registration.status(), self._final):
+            self.arrived = True
+            return True
+        self._registration.enter(Phase.DRAIN)
         # Where the exporter is away, the next round tries again.
         with contextlib.suppress(OSError):
-            send(messages, registration.ingest_host, registration.ingest_port, clock)
-        clock.sleep(POLL_SECONDS)
+            send(self._messages, self._registration.ingest_host, self._registration.ingest_port, self._clock)
+        return False
+
+    def settle(self) -> None:
+        """Repeat them until the exporter has them all, or time is up."""
+        deadline = self._clock.monotonic() + SETTLE_SECONDS
+        while not self.repeat() and self._clock.monotonic() < deadline:
+            self._clock.sleep(POLL_SECONDS)
+
+    def publish(self, recorder: Recorder, store: SeriesStore) -> None:
+        """Scrape until what has arrived is published, or time is up.
+
+        An exporter that is killed before it has published what it has comes back without it.
+        """
+        deadline = self._clock.monotonic() + SETTLE_SECONDS
+        while self._clock.monotonic() < deadline:
+            if self.repeat():
+                count = scraped(self._registration.info, store)
+                if count is not None and at_least(count, count_of(self._final)):
+                    return
+                recorder.scrape_again()
+            self._clock.sleep(POLL_SECONDS)
+
+
+def at_least(count: Count, least: Count) -> bool:
+    """Whether a source counts no less than another."""
+    return count.responses >= least.responses and (count.failures or 0) >= (least.failures or 0)
 
 
 def _has_all(status: RunStatus | None, final: RunStatus) -> bool:
@@ -77,7 +119,8 @@ def in_prometheus(
 ) -> Count | None:
     """How much the counters rose in Prometheus since the first recorded scrape.
 
-    Waits for as long as SETTLE_SECONDS for it to have scraped the end; None where it gives no answer.
+    Waits for as long as SETTLE_SECONDS for it to have scraped the end; None where it gives no answer. It may
+    count more than is expected: another run asks the same, or has a moment ago.
     """
     labels = ",".join(f"{name}={json.dumps(value)}" for name, value in _labels(info).items())
     before = [sum(each.values[0] for each in store.select(name, **_labels(info))) for name in COUNTERS]
@@ -88,7 +131,7 @@ def in_prometheus(
             count = Count(*(round(b - a) for a, b in zip(before, now, strict=True)))
         except QueryError:
             count = None
-        if count == expected or clock.monotonic() >= deadline:
+        if (count is not None and at_least(count, expected)) or clock.monotonic() >= deadline:
             return count
         clock.sleep(POLL_SECONDS)
 

@@ -64,6 +64,11 @@ class Recorder:
         """Unix s by the wall clock as it was at the beginning: set back it would reorder the samples."""
         return self._boot + self._clock.since_boot()
 
+    def scrape_again(self) -> None:
+        """Another last one, after `stop`."""
+        self.scrape()
+        self._store.flush()
+
     def _scrape_surely(self) -> None:
         """The first and the last scrape hold a run's totals: one that fails is tried again."""
         any(self.scrape() for _ in range(EDGE_TRIES))

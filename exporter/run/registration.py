@@ -24,6 +24,10 @@ class Registration:
         self.instance = exporter.instance
         self.ingest_host = exporter.host
         self.ingest_port = exporter.register(info, self.token, phase)
+        self.others: dict[str, str] = {}
+        """labels, by id, of runs that asked the same route and model at this exporter meanwhile"""
+        self.refusal = ""
+        """why the exporter does not take the run any more; empty where it does, or is away"""
         self._exporter = exporter
         self._clock = clock
         self._phase = phase
@@ -36,9 +40,13 @@ class Registration:
         """
         self._phase = phase
         try:
-            self._exporter.register(self.info, self.token, phase)
-        except (QueryError, ConfigurationError):
+            self.ingest_port = self._exporter.register(self.info, self.token, phase)
+        except QueryError:
             return
+        except ConfigurationError as error:
+            self.refusal = str(error)
+            return
+        self.refusal = ""
         self._announced = self._clock.monotonic()
 
     def repeat(self, at_once: bool = False) -> None:
@@ -49,6 +57,8 @@ class Registration:
     def status(self) -> RunStatus | None:
         """What the exporter has counted, or None where it gives no answer."""
         try:
-            return self._exporter.status(self.info.run)
+            status = self._exporter.status(self.info.run)
         except QueryError:
             return None
+        self.others |= status.others
+        return status

@@ -15,12 +15,12 @@ from exporter.results.publication import Files, Published, publish, text_writer
 from exporter.results.record import result_row
 from exporter.results.run_result import RunResult
 from exporter.results.scale_report import ScalePoint, plot_scale, point_of, scale_record
-from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.soak import run_soak
 from exporter.run.view import RunView
+from exporter.run.watcher import Watcher
 from exporter.verdict.finding import Outcome, overall
 
 STEPS = (5, 20, 50, 100)
@@ -38,7 +38,7 @@ class ScaleResult:
 
 def run_scale(
     plans: Sequence[RunPlan],
-    exporter: ExporterClient,
+    watcher: Watcher,
     prometheus: PrometheusClient | None,
     view_of: Callable[[RunPlan], AbstractContextManager[RunView]],
     interrupt: Interrupt,
@@ -52,7 +52,7 @@ def run_scale(
     results: list[RunResult] = []
     for plan in plans:
         with view_of(plan) as view:
-            result, _ = run_soak(plan, exporter, prometheus, view, interrupt, clock)
+            result, _ = run_soak(plan, watcher, prometheus, view, interrupt, clock)
         results.append(result)
         if interrupt.requested:
             break

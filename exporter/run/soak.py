@@ -15,19 +15,19 @@ from exporter.live.status import RunStatus
 from exporter.results.folder import base_name, claim_anywhere
 from exporter.results.run_files import write_results
 from exporter.results.run_result import RunResult
-from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
 from exporter.run.plan import RunPlan
 from exporter.run.progress import EVERY_SECONDS, Progress
 from exporter.run.prometheus_client import PrometheusClient
-from exporter.run.reconcile import Totals, count_of, deliver, final_status, in_prometheus, scraped
+from exporter.run.reconcile import Delivery, Totals, count_of, final_status, in_prometheus, scraped
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
 from exporter.run.spool import SpooledStore, spool_places
 from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView
-from exporter.verdict.evidence import Count, Evidence, TimeGap
+from exporter.run.watcher import Watcher
+from exporter.verdict.evidence import Count, Evidence, TimeGap, Watching
 from exporter.verdict.judgement import judge
 
 SCRAPE_INTERVAL_SECONDS = 5.0
@@ -35,7 +35,7 @@ SCRAPE_INTERVAL_SECONDS = 5.0
 
 def run_soak(
     plan: RunPlan,
-    exporter: ExporterClient,
+    watcher: Watcher,
     prometheus: PrometheusClient | None,
     view: RunView,
     interrupt: Interrupt,
@@ -50,7 +50,7 @@ def run_soak(
     claimed = claim_anywhere(plan.results, base_name(info.start_timestamp_seconds, info.label))
     with closing(SpooledStore(spool_places(claimed))) as store:
         try:
-            result = _measured(plan, info, exporter, prometheus, view, interrupt, clock, store)
+            result = _measured(plan, info, watcher, prometheus, view, interrupt, clock, store)
         except EngineError:
             claimed.release()
             raise
@@ -67,25 +67,34 @@ def run_soak(
 def _measured(
     plan: RunPlan,
     info: RunInfo,
-    exporter: ExporterClient,
+    watcher: Watcher,
     prometheus: PrometheusClient | None,
     view: RunView,
     interrupt: Interrupt,
     clock: Clock,
     store: SpooledStore,
 ) -> RunResult:
-    recorder = Recorder(exporter.url + "/metrics", SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
+    exporter = watcher.exporter
+    recorder = Recorder(watcher.metrics_url, SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
     registration = Registration(info, exporter, clock, Phase.WARMUP)
-    progress = Progress(registration, view, recorder.latest)
+    latest = recorder.latest if watcher.watching.is_target else _unknown
+    progress = Progress(registration, view, latest)
     try:
-        return _Soak(plan, prometheus, interrupt, clock, recorder, store, registration, progress).measure()
+        return _Soak(
+            plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress
+        ).measure()
     finally:
         registration.enter(Phase.FINISHED)
+
+
+def _unknown(_name: str, **_labels: str) -> None:
+    """What is known of a router that is not watched."""
 
 
 @dataclass(frozen=True)
 class _Soak:
     plan: RunPlan
+    watching: Watching
     prometheus: PrometheusClient | None
     interrupt: Interrupt
     clock: Clock
@@ -102,16 +111,18 @@ class _Soak:
         with TimeGaps(self.clock) as gaps:
             self.recorder.start()
             try:
-                load, final = self._load_and_drain()
+                load, final, delivery = self._load_and_drain()
             finally:
                 self.recorder.stop()
-        known = final or self.registration.status()
+        if delivery and delivery.arrived:
+            delivery.publish(self.recorder, self.store)
+        known = final or self.registration.status() or self.progress.last_status
         if known is None:
             raise QueryError("neither the engine nor the exporter has counts of the run")
         return self._result(load, known, self._totals(load, final, known), gaps.found)
 
-    def _load_and_drain(self) -> tuple[Load, RunStatus | None]:
-        """What the load left, and the run's status from its workers' last reports, where there are any."""
+    def _load_and_drain(self) -> tuple[Load, RunStatus | None, Delivery | None]:
+        """What the load left, and of its workers' last reports, where there are any, status and delivery."""
         self.registration.enter(Phase.LOAD)
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             load = run_load(
@@ -119,19 +130,26 @@ class _Soak:
             )
         self.registration.enter(Phase.DRAIN)
         final = final_status(self._info, self.registration.token, load.result.messages, self.clock)
+        delivery = None
         if final is not None:
-            deliver(self.registration, load.result.messages, final, self.clock)
-        self._drain()
-        return load, final
+            delivery = Delivery(self.registration, load.result.messages, final, self.clock)
+            delivery.settle()
+        self._drain(delivery)
+        return load, final, delivery
 
-    def _drain(self) -> None:
-        """Watch the router for a while without load: some leaks show only then."""
+    def _drain(self, delivery: Delivery | None) -> None:
+        """Watch the router for a while without load: some leaks show only then.
+
+        An exporter that was killed meanwhile gets the last reports again.
+        """
         started, planned = self.clock.monotonic(), self.plan.drain_seconds
         while not self.interrupt.requested:
             elapsed = self.clock.monotonic() - started
             if elapsed >= planned:
                 return
             self.progress.show(Phase.DRAIN, elapsed, planned)
+            if delivery:
+                delivery.repeat()
             self.interrupt.wait(min(EVERY_SECONDS, planned - elapsed))
 
     def _totals(self, load: Load, final: RunStatus | None, known: RunStatus) -> Totals:
@@ -166,6 +184,8 @@ class _Soak:
             scrapes=self.recorder.scrapes,
             failed_scrapes=self.recorder.failed_scrapes,
             series=self.store,
+            watching=self.watching,
+            others=self.registration.others,
             route=self._info.route,
             connections=plan.connections,
             stopped_after_seconds=engine.stopped_after_seconds if engine else (),

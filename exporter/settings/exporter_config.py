@@ -10,13 +10,13 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from exporter.errors import ConfigurationError
 from exporter.settings.linear_pattern import LinearPattern
+from exporter.settings.machine import CONTAINER_HOST, plain_host, this_machine
 from exporter.settings.router_api import DEFAULT_ROUTER_URL, RouterApi
 from exporter.settings.strict_yaml import Model, first_problem, load_yaml
+from exporter.settings.url import port_of
 
 MAX_REPLICAS = 16
 """of one `each: true`"""
-THIS_HOST = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
-"""names in a URL that mean this machine; the last is how a container reaches the host it runs on"""
 
 
 class Role(StrEnum):
@@ -152,8 +152,9 @@ def watch_router(router: RouterApi) -> ExporterConfig:
     """This router and this host are watched, and the router's process where the URL names this host."""
     parts = urlsplit(router.url)
     processes: tuple[WatchedProcess, ...] = ()
-    if parts.hostname in THIS_HOST:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = plain_host(parts.hostname or "")
+    if host == CONTAINER_HOST or this_machine().has(host):
+        port = port_of(parts)
         processes = (WatchedProcess(name="router", role=Role.ROUTER, match=Match(port=port)),)
     return ExporterConfig(router=router, processes=processes)
 

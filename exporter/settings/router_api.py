@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from exporter.settings.machine import MAX_NAMES, plain_host
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import Model
+from exporter.settings.url import host_and_port
 
 DEFAULT_ROUTER_URL = "http://127.0.0.1:8080"
 API_VERSION = "/v1"
@@ -24,6 +26,21 @@ class RouterApi(Model):
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 1.5
     """for each answer, from the lookup of the name to the last byte"""
     tls_config: ServerTrust = ServerTrust()
+    also_known_as: Annotated[tuple[str, ...], Field(max_length=MAX_NAMES)] = ()
+    """other names of the same router, such as a proxy's in front of it: HOST, HOST:PORT or a URL"""
+
+    @field_validator("also_known_as")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            host, port = host_and_port(name)
+            if port is None and plain_host(host) == "localhost":
+                raise ValueError(
+                    f"{name!r} means every server of this machine; give the port, as {name}:8081"
+                )
+            if not (name.isascii() and name.isprintable()) or " " in name or len(name) > 255:
+                raise ValueError("a name is at most 255 printable characters of ASCII, without blanks")
+        return names
 
     @field_validator("url")
     @classmethod

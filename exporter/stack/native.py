@@ -7,7 +7,6 @@ its targets (file_sd) on the ports in use.
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,13 +16,9 @@ import yaml
 
 from exporter.errors import PortTakenError, ToolMissingError
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
-from exporter.settings.exporter_config import watch_router
-from exporter.settings.router_api import RouterApi
 from exporter.settings.shipped import CHECKOUT, shipped
 from exporter.stack.ports import HOST, Ports
-from exporter.stack.service import Service
-
-_SOAK = (sys.executable, "-m", "exporter.cli")
+from exporter.stack.service import SOAK, Service
 
 
 class NativeStack:
@@ -57,21 +52,14 @@ class NativeStack:
 
     def start_simulator(self, *options: str) -> None:
         """The simulated router."""
-        self._start("router", [*_SOAK, "simulate", "--port", str(self.ports.router), *options], "/v1/models")
+        self._start("router", [*SOAK, "simulate", "--port", str(self.ports.router), *options], "/v1/models")
 
-    def start_exporter(
-        self, *options: str, router: RouterApi | None = None, environment: Mapping[str, str] | None = None
-    ) -> None:
-        """The exporter, watching this stack's router or another; its state outlives a restart.
+    def start_exporter(self, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        """The exporter, watching this stack's router; its state outlives a restart.
 
         `environment` is added to this process's own.
         """
-        if router is not None:
-            config = self.folder / "exporter.yml"
-            watched = watch_router(router).model_dump(mode="json", exclude_defaults=True)
-            config.write_text(yaml.safe_dump(watched), encoding="utf-8")
-            options = ("--config", str(config), *options)
-        command = [*_SOAK, "exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
+        command = [*SOAK, "exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
         command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
         command += ["--ingest.state-file", str(self.folder / "ingest-state.json"), *options]
         known = {"ROUTER_URL": self.ports.url("router"), **(environment or {})}

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 HOST = "127.0.0.1"
 
@@ -25,14 +25,24 @@ class Ports:
 
     def is_free(self, service: str) -> bool:
         """Whether the port of a service can be listened on now."""
-        kind = socket.SOCK_DGRAM if service == "ingest" else socket.SOCK_STREAM
-        with socket.socket(socket.AF_INET, kind) as probe:
-            if kind == socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, getattr(self, service)))
-                return True
-        return False
+        return is_free(HOST, getattr(self, service), udp=service == "ingest")
+
+
+def try_to_listen(host: str, port: int, udp: bool = False) -> None:
+    """Raise OSError where that port of that address cannot be listened on now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as probe:
+        if not udp:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def is_free(host: str, port: int, udp: bool = False) -> bool:
+    """Whether it can be."""
+    with contextlib.suppress(OSError):
+        try_to_listen(host, port, udp)
+        return True
+    return False
 
 
 def free_ports() -> Ports:
@@ -53,11 +63,3 @@ def free_ports() -> Ports:
             udp.bind((HOST, port))
             found.add(port)
     return Ports(*found)
-
-
-def own_exporter_ports(ports: Ports) -> Ports:
-    """The default ports of an exporter where they are free, others where they are not."""
-    if ports.is_free("exporter") and ports.is_free("ingest"):
-        return ports
-    other = free_ports()
-    return replace(ports, exporter=other.exporter, ingest=other.ingest)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from exporter.clock import SystemClock
 from exporter.errors import SoakError
 from exporter.load.child import end_with_parent
 
+SOAK = (sys.executable, "-m", "exporter.cli")
+"""this project's own command"""
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
@@ -52,10 +55,16 @@ class Service:
         """The process id."""
         return self._process.pid
 
-    def wait_until_ready(self, path: str, check: Callable[[], None] = lambda: None) -> None:
+    def wait_until_ready(
+        self,
+        path: str,
+        check: Callable[[], None] = lambda: None,
+        is_its_own: Callable[[requests.Response], bool] = lambda _answer: True,
+    ) -> None:
         """Poll until `path` answers 200; raises SoakError with the end of the log where it does not.
 
-        `check` is called between polls and may raise to end the waiting.
+        `check` is called between polls and may raise to end the waiting. `is_its_own` tells the answer of
+        this service from that of another at its address.
         """
         clock = SystemClock()
         deadline = clock.monotonic() + READY_SECONDS
@@ -64,7 +73,8 @@ class Service:
             while clock.monotonic() < deadline:
                 check()
                 with suppress(requests.RequestException):
-                    if session.get(self.url + path, timeout=1).status_code == 200:
+                    answer = session.get(self.url + path, timeout=1)
+                    if answer.status_code == 200 and is_its_own(answer):
                         return
                 with suppress(subprocess.TimeoutExpired):
                     code = self._process.wait(POLL_SECONDS)

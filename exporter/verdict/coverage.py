@@ -1,11 +1,11 @@
 """Is there enough evidence, and do its sources agree?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
 from exporter.timeseries import Loss
-from exporter.verdict.evidence import Count, Evidence, GapKind, TimeGap
+from exporter.verdict.evidence import BY_MODEL, Count, Evidence, GapKind, TimeGap
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 MIN_LOAD_RATIO = 0.95
@@ -118,7 +118,10 @@ def _time(timestamp: float) -> str:
 
 
 def judge_totals(evidence: Evidence) -> Finding:
-    """Every source counts the same number of whole responses, and of failures where it counts them."""
+    """Every source counts the same number of whole responses, and of failures where it counts them.
+
+    Sources that count by route and model count at least as many where another run asked the same.
+    """
     finding, totals = partial(Finding, "totals"), evidence.totals
     counts = joined([verbatim(f"{source} ") + _text(count) for source, count in totals.items()], ", ")
     known = [count for count in totals.values() if count is not None]
@@ -127,9 +130,18 @@ def judge_totals(evidence: Evidence) -> Finding:
         return finding(
             Outcome.INCONCLUSIVE, missing + (counts if totals else Said("none is known", "すべて不明"))
         )
-    responses = {count.responses for count in known}
-    failures = {count.failures for count in known if count.failures is not None}
-    if len(responses) > 1 or len(failures) > 1:
+    shared = BY_MODEL if evidence.others else ()
+    of_run = [count for source, count in totals.items() if count is not None and source not in shared]
+    responses = {count.responses for count in of_run}
+    failures = {count.failures for count in of_run if count.failures is not None}
+    of_both = [count for source, count in totals.items() if count is not None and source in shared]
+    too_few = any(
+        count.responses < max(responses, default=0) or (count.failures or 0) < max(failures, default=0)
+        for count in of_both
+    )
+    if evidence.others:
+        counts += _of_others(evidence.others)
+    if len(responses) != 1 or len(failures) > 1 or too_few:
         differ = Said("the sources disagree: ", "集計元の件数が不一致: ")
         return finding(Outcome.INCONCLUSIVE, differ + counts)
     own = [
@@ -144,6 +156,16 @@ def judge_totals(evidence: Evidence) -> Finding:
         other = Said("the engine itself counts other failures: ", "負荷エンジン自身の失敗件数が不一致: ")
         return finding(Outcome.INCONCLUSIVE, other + joined(own, ", "))
     return finding(Outcome.PASS, Said("the sources agree: ", "集計元の件数が一致: ") + counts)
+
+
+def _of_others(others: Mapping[str, str]) -> Said:
+    """Which other runs are in what is counted by route and model."""
+    named = ", ".join(f"{run} ({label})" for run, label in others.items())
+    sources = " / ".join(BY_MODEL)
+    return Said(
+        f"; {sources} count other runs of this route and model too: {named}",
+        f"; {sources} は同じ経路とモデルの他の実行も数える: {named}",
+    )
 
 
 def _text(count: Count | None) -> Said:

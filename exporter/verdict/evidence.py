@@ -13,6 +13,43 @@ REFUSED = (FailureReason.CONNECT, FailureReason.WRITE)
 """a request that could not be sent; with any other reason an answer was due and did not come whole"""
 
 
+BY_MODEL = ("scraped", "prometheus")
+"""sources that count by route and model, not by run"""
+
+
+@dataclass(frozen=True)
+class Watching:
+    """Who watches a run, and which router."""
+
+    exporter: str
+    """URL"""
+    router: str | None
+    """URL of the router that is watched; None: none is"""
+    processes: tuple[str, ...] = ()
+    """names of the watched processes"""
+    is_target: bool = True
+    """whether that is the router under test"""
+
+    @property
+    def said(self) -> Said:
+        """One statement of it."""
+        if self.router is None:
+            return Said(
+                f"the exporter at {self.exporter} watches no router",
+                f"{self.exporter} のエクスポーターはルーターを監視していない",
+            )
+        if not self.is_target:
+            return Said(
+                f"the exporter at {self.exporter} watches {self.router}, not this router",
+                f"{self.exporter} のエクスポーターの監視対象は {self.router} で、このルーターではない",
+            )
+        names = ", ".join(self.processes)
+        return Said(
+            f"{self.router} is watched by the exporter at {self.exporter} (processes: {names or 'none'})",
+            f"{self.exporter} のエクスポーターが {self.router} を監視 (プロセス: {names or 'なし'})",
+        )
+
+
 @dataclass(frozen=True)
 class Count:
     """What one source counts of a run."""
@@ -63,6 +100,9 @@ class Evidence(Counts):
     scrapes: int
     failed_scrapes: int
     series: SeriesStore = field(repr=False)
+    watching: Watching
+    others: Mapping[str, str] = field(default_factory=dict)
+    """labels, by id, of runs that asked the same route and model at the same exporter meanwhile"""
     route: Route = Route.LOCAL
     aborted: Said | None = None
     """why the load was given up as lost"""

@@ -48,7 +48,8 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
 
     Not judged where the run is planned too short to detect a leak, or no watched process has the metric.
     Inconclusive where a process was not watched, or a worker that died may have hidden what it leaked. A
-    process of role `load` is not judged: it is not under test.
+    process of role `load` is not judged, nor one of role `router` where another router is watched: it is not
+    under test.
     """
     finding = partial(Finding, check)
     minutes = f"{MIN_SECONDS / 60:.0f}"
@@ -60,19 +61,25 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
         return finding(Outcome.NOT_JUDGED, too_short)
     resource = RESOURCES[check]
     # By the process: the series of a GPU have no role.
-    load = {series.label("process") for series in evidence.series.select("observed_process_up", role="load")}
+    roles = ("load",) if evidence.watching.is_target else ("load", "router")
+    others = {
+        series.label("process")
+        for role in roles
+        for series in evidence.series.select("observed_process_up", role=role)
+    }
     observed = [
         parts
         for series in evidence.series.select(resource.metrics[0])
-        if series.label("process") not in load
+        if series.label("process") not in others and series.label("role") not in roles
         if not resource.states or series.label("state") in resource.states
         if (parts := _parts(evidence, resource, series))
     ]
     # What was not watched is not clean.
-    missing = not_watched(evidence, "router", "node") if observed or resource.of_every_process else []
+    judged = [role for role in ("router", "node") if role not in roles]
+    missing = not_watched(evidence, *judged) if observed or resource.of_every_process else []
     if not observed and not missing:
         unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
-        return finding(Outcome.NOT_JUDGED, unseen)
+        return finding(Outcome.NOT_JUDGED, unseen if evidence.watching.is_target else evidence.watching.said)
     grown: list[Said] = []
     clean: list[str] = []
     unknown: list[str] = []

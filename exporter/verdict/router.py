@@ -10,8 +10,11 @@ def judge_router(evidence: Evidence) -> Finding:
     """The router answers its probes or the load, its process is not replaced, and none of its workers dies.
 
     One failed probe is reported and does not fail the run: a machine at its limit may be slow to answer. Two
-    in a row are an outage, and so is more than a fifth of all.
+    in a row are an outage, and so is more than a fifth of all. Not judged where it is not this router that is
+    watched.
     """
+    if not evidence.watching.is_target:
+        return Finding("router", Outcome.NOT_JUDGED, evidence.watching.said)
     probes = Probes(evidence.series)
     processes = evidence.series.select("observed_process_restarts_total", role="router")
     if not probes and not processes:

@@ -22,7 +22,7 @@ from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import run_load
 from exporter.run.plan import RunPlan
 from exporter.run.progress import Progress
-from exporter.run.reconcile import deliver, final_status
+from exporter.run.reconcile import Delivery, final_status
 from exporter.run.registration import Registration
 from exporter.run.view import Moment
 from exporter.settings.router_api import RouterApi
@@ -98,7 +98,7 @@ class LiveLoad:
             final = final_status(registration.info, registration.token, load.result.messages, clock)
             if final is None:
                 raise SoakError("the live wrk left no last reports")
-            deliver(registration, load.result.messages, final, clock)
+            Delivery(registration, load.result.messages, final, clock).settle()
             status = registration.status()
             if status is None:
                 raise SoakError("the exporter gives no answer at the end of a run")

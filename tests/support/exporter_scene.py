@@ -34,6 +34,7 @@ from tests.support.clocks import FakeClock
 from tests.support.live_messages import answered, register
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.served_app import ServedApp
+from tests.support.watching import watch_of
 
 PROC = FIXTURES / "proc"
 PROCESSES = (
@@ -134,5 +135,5 @@ def served(
     nothing = ExporterConfig(router=None, host=False, gpu=GpuMode.OFF)
     own = build_collectors(nothing, Shared(clock, load=LiveLoad(runs, ingest)))
     all_of_them = IsolatedCollectors([*own, *watched], deadline_seconds, clock)
-    with ServedApp(Exposition(runs, ingest, all_of_them, clock, 9878).app) as app:
+    with ServedApp(Exposition(runs, ingest, all_of_them, clock, watch_of()).app) as app:
         yield app.url

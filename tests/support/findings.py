@@ -6,7 +6,7 @@ from typing import Any
 from exporter.live.message import FailureReason, Route
 from exporter.live.probe_result import ProbeResult
 from exporter.timeseries import Loss, SeriesStore
-from exporter.verdict.evidence import Count, GapKind, TimeGap
+from exporter.verdict.evidence import Count, GapKind, TimeGap, Watching
 from exporter.verdict.finding import Said
 from tests.support.run_results import failures_by_reason, requests_by_class
 
@@ -155,6 +155,20 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "no scrape": {"scrapes": 0, "failed_scrapes": 0},
     "sources that differ": {"totals": {"engine": Count(1000, None), "exporter": Count(990, 0)}},
     "a source without an answer": {"totals": {"engine": Count(1000, None), "exporter": None}},
+    "another run of the model": {
+        "totals": {"engine": Count(449, None), "exporter": Count(449, 0), "scraped": Count(829, 0)},
+        "others": {"0123456789abcdef": "nightly"},
+    },
+    "another run of the model, and too few scraped": {
+        "totals": {"engine": Count(449, None), "exporter": Count(449, 0), "scraped": Count(448, 0)},
+        "others": {"0123456789abcdef": "nightly"},
+    },
+    "no router watched": {"watching": Watching("http://load-1:9877", None, (), is_target=False)},
+    "another router watched for an hour": {
+        **HOUR,
+        "series": hour(60),
+        "watching": Watching("http://watcher:9877", "http://other:8080", ("router",), is_target=False),
+    },
     "a flat hour": {**HOUR, "series": hour(0)},
     "a leak": {**HOUR, "series": hour(60)},
     "an hour that was seen for a part": {**HOUR, "series": hour(60, seconds=1200)},

@@ -71,6 +71,12 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--target", LISTENING, "--exporter", "somewhere"): "--exporter: 'somewhere'",
     ("run", "--target", LISTENING, "--exporter", "http://127.0.0.1:1"): "--exporter: ",
     ("run", "--target", LISTENING, "--exporter.config", "empty"): "--exporter.config: ",
+    ("run", "--target", LISTENING, "--exporter", "http://a:hunter2@b"): "--exporter: ",
+    ("run", "--target", LISTENING, "--watched-elsewhere"): "--watched-elsewhere: ",
+    ("run", "--target", LISTENING, "--own-exporter-listen", "9877"): "--own-exporter-listen: '9877'",
+    ("run", "--target", LISTENING, "--own-exporter-listen", ":1", "--exporter", "http://h"): (
+        "--own-exporter-listen: "
+    ),
     ("run", "--target", LISTENING, "--prometheus", "http://127.0.0.1:1"): "--prometheus: ",
     **{
         ("run", "--target", LISTENING, "--endpoint", f"/{place}"): f"POST /{place}"
@@ -83,6 +89,10 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("DURATION=90", "demo"): "write 90s or 90m",
     ("run", "--max-requests", "5"): "--max-requests: 5",
     ("scale", "--max-requests", "399"): "--max-requests: 399 are 99 for each",
+    ("run", "--target", LISTENING, "--prometheus", "http://127.0.0.1:99999"): "--prometheus: ",
+    ("run", "--target", LISTENING, "--prometheus", "localhost:9090"): "--prometheus: 'localhost:9090'",
+    ("run", "--target", LISTENING, "--prometheus", "http://a:hunter2@b"): "--prometheus: ",
+    ("run", "--target", LISTENING, "--prometheus", "http://no.such.host.invalid"): "no.such.host.invalid",
     ("PATH=none", "run", "--engine", "hey", "--target", LISTENING): "hey: ",
     ("scale", "--steps", "5,4"): "--steps: '5,4'",
     ("exporter", "--web.listen-address", "9877"): "--web.listen-address: '9877'",
@@ -128,6 +138,10 @@ USAGE: Mapping[tuple[str, ...], str] = {
 
 _PROCESS = "{name: a, role: node, match: {port: 1}}"
 CONFIGURATIONS: Mapping[str, str] = {
+    "router: {also_known_as: [localhost]}": "router.also_known_as",
+    "router: {also_known_as: ['http://h/path']}": "router.also_known_as",
+    "router: {also_known_as: ['h:http']}": "router.also_known_as",
+    "router: {also_known_as: ['a b']}": "router.also_known_as",
     "colour: red": "colour",
     "router: {uri: x}": "router.uri",
     "processes: [{name: a, role: router, match: {prot: 1}}]": "processes.0.match.prot",

@@ -8,7 +8,7 @@ from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
 from exporter.results.run_result import RunInputs, RunResult
 from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import Count, Evidence
+from exporter.verdict.evidence import Count, Evidence, Watching
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
 
@@ -48,6 +48,7 @@ def evidence(**changes: Any) -> Evidence:
         "scrapes": 13,
         "failed_scrapes": 0,
         "series": watched_router(),
+        "watching": Watching("http://127.0.0.1:9877", "http://127.0.0.1:8080", ("router",)),
     }
     return Evidence(**{**fields, **changes})
 

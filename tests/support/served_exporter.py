@@ -23,6 +23,7 @@ from exporter.settings.exporter_config import ExporterConfig, GpuMode
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, run_info, token_of
 from tests.support.served_app import ServedApp
+from tests.support.watching import watch_of
 
 WATCHES_NOTHING = ExporterConfig(router=None, host=False, gpu=GpuMode.OFF)
 
@@ -53,7 +54,7 @@ class Served:
         load = LiveLoad(self.runs, self.ingest, StateFile(state_file))
         own = build_collectors(WATCHES_NOTHING, Shared(clock, load=load))
         collectors = IsolatedCollectors([*own, Stub()], 10.0, clock)
-        self.app = Exposition(self.runs, self.ingest, collectors, clock, ingest_port=9878).app
+        self.app = Exposition(self.runs, self.ingest, collectors, clock, watch_of()).app
 
     def get(self, path: str, **headers: str) -> requests.Response:
         given = {"Accept-Encoding": "identity", **headers}

@@ -14,6 +14,7 @@ from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, announcement, serve_app, serve_exporter
+from tests.support.watching import watch_of
 
 server = pytest.fixture(scope="module")(serve_app)
 served = pytest.fixture(serve_exporter)
@@ -44,7 +45,9 @@ def test_the_landing_page_escapes_the_texts_of_an_announcement(served: Served) -
 
 def test_a_telemetry_path_of_ones_own_is_served_and_linked(clock: FakeClock) -> None:
     runs = LiveRuns(clock)
-    own = Exposition(runs, Ingest(runs.apply), IsolatedCollectors([], 1.0, clock), clock, 1, "/own")
+    own = Exposition(
+        runs, Ingest(runs.apply), IsolatedCollectors([], 1.0, clock), clock, watch_of(telemetry_path="/own")
+    )
     with ServedApp(own.app) as server:
         assert requests.get(server.url + "/own", timeout=10).status_code == 200
         assert requests.get(server.url + "/metrics", timeout=10).status_code == 404

@@ -13,6 +13,7 @@ from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, register
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, Stub, announcement, serve_app, serve_exporter
+from tests.support.watching import watch_of
 
 server = pytest.fixture(scope="module")(serve_app)
 served = pytest.fixture(serve_exporter)
@@ -146,7 +147,9 @@ def test_other_methods_on_a_run_are_not_allowed(served: Served) -> None:
 
 
 def test_an_exporter_without_ingest_takes_no_runs_and_shows_none(clock: FakeClock) -> None:
-    own = Exposition(LiveRuns(clock), None, IsolatedCollectors([Stub()], 1.0, clock), clock, None)
+    own = Exposition(
+        LiveRuns(clock), None, IsolatedCollectors([Stub()], 1.0, clock), clock, watch_of(ingest_port=None)
+    )
     with ServedApp(own.app) as server:
         answer = requests.put(f"{server.url}/api/runs/{RUN}", json=announcement(), timeout=10)
         assert answer.status_code == 409

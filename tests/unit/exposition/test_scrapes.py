@@ -16,6 +16,7 @@ from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Stub, serve_app
+from tests.support.watching import watch_of
 
 server = pytest.fixture(scope="module")(serve_app)
 
@@ -66,7 +67,7 @@ def hung(server: ServedApp) -> Iterator[Hung]:
     collector, clock = Hung(), SystemClock()
     runs = LiveRuns(clock)
     collectors = IsolatedCollectors([Stub(), collector], 30.0, clock)
-    server.app = Exposition(runs, Ingest(runs.apply), collectors, clock, 9878).app
+    server.app = Exposition(runs, Ingest(runs.apply), collectors, clock, watch_of()).app
     yield collector
     collector.release.set()
 

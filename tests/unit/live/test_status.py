@@ -32,6 +32,8 @@ def test_a_run_without_messages_has_counts_of_zero_and_quantiles_of_null(
         "in_flight": 0,
         "workers": 0,
         "final_workers": 0,
+        "others": {},
+        "version": 3,
     }
 
 

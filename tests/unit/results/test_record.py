@@ -20,6 +20,8 @@ from tests.support.run_results import (
     watched_router,
 )
 
+WATCHED = "http://127.0.0.1:9877 のエクスポーターが http://127.0.0.1:8080 を監視 (プロセス: router)"
+
 
 def line(text: str, field: str) -> str:
     """What the record has behind a field of the template."""
@@ -39,7 +41,7 @@ def test_a_good_run_fills_in_the_template_of_the_seed() -> None:
         "  - RPS: 16.67\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 0 (内訳 4xx: 0 / 5xx: 0 / timeout: 0)\n"
-        "- 備考: 判定 合格、モデル gpt-oss:20b (既定)\n"
+        f"- 備考: 判定 合格、モデル gpt-oss:20b (既定)、{WATCHED}\n"
     )
 
 
@@ -76,7 +78,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         # What fails, what is only a warning, and what is inconclusive.
         f"応答 (answers): {texts['answers']}、切断 (disconnects): {texts['disconnects']}、"
         f"集計 (totals): {texts['totals']}、"
-        "Router RSS最大 114.5 MiB、ホストCPU使用率最大 80%、"
+        f"{WATCHED}、Router RSS最大 114.5 MiB、ホストCPU使用率最大 80%、"
         "アラート BenchmarkDisconnects, BenchmarkErrorRateHigh\n"
     )
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Phase
 from exporter.live.status import RunStatus
+from exporter.run import exporter_client
 from exporter.run.exporter_client import ExporterClient
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, announced, run_info, token_of
 from tests.support.local_http import Answer, LocalHttp
+from tests.support.watching import watch_of
 
 
 def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
@@ -97,29 +101,167 @@ def test_any_other_answer_is_missing_evidence(answer: Answer, problem: str) -> N
     assert problem in str(error.value)
 
 
-def test_an_exporter_that_is_away_is_not_healthy_and_gives_no_status() -> None:
-    with LocalHttp(lambda asked: (200, "ok\n")) as server:
-        api = ExporterClient(server.url)
-        assert api.problem() is None
+def test_an_exporter_that_is_away_says_nothing_and_gives_no_status() -> None:
+    with LocalHttp() as server:
         url = server.url
     away = ExporterClient(url)
-    assert url in (away.problem() or "")
-    with pytest.raises(QueryError, match=url):
+    assert not away.is_there()
+    with pytest.raises(QueryError) as error:
+        away.watch()
+    assert str(error.value) == (
+        f"no exporter answers at {url} (connection refused); start one: soak exporter"
+    )
+    with pytest.raises(QueryError, match=rf"{url} gave no usable answer \(connection refused\)"):
         away.status(RUN)
 
 
-def test_what_answers_with_an_error_is_no_healthy_exporter() -> None:
-    with LocalHttp(lambda asked: (404, "what?")) as server:
-        problem = ExporterClient(server.url).problem() or ""
-        assert server.url in problem
-        assert "HTTP 404" in problem
-    assert [asked.path for asked in server.asked] == ["/-/healthy"]
+def test_an_exporter_says_what_it_watches() -> None:
+    with LocalHttp() as server:
+        server.give("/api/watch", json.loads(watch_of(telemetry_path="/own").to_json()))
+        client = ExporterClient(server.url)
+        assert client.is_there()
+        assert client.watch() == watch_of(telemetry_path="/own")
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:9877", "ftp://x", "http://", "http:///x", "http://[::1"])
+@pytest.mark.parametrize("page", ["/own", "/own/", "/metrics"])
+def test_the_url_of_a_page_of_an_exporter_means_the_exporter(page: str) -> None:
+    with LocalHttp() as server:
+        server.give("/api/watch", json.loads(watch_of().to_json()))
+        client = ExporterClient(server.url + page)
+        client.watch()
+        assert client.url == server.url
+
+
+def test_an_exporter_behind_a_prefix_stays_there() -> None:
+    with LocalHttp() as server:
+        server.give("/soak/api/watch", json.loads(watch_of().to_json()))
+        client = ExporterClient(server.url + "/soak/")
+        client.watch()
+        assert client.url == server.url + "/soak"
+
+
+WATCH = json.loads(watch_of().to_json())
+
+
+def drip(connection: socket.socket) -> None:
+    """A byte now and then, for ever."""
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b" " * 1000:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ((404, "what?"), "HTTP 404 at /api/watch"),
+        ((200, "<html>a start page</html>"), "HTTP 200 at /api/watch"),
+        ((200, b"\xff\x00"), "does not say what it watches"),
+        ((200, "[" * 5000), "does not say what it watches"),
+        ((200, []), "does not say what it watches"),
+        ((200, {}), "does not say what it watches"),
+        ((200, {**WATCH, "url": 7}), "does not say what it watches"),
+        ((200, {**WATCH, "url": "http://[::1"}), "does not say what it watches"),
+        ((200, {**WATCH, "url": "http://h:99999"}), "does not say what it watches"),
+        ((200, {**WATCH, "url": "javascript:alert(1)"}), "does not say what it watches"),
+        ((200, {**WATCH, "host": "a\x1b[31m"}), "does not say what it watches"),
+        ((200, {**WATCH, "ingest_port": "9878"}), "does not say what it watches"),
+        ((200, {**WATCH, "ingest_port": 0}), "does not say what it watches"),
+        ((200, {**WATCH, "telemetry_path": "http://elsewhere"}), "does not say what it watches"),
+        ((200, {**WATCH, "also_known_as": ["a b"]}), "does not say what it watches"),
+        ((200, {**WATCH, "names": ["n"] * 100}), "does not say what it watches"),
+        ((200, {**WATCH, "processes": [{"name": "<script>", "role": "router"}]}), "does not say what it"),
+        ((200, {**WATCH, "version": 4}), "does not speak version 3"),
+        ((500, "wrong configuration"), "is no healthy exporter (HTTP 500)"),
+        ((302, "", {"Location": "http://127.0.0.1:1/"}), "is no healthy exporter (HTTP 302)"),
+        ((200, "x" * 2_000_000), "an answer of more than 1 MiB"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "no whole answer of HTTP"),
+        (b"", "no whole answer of HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "no whole answer of HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+            "no whole answer of HTTP",
+        ),
+        (drip, "no whole answer within 0.5 s"),
+    ],
+)
+def test_whatever_else_answers_there_is_one_line(
+    answer: Answer, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter_client, "TIMEOUT_SECONDS", 0.5)
+    with LocalHttp(lambda asked: answer) as server, pytest.raises(QueryError) as error:
+        ExporterClient(server.url).watch()
+    assert server.url in str(error.value)
+    assert problem in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_nothing_more_is_asked_of_what_is_still_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter_client, "TIMEOUT_SECONDS", 0.2)
+    with LocalHttp(lambda asked: drip) as server:
+        client = ExporterClient(server.url)
+        for problem in ("no whole answer within 0.2 s", "still busy"):
+            with pytest.raises(QueryError, match=problem):
+                client.status(RUN)
+    assert len(server.asked) == 1
+
+
+STATUS = json.loads(RunStatus.of(announced(FakeClock()).runs[RUN], 0.0).to_json())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requests": {"2xx": 7}},
+        {"requests": {**STATUS["requests"], "2xx": -1}},
+        {"requests": {**STATUS["requests"], "2xx": 10**30}},
+        {"failures": {}},
+        {"statuses": {"<script>": 1}},
+        {"quantiles": {"0.5": 1.0}},
+        {"recent_quantiles": {**STATUS["quantiles"], "0.5": "fast"}},
+        {"duration_seconds": None},
+        {"run": "f" * 16},
+        {"version": 4},
+        {"others": {"f" * 16: "a\x1b[31m"}},
+        {"others": {f"{each:016}": "a" for each in range(17)}},
+        {"phase": "lunch"},
+    ],
+)
+def test_a_status_that_cannot_be_is_missing_evidence(changes: dict[str, Any]) -> None:
+    with LocalHttp(lambda asked: (200, {**STATUS, **changes})) as server, pytest.raises(QueryError) as error:
+        ExporterClient(server.url).status(RUN)
+    assert server.url in str(error.value)
+
+
+def test_a_refusal_is_shown_bounded_and_without_escapes() -> None:
+    answer = (409, {"error": "\x1b[31m" + "x" * 10_000, "version": 3})
+    with LocalHttp(lambda asked: answer) as server, pytest.raises(ConfigurationError) as error:
+        ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:9877",
+        "ftp://x",
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://h:99999",
+        "http://h/?a=b",
+    ],
+)
 def test_a_url_that_is_none_is_refused_by_its_option(url: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(f"--exporter: {url!r} ")):
         ExporterClient(url)
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        ExporterClient("http://soak:hunter2@127.0.0.1:9877")
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.prometheus_client import PrometheusClient
-from exporter.run.reconcile import count_of, deliver, final_status, in_prometheus, scraped
+from exporter.run.reconcile import Delivery, count_of, final_status, in_prometheus, scraped
 from exporter.run.registration import Registration
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
@@ -140,7 +140,8 @@ def test_what_has_arrived_is_not_sent_again() -> None:
     answers = {"PUT": {"version": 3, "ingest_port": 9}, "GET": json.loads(final.to_json())}
     with LocalHttp(lambda asked: (200, answers[asked.method])) as server:
         exporter = ExporterClient(server.url)
-        deliver(Registration(run_info(), exporter, FakeClock(), Phase.DRAIN), last, final, FakeClock())
+        registration = Registration(run_info(), exporter, FakeClock(), Phase.DRAIN)
+        Delivery(registration, last, final, FakeClock()).settle()
     assert [asked.method for asked in server.asked] == ["PUT", "GET"]
 
 
