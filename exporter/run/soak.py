@@ -18,7 +18,7 @@ from exporter.results.run_result import RunResult
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
 from exporter.run.plan import RunPlan
-from exporter.run.progress import EVERY_SECONDS, Progress
+from exporter.run.progress import EVERY_SECONDS, Latest, Progress
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.reconcile import Delivery, Totals, count_of, final_status, in_prometheus, scraped
 from exporter.run.recorder import Recorder
@@ -77,7 +77,7 @@ def _measured(
     exporter = watcher.exporter
     recorder = Recorder(watcher.metrics_url, SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
     registration = Registration(info, exporter, clock, Phase.WARMUP)
-    latest = recorder.latest if watcher.watching.is_target else _unknown
+    latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
     progress = Progress(registration, view, latest)
     try:
         return _Soak(
@@ -87,8 +87,9 @@ def _measured(
         registration.enter(Phase.FINISHED)
 
 
-def _unknown(_name: str, **_labels: str) -> None:
+def _unknown(_name: str, /, **_labels: str) -> float | None:
     """What is known of a router that is not watched."""
+    return None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import yaml
 
 from exporter.errors import PortTakenError, ToolMissingError
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
+from exporter.settings.exporter_config import watch_router
+from exporter.settings.router_api import RouterApi
 from exporter.settings.shipped import CHECKOUT, shipped
 from exporter.stack.ports import HOST, Ports
 from exporter.stack.service import SOAK, Service
@@ -54,11 +56,15 @@ class NativeStack:
         """The simulated router."""
         self._start("router", [*SOAK, "simulate", "--port", str(self.ports.router), *options], "/v1/models")
 
-    def start_exporter(self, *options: str, environment: Mapping[str, str] | None = None) -> None:
-        """The exporter, watching this stack's router; its state outlives a restart.
+    def start_exporter(
+        self, *options: str, router: RouterApi | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """The exporter, watching this stack's router or another; its state outlives a restart.
 
         `environment` is added to this process's own.
         """
+        if router is not None:
+            options = ("--config", str(config_file(router, self.folder)), *options)
         command = [*SOAK, "exporter", "--web.listen-address", f"{HOST}:{self.ports.exporter}"]
         command += ["--ingest.listen-address", f"{HOST}:{self.ports.ingest}"]
         command += ["--ingest.state-file", str(self.folder / "ingest-state.json"), *options]
@@ -166,6 +172,14 @@ class NativeStack:
                 Service(name, self.ports.url(name), command, self.folder, environment, working_folder)
             )
         self._services[-1].wait_until_ready(ready_path, self._check)
+
+
+def config_file(router: RouterApi, folder: Path) -> Path:
+    """The configuration of an exporter that watches this router, in that folder."""
+    file = folder / "exporter.yml"
+    watched = watch_router(router).model_dump(mode="json", exclude_defaults=True)
+    file.write_text(yaml.safe_dump(watched), encoding="utf-8")
+    return file
 
 
 def find_program(what: str, *names: str) -> str:

@@ -8,15 +8,14 @@ from itertools import count
 from pathlib import Path
 
 import requests
-import yaml
 
 from exporter.errors import SoakError, cannot_listen
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.run.watcher import Watcher, watcher_at
-from exporter.settings.exporter_config import watch_router
 from exporter.settings.router_api import RouterApi
 from exporter.settings.watch import OWNER_VARIABLE, Watch, owner_digest
+from exporter.stack.native import config_file
 from exporter.stack.ports import HOST, Ports, free_ports, is_free, try_to_listen
 from exporter.stack.service import SOAK, Service
 
@@ -41,9 +40,7 @@ def own_exporter(
     owner = secrets.token_hex(16)
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="soak-exporter-")))
-        config = folder / "exporter.yml"
-        watched = watch_router(router).model_dump(mode="json", exclude_defaults=True)
-        config.write_text(yaml.safe_dump(watched), encoding="utf-8")
+        config = config_file(router, folder)
         for number in count(1):
             web, ingest = (listen, _beside(listen)) if listen else _addresses(is_first=number == 1)
             url = f"http://{_joined(reached(web))}"
