@@ -46,19 +46,21 @@ def run_load(
 
     `folder` is empty and the engine's own. Raises EngineError where nothing could be measured.
     """
-    running = plan.engine.start(
-        LoadPlan(
-            token=registration.token,
-            workload=plan.workload,
-            connections=plan.connections,
-            duration_seconds=plan.duration_seconds,
-            max_requests=plan.max_requests,
-            ingest_host=registration.ingest_host,
-            ingest_port=registration.ingest_port,
-            folder=folder,
-            say=progress.warn,
-        )
+    wanted = LoadPlan(
+        token=registration.token,
+        workload=plan.workload,
+        connections=plan.connections,
+        duration_seconds=plan.duration_seconds,
+        max_requests=plan.max_requests,
+        ingest_host=registration.ingest_host,
+        ingest_port=registration.ingest_port,
+        folder=folder,
+        say=progress.warn,
     )
+    try:
+        running = plan.engine.start(wanted)
+    except OSError as error:
+        raise EngineError(f"{plan.engine.name}: cannot be started ({error})") from error
     started = clock.monotonic()
     ratio = ErrorRatio(plan.abort_on_error_ratio)
     ended_early, aborted, problem = None, None, None

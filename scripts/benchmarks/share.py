@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 
 from pasted import Parsed, decoded, lines_of
@@ -27,6 +28,9 @@ def filter_text(tool: str, description: str, epilog: str, parse: Callable[[str],
     stdout, so that no header alone looks like a result).
     """
     script = f"{tool}_parse.py"
+    if isinstance(sys.stdout, TextIOWrapper):
+        # For --help in a locale without UTF-8.
+        sys.stdout.reconfigure(errors="replace")
     parser = argparse.ArgumentParser(
         prog=script,
         description=description,

@@ -86,3 +86,10 @@ def test_a_full_disk_is_one_line(command: str) -> None:
     done = typed(f"scripts/benchmarks/{command} > /dev/full")
     tool = command.partition(" ")[0]
     assert (done.returncode, done.stderr) == (2, f"{tool}: cannot write (No space left on device)\n")
+
+
+@pytest.mark.parametrize("tool", ["wrk_parse.py", "hey_parse.py"])
+def test_the_help_is_shown_in_a_locale_without_utf_8(tool: str) -> None:
+    done = typed(f"scripts/benchmarks/{tool} --help", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "p50_ms?p99_ms" in done.stdout

@@ -1,5 +1,7 @@
 """exporter.run.load_phase: what a load leaves, however its engine ends."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -133,6 +135,17 @@ def test_an_engine_that_fails_behind_its_totals_has_ended_its_load(load: Run) ->
     found, said = load(Engine(left(), problem="wrk: done() is wrong"))
     assert found.ended_early is None
     assert said == ["quote ", "warn wrk: done() is wrong"]
+
+
+def test_an_engine_whose_files_cannot_be_written_is_an_error(
+    load: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_self: Engine, plan: LoadPlan) -> Engine:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(plan.folder / "body"))
+
+    monkeypatch.setattr(Engine, "start", start)
+    with pytest.raises(EngineError, match=r"^wrk: cannot be started \(.*No space left on device: .*body"):
+        load(Engine(left()))
 
 
 def test_an_engine_that_fails_without_anything_measured_is_an_error(load: Run) -> None:
