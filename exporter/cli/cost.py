@@ -4,12 +4,14 @@ import sys
 
 import click
 
+from exporter.cli.command import opt
 from exporter.errors import ConfigurationError
 from exporter.live.message import Route
 from exporter.run.plan import RunPlan
 
 FREE_SECONDS = 60
 """of load that are sent without a question"""
+YES = opt("--yes", "Send more than a minute to a cloud without --max-requests, and do not ask.", is_flag=True)
 
 
 def agree_to_cost(plan: RunPlan, yes: bool, steps: int = 1) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, option_group, options
-from exporter.cli.cost import agree_to_cost
+from exporter.cli.cost import YES, agree_to_cost
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
     LoadOptions,
@@ -47,6 +47,7 @@ from exporter.verdict.judgement import EXIT_CODES
 @target_options
 @options("Load", opt("--duration TIME", "30s, 45m, 1h, …", default="30s"))
 @load_options
+@options("Load", YES)
 @result_options
 @objective_options
 @watch_options
@@ -60,6 +61,7 @@ def run(
     limits: Limits,
     watch: WatchOptions,
     duration: str,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Run one benchmark or soak against a router, live, and judge it.
@@ -74,7 +76,7 @@ def run(
     """
     console = Console(stderr=as_json, highlight=False)
     plan = plan_of(target, load, results, limits, duration)
-    agree_to_cost(plan, target.yes)
+    agree_to_cost(plan, yes)
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
@@ -94,6 +96,7 @@ def run(
     opt("--steps N,N,…", "Connections of each.", default=",".join(map(str, STEPS))),
 )
 @load_options
+@options("Load", YES)
 @result_options
 @objective_options
 @watch_options
@@ -105,6 +108,7 @@ def scale(
     watch: WatchOptions,
     duration: str,
     steps: str,
+    yes: bool,
 ) -> None:
     """Run the same load at 5, 20, 50 and 100 connections and compare.
 
@@ -118,7 +122,7 @@ def scale(
     wanted = _steps(steps)
     console = Console(highlight=False)
     plan = plan_of(target, load, results, limits, duration)
-    agree_to_cost(plan, target.yes, len(wanted))
+    agree_to_cost(plan, yes, len(wanted))
     if plan.max_requests is not None:
         # Of all steps together, since that is what is paid for.
         share = plan.max_requests // len(wanted)

@@ -47,7 +47,6 @@ class TargetOptions:
     cacert: Path | None = None
     insecure: bool = False
     probe_timeout: float = RouterApi().timeout_seconds
-    yes: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,6 @@ target_options = option_group(
         type=click.FloatRange(0, 60, min_open=True),
         default=RouterApi().timeout_seconds,
         group="Watching",
-    ),
-    opt(
-        "--yes",
-        "Send more than a minute of load to a cloud without --max-requests, and do not ask.",
-        is_flag=True,
-        group="Load",
     ),
 )
 
