@@ -111,8 +111,8 @@ def handles() -> Section:
     )
     workers = lines(
         "Children and workers that died",
-        "Processes below each watched one. A worker that dies takes with it what it leaked, and another begins "
-        "anew.",
+        "Processes below each watched one. A worker that dies takes with it what it leaked, and another "
+        "begins anew.",
         COUNT,
         Series(processes.CHILDREN, "{{process}} {{node}} children", PURPLE, many=True),
         Series(processes.WORKER_DEATHS, "{{process}} {{node}} died", ORANGE, many=True),
