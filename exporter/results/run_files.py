@@ -1,15 +1,17 @@
 """The files of one run: what each holds, and where it lies."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from exporter.live.message import RunInfo
 from exporter.live.results_csv import rows_text
 from exporter.results.folder import RunFolder
 from exporter.results.openmetrics import write_openmetrics
 from exporter.results.publication import Files, Published, publish, text_writer
 from exporter.results.record import record_text, result_row
-from exporter.results.run_json import run_json
-from exporter.results.run_result import RunResult
+from exporter.results.run_json import begun_json, run_json
+from exporter.results.run_result import RunInputs, RunResult
 
 
 def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Published:
@@ -18,6 +20,12 @@ def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Publis
     `run.json` comes last: where it is, all others are whole.
     """
     return publish(claimed, wanted, partial(_files_of, result))
+
+
+def note_begin(info: RunInfo, inputs: RunInputs, soak_command: str, claimed: RunFolder) -> None:
+    """Leave in `partial/` which run this is; where that cannot be written the run goes on."""
+    with suppress(OSError):
+        text_writer(begun_json(info, inputs, soak_command))(claimed.partial / "begun.json")
 
 
 def _files_of(result: RunResult, place: RunFolder) -> Files:

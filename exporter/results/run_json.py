@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+from exporter.live.message import RunInfo
 from exporter.results.run_result import RunInputs, RunResult
 from exporter.settings.placeholders import shown_command
 from exporter.verdict.objectives import BOUNDED
@@ -12,9 +13,7 @@ def run_json(result: RunResult) -> str:
     """The file's text. Durations are in seconds; null is what is not known."""
     evidence = result.evidence
     document = {
-        "run": {**asdict(result.info), "route": result.info.route, "model": result.info.model},
-        "inputs": _inputs(result.inputs),
-        "soak_command": result.soak_command,
+        **_begun(result.info, result.inputs, result.soak_command),
         "command": [each.plain for each in shown_command(result.command)],
         "preflight": asdict(result.preflight) if result.preflight else None,
         "versions": result.versions,
@@ -48,6 +47,23 @@ def run_json(result: RunResult) -> str:
             ],
         },
     }
+    return _text(document)
+
+
+def begun_json(info: RunInfo, inputs: RunInputs, soak_command: str) -> str:
+    """What is known of a run as it begins, for one that is killed."""
+    return _text(_begun(info, inputs, soak_command))
+
+
+def _begun(info: RunInfo, inputs: RunInputs, soak_command: str) -> dict[str, object]:
+    return {
+        "run": {**asdict(info), "route": info.route, "model": info.model},
+        "inputs": _inputs(inputs),
+        "soak_command": soak_command,
+    }
+
+
+def _text(document: object) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -100,7 +100,8 @@ class Recorder:
             for sample in itertools.chain.from_iterable(family.samples for family in families):
                 self._store.add(sample.name, sample.labels, time, float(sample.value))
         self.scrapes += 1
-        if self.scrapes % SCRAPES_A_FLUSH == 0:
+        # The first too: a run that is killed at once has a beginning.
+        if self.scrapes % SCRAPES_A_FLUSH == 1:
             self._store.flush()
         return True
 

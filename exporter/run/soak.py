@@ -12,8 +12,8 @@ from exporter.clock import Clock
 from exporter.errors import EngineError, QueryError
 from exporter.live.message import Phase, RunInfo
 from exporter.live.status import RunStatus
-from exporter.results.folder import base_name, claim_anywhere
-from exporter.results.run_files import write_results
+from exporter.results.folder import RunFolder, base_name, claim_anywhere
+from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
@@ -50,7 +50,7 @@ def run_soak(
     claimed = claim_anywhere(plan.results, base_name(info.start_timestamp_seconds, info.label))
     with closing(SpooledStore(spool_places(claimed))) as store:
         try:
-            result = _measured(plan, info, watcher, prometheus, view, interrupt, clock, store)
+            result = _measured(plan, info, watcher, prometheus, view, interrupt, clock, claimed, store)
         except EngineError:
             claimed.release()
             raise
@@ -72,11 +72,13 @@ def _measured(
     view: RunView,
     interrupt: Interrupt,
     clock: Clock,
+    claimed: RunFolder,
     store: SpooledStore,
 ) -> RunResult:
     exporter = watcher.exporter
     recorder = Recorder(watcher.metrics_url, SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
     registration = Registration(info, exporter, clock, Phase.WARMUP)
+    note_begin(info, plan.inputs, plan.soak_command, claimed)
     latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
     progress = Progress(registration, view, latest)
     try:

@@ -13,7 +13,7 @@ from exporter.live.results_csv import rows_text
 from exporter.load.engine import EngineTotals
 from exporter.results.folder import base_name, check_label, check_writable, claim
 from exporter.results.record import record_text, result_row
-from exporter.results.run_files import write_results
+from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_json import run_json
 from exporter.results.run_result import RunResult
 from exporter.verdict.evidence import Count
@@ -187,3 +187,18 @@ def test_what_is_not_known_is_null_in_run_json_and_not_zero() -> None:
     assert found["ended_early"] is None
     assert found["engine"] is None
     assert found["alerts"] is None
+
+
+def test_a_run_that_is_killed_leaves_which_run_it_was(tmp_path: Path) -> None:
+    result, claimed = run_result(), claim(tmp_path, "a")
+    note_begin(result.info, result.inputs, result.soak_command, claimed)
+    left = json.loads((tmp_path / "a" / "partial" / "begun.json").read_text(encoding="utf-8"))
+    whole = document()
+    assert left == {name: whole[name] for name in ("run", "inputs", "soak_command")}
+
+
+def test_a_beginning_that_cannot_be_written_ends_no_run(tmp_path: Path) -> None:
+    result, claimed = run_result(), claim(tmp_path, "a")
+    claimed.release()
+    note_begin(result.info, result.inputs, result.soak_command, claimed)
+    assert list(tmp_path.iterdir()) == []

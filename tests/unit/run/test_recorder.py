@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -103,6 +104,15 @@ def test_a_scrape_that_was_not_made_in_its_time_is_missing_and_not_made_up_for(c
         recorder._count_missed()
     assert (recorder.scrapes, recorder.failed_scrapes) == (1, 11)
     assert recorder._next == clock.monotonic() - 1.0
+
+
+def test_the_beginning_is_on_disk_at_once(clock: FakeClock, tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    store = SpooledStore([lambda: os.open(path, os.O_RDWR | os.O_CREAT)])
+    with LocalHttp(Scrapes(text(1))) as server:
+        Recorder(server.url, EVERY, clock, NO_LOGIN.session(), store).scrape()
+    assert b"x_total" in path.read_bytes()
+    store.close()
 
 
 def test_the_latest_value_is_known_until_it_is_older_than_two_intervals(clock: FakeClock) -> None:
