@@ -30,7 +30,7 @@
 local ffi = require("ffi")
 local bit = require("bit")
 local floor, max, min, format = math.floor, math.max, math.min, string.format
-local open, ipairs, pcall, tonumber, type = io.open, ipairs, pcall, tonumber, type
+local open, error, ipairs, pcall, tonumber, type = io.open, error, ipairs, pcall, tonumber, type
 local getfenv, rawget, rawset = getfenv, rawget, rawset
 
 ffi.cdef[[
@@ -347,11 +347,18 @@ end
 
 local function has(name) return type(global(name)) == "function" and 1 or 0 end
 
+-- What wrk would call; it ends with an error where that is nil, and so it does here.
+local function callable(holder, name)
+  local hook = holder[name]
+  if hook == nil then error("the script has left no " .. name .. "(), and wrk calls it", 0) end
+  return hook
+end
+
 -- The text to be sent, as wrk itself asks a script for it.
 local function text_of_script()
   local request = rawget(globals, "request") or global("request")
-  if type(request) == "function" then return (request()) end
-  return (globals.wrk.request())
+  if type(request) ~= "function" then request = callable(globals.wrk, "request") end
+  return (request())
 end
 
 -- ==== Threads: their counts, and when the script stops one =================================================
@@ -510,7 +517,7 @@ local function measured_response(status, headers, body)
   end
   if script_responds then
     lend()
-    globals.response(status, headers, body)
+    callable(globals, "response")(status, headers, body)
     take_back()
   end
   if sent >= share and state.waiting == 0 then leave() end
@@ -518,7 +525,7 @@ end
 
 local function measured_delay()
   lend()
-  local ms = globals.delay()
+  local ms = callable(globals, "delay")()
   take_back()
   return ms
 end

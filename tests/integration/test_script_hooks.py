@@ -13,6 +13,8 @@ from tests.support.waiting import need
 from tests.support.wrk_process import EVENTS, SCRIPTS, Ran, live_counts, run_wrk
 from tests.support.wrk_scripts import wrk_scripts
 
+PANIC = "PANIC: unprotected error in call to Lua API"
+
 
 @pytest.fixture(autouse=True)
 def _wrk() -> None:
@@ -74,6 +76,23 @@ def test_requests_of_a_script_take_as_long_as_wrk_says(name: str, tmp_path: Path
     live_us = sum(sum(values[FIRST_SUM:]) for each in live.messages for _, values in each.blocks)
     assert sum(count for _, count in wrks_own) == live.requests
     assert live_us == pytest.approx(sum(us * count for us, count in wrks_own), rel=0.3, abs=20_000)
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("function response() response = nil end", "response"),
+        ("function delay() delay = nil return 1 end", "delay"),
+        ("function wrk.init() end", "request"),
+    ],
+)
+def test_a_hook_that_the_script_takes_away_ends_wrk_with_its_name(
+    script: str, name: str, tmp_path: Path
+) -> None:
+    alone, live = both(script, tmp_path)
+    assert live.code == alone.code == 1
+    assert alone.errors.count(PANIC) == 1
+    assert live.errors.count(f"{PANIC} (the script has left no {name}(), and wrk calls it)") == 1
 
 
 @pytest.mark.parametrize("live", [False, True])
