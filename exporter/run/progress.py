@@ -73,4 +73,4 @@ class Progress:
             if result not in self._warned_of and self._latest("router_probe_result", result=result):
                 self._warned_of.add(result)
                 seconds = self._latest("router_probe_timeout_seconds") or 0.0
-                self._view.warn(f"the router's probe has no answer: {result.sentences(seconds)[0]}")
+                self._view.warn(f"the router's probe failed: {result.sentences(seconds)[0]}")

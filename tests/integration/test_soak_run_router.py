@@ -66,7 +66,7 @@ def test_a_router_that_is_slow_to_list_its_models_and_answers_the_load_is_up(
     assert finding["outcome"] == "pass"
     assert finding["text"].startswith("slow to answer its probe: ")
     assert "no answer within 0.5 s" in finding["text"]
-    assert "the router's probe has no answer: no answer within 0.5 s" in ended.errors
+    assert "the router's probe failed: no answer within 0.5 s" in ended.errors
 
 
 def test_a_router_below_a_prefix_is_asked_there(router: Router, tmp_path: Path) -> None:

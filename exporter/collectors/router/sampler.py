@@ -126,4 +126,4 @@ class RouterSampler:
             return
         detail = f" ({reading.detail})" if reading.detail else ""
         trust = "; router.tls_config says what is trusted" if reading.result.unknown else ""
-        _LOG.warning("router %s: probe without an answer: %s%s%s", self._api.url, what, detail, trust)
+        _LOG.warning("router %s: its probe failed: %s%s%s", self._api.url, what, detail, trust)

@@ -47,7 +47,7 @@ def test_a_probe_without_an_answer_is_said_once_for_each_reason() -> None:
             scraped.result = result
             progress.show(Phase.LOAD, 1.0, 60.0)
     assert view.warned == [
-        "the router's probe has no answer: no answer within 1.5 s",
-        "the router's probe has no answer: connection refused",
+        "the router's probe failed: no answer within 1.5 s",
+        "the router's probe failed: connection refused",
     ]
     assert view.memory == [46.0] * 7

@@ -137,10 +137,10 @@ def test_what_the_router_comes_to_is_logged_once_and_so_is_its_end(
         router.clock.advance(5.0)
         router.read(reading)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "router https://router:8443: probe without an answer: connection refused"),
+        ("WARNING", "router https://router:8443: its probe failed: connection refused"),
         (
             "WARNING",
-            "router https://router:8443: probe without an answer: its certificate is not trusted "
+            "router https://router:8443: its probe failed: its certificate is not trusted "
             "(self-signed); router.tls_config says what is trusted",
         ),
         ("INFO", "router https://router:8443: answered"),
@@ -157,6 +157,6 @@ def test_a_router_that_answers_every_other_probe_does_not_fill_the_log(
             router.clock.advance(5.0)
             router.read(reading)
     assert [record.getMessage() for record in caplog.records] == [
-        "router https://router:8443: probe without an answer: no answer within 1.5 s",
+        "router https://router:8443: its probe failed: no answer within 1.5 s",
         "router https://router:8443: answered",
     ]
