@@ -18,17 +18,20 @@ from tests.support.waiting import wait_for
 class Exporter:
     """One that watches what `config` says, with more in its environment; its files are in `folder`."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, config: dict[str, Any], environment: dict[str, str], *options: str
+    ) -> None:
         (folder / "exporter.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
         command = [sys.executable, "-m", "exporter.cli", "exporter"]
         command += ["--config", str(folder / "exporter.yml"), "--ingest.state-file", ""]
         command += ["--web.listen-address", "127.0.0.1:0", "--ingest.listen-address", "127.0.0.1:0"]
         command += ["--results.folder", str(folder / "results")]
+        command += options
         self.log_file = folder / "exporter.log"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, stderr=log, env=os.environ | environment)
         (self.url,) = wait_for(
-            "the exporter's address", lambda: re.findall(r"serving (http://\S+/metrics)", self.log())
+            "the exporter's address", lambda: re.findall(r"serving (http://\S+/\w+)", self.log())
         )
 
     def log(self) -> str:

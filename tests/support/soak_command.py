@@ -33,7 +33,7 @@ class Ended:
 
 
 class SoakRun:
-    """A `soak run --json` under way against the stack's router and exporter.
+    """A `soak run --json` under way against the stack's router and exporter, or another (or none, "").
 
     Without the request before the load, unless `preflight`, so that the router has had the run's alone.
     """
@@ -44,13 +44,16 @@ class SoakRun:
         results: Path,
         *options: str,
         preflight: bool = False,
+        exporter: str | None = None,
         **environment: str,
     ) -> None:
         self._results = results
         if not preflight:
             options = ("--no-preflight", *options)
         command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--results", str(results)]
-        command += ["--target", stack.ports.url("router"), "--exporter", stack.ports.url("exporter")]
+        command += ["--target", stack.ports.url("router")]
+        exporter = stack.ports.url("exporter") if exporter is None else exporter
+        command += ["--exporter", exporter] if exporter else []
         self.process = subprocess.Popen(
             [*command, "--drain", "1s", *options],
             env={**os.environ, **environment},
