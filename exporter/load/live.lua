@@ -557,7 +557,6 @@ end
 local function begin()
   if max_requests then
     share = floor(max_requests / threads) + (state.number < max_requests % threads and 1 or 0)
-    own_thread = globals.wrk.thread
   end
   local first = state.first
   if first.has_request == 0 then fixed_request = text_of_script() end
@@ -597,6 +596,7 @@ local function measured_init(arguments)
   rawset(globals, "soak_state", nil)
   states[1], counts, sum_us = state, state.counts, state.sum_us
   open_socket()
+  own_thread = wrk_of_load.thread
   wrk_of_load.init(arguments)
   if state.number > 0 then return begin() end
   ours.request = verified_request
