@@ -11,9 +11,8 @@ measured (process-exporter #246, #360).
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -23,16 +22,14 @@ from exporter.clock import Clock, SystemClock
 from exporter.collectors.collector import Shared, WatchedPids
 from exporter.collectors.families import Family, Table, add_known, fresh
 from exporter.collectors.proc_files import TCP_STATES, ProcessStat, parse_boot_time, parse_max_open_files
-from exporter.collectors.process.children import Children
-from exporter.collectors.process.counters import ProcessCounters
-from exporter.collectors.process.discovery import ProcessFinder
-from exporter.collectors.process.reading import ProcessReading, read_process
+from exporter.collectors.process.reading import ProcessReading
 from exporter.collectors.process.socket_diag import ask_tcp, dump_tcp
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import KnownSockets, TcpTables
-from exporter.collectors.procfs import GONE, UNREADABLE, ProcFs
+from exporter.collectors.process.watch import Entry, Watch
+from exporter.collectors.procfs import UNREADABLE, ProcFs
 from exporter.errors import ConfigurationError
-from exporter.settings.exporter_config import ExporterConfig, Role, WatchedProcess
+from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
 
 _FAMILIES: Table = {
     "observed_process_up": ("1 where the watched process was found and read, else 0",),
@@ -86,64 +83,6 @@ _COUNTERS = {
 """sum of ProcessCounters -> family, value of its own label"""
 
 
-class _Watch:
-    """One watched process from scrape to scrape."""
-
-    def __init__(self, name: str, role: Role, proc: ProcFs, table: ProcessTable, clock: Clock) -> None:
-        self.labels = [name, role.value]
-        self.restarts = 0
-        self.children = Children(proc, clock)
-        self._proc = proc
-        self._table = table
-        self._key: tuple[int, int] | None = None
-        self._counters = ProcessCounters()
-
-    def read(
-        self, main: ProcessStat | None, tables: TcpTables
-    ) -> tuple[list[ProcessReading], dict[str, int]] | None:
-        """The readings, that of the main process first, and the counters' sums; None if it is absent."""
-        if main is None:
-            return None
-        try:
-            # Parents before children: ProcessCounters relies on it for a child that ends meanwhile.
-            readings = [read_process(self._proc, main, tables)]
-        except GONE:
-            return None
-        if not main.alive:
-            return None
-        vanished = []
-        for pid in self._table.descendants(main.pid):
-            try:
-                readings.append(read_process(self._proc, self._proc.stat(pid), tables))
-            except GONE:
-                vanished.append(pid)
-        if main.key != self._key:
-            if self._key is not None:
-                self.restarts += 1
-                self._counters = ProcessCounters()
-            self._key = main.key
-        self.children.update(main.key, {each.stat.key for each in readings[1:] if each.stat.alive})
-        return readings, self._counters.update(readings, vanished)
-
-
-class _Entry:
-    """One entry of the configuration: the finder, and a watch for each place that it has filled so far."""
-
-    def __init__(
-        self, watched: WatchedProcess, proc: ProcFs, table: ProcessTable, own_pid: int, clock: Clock
-    ) -> None:
-        self.labels = [watched.name, watched.role.value]
-        self.finder = ProcessFinder(watched, proc, table, own_pid)
-        self._new_watches = (_Watch(name, watched.role, proc, table, clock) for name in watched.names)
-        self._watches: list[_Watch] = []
-
-    def places(self, tables: TcpTables) -> Iterator[tuple[_Watch, ProcessStat | None]]:
-        """Each watch with its main process as it is now, None where it is absent."""
-        found = self.finder.find(tables)
-        self._watches += islice(self._new_watches, len(found) - len(self._watches))
-        return zip(self._watches, found, strict=True)
-
-
 class ProcessCollector:
     """All `observed_process_*` series of the given processes.
 
@@ -172,7 +111,7 @@ class ProcessCollector:
         )
         own = os.getpid() if own_pid is None else own_pid
         known_clock = clock or SystemClock()
-        self._entries = [_Entry(each, self._proc, self._table, own, known_clock) for each in processes]
+        self._entries = [Entry(each, self._proc, self._table, own, known_clock) for each in processes]
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         self._boot_time: int | None = None
         self._watched_pids = watched_pids or WatchedPids()
@@ -207,7 +146,7 @@ class ProcessCollector:
     def _add_tree(
         self,
         families: Mapping[str, Family],
-        watch: _Watch,
+        watch: Watch,
         readings: list[ProcessReading],
         sums: Mapping[str, int],
     ) -> None:
