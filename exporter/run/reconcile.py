@@ -115,25 +115,38 @@ def scraped(info: RunInfo, store: SeriesStore) -> Count | None:
 
 
 def in_prometheus(
-    info: RunInfo, prometheus: PrometheusClient, store: SeriesStore, expected: Count, clock: Clock
+    info: RunInfo,
+    prometheus: PrometheusClient,
+    store: SeriesStore,
+    expected: Count,
+    clock: Clock,
+    instance: str,
 ) -> Count | None:
     """How much the counters rose in Prometheus since the first recorded scrape.
 
     Waits for as long as SETTLE_SECONDS for it to have scraped the end; None where it gives no answer. It may
-    count more than is expected: another run asks the same, or has a moment ago.
+    count more than is expected: another run asks the same, or has a moment ago. Where it scrapes several
+    exporters, as those of load hosts, the one that it calls `instance` is meant, if it has one of that name.
     """
     labels = ",".join(f"{name}={json.dumps(value)}" for name, value in _labels(info).items())
     before = [sum(each.values[0] for each in store.select(name, **_labels(info))) for name in COUNTERS]
     deadline = clock.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            now = [prometheus.value(f"sum({name}{{{labels}}})") for name in COUNTERS]
+            now = [_value(prometheus, name, labels, instance) for name in COUNTERS]
             count = Count(*(round(b - a) for a, b in zip(before, now, strict=True)))
         except QueryError:
             count = None
         if (count is not None and at_least(count, expected)) or clock.monotonic() >= deadline:
             return count
         clock.sleep(POLL_SECONDS)
+
+
+def _value(prometheus: PrometheusClient, name: str, labels: str, instance: str) -> float:
+    try:
+        return prometheus.value(f"sum({name}{{{labels},instance={json.dumps(instance)}}})")
+    except QueryError:
+        return prometheus.value(f"sum({name}{{{labels}}})")
 
 
 def _labels(info: RunInfo) -> dict[str, str]:

@@ -167,7 +167,12 @@ class _Soak:
         }
         if self.prometheus is not None:
             totals["prometheus"] = in_prometheus(
-                self._info, self.prometheus, self.store, count_of(known), self.clock
+                self._info,
+                self.prometheus,
+                self.store,
+                count_of(known),
+                self.clock,
+                self.registration.instance,
             )
         return totals
 

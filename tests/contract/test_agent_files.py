@@ -147,3 +147,9 @@ def test_systemd_finds_the_service_little_exposed() -> None:
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     assert float(found[1]) <= MAX_EXPOSURE
+
+
+def test_the_configuration_of_a_load_host_watches_what_makes_the_load_and_no_router() -> None:
+    config = load_config(CONFIGURATION.with_name("load-host.yaml"))
+    assert config.router is None
+    assert [(each.name, each.role) for each in config.processes] == [("wrk", Role.LOAD)]

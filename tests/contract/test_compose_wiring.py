@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
-from exporter.settings.exporter_config import load_config
+from exporter.settings.exporter_config import default_config, load_config
+from exporter.settings.machine import Machine
+from exporter.settings.watch import Watch
 from tests.support.compose_command import ROOT
 from tests.support.compose_files import COMPOSE, PUBLISHED, SERVICES, sources
 
@@ -61,3 +64,20 @@ def test_the_demo_configuration_is_one_that_the_exporter_takes() -> None:
     assert router.match.command_line is not None
     simulator = " ".join(["/opt/soak/bin/python3", "/opt/soak/bin/soak", *SERVICES["simulator"]["command"]])
     assert re.search(router.match.command_line, simulator)
+
+
+@pytest.mark.parametrize("soak", ["soak", "demo-soak"])
+def test_the_exporter_watches_the_router_that_a_soak_in_a_container_loads(soak: str) -> None:
+    def default(text: str) -> str:
+        return re.sub(r"\$\{\w+:-(.*)\}", r"\1", text)
+
+    target = default(SERVICES[soak]["environment"]["WRK_TARGET"])
+    if soak == "demo-soak":
+        config = load_config(COMPOSE / "exporter" / "demo.yaml")
+    else:
+        config = default_config(default(SERVICES["exporter"]["environment"]["ROUTER_URL"]))
+    container = Machine(("exporter", "172.18.0.3"), "of-the-exporter")
+    watch = Watch.of(
+        config, container, version=3, release="1", telemetry_path="/metrics", ingest_port=9878, owner=None
+    )
+    assert watch.watches(target, "http://exporter:9877", Machine(("soak", "172.18.0.4"), "of-the-soak"))

@@ -17,7 +17,7 @@ from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, message, register, run_info, token_of
-from tests.support.local_http import LocalHttp
+from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.worker_histories import History, expected_of, histories
 
 
@@ -129,8 +129,28 @@ def test_prometheus_is_asked_for_the_rise_since_the_first_scrape() -> None:
             store_of((500, 1), (1500, 11)),
             Count(1000, 10),
             FakeClock(),
+            "127.0.0.1:9877",
         )
     assert found == Count(1000, 10)
+
+
+def test_prometheus_is_asked_for_this_exporter_where_it_scrapes_several() -> None:
+    def answer(asked: Asked) -> Answer:
+        is_ours = "load-1" in asked.path
+        is_failures = "failures" in asked.path
+        value = "0" if is_failures else "700" if is_ours else "5000"
+        return 200, {"status": "success", "data": {"result": [{"metric": {}, "value": [0, value]}]}}
+
+    with LocalHttp(answer) as server:
+        found = in_prometheus(
+            run_info(),
+            PrometheusClient(server.url),
+            store_of((0, 0), (700, 0)),
+            Count(697, 0),
+            FakeClock(),
+            "load-1:9877",
+        )
+    assert found == Count(697, 0)
 
 
 def test_what_has_arrived_is_not_sent_again() -> None:
