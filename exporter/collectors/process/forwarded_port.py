@@ -103,6 +103,18 @@ class ForwardedPorts:
                 return found._replace(forwarder=forwarder.key)
         return None
 
+    def publishing(self, port: int) -> list[ProcessStat]:
+        """Every docker-proxy whose command line names `port` of the host, which every user may read."""
+        found = []
+        for pid in self._table.user_pids():
+            with suppress(*UNREADABLE):
+                stat = self._proc.stat(pid)
+                if stat.comm != "docker-proxy" or not stat.alive:
+                    continue
+                if _flags(self._arguments(pid)).get("host-port") == str(port):
+                    found.append(stat)
+        return found
+
     def _namespaces(self) -> dict[int, list[int]]:
         """The processes in each network namespace."""
         found: dict[int, list[int]] = {}

@@ -122,6 +122,8 @@ class ProcessSearch:
             if holders:
                 return self._behind_forwarders(holders, port)
             hidden = True
+        if hidden and (publishing := self._forwarded.publishing(port)):
+            return self._behind_forwarders([Found(stat) for stat in publishing], port)
         if hidden:
             return Searched(
                 unwatched={Unwatched.HIDDEN: 1},

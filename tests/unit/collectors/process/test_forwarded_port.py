@@ -103,6 +103,22 @@ def test_a_dockerd_that_keeps_the_socket_of_its_docker_proxy_does_not_hide_it(pr
     assert (found["start_time_seconds"], found["unwatched{forwarded}"]) == (1700000009.0, 0)
 
 
+def test_who_may_read_no_descriptors_finds_docker_proxy_by_its_command_line(
+    proc: FakeProc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container(proc)
+    forwarder(proc, 9, "docker-proxy", DOCKER_PROXY.replace("8080", "9999") + "-container-port 4001")
+    forwarder(proc, 10, "docker-proxy", DOCKER_PROXY + "-container-port 4000")
+
+    def names(self: ProcFs, path: str) -> list[str]:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(ProcFs, "names", names)
+    found = scrape(watch(proc, port=8080))
+    assert (found["up"], found["start_time_seconds"]) == (1, 1700000009.0)
+    assert "open_fds" not in found
+
+
 def test_two_namespaces_with_the_same_address_are_not_guessed_at(proc: FakeProc) -> None:
     container(proc)
     proc.namespace("rootless", "172.17.0.2")
