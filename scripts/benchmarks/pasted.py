@@ -24,7 +24,7 @@ _TOOLS = {
     "ab": r"ApacheBench|Requests per second:\s+\S+ \[#/sec\]",
     "k6": r"http_req_duration|data_received\.*:",
     "vegeta": r"Requests\s+\[total, rate",
-    "autocannon": r"Req/Bytes counts sampled|│ Stat\b|[0-9]+ connections\n(?:with \d+ |\s*\n|.*┌)",
+    "autocannon": r"Req/Bytes counts sampled|│ Stat\b|test @ \S+\s*\n[^\n]*(?<!and )\b[0-9]+ connections",
     "bombardier": r"Bombarding \S+",
     "siege": r"Transaction rate:\s",
     "h2load": r"finished in \S+, \S+ req/s",

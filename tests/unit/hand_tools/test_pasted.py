@@ -98,7 +98,7 @@ OTHERS = {
     "ab": "This is ApacheBench, Version 2.3\nRequests per second:    4.5 [#/sec] (mean)\n",
     "k6": "     http_req_duration..............: avg=1.2ms min=0s\n",
     "vegeta": "Requests      [total, rate, throughput]  1200, 120.00, 65.87\n",
-    "autocannon": "Running 10s test @ http://localhost:3000\n10 connections\n\n┌──────┐\n│ Stat │\n",
+    "autocannon": "Running 10s test @ http://localhost:3000\n10 connections\n\n",
     "bombardier": "Bombarding http://localhost:8080 for 10s using 125 connection(s)\n",
 }
 
