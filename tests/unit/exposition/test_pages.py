@@ -11,6 +11,8 @@ from exporter.exposition.application import Exposition
 from exporter.http_server.server import bind_http
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
+from exporter.settings.exporter_config import Role
+from exporter.settings.watch import Watch, Watched
 from tests.support.clocks import FakeClock
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, announcement, serve_app, serve_exporter
@@ -68,3 +70,17 @@ def test_a_taken_port_is_named_with_its_option() -> None:
     assert str(error.value).startswith(f"exporter: port {port} on 127.0.0.1 ")
     assert f"(process {os.getpid()})" in str(error.value)
     assert str(error.value).endswith(" --web.listen-address")
+
+
+def test_the_landing_page_names_the_router_and_the_processes_that_are_watched(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    for url, named in (("http://127.0.0.1:8080/<b>", "http://127.0.0.1:8080/&lt;b&gt;"), (None, "no router")):
+        watch = watch_of(url=url, processes=(Watched("llmlb", Role.ROUTER),))
+        own = Exposition(runs, Ingest(runs.apply), IsolatedCollectors([], 1.0, clock), clock, watch)
+        with ServedApp(own.app) as server:
+            page = requests.get(server.url, timeout=10).text
+            assert named in page
+            assert ("llmlb (router)" in page) is (url is not None)
+            said = requests.get(server.url + "/api/watch", timeout=10)
+        assert Watch.from_json(said.content) == watch
+        assert said.headers["Content-Type"] == "application/json"

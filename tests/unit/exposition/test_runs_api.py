@@ -7,6 +7,7 @@ import requests
 
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
+from exporter.live.ingest import Ingest
 from exporter.live.message import Phase
 from exporter.live.runs import MAX_MODELS, MAX_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
@@ -159,3 +160,19 @@ def test_an_exporter_without_ingest_takes_no_runs_and_shows_none(clock: FakeCloc
         assert "benchmark_run" not in text
         assert "exporter_ingest" not in text
         assert "It takes no runs" in requests.get(server.url, timeout=10).text
+
+
+def test_the_exporter_of_a_run_takes_the_runs_of_its_owner_alone(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    collectors = IsolatedCollectors([Stub()], 1.0, clock)
+    own = Exposition(runs, Ingest(runs.apply), collectors, clock, watch_of(owner="digest"), owner="secret")
+    with ServedApp(own.app) as server:
+        url = f"{server.url}/api/runs/{RUN}"
+        for headers in ({}, {"X-Soak-Owner": "guess"}, {"X-Soak-Owner": "digest"}):
+            answer = requests.put(url, json=announcement(), headers=headers, timeout=10)
+            assert answer.status_code == 409
+            assert "for that run alone" in answer.json()["error"]
+            assert answer.json()["version"] == 3
+        assert runs.runs == {}
+        headers = {"X-Soak-Owner": "secret"}
+        assert requests.put(url, json=announcement(), headers=headers, timeout=10).status_code == 200

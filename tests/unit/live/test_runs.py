@@ -9,6 +9,7 @@ from exporter.errors import ConfigurationError, WireError
 from exporter.live.message import Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
 from exporter.live.runs import MAX_MODELS, MAX_RUNS, LiveRuns
+from exporter.live.status import RunStatus
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
 from tests.support.clocks import FakeClock
@@ -150,3 +151,28 @@ def test_one_model_more_than_the_maximum_is_refused_and_gets_no_label(clock: Fak
     assert RUN not in runs.runs
     register(runs, model="model-3")
     assert len(runs.models) == MAX_MODELS
+
+
+def test_runs_of_one_pair_know_each_other_and_have_quantiles_of_their_own(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    one, two, other = RUN, "b" * 16, "c" * 16
+    register(runs, run=one, label="one")
+    register(runs, run=two, label="two")
+    register(runs, run=other, model="another")
+    runs.tick()
+    runs.apply(answered({"2xx": [1_000] * 5}, run=one))
+    runs.apply(answered({"2xx": [9_000] * 7}, run=two))
+    status = {run: RunStatus.of(runs.runs[run], clock.monotonic()) for run in (one, two, other)}
+    assert {run: each.successes for run, each in status.items()} == {one: 5, two: 7, other: 0}
+    assert (status[one].others, status[two].others) == ({two: "two"}, {one: "one"})
+    assert status[other].others == {}
+    assert status[one].recent_quantiles["0.5"] == pytest.approx(0.001, rel=0.01)
+    assert status[two].recent_quantiles["0.5"] == pytest.approx(0.009, rel=0.01)
+
+
+def test_a_run_that_begins_after_another_has_ended_does_not_know_it(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    register(runs, Phase.FINISHED, run="b" * 16)
+    register(runs)
+    runs.tick()
+    assert RunStatus.of(runs.runs[RUN], clock.monotonic()).others == {}
