@@ -208,7 +208,8 @@ def test_a_run_reports_to_a_secured_exporter_and_is_judged_by_it(
 ) -> None:
     need("wrk")
     stack.start_simulator()
-    done = soak_run(stack.ports.url("router"), secured, "--exporter.config", str(client_config))
+    login = ("--exporter.config", str(client_config))
+    done = soak_run(stack.ports.url("router"), secured, *login, "--watched-elsewhere")
     evidence = json.loads(done.stdout)["evidence"]
     assert evidence["failed_scrapes"] == 0
     responses = {name: count["responses"] for name, count in evidence["counts_by_source"].items()}
