@@ -74,17 +74,22 @@ def test_an_agent_takes_no_runs_and_asks_for_a_password_where_it_is_given_one(tm
     fake.write_text('#!/bin/sh\nprintf "%s|" "$@"\n', encoding="utf-8")
     fake.chmod(0o755)
 
-    def started() -> list[str]:
+    def run(address: str) -> "subprocess.CompletedProcess[str]":
         command = [*agent["entrypoint"], script.replace("$$", "$").replace("/etc/soak/web.yml", str(web))]
-        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return done.stdout.split("|")[:-1]
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "BIND_ADDRESS": address}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def started(address: str = "127.0.0.1") -> list[str]:
+        return run(address).stdout.split("|")[:-1]
 
     web = tmp_path / "web.yml"
     plain = ["soak", "exporter", "--config", "/etc/soak/agent.yaml", "--web.listen-address", "0.0.0.0:9877"]
     plain += ["--ingest.listen-address", ""]
-    assert started() == plain
+    assert started() == started("localhost") == started("[::1]") == plain
+    refused = run("10.0.0.7")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("BIND_ADDRESS=10.0.0.7: an agent without a web.yml")
     web.touch()
-    assert started() == [*plain, "--web.config.file", str(web)]
+    assert started() == started("10.0.0.7") == [*plain, "--web.config.file", str(web)]
     assert sources(agent) == ["../scripts/agent"]
     assert agent["pid"] == "host"

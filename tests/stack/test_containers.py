@@ -7,6 +7,7 @@ host, then the demo's, then what `docker compose run` does. tests/stack/containe
 import csv
 import json
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.support.waiting import wait_for
 # Images are built in the first test's setup.
 pytestmark = pytest.mark.timeout(600)
 
+ATTACKS = Path(__file__).resolve().parent / "containers" / "attacks.py"
 CALLER = 1234
 SHIPPED = ("exporter", "prometheus", "alertmanager", "grafana")
 ROUTER = 'process="router",role="router"'
@@ -131,6 +133,24 @@ def test_nothing_that_runs_is_root_or_may_do_anything_but_watch(plain: ComposeSt
         allowed = watch if service == "exporter" else 0
         assert [int(fields[name], 16) for name in ("CapPrm", "CapEff")] == [allowed, allowed], service
         assert fields["NoNewPrivs"] == "1", service
+
+
+def test_the_exporters_container_cannot_touch_another_process(plain: ComposeStack) -> None:
+    script = ATTACKS.read_text(encoding="utf-8")
+    with subprocess.Popen(["sleep", "infinity"]) as victim:
+        try:
+            command = ("--no-TTY", "unprotected", "-c", script, str(victim.pid))
+            without = json.loads(
+                plain.compose("--profile", "attack", "run", "--rm", *command).splitlines()[-1]
+            )
+            shipped = plain.compose("exec", "--no-TTY", "exporter", "python3", "-c", script, str(victim.pid))
+        finally:
+            victim.kill()
+    # These three take capabilities that nobody has here; all others Docker's own profile lets through.
+    forbidden = {"bpf", "perf_event_open", "process_madvise"}
+    assert {name for name, said in without.items() if said == "EPERM"} <= forbidden
+    assert (without["ptrace"], without["process_vm_writev"]) == ("success", "success")
+    assert json.loads(shipped) == dict.fromkeys(without, "EPERM")
 
 
 def test_grafanas_password_is_made_once_and_printed_by_the_documented_command(plain: ComposeStack) -> None:
