@@ -10,6 +10,7 @@ import pytest
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.nvml_stub import build_stub
+from tests.support.soak_command import Soak, SoakRun
 
 # Tests run in the background of a script inherit an ignored SIGINT, and so would all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -32,6 +33,34 @@ def stack() -> Iterator[NativeStack]:
     """A native stack on free ports, with nothing started yet."""
     with NativeStack(free_ports()) as native:
         yield native
+
+
+@pytest.fixture
+def live(stack: NativeStack) -> NativeStack:
+    """Simulator and exporter, ready."""
+    stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
+    stack.start_exporter()
+    return stack
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Where the runs' files go."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def soak(live: NativeStack, results: Path) -> Iterator[Soak]:
+    """Starts `soak run`s with the options given; whatever still runs afterwards is ended."""
+    started = []
+
+    def start(*options: str, preflight: bool = False, **environment: str) -> SoakRun:
+        started.append(SoakRun(live, results, *options, preflight=preflight, **environment))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.abandon()
 
 
 @pytest.fixture
