@@ -134,7 +134,7 @@ load_options = option_group(
     opt("--script FILE", "A wrk Lua script of your own; its hooks all run.", type=FILE),
     opt(
         "--header 'NAME: VALUE'",
-        "Another header; may be repeated. Keep secrets out: use --api-key-*.",
+        "Another header; may be repeated; not with hey. Keep secrets out: use --api-key-*.",
         "headers",
         multiple=True,
     ),

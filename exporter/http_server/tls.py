@@ -1,7 +1,6 @@
 """The server's side of TLS from `tls_server_config`."""
 
 import ipaddress
-import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.http_server.config import ClientAuth, TlsServer
+from exporter.settings.memory_file import memory_file, path_of
 from exporter.settings.strict_yaml import read_text
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
@@ -83,17 +83,14 @@ def _pem(text: str | None, file: Path | None, folder: Path, key: str) -> str:
 
 def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
     """Load certificate and key through memory: Python reads files alone, and no key goes to a disk."""
-    pair = os.memfd_create("tls")
     try:
-        os.write(pair, f"{certificate}\n{key}".encode())
-        # An empty password: OpenSSL would ask for one on the terminal.
-        context.load_cert_chain(f"/proc/self/fd/{pair}", password="")
+        with memory_file("tls", f"{certificate}\n{key}".encode()) as pair:
+            # An empty password: OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(path_of(pair), password="")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise _wrong("key_file", "it is not the key of the certificate") from None
         raise _wrong("cert_file", "no PEM certificate with its unencrypted key (key_file)") from None
-    finally:
-        os.close(pair)
 
 
 def _wrong(key: str, what: str) -> ConfigurationError:

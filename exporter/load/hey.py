@@ -50,10 +50,11 @@ class HeyEngine:
     def check(self, workload: Workload) -> str:
         if workload.script is not None:
             raise ConfigurationError("--script: a wrk script needs --engine wrk")
-        if any(name.lower() == "authorization" for name, _ in workload.headers):
+        if workload.headers:
+            is_key = all(name.lower() == "authorization" for name, _ in workload.headers)
             raise ConfigurationError(
-                "--api-key-*: hey takes headers on its command line alone, where everybody on this machine "
-                "can read them; use --engine wrk"
+                f"{'--api-key-*' if is_key else '--header'}: hey takes headers, --header and --api-key-*, on "
+                "its command line alone, where everybody on this machine can read them; use --engine wrk"
             )
         if shutil.which(self._program) is None:
             raise ToolMissingError("hey: not installed; install it (Debian, Ubuntu: apt install hey)")
@@ -131,11 +132,9 @@ class RunningHey:
 
     def _command(self, requests: int) -> tuple[str, ...]:
         plan = self._plan
-        headers = [part for name, value in plan.workload.headers for part in ("-H", f"{name}: {value}")]
         return (
             *(self._program, "-n", str(requests), "-c", str(min(requests, plan.connections)), "-m", "POST"),
             *("-T", "application/json", "-D", str(plan.folder / "body"), "-t", str(TIMEOUT_SECONDS)),
-            *headers,
             *("-o", "csv", plan.workload.url),
         )
 

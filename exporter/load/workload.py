@@ -171,5 +171,8 @@ def _field_of(body: bytes, name: str) -> object:
 def _parse_header(header: str) -> tuple[str, str]:
     match = _HEADER.match(header)
     if match is None:
-        raise ConfigurationError(f"--header: {header.partition(':')[0]!r}: give it as 'Name: value'")
+        # Without a colon all of it may be the value.
+        name, colon, _ = header.partition(":")
+        shown = f"{name[:40]!r}: " if colon and len(name) <= 40 else ""
+        raise ConfigurationError(f"--header: {shown}give it as 'Name: value'")
     return match[1], match[2]

@@ -26,6 +26,7 @@ from exporter.load.output import (
     plain,
 )
 from exporter.load.workload import Workload
+from exporter.settings.memory_file import memory_file, path_of
 
 LIVE_SCRIPT = Path(__file__).with_name("live.lua")
 OLDEST_VERSION = (4, 1)
@@ -69,10 +70,8 @@ class WrkEngine:
 
     def start(self, plan: LoadPlan) -> "RunningWrk":
         workload = plan.workload
-        body, headers = plan.folder / "body", plan.folder / "headers"
+        body = plan.folder / "body"
         body.write_bytes(workload.body)
-        headers.touch(mode=0o600)
-        headers.write_text("".join(f"{name}: {value}\n" for name, value in workload.headers), "utf-8")
         count = str(plan.connections)
         environment = {
             **os.environ,
@@ -82,7 +81,6 @@ class WrkEngine:
             "SOAK_THREADS": count,
             "SOAK_CONNECTIONS": count,
             "SOAK_BODY_FILE": str(body),
-            "SOAK_HEADERS_FILE": str(headers),
             "SOAK_USER_SCRIPT": str(workload.script.resolve()) if workload.script else "",
             "SOAK_SUMMARY_FILE": str(plan.folder / "summary.json"),
             "SOAK_DATAGRAMS_FILE": str(plan.folder / "datagrams"),
@@ -99,13 +97,17 @@ class WrkEngine:
         # Room for a thousand connections, inherited by wrk.
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        return RunningWrk(command, environment, plan)
+        lines = "".join(f"{name}: {value}\n" for name, value in workload.headers)
+        with memory_file("headers", lines.encode()) as headers:
+            return RunningWrk(command, {**environment, "SOAK_HEADERS_FILE": path_of(headers)}, plan, headers)
 
 
 class RunningWrk:
-    """A wrk process."""
+    """A wrk process; it inherits the descriptor `headers`."""
 
-    def __init__(self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan) -> None:
+    def __init__(
+        self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan, headers: int
+    ) -> None:
         self.command = command
         self._folder = plan.folder
         self._say = plan.say
@@ -123,6 +125,7 @@ class RunningWrk:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=(headers,),
         )
         assert self._process.stdout is not None and self._process.stderr is not None
         self._reader = PipeReader(

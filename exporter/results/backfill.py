@@ -7,7 +7,6 @@ The exporter shows results as of now: a Prometheus that did not run last month h
 import itertools
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from exporter.collectors.benchmark.results import NamedRow, named_rows, row_samp
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.live.results_csv import Problem, ResultRow, read_rows
 from exporter.results.openmetrics import constant_text
+from exporter.settings.temporary_folder import temporary_folder
 
 JOB = "backfill"
 SAMPLE_SECONDS = 290.0
@@ -67,12 +67,12 @@ def backfill(folder: Path, output_folder: Path, promtool: str, clock: Clock) -> 
         bad = f"; {problems[0]}" if problems else ""
         raise ConfigurationError(f"{folder}: no results to backfill{young}{bad}")
     with (
-        tempfile.TemporaryDirectory(prefix="soak-backfill-") as temporary,
+        temporary_folder("backfill") as temporary,
         ThreadPoolExecutor(max_workers=1) as background,
     ):
         making: Future[None] | None = None
         for number, batch in enumerate(_batches(rows)):
-            file = Path(temporary) / f"{number}.om"
+            file = temporary / f"{number}.om"
             with file.open("w", encoding="utf-8", newline="\n") as text:
                 text.writelines(lines_of(batch, until))
             if making is not None:

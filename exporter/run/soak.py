@@ -1,7 +1,6 @@
 """One run from its registration to its files: warm-up, load, drain, judgement."""
 
 import platform
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from exporter.run.spool import SpooledStore, spool_places
 from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView
 from exporter.run.watcher import Watcher
+from exporter.settings.temporary_folder import temporary_folder
 from exporter.verdict.evidence import Count, Evidence, TimeGap, Watching
 from exporter.verdict.judgement import judge
 
@@ -127,10 +127,8 @@ class _Soak:
     def _load_and_drain(self) -> tuple[Load, RunStatus | None, Delivery | None]:
         """What the load left, and of its workers' last reports, where there are any, status and delivery."""
         self.registration.enter(Phase.LOAD)
-        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-            load = run_load(
-                self.plan, self.registration, Path(folder), self.progress, self.interrupt, self.clock
-            )
+        with temporary_folder("run") as folder:
+            load = run_load(self.plan, self.registration, folder, self.progress, self.interrupt, self.clock)
         self.registration.enter(Phase.DRAIN)
         final = final_status(self._info, self.registration.token, load.result.messages, self.clock)
         delivery = None

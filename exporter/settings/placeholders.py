@@ -1,6 +1,6 @@
 """What is shown of a command: shell words, with a variable in the place of every secret.
 
-`--header "Authorization: $SECRET_AUTHORIZATION"` can be typed again once the variable is set.
+`--header "X-Tenant: ${SECRET_X_TENANT}"` can be typed again once the variable is set.
 """
 
 import re
@@ -22,8 +22,8 @@ _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(:\s*)(.*)", re.DOTALL)
 _SECRET_PLACE = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s]+)")
 
 
-def is_secret(name: str, value: str) -> bool:
-    """Whether a header or parameter looks like a secret, by its name or by its value."""
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a parameter looks like a secret, by its name or by its value."""
     return bool(value) and bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value.strip()))
 
 
@@ -50,11 +50,11 @@ class Shown:
 
 
 def shown_header(header: str) -> Shown:
-    """`Name: value`."""
+    """`Name: value`. No name tells which value is a secret, so none is shown."""
     match = _HEADER.fullmatch(header)
-    if match and is_secret(match[1], match[3]):
-        return Shown((match[1] + match[2], match[1], ""))
-    return Shown((header,))
+    if match is None:
+        return Shown(("", "HEADER", ""))
+    return Shown((match[1] + match[2], match[1], "") if match[3] else (header,))
 
 
 def shown_url(url: str) -> Shown:
@@ -62,7 +62,7 @@ def shown_url(url: str) -> Shown:
     pieces, end = [""], 0
     for match in _SECRET_PLACE.finditer(url):
         name, value = match["name"] or "USER", match["value"]
-        if match["name"] and not is_secret(name, value):
+        if match["name"] and not _is_secret(name, value):
             continue
         start = match.start("value") if match["name"] else match.start()
         pieces[-1] += url[end:start]
@@ -81,11 +81,8 @@ def shell_word(text: str) -> str:
 
 
 def shown_command(command: Iterable[str]) -> Iterator[Shown]:
-    """The words of a command; headers are what follows -H."""
-    before = ""
-    for word in command:
-        yield shown_header(word) if before == "-H" else shown_url(word)
-        before = word
+    """The words of an engine's command: no engine gets headers there."""
+    return map(shown_url, command)
 
 
 def _variable(name: str) -> str:

@@ -95,14 +95,15 @@ def first_problem(error: ValidationError) -> str:
 def read_secret(env_name: str | None, file: Path | None) -> str | None:
     """A secret from the named environment variable or file, or None where neither is named.
 
-    Raises ConfigurationError where it is missing or empty; the secret itself is never shown.
+    The variable is taken out of this process's environment, so that no child is handed it. Raises
+    ConfigurationError where it is missing or empty; the secret itself is never shown.
     """
     if env_name is not None and file is not None:
         raise ConfigurationError(
             "an API key is named twice: give the environment variable or the file, not both"
         )
     if env_name is not None:
-        value = os.environ.get(env_name, "").strip()
+        value = os.environ.pop(env_name, "").strip()
         if not value:
             raise ConfigurationError(
                 f"environment variable {env_name}: empty or not set; it should hold the API key"

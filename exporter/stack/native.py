@@ -7,8 +7,8 @@ its targets (file_sd) on the ports in use.
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.settings.exporter_config import watch_router
 from exporter.settings.router_api import RouterApi
 from exporter.settings.shipped import CHECKOUT, shipped
+from exporter.settings.temporary_folder import temporary_folder
 from exporter.stack.ports import HOST, Ports
 from exporter.stack.service import SOAK, Service
 
@@ -34,8 +35,8 @@ class NativeStack:
         self._checkout = checkout
         self._check = (interrupt or Interrupt()).check
         self._services: list[Service] = []
-        self._temporary = tempfile.TemporaryDirectory(prefix="soak-stack-")
-        self.folder = Path(self._temporary.name)
+        self._temporary = ExitStack()
+        self.folder = self._temporary.enter_context(temporary_folder("stack"))
 
     def __enter__(self) -> "NativeStack":
         return self
@@ -44,7 +45,7 @@ class NativeStack:
         with ignored():
             for service in reversed(self._services):
                 service.stop()
-            self._temporary.cleanup()
+            self._temporary.close()
 
     def check_ports(self, services: Sequence[str]) -> None:
         """Raise PortTakenError for the first of the services' ports that is in use."""

@@ -1,7 +1,6 @@
 """The exporter that a run starts for itself: of that run's target, for no other run, and ended with it."""
 
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -14,6 +13,7 @@ from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.run.watcher import Watcher, watcher_at
 from exporter.settings.router_api import RouterApi
+from exporter.settings.temporary_folder import temporary_folder
 from exporter.settings.watch import OWNER_VARIABLE, Watch, owner_digest
 from exporter.stack.native import config_file
 from exporter.stack.ports import HOST, Ports, free_ports, is_free, try_to_listen
@@ -39,7 +39,7 @@ def own_exporter(
         listen = _checked(listen)
     owner = secrets.token_hex(16)
     with ExitStack() as cleanup:
-        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="soak-exporter-")))
+        folder = cleanup.enter_context(temporary_folder("exporter"))
         config = config_file(router, folder)
         for number in count(1):
             web, ingest = (listen, _beside(listen)) if listen else _addresses(is_first=number == 1)

@@ -8,7 +8,6 @@ own `create-blocks-from rules` asks a Prometheus in the same way, but for each r
 import gzip
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from exporter.results.backfill import RECENT_SECONDS, create_blocks
 from exporter.results.openmetrics import write_openmetrics
 from exporter.results.rules import Rule, alert_samples, in_rounds, read_rules
 from exporter.run.prometheus_client import PrometheusClient
+from exporter.settings.temporary_folder import temporary_folder
 from exporter.stack.native import find_program
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
@@ -45,8 +45,7 @@ def replay(
     its time.
     """
     rounds = in_rounds(read_rules(rules_folder))
-    with tempfile.TemporaryDirectory(prefix="soak-replay-") as temporary:
-        work = Path(temporary)
+    with temporary_folder("replay") as work:
         data, text = work / "data", work / "series.om"
         first, last = _unpack(folder / "series.om.gz", text)
         _check_age(folder, output_folder, last, clock)

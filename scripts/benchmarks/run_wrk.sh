@@ -135,6 +135,8 @@ if [ -z "${WRK_API_KEY:-}" ] && [ -n "${WRK_API_KEY_FILE:-}" ]; then
     fail "WRK_API_KEY_FILE: $WRK_API_KEY_FILE cannot be read, or its first line is empty"
   unset key
 fi
+# For wrk alone, no other child.
+export -n WRK_API_KEY WRK_HEADERS
 line_number=0
 header_pattern='^([[:blank:]]*|[!#$%&*+.^_`|~0-9A-Za-z'"'"'-]+:.*)$'
 while IFS= read -r line; do
@@ -166,10 +168,30 @@ interrupt() {
   kill -INT "$wrk" 2>/dev/null || :
 }
 
+# What a run that was killed left. A lock on the folder, held by this shell and its wrk, ends with them.
+remove_left_over() {
+  local left
+  for left in "${TMPDIR:-/tmp}"/run_wrk.??????; do
+    if [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ]; then
+      (flock -n 9 && rm -rf -- "$left") 9<"$left" || :
+    fi
+  done
+}
+
 trap finish EXIT
 trap interrupt INT TERM HUP
 umask 077
-folder=$(mktemp -d "${TMPDIR:-/tmp}/run_wrk.XXXXXX")
+if command -v flock >/dev/null; then
+  remove_left_over
+fi
+until [ -n "$folder" ]; do
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/run_wrk.XXXXXX")
+  exec 9<"$folder"
+  # Another's start may have taken it for one that is left over.
+  if command -v flock >/dev/null && ! { flock -n 9 && [ -d "$folder" ]; }; then
+    folder=
+  fi
+done
 
 # The request, and what wrk does not print. WRK_SCRIPT's text runs as if it had been given to wrk itself.
 cat >"$folder/run.lua" <<'LUA'
@@ -304,8 +326,13 @@ lua=$folder/run.lua
 exporter=${SOAK_EXPORTER-http://127.0.0.1:9877}
 if [ -n "$exporter" ] && [ -z "$is_question" ]; then
   url_pattern='^http://(\[([0-9A-Fa-f:.]+)]|([^]/:@?#[]+))(:([0-9]{1,5}))?/?$'
-  [[ $exporter =~ $url_pattern ]] ||
+  if [[ ! $exporter =~ $url_pattern ]]; then
+    # What stands before an @ or behind a ? may be a password.
+    case $exporter in
+      *@* | *[?#]*) fail 'SOAK_EXPORTER: no password is taken from it; give a URL like http://127.0.0.1:9877' ;;
+    esac
     fail "SOAK_EXPORTER: $exporter is not a URL like http://127.0.0.1:9877"
+  fi
   exporter_host=${BASH_REMATCH[2]}${BASH_REMATCH[3]}
   exporter_port=${BASH_REMATCH[5]:-80}
   threads=$(number_of "$threads") connections=$(number_of "$connections") duration=$(seconds_of "$duration")
@@ -345,7 +372,8 @@ fi
 
 # In the background, so that a signal to this script reaches wrk at once. (Bash keeps the status of a child
 # that ended while a signal was handled; wait again returns it.)
-wrk ${options[@]+"${options[@]}"} -s "$lua" "$url" ${rest[@]+"${rest[@]}"} &
+WRK_API_KEY=${WRK_API_KEY:-} WRK_HEADERS=${WRK_HEADERS:-} \
+  wrk ${options[@]+"${options[@]}"} -s "$lua" "$url" ${rest[@]+"${rest[@]}"} &
 wrk=$!
 while :; do
   interrupted=

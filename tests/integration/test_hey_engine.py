@@ -141,13 +141,20 @@ def test_ctrl_c_keeps_the_window_under_way(live: NativeStack, soak: Soak) -> Non
 
 
 @pytest.mark.parametrize(
-    ("option", "instead"), [("--script", "needs --engine wrk"), ("--api-key-file", "use --engine wrk")]
+    ("option", "instead"),
+    [
+        ("--script", "needs --engine wrk"),
+        ("--api-key-file", "use --engine wrk"),
+        ("--header=X-Tenant: hunter2", "use --engine wrk"),
+    ],
 )
 def test_what_hey_cannot_do_safely_is_refused(soak: Soak, tmp_path: Path, option: str, instead: str) -> None:
     file = tmp_path / "file"
     file.write_text("x")
-    ended = soak("--engine", "hey", "--duration", "2s", option, str(file)).end()
+    words = [option] if "=" in option else [option, str(file)]
+    ended = soak("--engine", "hey", "--duration", "2s", *words).end()
     assert ended.code == 2
     [line] = ended.errors.splitlines()
     assert line.startswith("soak: ")
     assert instead in line
+    assert "hunter2" not in line

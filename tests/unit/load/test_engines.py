@@ -67,6 +67,7 @@ def test_a_wrk_that_is_too_old_or_none_is_refused(tmp_path: Path, printed: str) 
         ({"script": Path(__file__)}, "--script"),
         ({"api_key": "sk-secret"}, "--api-key"),
         ({"headers": ["authorization: Bearer sk-secret"]}, "--api-key"),
+        ({"headers": ["X-Tenant: sk-secret"]}, "--header"),
     ],
 )
 def test_hey_refuses_what_it_cannot_do_before_anything_is_started(

@@ -1,0 +1,154 @@
+"""Secrets of a run: they reach the router, and no file, no command line, no output and no child beside it."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from exporter.stack.native import NativeStack
+from tests.support.hand_tools import Recorder, start, typed
+from tests.support.soak_command import Soak, SoakRun
+from tests.support.waiting import need, wait_for
+
+SECRET = "hunter2-of-the-test"
+SECRETS = {"X-Tenant": f"{SECRET} a", "x-api-key": f"{SECRET} b", "authorization": f"Bearer {SECRET} c"}
+HEADERS = [word for name in ("X-Tenant", "x-api-key") for word in ("--header", f"{name}: {SECRETS[name]}")]
+WITH_KEY = [*HEADERS, "--api-key-env", "KEY_OF_THE_TEST"]
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    need("wrk")
+    with Recorder() as server:
+        yield server
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    (folder := tmp_path / "temporary").mkdir()
+    return folder
+
+
+def start_run(soak: Soak, target: Recorder, temporary: Path, *options: str) -> SoakRun:
+    return soak(
+        *("--target", target.url, "--watched-elsewhere", "--connections", "1", *options),
+        TMPDIR=str(temporary),
+        KEY_OF_THE_TEST=f"{SECRET} c",
+    )
+
+
+def files_with_secret(*folders: Path) -> list[Path]:
+    """The files below the folders that have it in their bytes or their names."""
+    return [
+        file
+        for folder in folders
+        for file in folder.rglob("*")
+        if SECRET in str(file) or (file.is_file() and SECRET.encode() in file.read_bytes())
+    ]
+
+
+def shown_by_children(run: subprocess.Popen[str], *but: str) -> list[str]:
+    """Names of the processes below it whose command line or environment has the secret."""
+    found = []
+    for child in psutil.Process(run.pid).children(recursive=True):
+        try:
+            words = [*child.cmdline(), *(child.environ().values() if child.name() not in but else ())]
+        except psutil.NoSuchProcess:
+            continue
+        if any(SECRET in word for word in words):
+            found.append(child.name())
+    return found
+
+
+def sent(recorder: Recorder) -> bool:
+    """Whether the load has begun."""
+    return len(recorder.asked) > 20
+
+
+def test_headers_and_key_reach_the_router_and_nothing_else(
+    live: NativeStack, soak: Soak, recorder: Recorder, results: Path, temporary: Path
+) -> None:
+    run = start_run(soak, recorder, temporary, "--duration", "3s", *WITH_KEY)
+    wait_for("the load", lambda: sent(recorder))
+    assert shown_by_children(run.process) == []
+    assert files_with_secret(temporary, results, live.folder) == []
+    ended = run.end()
+    headers = recorder.only()[2]
+    assert {name: headers[name.lower()] for name in SECRETS} == SECRETS
+    assert files_with_secret(temporary, results, live.folder) == []
+    assert list(temporary.iterdir()) == []
+    assert SECRET not in ended.output + ended.errors
+    assert '--header "X-Tenant: ${SECRET_X_TENANT}"' in ended.record
+    assert ended.document["inputs"]["headers"] == ["X-Tenant", "x-api-key", "Authorization"]
+
+
+def test_a_killed_run_leaves_no_secret_and_the_next_one_takes_its_folder_away(
+    soak: Soak, recorder: Recorder, results: Path, temporary: Path
+) -> None:
+    killed = start_run(soak, recorder, temporary, "--duration", "60s", *WITH_KEY)
+    wait_for("the load", lambda: sent(recorder))
+    beside = start_run(soak, recorder, temporary, "--duration", "60s", *WITH_KEY)
+    wait_for("two folders", lambda: len(list(temporary.iterdir())) == 2)
+    killed.process.send_signal(signal.SIGKILL)
+    killed.process.communicate()
+    assert len(list(temporary.iterdir())) == 2
+    assert files_with_secret(temporary, results) == []
+    start_run(soak, recorder, temporary, "--duration", "1s").end()
+    [left] = temporary.iterdir()
+    assert left.stat().st_uid == os.geteuid()
+    beside.process.send_signal(signal.SIGINT)
+    assert beside.end().code == 3
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_link_by_the_name_of_a_left_over_folder_is_not_followed(
+    soak: Soak, recorder: Recorder, temporary: Path, tmp_path: Path
+) -> None:
+    (mine := tmp_path / "mine").mkdir()
+    (mine / "kept").touch()
+    (temporary / "soak-tmp-run-link").symlink_to(mine)
+    (temporary / "soak-tmp-run-file").touch()
+    (inside := temporary / "soak-tmp-run-killed").mkdir()
+    (inside / "link").symlink_to(mine)
+    start_run(soak, recorder, temporary, "--duration", "1s").end()
+    assert sorted(each.name for each in temporary.iterdir()) == ["soak-tmp-run-file", "soak-tmp-run-link"]
+    assert (mine / "kept").exists()
+
+
+@pytest.mark.parametrize("header", [f"X-Tenant: {SECRET}", f"authorization: {SECRET}", f"X-Tenant:{SECRET}"])
+def test_hey_takes_no_header_since_its_command_line_would_show_it(
+    soak: Soak, results: Path, header: str
+) -> None:
+    ended = soak("--engine", "hey", "--header", header).end()
+    assert ended.code == 2
+    assert "--header" in ended.errors
+    assert "use --engine wrk" in ended.errors
+    assert SECRET not in ended.errors
+    assert files_with_secret(results) == []
+
+
+def test_run_wrk_shows_its_secrets_to_wrk_alone_and_leaves_none_where_it_is_killed(
+    live: NativeStack, temporary: Path
+) -> None:
+    need("wrk", "flock")
+    secrets = {"WRK_API_KEY": f"{SECRET} c", "WRK_HEADERS": f"X-Tenant: {SECRET} a", "TMPDIR": str(temporary)}
+    command = "exec scripts/benchmarks/run_wrk.sh -t1 -c1 -d60s"
+    run = start(live, command, SOAK_EXPORTER=live.ports.url("exporter"), **secrets)
+    children = psutil.Process(run.pid).children
+    [wrk] = wait_for("wrk", lambda: [each for each in children() if each.name() == "wrk"])
+    assert shown_by_children(run, "wrk") == []
+    run.kill()
+    run.wait()
+    assert len(list(temporary.iterdir())) == 1
+    assert files_with_secret(temporary) == []
+    short = {"WRK_TARGET": live.ports.url("router"), "TMPDIR": str(temporary)}
+    assert typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **short).returncode == 0
+    assert len(list(temporary.iterdir())) == 1, "it is wrk's as long as that runs"
+    wrk.send_signal(signal.SIGKILL)
+    run.communicate()
+    assert typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **short).returncode == 0
+    assert list(temporary.iterdir()) == []
