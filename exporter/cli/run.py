@@ -28,7 +28,7 @@ from exporter.cli.terminal import TerminalView, print_json, print_verdict
 from exporter.cli.watching import named_watcher, watcher_here
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
-from exporter.load.engine import MAX_CONNECTIONS
+from exporter.live.message import MAX_CONNECTIONS
 from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.exporter_client import ExporterClient

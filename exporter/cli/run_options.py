@@ -15,9 +15,8 @@ from exporter.cli.objective_options import Limits
 from exporter.cli.typed import typed_again
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError, QueryError
-from exporter.live.message import Route, route_of
+from exporter.live.message import MAX_CONNECTIONS, Route, route_of
 from exporter.load import ENGINES
-from exporter.load.engine import MAX_CONNECTIONS
 from exporter.load.model_label import ModelSource
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
 from exporter.run.interrupt import Interrupt

@@ -1,11 +1,11 @@
 """/api/runs/ID: runs are registered here, and their counts are read here."""
 
 import json
-import re
 import secrets
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,8 +20,17 @@ from exporter.live.wire import VERSION
 from exporter.settings.strict_yaml import first_problem
 from exporter.settings.watch import OWNER_HEADER
 
-_run_info = TypeAdapter(RunInfo)
-_TOKEN = re.compile(r"[0-9a-f]{32}")
+_DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Announcement(RunInfo):
+    version: int
+    phase: Phase
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+_announcement = TypeAdapter(_Announcement)
 
 
 class RunsApi:
@@ -71,31 +80,39 @@ class RunsApi:
         body = await request.body()
         self._ingest.take_waiting()
         try:
-            document = json.loads(body)
-            if document.pop("version", None) != VERSION:
+            document = json.loads(body, object_pairs_hook=_without_repetition)
+            if document.get("version") != VERSION:
                 raise ConfigurationError(
                     "its command does not speak the exporter's version of the live message "
                     f"({VERSION}); use the same release for both"
                 )
-            phase = Phase(document.pop("phase"))
-            token = document.pop("token")
-            if not _TOKEN.fullmatch(token):
-                raise ValueError("a token is 32 hexadecimal digits")
-            info = _run_info.validate_python(document)
-            if info.run != request.path_params["run"]:
+            found = _announcement.validate_json(body, strict=True)
+            if found.run != request.path_params["run"]:
                 raise ConfigurationError("the run in the path is not the run in the body")
-            self._runs.register(info, bytes.fromhex(token), phase)
+            if found.start_timestamp_seconds > self._clock.wall() + _DAY_SECONDS:
+                raise ConfigurationError(
+                    "start_timestamp_seconds: more than a day ahead of the exporter's clock; set both clocks"
+                )
+            info = RunInfo(**{each.name: getattr(found, each.name) for each in fields(RunInfo)})
+            self._runs.register(info, bytes.fromhex(found.token), found.phase)
         except ValidationError as error:
             return _refusal(first_problem(error), 400)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             return _refusal(f"not an announcement: {type(error).__name__}", 400)
         except ConfigurationError as error:
             return _refusal(str(error), 409)
-        return _answer({"run": info.run, "phase": phase.value, "ingest_port": self._ingest_port}, 200)
+        return _answer({"run": info.run, "phase": found.phase.value, "ingest_port": self._ingest_port}, 200)
 
 
 def _answer(document: dict[str, Any], status: int) -> Response:
     return JSONResponse({**document, "version": VERSION}, status_code=status)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key is there twice")
+    return document
 
 
 def _refusal(reason: str, status: int) -> Response:

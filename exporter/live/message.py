@@ -78,10 +78,15 @@ class Phase(StrEnum):
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
-Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$")]
+"""without what controls a terminal or turns a line around (C0, C1, bidi), or cannot be seen"""
+Seconds = Annotated[float, Field(ge=0, le=366 * 86_400, allow_inf_nan=False)]
+Timestamp = Annotated[float, Field(ge=0, le=4_102_444_800, allow_inf_nan=False)]
+"""Unix time, to the year 2100"""
 RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
 MAX_PAIRS = 16
+MAX_CONNECTIONS = 1000
+"""of a run, whatever the engine"""
 TOKEN_BYTES = 16
 """of the secret by which the exporter knows a run's messages"""
 
@@ -118,9 +123,9 @@ class RunInfo:
     """what is asked; rows and blocks of a live message name a pair by its place here"""
     target: Text
     """URL without credentials"""
-    connections: Annotated[int, Field(ge=1, le=10_000)]
+    connections: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
     label: Text
-    start_timestamp_seconds: Seconds
+    start_timestamp_seconds: Timestamp
     planned_duration_seconds: Seconds
     stall_after_seconds: Seconds
     """a connection that has reported nothing for so long, with a request in flight, is stalled"""

@@ -9,9 +9,6 @@ from exporter.live.message import FailureReason, WorkerCounts
 from exporter.load.output import EngineOutput
 from exporter.load.workload import Workload
 
-MAX_CONNECTIONS = 1000
-"""of a run, whatever the engine"""
-
 
 @dataclass(frozen=True)
 class LoadPlan:
