@@ -10,7 +10,15 @@ from exporter.live.message import WorkerCounts
 from exporter.live.wire import LARGEST_DATAGRAM, VERSION, decode
 
 _log = logging.getLogger(__name__)
-REJECTION_REASONS = ("malformed", "oversized", "version", "unknown_run", "replayed", "inconsistent")
+REJECTION_REASONS = (
+    "malformed",
+    "oversized",
+    "version",
+    "unknown_run",
+    "replayed",
+    "inconsistent",
+    "no_room",
+)
 RECEIVE_BUFFER_BYTES = 4 << 20
 """asked of the kernel, so that a thousand workers reporting in the same moment fit; it may grant far less"""
 LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS = 0.25, 0.005

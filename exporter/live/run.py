@@ -6,32 +6,16 @@ messages that came since account for more than what had been published.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, COUNT_BITS, PAGES, excess, joined, split
-from exporter.live.message import Block, Phase, Row, RunInfo, Values, WorkerCounts, values_of
+from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, split
+from exporter.live.message import Phase, RunInfo, Values, WorkerCounts
 from exporter.live.totals import ModelTotals, Totals, sum_of
+from exporter.live.worker import BLOCK_BYTES, NOTHING, WORKER_BYTES, Room, Worker
 
 SILENT_SECONDS = 30.0
 """a run whose command and workers have all been silent for so long is no longer active"""
 MAX_OTHERS = 16
-NOTHING = values_of()
-
-
-@dataclass(slots=True)
-class _Worker:
-    sequence: int = -1
-    parts: set[int] = field(default_factory=set)
-    """parts of that report that have come"""
-    pages: dict[int, bytearray] = field(default_factory=dict)
-    """counts as they come, u32 each, by place of the pair · PAGES + page"""
-    values: dict[int, Values] = field(default_factory=dict)
-    """by place of the pair"""
-    connections: int = 0
-    in_flight: int = 0
-    final: bool = False
-    last_report: float = 0.0
 
 
 class _PairTotals:
@@ -65,7 +49,13 @@ class Run:
     """One announced run: what its workers have reported, and what is published of it."""
 
     def __init__(
-        self, info: RunInfo, digest: bytes, phase: Phase, models: Sequence[ModelTotals], now: float
+        self,
+        info: RunInfo,
+        digest: bytes,
+        phase: Phase,
+        models: Sequence[ModelTotals],
+        now: float,
+        room: Room,
     ) -> None:
         self.info = info
         self.digest = digest
@@ -76,12 +66,18 @@ class Run:
         self.others: dict[str, str] = {}
         """labels, by id, of runs that asked one of its pairs while it did, the first MAX_OTHERS"""
         self.last_report = now
-        self.workers: dict[int, _Worker] = {}
+        self.workers: dict[int, Worker] = {}
+        self._connections = 0
+        """of all workers together, as they last reported"""
+        self._room = room
+        self._taken = 0
+        """bytes of the room"""
+        self._at_end: Totals | None = None
 
     @property
     def published(self) -> Totals:
         """What is published of the run, all pairs together."""
-        return sum_of(pair.published for pair in self.pairs)
+        return self._at_end or sum_of(pair.published for pair in self.pairs)
 
     def recent(self) -> tuple[int, ...]:
         """Its 2xx bucket counts of the last seconds."""
@@ -106,40 +102,52 @@ class Run:
             pair.owed = sum_of((totals,))
 
     def apply(self, message: WorkerCounts, now: float) -> None:
-        """Join one message; raises WireError and changes nothing where it contradicts earlier ones."""
+        """Join one message; raises WireError and changes nothing where it contradicts earlier ones.
+
+        So it does where it contradicts the announcement, or where there is no room for what it brings.
+        """
         places = len(self.pairs)
-        if message.worker >= self.info.connections:
+        known = self.workers.get(message.worker)
+        worker = known or Worker()
+        connections = self._connections + message.connections - worker.connections
+        most = self.info.connections
+        if message.worker >= most or connections > most:
             raise WireError("inconsistent")
-        worker = self.workers.get(message.worker) or _Worker()
-        newer = message.sequence > worker.sequence
-        if not newer and (message.sequence < worker.sequence or message.part in worker.parts):
+        parts = 0 if message.sequence > worker.sequence else worker.parts
+        if message.sequence < worker.sequence or parts >> message.part & 1:
             raise WireError("replayed")
-        rises = [_rise(worker, row, places) for row in message.rows]
-        for block in message.blocks:
-            _check_block(worker, block, places)
+        # Both come in order of pairs.
+        if any(part and part[-1][0] >= places for part in (message.rows, message.blocks)):
+            raise WireError("inconsistent")
+        rises = [worker.rise(row) for row in message.rows]
+        new_blocks = sum([worker.check_block(block) for block in message.blocks])
+        grows = any(place is None for _, place in rises)
+        if self._room.left <= 0 and (grows or new_blocks or known is None):
+            raise WireError("no_room")
         self.workers[message.worker] = worker
-        for row, rise in zip(message.rows, rises, strict=True):
-            self._add_row(worker, row, rise)
+        taken = BLOCK_BYTES * new_blocks + (WORKER_BYTES if known is None else 0)
+        for row, (rise, place) in zip(message.rows, rises, strict=True):
+            pair, first, counts = row
+            if place is None or grows:
+                # A place that was there may be another by now.
+                taken += worker.grow(row)
+            else:
+                kept, at = place
+                kept[at : at + len(counts)] = counts
+            page, offset = divmod(first, BUCKETS)
+            self.pairs[pair].add_page(page, rise << COUNT_BITS * offset)
         for pair, values in message.blocks:
             self.pairs[pair].add_values(worker.values.get(pair, NOTHING), values)
             worker.values[pair] = values
-        if newer:
-            worker.parts.clear()
+        self._room.left -= taken
+        self._taken += taken
         worker.sequence = message.sequence
-        worker.parts.add(message.part)
+        worker.parts = parts | 1 << message.part
+        self._connections = connections
         worker.connections = message.connections
-        worker.in_flight = message.in_flight
+        worker.in_flight = min(message.in_flight, message.connections)
         worker.final = message.final
         worker.last_report = self.last_report = now
-
-    def _add_row(self, worker: _Worker, row: Row, rise: int) -> None:
-        pair, first, counts = row
-        page, offset = divmod(first, BUCKETS)
-        known = worker.pages.get(pair * PAGES + page)
-        if known is None:
-            known = worker.pages[pair * PAGES + page] = bytearray(4 * BUCKETS)
-        known[4 * offset : 4 * offset + len(counts)] = counts
-        self.pairs[pair].add_page(page, rise << COUNT_BITS * offset)
 
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
@@ -160,31 +168,10 @@ class Run:
         return self.phase != Phase.FINISHED and now - self.last_report <= SILENT_SECONDS
 
     def finish(self) -> None:
-        """Forget the workers; their counts stay in the totals."""
+        """Forget the workers and what is kept of each pair; what the run has counted stays."""
+        self._at_end = self.published
         self.phase = Phase.FINISHED
         self.workers.clear()
-
-
-def _rise(worker: _Worker, row: Row, places: int) -> int:
-    """What the row counts above the worker's last, joined; raises WireError where any count fell."""
-    pair, first, counts = row
-    if pair >= places:
-        raise WireError("inconsistent")
-    page, offset = divmod(first, BUCKETS)
-    now = joined(counts)
-    known = worker.pages.get(pair * PAGES + page)
-    if known is None:
-        return now
-    before = joined(known[4 * offset : 4 * offset + len(counts)])
-    if excess(before, now, len(counts) // 4):
-        raise WireError("inconsistent")
-    return now - before
-
-
-def _check_block(worker: _Worker, block: Block, places: int) -> None:
-    """Raises WireError where the block's pair was not announced or any of its values fell."""
-    pair, values = block
-    if pair >= places or any(
-        new < old for new, old in zip(values, worker.values.get(pair, NOTHING), strict=True)
-    ):
-        raise WireError("inconsistent")
+        self.pairs = []
+        self._room.left += self._taken
+        self._taken = self._connections = 0

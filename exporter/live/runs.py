@@ -11,13 +11,14 @@ import hashlib
 import itertools
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, WireError
 from exporter.live.message import Pair, Phase, RunInfo, WorkerCounts
 from exporter.live.run import Run
 from exporter.live.totals import ModelTotals, Totals
+from exporter.live.worker import Room
 
 MAX_RUNS = 16
 MAX_MODELS = 64
@@ -32,7 +33,7 @@ def digest_of(token: bytes) -> bytes:
 class LiveRuns:
     """All runs of this exporter; every method may be called from any thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, room: Room | None = None) -> None:
         self._clock = clock
         self.lock = threading.RLock()
         self.models: dict[Pair, ModelTotals] = {}
@@ -41,13 +42,14 @@ class LiveRuns:
         """those that take messages, by the digest of their token"""
         self.ended: deque[str] = deque(maxlen=MAX_ENDED)
         """runs that are over: announced again, they would be counted again"""
+        self._room = room or Room()
 
     def register(self, info: RunInfo, token: bytes, phase: Phase) -> None:
         """A run begins, or goes on in `phase`; repeated by its command as a sign of life.
 
         Raises ConfigurationError and changes nothing where the same run was announced with another token or
-        other parameters or is over, or where this exporter already has MAX_RUNS active runs or MAX_MODELS
-        pairs of route and model.
+        other parameters or is over, or where this exporter already has MAX_RUNS active runs or these ask
+        MAX_MODELS pairs of route and model. The models of runs that are over make room for a new one's.
         """
         self._register(info, digest_of(token), phase)
 
@@ -57,6 +59,8 @@ class LiveRuns:
             if info.run in self.ended and phase != Phase.FINISHED:
                 raise ConfigurationError(f"run {info.run}: is over")
             run = self.runs.get(info.run)
+            if run is None and info.run in self.ended:
+                return
             if run is None:
                 run = self._begin(info, digest, phase, now)
             elif run.digest != digest:
@@ -75,22 +79,41 @@ class LiveRuns:
     def _begin(self, info: RunInfo, digest: bytes, phase: Phase, now: float) -> Run:
         if digest in self._by_digest:
             raise ConfigurationError(f"run {info.run}: its token is that of another run")
-        if len(self.models.keys() | set(info.pairs)) > MAX_MODELS:
-            raise ConfigurationError(
-                f"this exporter already publishes {MAX_MODELS} models; restart it to begin again"
-            )
-        if len(self.runs) >= MAX_RUNS:
-            idle = next((each for each in self.runs.values() if not each.active(now)), None)
-            if idle is None:
-                raise ConfigurationError(f"{MAX_RUNS} runs are active at this exporter; wait for one to end")
-            self._end(self.runs.pop(idle.info.run))
-        run = Run(info, digest, phase, [self._totals(pair) for pair in info.pairs], now)
+        self._make_room_for(info, now)
+        run = Run(info, digest, phase, [self._totals(pair) for pair in info.pairs], now, self._room)
         self.runs[info.run] = self._by_digest[digest] = run
         return run
 
+    def _make_room_for(self, info: RunInfo, now: float) -> None:
+        """Runs that are silent end, and models that no run asks any more go, those that ended first."""
+        active = [run for run in self._by_digest.values() if run.active(now)]
+        if len(active) >= MAX_RUNS:
+            raise ConfigurationError(f"{MAX_RUNS} runs are active at this exporter; wait for one to end")
+        if _pairs(active) + len(info.pairs) > MAX_MODELS:
+            raise ConfigurationError(
+                f"runs that are active at this exporter ask {MAX_MODELS} models; wait for one to end"
+            )
+        silent = [run for run in self._by_digest.values() if not run.active(now)]
+        silent.sort(key=lambda run: run.last_report)
+        unfinished = [*silent, *active]
+        while len(unfinished) >= MAX_RUNS or _pairs(unfinished) + len(info.pairs) > MAX_MODELS:
+            self._end(unfinished.pop(0))
+        if len(self.runs) >= MAX_RUNS:
+            over = next(each for each in self.runs.values() if each.phase == Phase.FINISHED)
+            del self.runs[over.info.run]
+        asked = {*info.pairs}.union(*(run.info.pairs for run in unfinished))
+        unasked = [pair for pair in self.models if pair not in asked]
+        for pair in unasked[: max(len(self.models.keys() | asked) - MAX_MODELS, 0)]:
+            del self.models[pair]
+
     def _end(self, run: Run) -> None:
+        if run.phase == Phase.FINISHED:
+            return
         run.finish()
         self._by_digest.pop(run.digest, None)
+        # Those that ended last are last, here and in the state file.
+        for pair in run.info.pairs:
+            self.models[pair] = self.models.pop(pair)
         if run.info.run not in self.ended:
             self.ended.append(run.info.run)
 
@@ -138,3 +161,7 @@ class LiveRuns:
         with self.lock:
             self._register(info, digest, phase)
             self.runs[info.run].restore(published, self._clock.monotonic())
+
+
+def _pairs(runs: Iterable[Run]) -> int:
+    return sum(len(run.info.pairs) for run in runs)

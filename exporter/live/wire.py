@@ -30,6 +30,8 @@ BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{CLASSES * len(Histogram)}d")
 ROW_HEAD = struct.Struct("<IHH")
 WORDS_A_DATAGRAM = 2048
 LARGEST_DATAGRAM = HEADER.size + MAX_PAIRS * BLOCK.size + 4 * WORDS_A_DATAGRAM
+MAX_PARTS = 256
+"""of a report; one of all counts of 16 pairs, an octave a row, has 144"""
 FLAG_FINAL = 1
 LARGEST_VALUE = 2.0**53
 
@@ -50,7 +52,7 @@ def decode(datagram: bytes) -> WorkerCounts:
     fields = HEADER.unpack_from(datagram)
     flags, part, token, worker, sequence, connections, in_flight, waiting_ms, blocks, words = fields[2:]
     first_row = HEADER.size + blocks * BLOCK.size
-    if blocks > MAX_PAIRS or len(datagram) != first_row + 4 * words:
+    if blocks > MAX_PAIRS or part >= MAX_PARTS or len(datagram) != first_row + 4 * words:
         raise WireError("malformed")
     return WorkerCounts(
         token=token,

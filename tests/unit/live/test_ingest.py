@@ -21,7 +21,15 @@ from tests.support.clocks import FakeClock
 from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, register
 
 GOOD = encode(answered({"2xx": [100]}, sequence=5, failures={"read": 1}))
-NOTHING = {"malformed": 0, "oversized": 0, "version": 0, "unknown_run": 0, "replayed": 0, "inconsistent": 0}
+NOTHING = {
+    "malformed": 0,
+    "oversized": 0,
+    "version": 0,
+    "unknown_run": 0,
+    "replayed": 0,
+    "inconsistent": 0,
+    "no_room": 0,
+}
 
 
 def with_sum(status_class: int, value: float) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigurationError, WireError
-from exporter.live.message import Pair, Phase, Route
+from exporter.live.message import FailureReason, Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
 from exporter.live.runs import MAX_MODELS, MAX_RUNS, LiveRuns
 from exporter.live.status import RunStatus
@@ -130,27 +130,94 @@ def test_a_run_that_is_over_makes_room_for_another(
     assert len(runs.runs) == MAX_RUNS
 
 
-def test_a_run_with_one_model_too_many_leaves_none(clock: FakeClock) -> None:
-    runs = LiveRuns(clock)
-    for i in range(MAX_MODELS - 1):
-        register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
-    two = tuple(Pair(Route.LOCAL, f"another-{i}") for i in range(2))
-    with pytest.raises(ConfigurationError, match="64 models"):
-        register(runs, pairs=two)
-    assert len(runs.models) == MAX_MODELS - 1
-    register(runs, pairs=two[:1])
+def models_of(runs: LiveRuns) -> list[str]:
+    return [pair.model for pair in runs.models]
 
 
-def test_one_model_more_than_the_maximum_is_refused_and_gets_no_label(clock: FakeClock) -> None:
+def full_of_models(clock: FakeClock) -> LiveRuns:
+    """64 models of runs that have ended, one after the other."""
     runs = LiveRuns(clock)
     for i in range(MAX_MODELS):
         register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
-    with pytest.raises(ConfigurationError, match="64 models"):
+    return runs
+
+
+def test_the_model_of_the_run_that_ended_first_makes_room_for_the_newest(clock: FakeClock) -> None:
+    runs = full_of_models(clock)
+    two = tuple(Pair(Route.LOCAL, f"another-{i}") for i in range(2))
+    register(runs, pairs=two)
+    assert models_of(runs) == [*(f"model-{i}" for i in range(2, MAX_MODELS)), "another-0", "another-1"]
+
+
+def test_a_model_that_is_asked_again_is_as_young_as_its_last_run(clock: FakeClock) -> None:
+    runs = full_of_models(clock)
+    register(runs, Phase.FINISHED, model="model-0")
+    register(runs, run="e" * 16, model="new")
+    assert "model-0" in models_of(runs)
+    assert "model-1" not in models_of(runs)
+
+
+def test_a_model_that_has_gone_begins_at_zero_when_it_comes_again(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    register(runs, model="model-0")
+    runs.apply(answered({"2xx": [100]}))
+    register(runs, Phase.FINISHED, model="model-0")
+    for i in range(1, MAX_MODELS + 1):
+        register(runs, Phase.FINISHED, run=f"{i:016}", model=f"model-{i}")
+    assert "model-0" not in models_of(runs)
+    # Its run is told over once more, which brings no model back.
+    register(runs, Phase.FINISHED, model="model-0")
+    assert "model-0" not in models_of(runs)
+    register(runs, run="e" * 16, model="model-0")
+    assert runs.models[Pair(Route.LOCAL, "model-0")].requests() == [0] * 5
+
+
+def asking_all(clock: FakeClock) -> LiveRuns:
+    """Four active runs that ask 16 models each."""
+    runs = LiveRuns(clock)
+    for i in range(4):
+        pairs = tuple(Pair(Route.LOCAL, f"model-{i}-{j}") for j in range(16))
+        register(runs, run=f"{i:016}", pairs=pairs)
+        clock.advance(1)
+    return runs
+
+
+def test_no_model_of_an_active_run_makes_room(clock: FakeClock) -> None:
+    runs = asking_all(clock)
+    before = models_of(runs)
+    with pytest.raises(ConfigurationError, match="ask 64 models; wait"):
         register(runs, model="one too many")
-    assert Pair(Route.LOCAL, "one too many") not in runs.models
-    assert RUN not in runs.runs
-    register(runs, model="model-3")
-    assert len(runs.models) == MAX_MODELS
+    assert models_of(runs) == before
+    assert len(runs.runs) == 4
+
+
+def test_the_run_that_is_silent_for_longest_ends_to_make_room(clock: FakeClock) -> None:
+    runs = asking_all(clock)
+    clock.advance(SILENT_SECONDS - 1.5)
+    register(runs, model="new")
+    assert [run.phase for run in runs.runs.values()] == [Phase.FINISHED, *[Phase.LOAD] * 4]
+    assert models_of(runs).count("new") == 1
+    assert len(models_of(runs)) == MAX_MODELS
+
+
+def test_connections_beyond_the_announced_are_inconsistent(runs: LiveRuns) -> None:
+    runs.apply(message(connections=3))
+    for hostile in (message(connections=2, worker=1), message(connections=5, sequence=2)):
+        with pytest.raises(WireError, match="inconsistent"):
+            runs.apply(hostile)
+    runs.apply(message(connections=1, worker=1))
+    runs.apply(message(connections=0, sequence=2, final=True))
+    runs.apply(message(connections=3, worker=2, in_flight=2**32 - 1))
+    assert runs.runs[RUN].connections(1000.0) == (4, 0, 3)
+
+
+def test_a_finished_run_keeps_its_counts_and_gives_back_what_its_workers_needed(runs: LiveRuns) -> None:
+    runs.apply(answered({"2xx": [100, 3_000_000]}, failures={"read": 3}))
+    run = runs.runs[RUN]
+    register(runs, Phase.FINISHED)
+    assert (run.workers, run.pairs) == ({}, [])
+    assert run.published.requests() == [0, 2, 0, 0, 0]
+    assert run.published.failures()[FailureReason.READ] == 3
 
 
 def test_runs_of_one_pair_know_each_other_and_have_quantiles_of_their_own(clock: FakeClock) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE
 from exporter.live.message import FIRST_SUM, MAX_PAIRS, TOKEN_BYTES, WorkerCounts, values_of
-from exporter.live.wire import HEADER, LARGEST_DATAGRAM, WORDS_A_DATAGRAM, decode, encode
+from exporter.live.wire import HEADER, LARGEST_DATAGRAM, MAX_PARTS, WORDS_A_DATAGRAM, decode, encode
 from tests.support.live_messages import message, octaves
 
 u16 = st.integers(0, 2**16 - 1)
@@ -29,7 +29,7 @@ def reports(draw: st.DrawFn) -> WorkerCounts:
         token=draw(st.binary(min_size=TOKEN_BYTES, max_size=TOKEN_BYTES)),
         worker=draw(u32),
         sequence=draw(u32),
-        part=draw(u16),
+        part=draw(st.integers(0, MAX_PARTS - 1)),
         final=draw(st.booleans()),
         connections=draw(u32),
         in_flight=draw(u32),
@@ -147,6 +147,7 @@ def test_a_mutated_datagram_is_decoded_or_refused_and_never_anything_else(
         pytest.param(DATAGRAM[: HEADER.size - 1], id="shorter than a header"),
         pytest.param(changed(LENGTH_AT, struct.pack("<H", 2**16 - 1)), id="a lie about the length"),
         pytest.param(changed(BLOCKS_AT, struct.pack("<H", 2)), id="a lie about the blocks"),
+        pytest.param(changed(6, struct.pack("<H", MAX_PARTS)), id="a part beyond the last"),
         pytest.param(DATAGRAM[: HEADER.size], id="the block is missing"),
         pytest.param(with_pairs(*range(MAX_PAIRS), 16)[:LARGEST_DATAGRAM], id="too many blocks"),
         pytest.param(with_pairs(MAX_PAIRS), id="a block of a pair beyond the maximum"),
@@ -199,6 +200,6 @@ def test_a_datagram_longer_than_the_largest_is_refused_as_oversized(prefix: byte
     assert error.value.reason == "oversized"
 
 
-@pytest.mark.parametrize("changes", [{"final": True}, {"in_flight": 1}, {"part": 65535}])
+@pytest.mark.parametrize("changes", [{"final": True}, {"in_flight": 1}, {"part": 255}])
 def test_every_flag_survives(changes: dict[str, Any]) -> None:
     assert decode(encode(message(**changes))) == message(**changes)

@@ -1,0 +1,112 @@
+"""Announcements of as many workers as an exporter takes, all of them with the largest reports."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from exporter.live.histogram import BUCKETS, OCTAVE, STATUS_BASE, bucket_of
+from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS
+from exporter.live.runs import MAX_RUNS
+from exporter.live.wire import encode
+from tests.support.live_messages import message, token_of
+from tests.support.peak_memory import MAX_PEAK_BYTES, peak_bytes
+from tests.support.secured_exporter import ExporterProcess
+from tests.support.served_exporter import announcement
+
+AT_A_TIME = 50
+MAX_PEAK_OF_64_MODELS = 176 << 20
+"""the exposition of 64 models is 38 MB of it; a container has 256"""
+
+
+@pytest.fixture
+def exporter(tmp_path: Path) -> Iterator[ExporterProcess]:
+    with ExporterProcess(tmp_path, "--ingest.state-file", str(tmp_path / "state.json")) as process:
+        yield process
+
+
+def put(exporter: ExporterProcess, number: int, phase: str = "load", models: int = 1) -> int:
+    run = f"{number:016}"
+    pairs = [{"route": "local", "model": f"{number}-{i}"} for i in range(models)]
+    body = announcement(phase, run=run, token=token_of(run).hex(), connections=MAX_CONNECTIONS, pairs=pairs)
+    url = f"http://127.0.0.1:{exporter.port}/api/runs/{run}"
+    return requests.put(url, json=body, timeout=20).status_code
+
+
+def send(exporter: ExporterProcess, datagrams: Iterator[bytes]) -> None:
+    """Send them as fast as they are taken; a scrape takes what waits."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.connect(("127.0.0.1", exporter.ingest_port))
+        for number, datagram in enumerate(datagrams, 1):
+            udp.send(datagram)
+            if number % AT_A_TIME == 0:
+                assert exporter.get(f"/api/runs/{0:016}").status_code in (200, 404)
+
+
+def far_apart(number: int, worker: int, pair: int = 0) -> bytes:
+    """Some 3 KB whose octaves are at both ends of three pages."""
+    counts = {
+        page * BUCKETS + octave * OCTAVE + worker % OCTAVE: worker + 1
+        for page in (1, 3, 4)
+        for octave in (0, 25)
+    }
+    counts[STATUS_BASE + 404] = 1
+    return encode(message(counts, run=f"{number:016}", worker=worker, pair=pair, part=pair))
+
+
+def three_decades(number: int, worker: int) -> bytes:
+    """What a worker of a load has: 1 ms to 1 s, and a few errors."""
+    counts = {BUCKETS + bucket_of(1000 * 2**i): 7 for i in range(11)}
+    counts |= {4 * BUCKETS + bucket_of(1000 * 2**i): 7 for i in range(3)}
+    counts[STATUS_BASE + 503] = 77
+    return encode(message(counts, run=f"{number:016}", worker=worker))
+
+
+def test_sixteen_runs_of_a_thousand_workers_cost_no_more_than_the_room(exporter: ExporterProcess) -> None:
+    assert exporter.get().status_code == 200
+    for number in range(MAX_RUNS):
+        assert put(exporter, number) == 200
+    send(
+        exporter,
+        (far_apart(number, worker) for worker in range(0, MAX_CONNECTIONS, 5) for number in range(MAX_RUNS)),
+    )
+    text = exporter.get().text
+    assert 'exporter_ingest_rejected_total{reason="no_room"} 0' not in text
+    assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
+    for number in range(MAX_RUNS):
+        assert put(exporter, number, "finished") == 200
+    # There is room again.
+    assert put(exporter, 99) == 200
+    send(exporter, (three_decades(99, worker) for worker in range(MAX_CONNECTIONS)))
+    assert exporter.get(f"/api/runs/{99:016}").json()["workers"] == MAX_CONNECTIONS
+    assert exporter.get().status_code == 200
+    assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
+
+
+def full(number: int, pair: int, worker: int = 0) -> Iterator[bytes]:
+    """Every count there is of a pair, in 9 parts."""
+    indices = [*range(5 * BUCKETS), *range(STATUS_BASE, STATUS_BASE + 600)]
+    step = 15 * OCTAVE
+    for part, start in enumerate(range(0, len(indices), step)):
+        counts = {index: 2**20 + index for index in indices[start : start + step]}
+        yield encode(message(counts, run=f"{number:016}", worker=worker, pair=pair, part=16 * part + pair))
+
+
+def test_every_count_of_every_model_is_written_and_restored_within_bounds(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    with ExporterProcess(tmp_path, "--ingest.state-file", str(state)) as exporter:
+        for number in range(4):
+            assert put(exporter, number, models=MAX_PAIRS) == 200
+        for pair in range(MAX_PAIRS):
+            for number in range(4):
+                send(exporter, full(number, pair))
+                exporter.get(f"/api/runs/{number:016}")
+            if pair % 5 == 0:
+                assert exporter.get().status_code == 200
+        assert exporter.get().text.count("benchmark_request_failures_total{") == 64 * 9
+        assert peak_bytes(exporter.process.pid) <= MAX_PEAK_OF_64_MODELS
+    with ExporterProcess(tmp_path, "--ingest.state-file", str(state)) as exporter:
+        assert exporter.get().text.count("benchmark_request_failures_total{") == 64 * 9
+        assert peak_bytes(exporter.process.pid) <= MAX_PEAK_OF_64_MODELS
