@@ -2,26 +2,82 @@
 
 Without it a restart in the middle of a run would publish the run's counters from zero again, and Prometheus
 would add what it had already added. The file is written before a scrape is answered, so it is never behind
-what anyone has seen; it is replaced in one step, so a kill leaves the old one or the new one. Of a
-run's token it has the digest, by which the messages that go on after a restart are known: no secret.
+what anyone has seen. It is on the disk before it gets its name, in one step, so a kill or a power cut leaves
+the old one or the new one. Of a run's token it has the digest, by which the messages that go on after a
+restart are known: no secret.
+
+It is JSON by lines: what follows, then each model with its totals, then each run under way. So no more than
+one of them is ever built at a time.
 """
 
+import hashlib
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
 
 from exporter.errors import ConfigurationError
-from exporter.live.histogram import CLASSES, INDEX_COUNT, Histogram
-from exporter.live.message import UNTIMED, Counter, FailureReason, Pair, Phase, Route, RunInfo, values_of
-from exporter.live.runs import LiveRuns
-from exporter.live.totals import Totals
+from exporter.live import earlier_state
+from exporter.live.histogram import CLASSES, PAGES, Histogram
+from exporter.live.message import Counter, FailureReason, Pair, Phase, RunInfo, values_of
+from exporter.live.run import Run
+from exporter.live.runs import MAX_ENDED, MAX_MODELS, MAX_RUNS, LiveRuns
+from exporter.live.totals import LARGEST_RESTORED, Totals
 from exporter.log import ProblemLog
 
-VERSION = 2
+VERSION = 3
+MAX_BYTES = 64 << 20
+"""twice what MAX_MODELS models and as many of runs can have"""
+MAX_PROBLEM = 300
+"""characters of what is wrong with a file, which may be of anybody"""
 _log = logging.getLogger(__name__)
+
+_Number = Annotated[int, Field(ge=0, le=LARGEST_RESTORED)]
+_Sum = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Sums = Annotated[list[_Sum], Field(min_length=CLASSES, max_length=CLASSES)]
+
+
+@dataclass(frozen=True)
+class _Head:
+    version: Literal[3]
+    models: Annotated[int, Field(ge=0, le=MAX_MODELS)]
+    runs: Annotated[int, Field(ge=0, le=MAX_RUNS)]
+    """how many lines of each follow"""
+    ended: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=MAX_ENDED)]
+
+
+@dataclass(frozen=True)
+class _Totals:
+    pages: Annotated[list[str], Field(min_length=PAGES, max_length=PAGES)]
+    sums_us: dict[Literal["duration"], _Sums]
+    failures: dict[FailureReason, _Number]
+    counters: dict[Counter, _Number]
+
+    def totals(self) -> Totals:
+        sums = {Histogram[name.upper()]: each for name, each in self.sums_us.items()}
+        return Totals.unpacked(self.pages, values_of(self.failures, self.counters, sums))
+
+
+@dataclass(frozen=True)
+class _Model(Pair):
+    totals: _Totals
+
+
+@dataclass(frozen=True)
+class _Run:
+    info: RunInfo
+    token_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    phase: Phase
+    totals: list[_Totals]
+
+
+_head, _model, _run = TypeAdapter(_Head), TypeAdapter(_Model), TypeAdapter(_Run)
 
 
 class StateFile:
@@ -29,127 +85,158 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._written = ""
+        self._written = b""
         self._problems = ProblemLog(_log)
+        self.set_aside = False
+        """whether there was one at the start that could not be used"""
 
     def load(self, runs: LiveRuns) -> None:
         """Give `runs` what the file holds; a missing file is a first start.
 
-        Raises ConfigurationError where the file cannot be read or is no state file: starting from zero then
-        would make counters fall, which is for the user to decide.
+        One that cannot be used is set aside as NAME.broken, with a line in the log, and counters begin at
+        zero: an exporter that does not start loses what comes, too.
         """
         try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
-            if document["version"] == 1:
-                _log.warning(
-                    "%s: of an earlier version; its counters go on, its %d runs under way are over",
-                    self._path,
-                    len(document["runs"]),
-                )
-                document = _of_version_1(document)
-            _restore(document, runs)
+            lines = self._lines()
+            head = _head.validate_json(next(lines, ""), strict=True)
+            models = [_restored_model(next(lines, "")) for _ in range(head.models)]
+            under_way = [_restored_run(next(lines, "")) for _ in range(head.runs)]
+            if next(lines, ""):
+                raise ValueError("more lines than it announces")
         except FileNotFoundError:
             return
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-            raise ConfigurationError(
-                f"{self._path}: the exporter's state file cannot be used ({type(error).__name__}: {error}); "
-                "remove it to begin with counters at zero, or name another with --ingest.state-file"
-            ) from error
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            self._set_aside(error)
+            return
+        runs.ended.extend(head.ended)
+        for pair, totals in models:
+            runs.restore(pair, totals)
+        for info, digest, phase, each in under_way:
+            try:
+                runs.restore_run(info, digest, phase, each)
+            except ConfigurationError as error:
+                _log.warning("%s: a run under way does not go on (%s)", self._path, error)
+
+    def _lines(self) -> Iterator[str]:
+        # A FIFO would keep the exporter from starting.
+        with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ValueError("it is no regular file")
+            if found.st_size > MAX_BYTES:
+                raise ValueError(f"{found.st_size:,} bytes, more than {MAX_BYTES:,}")
+            text = file.read(MAX_BYTES).decode()
+        if text.count("\n") <= 1:
+            document = json.loads(text)
+            if document["version"] in earlier_state.VERSIONS:
+                if document["version"] == 1:
+                    _log.warning(
+                        "%s: of an earlier version; its counters go on, its %d runs under way are over",
+                        self._path,
+                        len(document["runs"]),
+                    )
+                return iter(earlier_state.lines_of(document))
+        return iter(text.splitlines())
+
+    def _set_aside(self, error: Exception) -> None:
+        self.set_aside = True
+        problem = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_PROBLEM]
+        aside = self._path.with_name(self._path.name + ".broken")
+        try:
+            self._path.replace(aside)
+            now = f"it is set aside as {aside}"
+        except OSError as refused:
+            now = f"and cannot be set aside ({refused.strerror})"
+        _log.error(
+            "%s: the state file cannot be used (%s); %s, and counters begin at zero", self._path, problem, now
+        )
 
     def save(self, runs: LiveRuns) -> None:
         """Write what is about to be published, if it changed. A failure to write is logged, once."""
-        text = json.dumps(_document(runs), separators=(",", ":"))
-        if text == self._written:
+        self.write(lines_of(runs))
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write these lines, as `save` does; for one thread at a time."""
+        digest = hashlib.blake2b()
+        for line in lines:
+            digest.update(line.encode())
+        if digest.digest() == self._written:
             return
-        temporary = self._path.with_name(self._path.name + ".new")
         try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self._path)
+            self._replace(lines)
         except OSError as error:
             problem = f"{self._path}: cannot write the state file ({error.strerror})"
             self._problems.update([f"{problem}; a restart in mid-run would count twice"], logging.ERROR)
             return
         self._problems.update()
-        self._written = text
+        self._written = digest.digest()
+
+    def _replace(self, lines: Sequence[str]) -> None:
+        temporary = self._path.with_name(self._path.name + ".new")
+        # What a kill has left, or what somebody has put there to have it written to.
+        temporary.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
-def _document(runs: LiveRuns) -> dict[str, Any]:
+def lines_of(runs: LiveRuns) -> list[str]:
+    """The lines of the file, as of now."""
     with runs.lock:
-        return {
+        under_way = [run for run in runs.runs.values() if run.phase != Phase.FINISHED]
+        head = {
             "version": VERSION,
-            "models": [{**asdict(pair), "totals": _totals_document(t)} for pair, t in runs.models.items()],
-            "runs": [
-                {
-                    "info": asdict(run.info),
-                    "token_digest": run.digest.hex(),
-                    "phase": run.phase.value,
-                    "totals": [_totals_document(pair.published) for pair in run.pairs],
-                }
-                for run in runs.runs.values()
-                if run.phase != Phase.FINISHED
-            ],
-            "ended": list(runs.ended),
+            "models": len(runs.models),
+            "runs": len(under_way),
+            "ended": [*runs.ended],
         }
+        return [
+            _line(head),
+            *(_line({**asdict(pair), "totals": _document(totals)}) for pair, totals in runs.models.items()),
+            *map(_line_of_run, under_way),
+        ]
 
 
-def _totals_document(totals: Totals) -> dict[str, Any]:
+def _line_of_run(run: Run) -> str:
+    return _line(
+        {
+            "info": asdict(run.info),
+            "token_digest": run.digest.hex(),
+            "phase": run.phase.value,
+            "totals": [_document(pair.published) for pair in run.pairs],
+        }
+    )
+
+
+def _line(document: object) -> str:
+    return json.dumps(document, separators=(",", ":")) + "\n"
+
+
+def _document(totals: Totals) -> dict[str, object]:
     return {
-        "counts": list(totals.counts()),
+        "pages": totals.packed(),
         "sums_us": {each.name.lower(): totals.sums_us(each) for each in Histogram},
         "failures": totals.failures(),
         "counters": totals.counters(),
     }
 
 
-def _restore(document: Any, runs: LiveRuns) -> None:
-    if document["version"] != VERSION:
-        raise ValueError(f"version {document['version']} is not {VERSION}")
-    for entry in document["models"]:
-        runs.restore(_pair(entry), _totals(entry["totals"]))
-    runs.ended.extend(str(run) for run in document["ended"])
-    for entry in document["runs"]:
-        info = RunInfo(**{**entry["info"], "pairs": tuple(map(_pair, entry["info"]["pairs"]))})
-        digest = bytes.fromhex(entry["token_digest"])
-        runs.restore_run(info, digest, Phase(entry["phase"]), list(map(_totals, entry["totals"])))
+def _restored_model(line: str) -> tuple[Pair, Totals]:
+    found = _model.validate_json(line, strict=True)
+    return Pair(found.route, found.model), found.totals.totals()
 
 
-def _pair(document: Any) -> Pair:
-    return Pair(Route(document["route"]), str(document["model"]))
-
-
-def _totals(document: Any) -> Totals:
-    totals = Totals()
-    for index, count in document["counts"]:
-        totals.set(index, count)
-    failures = {FailureReason(name): int(count) for name, count in document["failures"].items()}
-    counters = {Counter(name): int(count) for name, count in document["counters"].items()}
-    sums = {Histogram[name.upper()]: _sums(each) for name, each in document["sums_us"].items()}
-    totals.values = list(values_of(failures, counters, sums))
-    return totals
-
-
-def _sums(numbers: Sequence[float]) -> list[float]:
-    if len(numbers) != CLASSES:
-        raise ValueError(f"sums_us: {len(numbers)} numbers and not {CLASSES}")
-    return [number + 0.0 for number in numbers]
-
-
-def _of_version_1(document: Any) -> dict[str, Any]:
-    """A file of version 1 as one of version 2.
-
-    It had the responses that were not timed behind the counts, and its runs have no token, so that no message
-    can be known to be theirs: they are over.
-    """
-    models = [{**entry, "totals": _totals_of_version_1(entry["totals"])} for entry in document["models"]]
-    ended = [*document["ended"], *(entry["info"]["run"] for entry in document["runs"])]
-    return {"version": VERSION, "models": models, "runs": [], "ended": ended}
-
-
-def _totals_of_version_1(document: Any) -> dict[str, Any]:
-    counts = document["counts"]
-    return {
-        "counts": [(index, count) for index, count in counts if index < INDEX_COUNT],
-        "sums_us": {Histogram.DURATION.name.lower(): document["sum_us"]},
-        "failures": document["failures"],
-        "counters": {UNTIMED[index - INDEX_COUNT]: count for index, count in counts if index >= INDEX_COUNT},
-    }
+def _restored_run(line: str) -> tuple[RunInfo, bytes, Phase, list[Totals]]:
+    found = _run.validate_json(line, strict=True)
+    if len(found.totals) != len(found.info.pairs):
+        raise ValueError("a run has other totals than models")
+    totals = [each.totals() for each in found.totals]
+    return found.info, bytes.fromhex(found.token_digest), found.phase, totals

@@ -1,13 +1,13 @@
 """What has been counted: of one run, and of a (route, model) over all runs."""
 
+import base64
+import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.live.histogram import (
     BUCKETS,
     CLASSES,
-    COUNT_BITS,
-    INDEX_COUNT,
     PAGES,
     STATUS_PAGE,
     STATUSES,
@@ -21,12 +21,15 @@ from exporter.live.message import (
     UNTIMED,
     Counter,
     FailureReason,
+    Values,
     values_of,
 )
 
 WINDOW_SECONDS = 10.0
 LARGEST_RESTORED = 2**62
 """room for more of them below 2^63, where `excess` ends"""
+_LENGTHS = (*[BUCKETS] * STATUS_PAGE, STATUSES)
+"""counts of each page"""
 _FIRST_SUM_OF = {each: FIRST_SUM + CLASSES * place for place, each in enumerate(Histogram)}
 
 
@@ -46,12 +49,17 @@ class Totals:
             counts = split(number, BUCKETS) if number else ()
             yield from ((page * BUCKETS + i, count) for i, count in enumerate(counts) if count)
 
-    def set(self, index: int, count: int) -> None:
-        """Set one count that was 0; raises ValueError where it or its index is out of range."""
-        if not 0 <= index < INDEX_COUNT or not 0 <= count <= LARGEST_RESTORED:
-            raise ValueError(f"count {count} at {index} is out of range")
-        page, offset = divmod(index, BUCKETS)
-        self.pages[page] += count << COUNT_BITS * offset
+    def packed(self) -> list[str]:
+        """The pages as text, an empty one for a page without counts."""
+        return [_packed(page) for page in self.pages]
+
+    @classmethod
+    def unpacked(cls, pages: Sequence[str], values: Values) -> "Totals":
+        """The inverse; raises ValueError where the text of a page is none."""
+        totals = cls()
+        totals.pages = [_unpacked(text, length) for text, length in zip(pages, _LENGTHS, strict=True)]
+        totals.values = list(values)
+        return totals
 
     def of_class(self, status_class: int, histogram: Histogram = Histogram.DURATION) -> tuple[int, ...]:
         """The bucket counts of one status class (0 is 1xx); empty where nothing of it was timed."""
@@ -84,6 +92,24 @@ class Totals:
     def requests(self) -> list[int]:
         """Whole responses by status class."""
         return [sum(self.of_class(number)) + untimed for number, untimed in enumerate(self.untimed())]
+
+
+def _packed(page: int) -> str:
+    if not page:
+        return ""
+    length = (page.bit_length() + 7) // 8
+    return base64.b64encode(zlib.compress(page.to_bytes(length, "little"), 1)).decode()
+
+
+def _unpacked(text: str, length: int) -> int:
+    try:
+        inflated = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), 8 * length)
+    except zlib.error as error:
+        raise ValueError("a page that is none") from error
+    page = int.from_bytes(inflated, "little")
+    if max(split(page, length)) > LARGEST_RESTORED:
+        raise ValueError("a count that is out of range")
+    return page
 
 
 def sum_of(parts: Iterable[Totals]) -> Totals:

@@ -264,6 +264,7 @@ EXPORTER = (
         ("collector_last_success_timestamp_seconds", GAUGE, COLLECTOR),
         ("ingest_messages_total", COUNTER),
         ("ingest_rejected_total", COUNTER, _labels("reason", len(REJECTION_REASONS))),
+        ("state_file_set_aside", GAUGE),
     ),
     *_metrics(
         "process_",  # by client_python, of the exporter itself

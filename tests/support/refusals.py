@@ -22,7 +22,6 @@ from exporter.http_server.tls import server_context
 from exporter.live.message import Phase
 from exporter.live.results_csv import ResultRow, rows_text
 from exporter.live.runs import MAX_RUNS, LiveRuns
-from exporter.live.state_file import StateFile
 from exporter.results.plot import plot_rows
 from exporter.run.exporter_client import ExporterClient
 from exporter.settings.shipped import shipped
@@ -281,7 +280,6 @@ CALLS: Mapping[str, tuple[Callable[[], object], str]] = {
     "an exporter of another version": (lambda: _registered(400, {"error": "token: unknown"}), "version 3"),
     "an exporter without an ingest port": (lambda: _registered(200, {"version": 3}), "ingest port"),
     "an exporter that is gone": (lambda: ExporterClient("http://127.0.0.1:1").status(RUN), "127.0.0.1:1"),
-    "a state file that is none": (lambda: _state_file("[]"), "state.json"),
     "a file that is not shipped": (lambda: shipped("some/file", Path("gone")), "gone/some/file"),
     "a program that is missing": (lambda: find_program("prometheus", "no-such-program"), "no-such-program"),
 }
@@ -304,11 +302,6 @@ def _runs(number: int) -> None:
 def _registered(status: int, document: dict[str, object]) -> None:
     with LocalHttp(lambda asked: (status, document)) as server:
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
-
-
-def _state_file(text: str) -> None:
-    Path("state.json").write_text(text, encoding="utf-8")
-    StateFile(Path("state.json")).load(LiveRuns(FakeClock()))
 
 
 def lay_out(folder: Path) -> None:

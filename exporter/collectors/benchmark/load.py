@@ -9,8 +9,9 @@ from exporter.clock import Clock
 from exporter.collectors.benchmark.requests import REQUEST_FAMILIES, request_families
 from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families, run_families
 from exporter.collectors.collector import LiveLoad, Shared
-from exporter.collectors.families import Table, fresh
+from exporter.collectors.families import Table, fresh, single
 from exporter.live.ingest import Ingest
+from exporter.live.state_file import lines_of
 from exporter.settings.exporter_config import ExporterConfig
 
 _INGEST: Table = {
@@ -24,7 +25,7 @@ class LoadCollector:
 
     name: ClassVar = "load"
     isolated: ClassVar = False
-    families: ClassVar = (*REQUEST_FAMILIES, *RUN_FAMILIES, *_INGEST)
+    families: ClassVar = (*REQUEST_FAMILIES, *RUN_FAMILIES, *_INGEST, "exporter_state_file_set_aside")
 
     def __init__(self, load: LiveLoad, clock: Clock) -> None:
         self._load = load
@@ -37,16 +38,24 @@ class LoadCollector:
 
     def collect(self) -> Iterable[Metric]:
         """The families as they are now."""
-        runs = self._load.runs
+        runs, state_file = self._load.runs, self._load.state_file
         with runs.lock:
-            if self._load.state_file is not None:
-                self._load.state_file.save(runs)
-            return [
+            lines = [] if state_file is None else lines_of(runs)
+            families = [
                 *request_families(runs.models),
                 *connection_families(runs, self._clock.monotonic()),
                 *run_families(runs.current()),
                 *ingest_families(self._load.ingest),
+                single(
+                    "exporter_state_file_set_aside",
+                    "1 where the state file could not be used at the start: counters began at zero",
+                    state_file is not None and state_file.set_aside,
+                ),
             ]
+        # Not under the lock: a disk may take its time, and messages need not wait for it.
+        if state_file is not None:
+            state_file.write(lines)
+        return families
 
 
 def ingest_families(ingest: Ingest) -> Iterable[Metric]:

@@ -2,18 +2,19 @@
 
 import json
 import logging
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.errors import ConfigurationError
 from exporter.live.histogram import INDEX_COUNT
 from exporter.live.message import Counter, FailureReason, Pair, Phase, Route
 from exporter.live.runs import LiveRuns
-from exporter.live.state_file import StateFile
+from exporter.live.state_file import MAX_BYTES, StateFile
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import (
@@ -116,7 +117,8 @@ def test_the_file_is_replaced_in_one_step_and_only_where_something_changed(
     runs.apply(answered({"2xx": [100]}, worker=1))
     with file.open("rb") as old:
         state_file.save(runs)
-        assert json.loads(old.read())["runs"][0]["totals"][0]["sums_us"]["duration"][1] == 3_000_100
+        run = json.loads(old.read().splitlines()[-1])
+        assert run["totals"][0]["sums_us"]["duration"][1] == 3_000_100
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 3
     assert [path.name for path in file.parent.iterdir()] == ["state.json"]
 
@@ -140,8 +142,8 @@ def totals(**changes: Any) -> dict[str, Any]:
     return {"counts": [[3333, 1]], "sums_us": sums, "failures": {}, "counters": {}, **changes}
 
 
-def document(version: Any = 2, route: str = "local", **changes: Any) -> dict[str, Any]:
-    models = [{"route": route, "model": "m", "totals": totals(**changes)}]
+def document(version: Any = 2, route: str = "local", model: str = "m", **changes: Any) -> dict[str, Any]:
+    models = [{"route": route, "model": model, "totals": totals(**changes)}]
     return {"version": version, "models": models, "runs": [], "ended": []}
 
 
@@ -160,13 +162,25 @@ def with_run(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "content",
     [
+        pytest.param(b"[" * 100_000, id="nested without end"),
+        pytest.param(b'{"version":3,"models":0,"runs":0,"ended":[]}\n' + b"[" * 9999, id="nested lines"),
+        pytest.param(b'{"version":3,"models":1,"runs":0,"ended":[]}\n', id="a line too few"),
+        pytest.param(b'{"version":3,"models":65,"runs":0,"ended":[]}\n', id="too many models"),
+        pytest.param(document(counts=[[3333, True]]), id="true is not 1"),
+        pytest.param(document(counts=[[3333, 1], [3333, 1]]), id="a count twice"),
+        pytest.param(document(failures={"read": -1}), id="a failure below zero"),
+        pytest.param(document(failures={"read": "7"}), id="a text as number"),
+        pytest.param(document(sums_us={"duration": [float("nan")] * 5}), id="no numbers"),
+        pytest.param(document(model="a\x9bb"), id="a control character in a model"),
+        pytest.param(with_run(info={**asdict(run_info()), "connections": 10**9}), id="a run beyond bounds"),
+        pytest.param(with_run(info={**asdict(run_info()), "label": "x" * 129}), id="a long label"),
         pytest.param(b"", id="empty"),
         pytest.param(b'{"version": 2, "mod', id="cut off"),
         pytest.param(b"\xff\xfe", id="no text"),
         pytest.param(b"[]", id="a list"),
         pytest.param(b"1", id="a number"),
         pytest.param(b"{}", id="an empty object"),
-        pytest.param(document(version=3), id="a later version"),
+        pytest.param(document(version=4), id="a later version"),
         pytest.param({"version": 1, "models": []}, id="an earlier version without runs"),
         pytest.param(document(route="mars"), id="an unknown route"),
         pytest.param(document(counts=[[INDEX_COUNT, 1]]), id="an index beyond the last"),
@@ -186,14 +200,23 @@ def with_run(**changes: Any) -> dict[str, Any]:
         pytest.param(with_run(totals=[]), id="a run without the totals of its model"),
     ],
 )
-def test_a_file_that_is_no_state_file_is_refused_by_name_with_what_to_do(
-    file: Path, content: bytes | dict[str, Any]
+def test_a_file_that_is_no_state_file_is_set_aside_and_counters_begin_at_zero(
+    file: Path, content: bytes | dict[str, Any], runs: LiveRuns, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    with pytest.raises(ConfigurationError) as error:
-        restarted(file)
-    assert str(error.value).startswith(f"{file}: ")
-    assert "--ingest.state-file" in str(error.value)
+    written = content if isinstance(content, bytes) else json.dumps(content).encode()
+    file.write_bytes(written)
+    found, state_file = LiveRuns(FakeClock()), StateFile(file)
+    state_file.load(found)
+    assert (found.models, found.runs, list(found.ended)) == ({}, {}, [])
+    assert state_file.set_aside
+    [said] = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    assert said.startswith(f"{file}: ")
+    assert f"{file}.broken" in said
+    assert "\n" not in said
+    assert len(said) < 1000
+    assert file.with_name("state.json.broken").read_bytes() == written
+    state_file.save(runs)
+    assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
 
 
 def test_the_good_one_of_these_files_is_taken(file: Path) -> None:
@@ -230,9 +253,45 @@ def test_a_file_of_version_1_is_taken_over_with_equal_counters_and_its_runs_are_
     assert len(caplog.records) == 1
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="IsADirectoryError"):
-        restarted(tmp_path)
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_set_aside_and_blocks_nothing(
+    file: Path, make: Callable[[Path], None], runs: LiveRuns
+) -> None:
+    make(file)
+    assert restarted(file).models == {}
+    StateFile(file).save(runs)
+    assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
+
+
+def test_a_file_larger_than_any_of_ours_is_not_read(file: Path) -> None:
+    with file.open("wb") as sparse:
+        sparse.truncate(MAX_BYTES + 1)
+    assert restarted(file).models == {}
+    assert file.with_name("state.json.broken").stat().st_size == MAX_BYTES + 1
+
+
+def test_the_temporary_name_is_not_followed(file: Path, runs: LiveRuns, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    file.with_name("state.json.new").symlink_to(precious)
+    StateFile(file).save(runs)
+    assert precious.read_text() == "mine"
+    assert not file.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
+
+
+def test_file_and_folder_are_on_the_disk_before_a_scrape_is_answered(
+    file: Path, runs: LiveRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), file.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    StateFile(file).save(runs)
+    assert synced == [(file.with_name("state.json.new"), False), (file.parent, True)]
 
 
 def test_a_failure_to_write_is_logged_once_and_costs_no_scrape(
