@@ -78,6 +78,7 @@ def test_body_headers_and_key_go_over_the_wire_as_given_and_the_key_nowhere_else
     run = soak(
         *("--target", target.url, "--duration", "2s", "--connections", "2", "--body", str(tmp_path / "body")),
         *("--model", "openai:gpt-4o", "--header", "X-Trace: a: b", "--api-key-env", "ROUTER_KEY"),
+        "--watched-elsewhere",
         ROUTER_KEY="sk_secret_words",
     )
     wait_for("a request", lambda: bool(target.asked))

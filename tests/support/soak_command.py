@@ -76,6 +76,7 @@ class SoakRun:
         """End it if a test left it running."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
+        if self.process.stdout and not self.process.stdout.closed:
             self.process.communicate()
 
 

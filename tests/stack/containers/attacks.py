@@ -33,8 +33,10 @@ class Vector(ctypes.Structure):
 
 def call(name: str, *arguments: object) -> int:
     """The errno of a system call, 0 where it succeeds."""
+    # Whole words: of a number ctypes would pass 32 bits, and the rest may be anything.
+    words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     ctypes.set_errno(0)
-    return ctypes.get_errno() if _libc.syscall(NUMBERS[name], *arguments) < 0 else 0
+    return ctypes.get_errno() if _libc.syscall(ctypes.c_long(NUMBERS[name]), *words) < 0 else 0
 
 
 def attack(pid: int) -> dict[str, str]:
