@@ -6,6 +6,8 @@ import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from exporter.plain_text import plain_json
+
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 
@@ -25,13 +27,13 @@ class _Formatter(logging.Formatter):
         if record.exc_info:
             fields["err"] = repr(record.exc_info[1])
         if self._json:
-            return json.dumps(fields, ensure_ascii=False)
+            return plain_json(json.dumps(fields, ensure_ascii=False))
         return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 
 
 def _quoted(value: str) -> str:
     plain = value.isprintable() and set(' "=').isdisjoint(value)
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    return value if plain else plain_json(json.dumps(value, ensure_ascii=False))
 
 
 def set_up_logging(level: str, style: str) -> None:

@@ -4,6 +4,7 @@ Exit codes: 0 pass, 1 fail, 2 bad usage or configuration, 3 inconclusive, 70 an 
 """
 
 import logging
+import re
 import signal
 import sys
 import tempfile
@@ -19,6 +20,14 @@ from exporter.cli.run import demo, run, scale
 from exporter.cli.services import exporter, simulate
 from exporter.cli.terminal import make_outputs_last
 from exporter.errors import QueryError, SoakError
+from exporter.plain_text import one_line
+from exporter.settings.placeholders import redacted
+
+LONGEST_LINE = 4000
+_STRAY = re.compile(
+    r"(?<=unexpected extra argument) \(.*\)|(?<=unexpected extra arguments) \(.*\)", re.DOTALL
+)
+"""words that belong to no option: half of `--header X-Key: SECRET`, it may be"""
 
 
 @click.group(
@@ -70,7 +79,7 @@ def run_command(command: click.Command, name: str) -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail(name, "interrupted; everything that was started has been stopped", 3)
     except click.ClickException as error:
-        _fail(name, error.format_message().replace("\n", " "), 2)
+        _fail(name, _STRAY.sub("; a value with blanks stands in quotes", error.format_message()), 2)
     except QueryError as error:
         _fail(name, str(error), 3)
     except SoakError as error:
@@ -85,14 +94,14 @@ def _traceback_place() -> str:
     """Where the traceback of the error under way is: a file, else standard error."""
     try:
         with tempfile.NamedTemporaryFile(prefix="soak-error-", suffix=".txt", delete=False) as file:
-            file.write(traceback.format_exc().encode(errors="backslashreplace"))
+            file.write(redacted(traceback.format_exc()).encode(errors="backslashreplace"))
     except OSError:
-        traceback.print_exc()
+        click.echo(redacted(traceback.format_exc()), err=True)
         return "above: no file can be written"
     return f"in {file.name}"
 
 
 def _fail(name: str, message: str, code: int) -> None:
     logging.shutdown()
-    click.echo(f"{name}: {message}", err=True)
+    click.echo(f"{name}: {redacted(one_line(message))[:LONGEST_LINE]}", err=True)
     sys.exit(code)

@@ -11,6 +11,7 @@ import click
 from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_codes, opt, options
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
+from exporter.plain_text import one_line
 from exporter.results.alike import likeness
 from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
@@ -20,6 +21,8 @@ from exporter.results.summary import read_files, summary_table
 from exporter.settings.shipped import shipped
 from exporter.stack.replay import replay
 from exporter.verdict.judgement import EXIT_CODES
+
+LONGEST_TEXT = 1000
 
 
 @click.command(
@@ -78,11 +81,17 @@ def _show_verdict(folder: Path) -> None:
         outcome = document["verdict"]["outcome"]
     except FileNotFoundError:
         return  # the comparison of `soak scale` has none
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{file}: not a run's record ({type(error).__name__}: {error})") from error
-    click.echo(f"\n{folder.name}: {outcome}")
-    for one, check, text in findings:
+    click.echo(f"\n{one_line(folder.name)}: {_shown(outcome)}")
+    for finding in findings:
+        one, check, text = map(_shown, finding)
         click.echo(f"  {one:<12}  {check}: {text}")
+
+
+def _shown(text: object) -> str:
+    """Of a file that may be somebody else's."""
+    return one_line(str(text))[:LONGEST_TEXT]
 
 
 @click.command(

@@ -24,7 +24,7 @@ from exporter.cli.run_options import (
     target_options,
     watch_options,
 )
-from exporter.cli.terminal import TerminalView, print_json, print_verdict
+from exporter.cli.terminal import PlainConsole, TerminalView, print_json, print_verdict
 from exporter.cli.watching import named_watcher, watcher_here
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
@@ -74,7 +74,7 @@ def run(
     Leaves a CSV row, a Markdown record and run.json under --results. Ctrl-C ends it early and keeps what
     was measured.
     """
-    console = Console(stderr=as_json, highlight=False)
+    console = PlainConsole(stderr=as_json)
     plan = plan_of(target, load, results, limits, duration)
     agree_to_cost(plan, yes)
     with ExitStack() as cleanup:
@@ -120,7 +120,7 @@ def scale(
     connections; shows where it saturates. The worst step decides the exit code.
     """
     wanted = _steps(steps)
-    console = Console(highlight=False)
+    console = PlainConsole()
     plan = plan_of(target, load, results, limits, duration)
     agree_to_cost(plan, yes, len(wanted))
     if plan.max_requests is not None:
@@ -195,7 +195,7 @@ def demo(
     Simulated router, exporter, Prometheus, Alertmanager, and Grafana where it is installed; a wrk soak with
     live progress; result files; then everything is stopped, or left up with --keep.
     """
-    console = Console(highlight=False)
+    console = PlainConsole()
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
     plan = check_plan(plan_of(router, load, results, limits, duration))

@@ -9,13 +9,15 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from exporter.clock import Clock, SystemClock
+from exporter.plain_text import plain_json, plain_lines
 from exporter.results.run_result import RunResult
 from exporter.run.view import Moment
 from exporter.verdict.finding import Outcome
@@ -70,10 +72,47 @@ class Lasting:
             os.close(nowhere)
 
 
+class PlainOutput(Lasting):
+    """Shows all text as text: no text of others acts on the terminal."""
+
+    def write(self, text: str) -> int:
+        self.write_acting(plain_lines(text))
+        return len(text)
+
+    def write_acting(self, text: str) -> int:
+        """Write what may move the cursor and set colours."""
+        return super().write(text)
+
+
+class _ActingOutput:
+    """The same output for rich, which acts on the terminal."""
+
+    def __init__(self, output: PlainOutput) -> None:
+        self._output = output
+        self.write = output.write_acting
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
+
+
+class PlainConsole(Console):
+    """Colours and redraws, and shows what it is given to show as text, like `PlainOutput`."""
+
+    def __init__(self, stderr: bool = False) -> None:
+        output = sys.stderr if stderr else sys.stdout
+        acting = cast(TextIO, _ActingOutput(output)) if isinstance(output, PlainOutput) else output
+        super().__init__(file=acting, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """As rich does, but for the text."""
+        for each in super().render(renderable, options):
+            yield each if each.control else each._replace(text=plain_lines(each.text))
+
+
 def make_outputs_last() -> None:
-    """Standard output and standard error may go away, for all that this process writes."""
-    sys.stdout = cast(TextIO, Lasting(sys.stdout))
-    sys.stderr = cast(TextIO, Lasting(sys.stderr))
+    """Standard output and standard error may go away, and are plain, for all that this process writes."""
+    sys.stdout = cast(TextIO, PlainOutput(sys.stdout))
+    sys.stderr = cast(TextIO, PlainOutput(sys.stderr))
 
 
 def print_json(text: str) -> None:
@@ -81,7 +120,7 @@ def print_json(text: str) -> None:
     output = sys.stdout
     if isinstance(output, Lasting):
         output.reconfigure(encoding="utf-8", errors="backslashreplace")
-    output.write(text)
+    output.write(plain_json(text))
     output.flush()
 
 

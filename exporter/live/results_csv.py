@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from exporter.plain_text import one_line
+
 
 @dataclass(frozen=True)
 class ResultRow:
@@ -46,7 +48,8 @@ _COUNTS = ("non2xx", "socket_errors", "requests")
 _DIGITS = {"rps": 2, "duration_s": 2}
 _MAX_LINES = 20
 """of one record: a quote that is never closed costs its own line, not the rest of the file"""
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+"""how a cell begins that a spreadsheet runs, in some languages by full-width signs; after a ' it is a text"""
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,15 @@ class Problem:
         return f"{file}:{self.line}: {self.text}" if self.line else f"{file}: {self.text}"
 
 
-def one_line(text: str) -> str:
-    """`text` without what would break a line, a terminal or an encoder: spaces and U+FFFD stand in for it.
-
-    Gone are control characters, line separators, changes of writing direction and lone surrogates.
-    """
-    return _UNPRINTABLE.sub(lambda found: " " if found[0].isspace() else "\ufffd", text)
-
-
 def rows_text(rows: Iterable[ResultRow]) -> str:
-    """Header and rows, a line each: a label is written on one line whatever is in it."""
+    """Header and rows, a line each: a label is written on one line, and as no formula, whatever is in it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
         values = (field_text(name, getattr(row, name)) for name in COLUMNS[1:])
-        writer.writerow([one_line(row.label), *values])
+        label = one_line(row.label).strip()
+        writer.writerow([f"'{label}" if _FORMULA.match(label) else label, *values])
     return text.getvalue()
 
 
@@ -150,7 +146,10 @@ def _row(header: list[str], record: list[str]) -> ResultRow:
     if not given["label"]:
         raise ValueError("label is empty")
     values = {name: _number(name, given.get(name, "")) for name in COLUMNS[1:]}
-    return ResultRow(given["label"], **values)  # type: ignore[arg-type]
+    label = given["label"]
+    if label.startswith("'") and _FORMULA.match(label):
+        label = label[1:]
+    return ResultRow(label, **values)  # type: ignore[arg-type]
 
 
 def _number(name: str, text: str) -> int | float | None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
+from exporter.plain_text import plain_lines
+
 STDOUT_BYTES, STDERR_BYTES = 8_000_000, 1_900_000
 """kept of each, half of it from the begin and half from the end"""
 PIPE_BYTES = 1 << 20
@@ -25,9 +27,7 @@ _CONTROL_SEQUENCE = re.compile(
 def plain(text: str) -> str:
     """`text` for a terminal: without control sequences, and with U+FFFD for what cannot be printed."""
     shown = _CONTROL_SEQUENCE.sub("", text).replace("\r\n", "\n").expandtabs()
-    return "".join(
-        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in shown
-    )
+    return plain_lines(shown)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.live.results_csv import ResultRow, one_line
+from exporter.live.results_csv import ResultRow
+from exporter.plain_text import one_line
 
 MAX_DURATION_RATIO = 2.0
 """the longer run by the shorter: a leak or a warm-up weighs more in one than in the other"""

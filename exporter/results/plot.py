@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ConfigurationError, ToolMissingError
-from exporter.live.results_csv import one_line
+from exporter.plain_text import one_line
 from exporter.results.summary import SourcedRow
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from exporter.live.message import Route, RunInfo, StatusClass
 from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
 from exporter.results.run_result import RunResult
+from exporter.results.summary import code, escaped
 from exporter.settings.placeholders import shown_command
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
@@ -30,10 +31,10 @@ def record_head(info: RunInfo, name: str, soak_command: str) -> list[str]:
     """How a record begins; 日時 is this machine's local time with its zone."""
     when = datetime.fromtimestamp(info.start_timestamp_seconds).astimezone()
     return [
-        f"## {name}",
+        f"## {escaped(name)}",
         f"- 日時: {when:%Y-%m-%d %H:%M %Z}",
         f"- 対象: {'ローカル' if info.route == Route.LOCAL else info.route}",
-        f"- コマンド: {soak_command}",
+        f"- コマンド: {code(soak_command)}",
     ]
 
 
@@ -42,7 +43,7 @@ def record_text(result: RunResult, name: str) -> str:
     row = result_row(result)
     lines = [
         *record_head(result.info, name, result.soak_command),
-        f"  - 負荷ツール: {' '.join(each.word for each in shown_command(result.command))}",
+        f"  - 負荷ツール: {code(' '.join(each.word for each in shown_command(result.command)))}",
         "- 成果物:",
         f"  - RPS: {_known(row.rps)}",
         f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}",
@@ -70,17 +71,17 @@ def _remarks(result: RunResult) -> list[str]:
     inputs = result.inputs
     remarks = [
         f"判定 {VERDICTS[result.judgement.outcome]}",
-        f"モデル {inputs.model} ({MODEL_SOURCES[inputs.model_source]})",
+        f"モデル {escaped(inputs.model)} ({MODEL_SOURCES[inputs.model_source]})",
     ]
     remarks += [
-        f"{JAPANESE[finding.check]} ({finding.check}): {finding.said.japanese}"
+        f"{JAPANESE[finding.check]} ({finding.check}): {escaped(finding.said.japanese)}"
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]
     if result.inputs.max_requests is not None:
         remarks.append(f"上限 {result.inputs.max_requests:,} リクエスト")
     watching = result.evidence.watching
-    remarks.append(watching.said.japanese)
+    remarks.append(escaped(watching.said.japanese))
     series, memory = result.evidence.series, "observed_process_resident_memory_bytes"
     router = peak(series, memory, role="router") if watching.is_target else None
     peaks = (
@@ -91,7 +92,7 @@ def _remarks(result: RunResult) -> list[str]:
     )
     remarks += [text.format(value / unit) for text, value, unit in peaks if value is not None]
     if result.alerts:
-        remarks.append(f"アラート {', '.join(result.alerts)}")
+        remarks.append(f"アラート {', '.join(map(escaped, result.alerts))}")
     return remarks
 
 

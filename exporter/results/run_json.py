@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from exporter.live.message import RunInfo
+from exporter.plain_text import plain_json
 from exporter.results.run_result import RunInputs, RunResult
 from exporter.settings.placeholders import shown_command
 from exporter.verdict.objectives import BOUNDED
@@ -64,7 +65,7 @@ def _begun(info: RunInfo, inputs: RunInputs, soak_command: str) -> dict[str, obj
 
 
 def _text(document: object) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return plain_json(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _inputs(inputs: RunInputs) -> dict[str, object]:

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from exporter.live.results_csv import Problem, ResultRow, field_text, one_line, read_rows
+from exporter.live.results_csv import Problem, ResultRow, field_text, read_rows
+from exporter.plain_text import one_line
 
 COLUMNS = ("label", "rps", "p95_ms", "p99_ms", "non2xx", "socket_errors", "requests", "duration_s", "source")
-_MARKUP = re.compile(r"[\\|`*<&\[\]]")
+_MARKUP = re.compile(r"[\\|`*<&\[\]~]|(?<!\w)_|_(?!\w)")
 _WIDEST_PADDED = 48
 """a cell that is longer is not padded for: one hostile label must not widen ten thousand rows"""
 
@@ -86,8 +87,17 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_co
 
 
 def escaped(text: str) -> str:
-    """`text` on one line, as it stands, in a cell of a Markdown table."""
+    """`text` on one line, as it stands, in Markdown, also in a cell of a table."""
     return _MARKUP.sub(lambda found: "\\" + found[0], one_line(text))
+
+
+def code(text: str) -> str:
+    """`text` as code where Markdown would make markup of it, so that it can be copied as it stands."""
+    plain = one_line(text)
+    if not _MARKUP.search(plain):
+        return plain
+    fence = "`" * (1 + max(map(len, re.findall("`+", plain)), default=0))
+    return f"{fence} {plain} {fence}" if len(fence) > 1 else f"`{plain}`"
 
 
 def _padded(cell: str, width: int, right: bool) -> str:

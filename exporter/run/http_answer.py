@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from exporter.errors import QueryError
+from exporter.plain_text import one_line
 
 PIECE_BYTES = 1 << 16
 
@@ -105,5 +106,5 @@ class BoundedHttp:
 
 def printable(text: str, most: int = 200) -> str:
     """A text from outside as one line of at most `most` characters."""
-    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text.strip())
+    shown = one_line(text.strip())
     return shown if len(shown) <= most else f"{shown[:most]}…"

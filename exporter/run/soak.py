@@ -14,6 +14,7 @@ from exporter.live.status import RunStatus
 from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
+from exporter.run.http_answer import printable
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
 from exporter.run.plan import RunPlan
@@ -231,4 +232,4 @@ class _Soak:
             )
         except QueryError:
             return None
-        return sorted({each.label("alertname") or "" for each in series})
+        return sorted({printable(each.label("alertname") or "") for each in series})

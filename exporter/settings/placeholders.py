@@ -19,7 +19,14 @@ _SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(:\s*)(.*)", re.DOTALL)
-_SECRET_PLACE = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s]+)")
+_SECRET_PLACE = re.compile(
+    # A password may have a / in it: then what stands before that is no port.
+    r"(?<=://)(?:[^/?#@\s]+|[^/?#@\s]*:(?!\d*(?:[/?#\s'\"]|$))[^\s'\"]*)(?=@)|"
+    r"(?<![^\s'\"(=])[^\s@:/'\"]+:[^\s@/'\"]+(?=@)|"
+    r"(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s]+?(?=['\"]?[,;:)]?(?:[&#\s]|$)))"
+)
+_KEY = re.compile(r"\b(?:(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_][\w-]{8,}|AIza[\w-]{8,}|eyJ[\w.-]{8,})")
+"""by their marks"""
 
 
 def _is_secret(name: str, value: str) -> bool:
@@ -70,6 +77,11 @@ def shown_url(url: str) -> Shown:
         end = match.end()
     pieces[-1] += url[end:]
     return Shown(tuple(pieces))
+
+
+def redacted(text: str) -> str:
+    """Any text: without what `shown_url` hides in a URL, and without what is marked as a key."""
+    return _KEY.sub("…", shown_url(text).plain)
 
 
 def shell_word(text: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from exporter.errors import ConfigurationError
 
 MAX_BYTES = 1 << 20
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*|[a-z_]+", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 
 
@@ -105,8 +106,10 @@ def read_secret(env_name: str | None, file: Path | None) -> str | None:
     if env_name is not None:
         value = os.environ.pop(env_name, "").strip()
         if not value:
+            # In the place of the name somebody may have given the key.
+            shown = f" {env_name}" if _VARIABLE.fullmatch(env_name) else ""
             raise ConfigurationError(
-                f"environment variable {env_name}: empty or not set; it should hold the API key"
+                f"environment variable{shown}: empty or not set; it should hold the API key"
             )
         return value
     if file is None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pasted import Parsed, decoded, lines_of
 
-from exporter.live.results_csv import one_line, rows_text
+from exporter.live.results_csv import rows_text
+from exporter.plain_text import one_line
 
 MAX_MESSAGE = 300
 MAX_FAILURES = 3

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +153,71 @@ def test_run_wrk_shows_its_secrets_to_wrk_alone_and_leaves_none_where_it_is_kill
     run.communicate()
     assert typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **short).returncode == 0
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--exporter", f"http://me:{SECRET}@127.0.0.1:1"],
+        ["run", "--exporter", f"me:{SECRET}@127.0.0.1:1"],
+        ["run", "--exporter", f"http://me:a/{SECRET}@127.0.0.1:1"],
+        ["run", "--exporter", f"http://127.0.0.1:1/?token={SECRET}"],
+        ["run", "--prometheus", f"https://me:{SECRET}@127.0.0.1:1/prometheus"],
+        ["run", "--prometheus", f"ftp://{SECRET}@127.0.0.1"],
+        ["run", "--target", f"http://{SECRET}@127.0.0.1:1"],
+        ["run", "--target", f"me:{SECRET}@127.0.0.1:1"],
+        ["run", "--target", f"http://127.0.0.1:1?api-key={SECRET}"],
+        ["run", "--endpoint", f"/v1/chat completions?key={SECRET}"],
+        ["run", "--header", f"X-Api-Key {SECRET}"],
+        ["run", "--header", f"X-Api-Key={SECRET}"],
+        ["run", "--header", SECRET],
+        ["run", "--header", "X-Api-Key:", SECRET],
+        ["run", "--api-key-env", SECRET],
+        ["run", "--api-key-file", f"sk-{SECRET}"],
+        ["run", "--api-key", SECRET],
+        ["run", f"--api-key={SECRET}"],
+        ["exporter", "--web.listen-address", f"me:{SECRET}@127.0.0.1:1"],
+        ["simulate", SECRET],
+    ],
+    ids=lambda words: " ".join(words).replace(SECRET, "S"),
+)
+def test_no_error_line_shows_a_secret(words: list[str], tmp_path: Path) -> None:
+    done = soak_command(tmp_path, *words)
+    assert done.returncode in (2, 3)
+    assert SECRET not in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("variable", ["ROUTER_URL", "WRK_TARGET", "WRK_ENDPOINT"])
+@pytest.mark.parametrize(
+    "value", [f"http://me:{SECRET}@router:8080", f"me:{SECRET}@router", f"x?key={SECRET}"]
+)
+def test_no_error_line_shows_a_secret_of_the_environment(variable: str, value: str, tmp_path: Path) -> None:
+    command = "exporter" if variable == "ROUTER_URL" else "run"
+    done = soak_command(tmp_path, command, **{variable: value})
+    assert done.returncode == 2
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "exporter", [f"http://me:{SECRET}@h:9877", f"me:{SECRET}@h", f"http://h/?a={SECRET}"]
+)
+def test_run_wrk_shows_no_secret_of_its_exporters_url(exporter: str) -> None:
+    need("wrk")
+    done = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", SOAK_EXPORTER=exporter)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("run_wrk.sh: SOAK_EXPORTER: ")
+    assert SECRET not in done.stderr
+
+
+def soak_command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a user types in an empty folder, where no router is."""
+    return subprocess.run(
+        [sys.executable, "-m", "exporter.cli", *words],
+        cwd=folder,
+        env={**os.environ, "WRK_TARGET": "http://127.0.0.1:1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

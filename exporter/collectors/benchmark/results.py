@@ -17,7 +17,8 @@ from prometheus_client.core import Metric
 from exporter.clock import Clock
 from exporter.collectors.collector import Shared
 from exporter.collectors.families import Table, fresh, single
-from exporter.live.results_csv import Problem, ResultRow, one_line, read_rows
+from exporter.live.results_csv import Problem, ResultRow, read_rows
+from exporter.plain_text import one_line
 from exporter.settings.exporter_config import ExporterConfig
 
 MAX_SERIES = 1000

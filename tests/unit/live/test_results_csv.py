@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.live.results_csv import COLUMNS, Problem, ResultRow, field_text, one_line, read_rows, rows_text
+from exporter.live.results_csv import COLUMNS, Problem, ResultRow, field_text, read_rows, rows_text
+from exporter.plain_text import one_line
 
 HEADER = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"
 LOCAL = "local,100.00,1.000,2.000,3.000,4.000,5.000,6,7,3000,30.00\n"

@@ -118,9 +118,9 @@ def test_the_target_is_spelled_as_in_the_template(route: Route, name: str) -> No
 
 
 def test_the_engines_command_can_be_pasted_into_a_shell_and_shows_no_secret() -> None:
-    command = ("hey", "-H", "X: it's", "-H", "Cookie: hunter2", "http://x/?a=1&b=2")
+    command = ("hey", "-D", "it's", "http://x/?a=1&key=hunter2")
     assert line(record_text(run_result(command=command), "x"), "負荷ツール") == (
-        """hey -H 'X: it'"'"'s' -H "Cookie: ${SECRET_COOKIE}" 'http://x/?a=1&b=2'"""
+        """`hey -D 'it'"'"'s' "http://x/?a=1&key=${SECRET_KEY}"`"""
     )
 
 
