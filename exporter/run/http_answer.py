@@ -43,7 +43,8 @@ class BoundedHttp:
     """Asks one server, within `seconds` and for at most `max_bytes` an answer; follows no redirect.
 
     requests bounds each read and not the whole answer, so a thread reads it, and one that does not come to
-    its end is left behind: nothing more is asked while it is busy.
+    its end is left behind: nothing more is asked while it is busy. Nothing is decompressed, for a few bytes
+    may be gigabytes.
     """
 
     def __init__(self, session: requests.Session, seconds: float, max_bytes: int) -> None:
@@ -77,9 +78,12 @@ class BoundedHttp:
         return outcome[0]
 
     def _read(self, method: str, url: str, more: Mapping[str, Any]) -> Answer:
+        more = {**more, "headers": {"Accept-Encoding": "identity", **more.get("headers", {})}}
         with self._session.request(
             method, url, timeout=self._seconds, allow_redirects=False, stream=True, **more
         ) as answer:
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise UnansweredError("what it sends is no whole answer of HTTP, but a compressed one")
             body = bytearray()
             for piece in answer.iter_content(PIECE_BYTES):
                 body += piece

@@ -8,12 +8,17 @@ import logging
 import threading
 
 import requests
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
+from exporter.run.http_answer import Answer, BoundedHttp, UnansweredError
 from exporter.run.spool import SpooledStore
 
 TIMEOUT_SECONDS = 4.0
+MAX_ANSWER_BYTES = 16 << 20
+MAX_LINES, MAX_LINE_BYTES = 100_000, 1 << 14
+"""of an answer: what it takes to read it grows faster than its bytes"""
 EDGE_TRIES = 3
 SCRAPES_A_FLUSH = 12
 """a minute: so much is lost where the run is killed"""
@@ -37,7 +42,7 @@ class Recorder:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._session = session
+        self._http = BoundedHttp(session, TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
         self._store = store
         self._next = 0.0
         """when the next scrape is due, on the monotonic clock"""
@@ -89,10 +94,8 @@ class Recorder:
         """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
         time = self._now()
         try:
-            answer = self._session.get(self._url, timeout=TIMEOUT_SECONDS)
-            answer.raise_for_status()
-            families = list(text_string_to_metric_families(answer.text))
-        except (requests.RequestException, ValueError) as error:
+            families = _families(self._http.ask("GET", self._url))
+        except UnansweredError as error:
             _log.info("scrape of %s failed: %s", self._url, error)
             self.failed_scrapes += 1
             return False
@@ -112,3 +115,18 @@ class Recorder:
         if found is None or self._now() - found[0] > 2 * self._interval + TIMEOUT_SECONDS:
             return None
         return found[1]
+
+
+def _families(answer: Answer) -> list[Metric]:
+    """What is in an answer of `/metrics`; raises UnansweredError where it is none."""
+    if answer.status != 200:
+        raise UnansweredError(f"HTTP {answer.status}")
+    lines = answer.body.splitlines()
+    if len(lines) > MAX_LINES or max(map(len, lines), default=0) > MAX_LINE_BYTES:
+        raise UnansweredError(
+            f"more than {MAX_LINES:,} lines, or one of more than {MAX_LINE_BYTES >> 10} KiB"
+        )
+    try:
+        return list(text_string_to_metric_families(answer.body.decode()))
+    except (ValueError, LookupError) as error:  # an index beyond a line's end, too
+        raise UnansweredError("what it sends are no metrics") from error

@@ -24,6 +24,8 @@ MAX_BYTES = 4 << 30
 """of one run: 2,000 series every 5 s for a week"""
 MAX_PENDING = 2_000_000
 """samples in memory (32 MB) while no disk takes them"""
+MAX_SERIES = 100_000
+"""of one run; their names stay in memory"""
 RESERVE_BYTES = 64 << 20
 """of a disk, which are left to others: a full one would disturb the router"""
 SAMPLE_BYTES = 16
@@ -72,6 +74,9 @@ class SpooledStore(SeriesStore):
     def add(self, name: str, labels: Mapping[str, str], time: float, value: float) -> None:
         key = (name, tuple(sorted(labels.items())))
         kept = self._kept.get(key)
+        if kept is None and len(self._kept) >= MAX_SERIES:
+            self._lose(1, time, f"more than {MAX_SERIES:,} series")
+            return
         if kept is None:
             kept = self._kept[key] = _Kept(len(self._kept))
         kept.last = (time, value)

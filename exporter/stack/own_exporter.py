@@ -6,10 +6,9 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
-import requests
-
 from exporter.errors import SoakError, cannot_listen
 from exporter.run.exporter_client import ExporterClient
+from exporter.run.http_answer import Answer
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.run.watcher import Watcher, watcher_at
 from exporter.settings.router_api import RouterApi
@@ -108,9 +107,9 @@ def _command(web: Address, ingest: Address, folder: Path) -> list[str]:
     return [*command, "--ingest.state-file", str(folder / "ingest-state.json")]
 
 
-def _owner_in(answer: requests.Response) -> str | None:
+def _owner_in(answer: Answer) -> str | None:
     try:
-        return Watch.from_json(answer.content).owner
+        return Watch.from_json(answer.body).owner
     except ValueError:
         return None
 

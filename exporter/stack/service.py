@@ -12,12 +12,15 @@ import requests
 from exporter.clock import SystemClock
 from exporter.errors import SoakError
 from exporter.load.child import end_with_parent
+from exporter.run.http_answer import Answer, BoundedHttp, UnansweredError
 
 SOAK = (sys.executable, "-m", "exporter.cli")
 """this project's own command"""
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
+ANSWER_SECONDS = 1.0
+MAX_ANSWER_BYTES = 1 << 20
 
 
 class Service:
@@ -59,7 +62,7 @@ class Service:
         self,
         path: str,
         check: Callable[[], None] = lambda: None,
-        is_its_own: Callable[[requests.Response], bool] = lambda _answer: True,
+        is_its_own: Callable[[Answer], bool] = lambda _answer: True,
     ) -> None:
         """Poll until `path` answers 200; raises SoakError with the end of the log where it does not.
 
@@ -70,11 +73,12 @@ class Service:
         deadline = clock.monotonic() + READY_SECONDS
         with requests.Session() as session:
             session.trust_env = False
+            http = BoundedHttp(session, ANSWER_SECONDS, MAX_ANSWER_BYTES)
             while clock.monotonic() < deadline:
                 check()
-                with suppress(requests.RequestException):
-                    answer = session.get(self.url + path, timeout=1)
-                    if answer.status_code == 200 and is_its_own(answer):
+                with suppress(UnansweredError):
+                    answer = http.ask("GET", self.url + path)
+                    if answer.status == 200 and is_its_own(answer):
                         return
                 with suppress(subprocess.TimeoutExpired):
                     code = self._process.wait(POLL_SECONDS)

@@ -22,6 +22,7 @@ from tests.support.local_http import LocalHttp
 from tests.support.pseudo_terminal import SOAK, on_a_terminal
 from tests.support.run_results import run_result
 from tests.support.waiting import need
+from tests.support.watching import watch_of
 
 ACTING = {
     "title": "\x1b]0;mine\x07",
@@ -99,10 +100,7 @@ def test_a_file_of_somebody_elses_that_is_no_record_is_one_line(tmp_path: Path) 
 
 def test_what_an_exporter_says_acts_on_no_terminal(tmp_path: Path) -> None:
     need("wrk")
-    watch: dict[str, object] = {
-        **{"version": VERSION, "url": None, "processes": [], "host": "h", "telemetry_path": "/metrics"},
-        **{"ingest_port": 9, "owner": None, "also_known_as": []},
-    }
+    watch = watch_of(url=None).to_json()
     error = {"version": VERSION, "error": "".join(ACTING.values())}
     with LocalHttp(lambda asked: (400, error) if asked.method == "PUT" else (200, watch)) as exporter:
         code, shown = on_a_terminal(
@@ -111,6 +109,7 @@ def test_what_an_exporter_says_acts_on_no_terminal(tmp_path: Path) -> None:
             *("--results", str(tmp_path), "--duration", "1s", "--drain", "1s", "--connections", "1"),
         )
     assert code in (2, 3), shown
+    assert "refused the run" in shown
     assert acts(shown.replace("\r\n", "\n")) == []
 
 
