@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -18,6 +19,7 @@ from exporter.collectors import build_collectors
 from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.errors import ConfigurationError
+from exporter.exposition.allowed_hosts import AllowedHosts
 from exporter.exposition.application import Exposition
 from exporter.http_server.guard import WebGuard
 from exporter.http_server.reload import WebFile
@@ -53,10 +55,12 @@ def serve_exporter(
     telemetry_path: str,
     web_config_file: Path | None = None,
     owner: str | None = None,
+    allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; raises ConfigurationError where it cannot start.
 
-    Without an `ingest_address` no runs are taken, with an `owner` those of one command alone.
+    Without an `ingest_address` no runs are taken, with an `owner` those of one command alone. They are taken
+    under the names of this machine and under `allowed_hosts`.
     """
     _stay_on_one_cpu()
     clock = SystemClock()
@@ -76,16 +80,18 @@ def serve_exporter(
     collectors = IsolatedCollectors(
         build_collectors(config, shared), config.collector_deadline_seconds, clock
     )
+    machine = this_machine()
     watch = Watch.of(
         config,
-        this_machine(),
+        machine,
         version=VERSION,
         release=__version__,
         telemetry_path=telemetry_path,
         ingest_port=ingest_port,
         owner=None if owner is None else owner_digest(owner),
     )
-    exposition = Exposition(runs, ingest, collectors, clock, watch, shared.right_of_way, owner)
+    hosts = AllowedHosts((web[0], http.getsockname()[0]), machine, allowed_hosts)
+    exposition = Exposition(runs, ingest, collectors, clock, watch, shared.right_of_way, owner, hosts)
     guard = WebGuard(exposition.app, web_file, clock)
     _announce_address(http, udp, telemetry_path, web_file)
     server = WebServer(guard, web_file, http)

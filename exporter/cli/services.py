@@ -19,6 +19,7 @@ from exporter.cli.command import (
 )
 from exporter.cli.serve import listen_address, serve_exporter
 from exporter.errors import ConfigurationError
+from exporter.exposition.allowed_hosts import is_host
 from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
 from exporter.settings.exporter_config import default_config, load_config
 from exporter.settings.strict_yaml import read_secret
@@ -36,6 +37,13 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
     "Web",
     opt("--web.listen-address HOST:PORT", "Where /metrics is served.", "web", default="127.0.0.1:9877"),
     opt("--web.telemetry-path", "Path of the metrics.", "telemetry_path", default="/metrics"),
+    opt(
+        "--web.allowed-host HOST",
+        "Another name or address that runs may be announced to; may be given again "
+        "[loopback and, where it listens beyond that, this machine's own always may].",
+        "allowed_hosts",
+        multiple=True,
+    ),
     opt(
         "--web.config.file FILE",
         "TLS, client certificates and passwords, in the Prometheus exporter-toolkit's format.",
@@ -88,6 +96,7 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False)
 def exporter(
     web: str,
     telemetry_path: str,
+    allowed_hosts: tuple[str, ...],
     web_config: Path | None,
     ingest: str,
     state_path: str | None,
@@ -106,6 +115,9 @@ def exporter(
     set_up_logging(level, log_format)
     if not telemetry_path.startswith("/") or telemetry_path == "/":
         raise ConfigurationError(f"--web.telemetry-path: {telemetry_path!r} must be a path like /metrics")
+    for host in allowed_hosts:
+        if not is_host(host):
+            raise ConfigurationError(f"--web.allowed-host: {host!r} is no name or address (without a port)")
     config = load_config(config_file) if config_file else default_config()
     if host_root is not None:
         config = config.model_copy(update={"host_root": host_root})
@@ -117,6 +129,7 @@ def exporter(
         results=results,
         telemetry_path=telemetry_path,
         web_config_file=web_config,
+        allowed_hosts=allowed_hosts,
         # Set by `soak run` for an exporter of its own; a secret, so no option.
         owner=os.environ.get(OWNER_VARIABLE) or None,
     )

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from exporter.clock import Clock
 from exporter.collectors.isolation import Collection, IsolatedCollectors
 from exporter.collectors.priority import RightOfWay
+from exporter.exposition.allowed_hosts import AllowedHosts
 from exporter.exposition.landing import landing_page
 from exporter.exposition.runs_api import RunsApi
 from exporter.exposition.text_format import TextFormat
@@ -43,6 +44,7 @@ class Exposition:
         watch: Watch,
         right_of_way: RightOfWay | None = None,
         owner: str | None = None,
+        hosts: AllowedHosts | None = None,
     ) -> None:
         self._runs = runs
         self._clock = clock
@@ -60,7 +62,7 @@ class Exposition:
                 Route("/-/healthy", self._healthy),
                 Route("/-/ready", self._healthy),
                 watch_route(watch),
-                *RunsApi(runs, ingest, clock, watch.ingest_port, owner).routes,
+                *RunsApi(runs, ingest, clock, watch.ingest_port, owner, hosts).routes,
                 Route("/", self._landing),
             ]
         )

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError
+from exporter.exposition.allowed_hosts import AllowedHosts
 from exporter.live.ingest import Ingest
 from exporter.live.message import Phase, RunInfo
 from exporter.live.runs import LiveRuns
@@ -39,7 +40,8 @@ class RunsApi:
     A PUT has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the secret of
     the run, 32 hexadecimal digits). Every answer to it names the exporter's `version`, and one of 200 the
     UDP port of the ingest. Where there is no ingest every announcement is refused, and where there is an
-    owner all whose header OWNER_HEADER has not this secret. Datagrams that wait at the ingest are taken
+    owner all whose header OWNER_HEADER has not this secret. So are those that a web page makes, or that are
+    sent to another name (allowed_hosts.py). Datagrams that wait at the ingest are taken
     before either request: a run's last reports are refused once it is announced as over.
     """
 
@@ -50,8 +52,10 @@ class RunsApi:
         clock: Clock,
         ingest_port: int | None,
         owner: str | None = None,
+        hosts: AllowedHosts | None = None,
     ) -> None:
         self._owner = owner
+        self._hosts = hosts or AllowedHosts()
         self._runs = runs
         self._ingest = ingest
         self._clock = clock
@@ -71,14 +75,23 @@ class RunsApi:
             status = RunStatus.of(run, self._clock.monotonic())
         return Response(status.to_json(), media_type="application/json")
 
-    async def _announce(self, request: Request) -> Response:
-        if self._ingest is None:
-            return _refusal("it takes no runs, its --ingest.listen-address is empty", 409)
+    def _refused(self, request: Request) -> Response | None:
+        """The refusal of an announcement whose body is not read, None where it is."""
+        refusal = self._hosts.refusal(request)
         shown = request.headers.get(OWNER_HEADER, "")
-        if self._owner is not None and not secrets.compare_digest(shown.encode(), self._owner.encode()):
-            return _refusal("it was started by another run, for that run alone", 409)
+        if self._ingest is None:
+            refusal = 409, "it takes no runs, its --ingest.listen-address is empty"
+        elif self._owner is not None and not secrets.compare_digest(shown.encode(), self._owner.encode()):
+            refusal = 409, "it was started by another run, for that run alone"
+        return _refusal(refusal[1], refusal[0]) if refusal else None
+
+    async def _announce(self, request: Request) -> Response:
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
         body = await request.body()
-        self._ingest.take_waiting()
+        if self._ingest is not None:
+            self._ingest.take_waiting()
         try:
             document = json.loads(body, object_pairs_hook=_without_repetition)
             if document.get("version") != VERSION:

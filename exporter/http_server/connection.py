@@ -141,6 +141,9 @@ class Connection(asyncio.Protocol):
         """httptools: the head is whole. A target that is no URL is refused like any malformed request."""
         url = httptools.parse_url(self._target)
         version = self._parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self._headers)
+        if hosts > 1 or (hosts == 0 and version != "1.0"):
+            raise ValueError("a request has one Host (RFC 9112, 3.2)")
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},

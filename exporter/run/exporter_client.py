@@ -18,6 +18,8 @@ from exporter.settings.watch import OWNER_HEADER, Watch
 TIMEOUT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 1 << 20
 EXAMPLE = "http://127.0.0.1:9877"
+_REFUSED = (400, 403, 409, 415)
+"""with an error of the exporter's own in the answer"""
 
 
 class ExporterClient:
@@ -97,9 +99,9 @@ class ExporterClient:
         if answer.status == 413:
             reason = printable(answer.body.decode(errors="replace"))
             raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
-        if answer.status in (200, 400, 409) and document.get("version") != VERSION:
+        if answer.status in (200, *_REFUSED) and document.get("version") != VERSION:
             raise ConfigurationError(self._other_version)
-        if answer.status in (400, 409) and "error" in document:
+        if answer.status in _REFUSED and "error" in document:
             reason = printable(str(document["error"]))
             raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
         port = document.get("ingest_port")

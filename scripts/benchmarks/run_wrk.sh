@@ -268,8 +268,9 @@ ask_exporter() {
     LC_ALL=C
     body=$(cat)
     exec 3<>"/dev/tcp/$1/$2" || exit 1
+    case $1 in *:*) host=[$1] ;; *) host=$1 ;; esac
     printf "%s %s HTTP/1.0\r\nHost: %s:%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" \
-      "$3" "$4" "$1" "$2" "${#body}" "$body" >&3
+      "$3" "$4" "$host" "$2" "${#body}" "$body" >&3
     cat <&3
   ' ask_exporter "$exporter_host" "$exporter_port" "$2" "$3" 2>/dev/null
 }

@@ -61,7 +61,9 @@ def test_the_exporter_starts_with_what_is_to_be_watched(
     command = [*SERVICES["exporter"]["entrypoint"], script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     listen = "--web.listen-address 0.0.0.0:9877 --ingest.listen-address 0.0.0.0:9878"
-    files = "--ingest.state-file /var/lib/soak/ingest.json --results.folder /results"
+    files = (
+        "--web.allowed-host exporter --ingest.state-file /var/lib/soak/ingest.json --results.folder /results"
+    )
     assert done.stdout.strip() == f"soak exporter {listen} {files}{chosen}"
     # Whom the simulator is waited for after a reboot.
     assert marker.exists() == (demo and not config)

@@ -60,9 +60,10 @@ class Served:
         given = {"Accept-Encoding": "identity", **headers}
         return requests.get(self.url + path, headers=given, timeout=10)
 
-    def put(self, body: Any, run: str = RUN) -> requests.Response:
+    def put(self, body: Any, run: str = RUN, **headers: str | None) -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return requests.put(f"{self.url}/api/runs/{run}", data=data, timeout=10)
+        given = {"Content-Type": "application/json", **headers}
+        return requests.put(f"{self.url}/api/runs/{run}", data=data, headers=given, timeout=10)
 
     def metrics(self) -> dict[str, float]:
         return {

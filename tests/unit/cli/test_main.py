@@ -192,14 +192,6 @@ def test_a_taken_port_is_named_with_its_option(
     assert option in line
 
 
-def test_a_state_file_that_is_none_is_refused(shell: Shell) -> None:
-    (shell.home / "state.json").write_text("not a state file")
-    line = shell.refusal("exporter", *ADDRESSES, "--ingest.state-file", "state.json")
-    assert line.startswith("state.json: ")
-    assert "JSONDecodeError" in line
-    assert "--ingest.state-file" in line
-
-
 # what is no error
 
 
