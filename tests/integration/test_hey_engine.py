@@ -81,7 +81,7 @@ def test_time_outs_of_hey_are_failures_by_that_reason_in_every_count(
         running = HeyEngine().start(LoadPlan(token_of(), workload, 20, 1, "127.0.0.1", 9, tmp_path))
         wait_for("hey's end", lambda: running.poll() is not None)
         result = running.result()
-    final = final_status(run_info(), token_of(), result.messages, SystemClock())
+    final = final_status(run_info(connections=20), token_of(), result.messages, SystemClock())
     assert final is not None and result.totals is not None
     assert final.failures[FailureReason.TIMEOUT] == final.failed == 20
     assert result.totals.failures == {

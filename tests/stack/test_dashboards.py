@@ -138,7 +138,9 @@ def test_every_query_has_data_with_everything_chosen_and_every_graph_can_be_read
 
 def test_every_query_has_data_with_one_value_chosen_in_each_variable(scene: Scene) -> None:
     # The one of the two that is shown now: the other may have been, before this one was registered.
-    [shown] = scene.prometheus.query(f'benchmark_run_info{{instance="{scene.instance}"}}')
+    query = f'benchmark_run_info{{instance="{scene.instance}"}}'
+    # A scrape may have been late; the next is not.
+    [shown] = wait_for("the run", lambda: scene.prometheus.query(query))
     run = shown.label("run")
     assert run is not None
     openai = {"route": ["openai"], "model": [model_of(scene, "openai")]}
