@@ -12,7 +12,7 @@ from exporter.stack.ports import free_ports
 from tests.support.nvml_stub import build_stub
 from tests.support.soak_command import Soak, SoakRun
 
-# In the background of a script SIGINT is ignored, under nohup SIGHUP: all that tests start would inherit that.
+# In the background of a script SIGINT is ignored, under nohup SIGHUP; what tests start would inherit that.
 for _ignored, _default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_ignored) is signal.SIG_IGN:
         signal.signal(_ignored, _default)
