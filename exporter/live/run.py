@@ -116,17 +116,22 @@ class Run:
         parts = 0 if message.sequence > worker.sequence else worker.parts
         if message.sequence < worker.sequence or parts >> message.part & 1:
             raise WireError("replayed")
+        rows, blocks = message.rows, message.blocks
         # Both come in order of pairs.
-        if any(part and part[-1][0] >= places for part in (message.rows, message.blocks)):
+        if (rows and rows[-1][0] >= places) or (blocks and blocks[-1][0] >= places):
             raise WireError("inconsistent")
-        rises = [worker.rise(row) for row in message.rows]
-        new_blocks = sum([worker.check_block(block) for block in message.blocks])
-        grows = any(place is None for _, place in rises)
+        rises, grows, new_blocks = [], False, 0
+        for row in rows:
+            found = worker.rise(row)
+            rises.append(found)
+            grows = grows or found[1] is None
+        for block in blocks:
+            new_blocks += worker.check_block(block)
         if self._room.left <= 0 and (grows or new_blocks or known is None):
             raise WireError("no_room")
         self.workers[message.worker] = worker
         taken = BLOCK_BYTES * new_blocks + (WORKER_BYTES if known is None else 0)
-        for row, (rise, place) in zip(message.rows, rises, strict=True):
+        for row, (rise, place) in zip(rows, rises, strict=True):
             pair, first, counts = row
             if place is None or grows:
                 # A place that was there may be another by now.
@@ -136,7 +141,7 @@ class Run:
                 kept[at : at + len(counts)] = counts
             page, offset = divmod(first, BUCKETS)
             self.pairs[pair].add_page(page, rise << COUNT_BITS * offset)
-        for pair, values in message.blocks:
+        for pair, values in blocks:
             self.pairs[pair].add_values(worker.values.get(pair, NOTHING), values)
             worker.values[pair] = values
         self._room.left -= taken
@@ -173,5 +178,5 @@ class Run:
         self.phase = Phase.FINISHED
         self.workers.clear()
         self.pairs = []
-        self._room.left += self._taken
+        self._room.give_back(self._taken)
         self._taken = self._connections = 0

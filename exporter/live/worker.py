@@ -1,5 +1,7 @@
 """What one worker of a run has last reported, and the room that the workers of all runs share."""
 
+import ctypes
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from exporter.errors import WireError
@@ -12,6 +14,7 @@ WORKER_BYTES = 1000
 BLOCK_BYTES = 1000
 PAGE_BYTES = 200
 """what Python needs for each, beside the counts; measured, and rounded up"""
+_WORTH_TRIMMING_BYTES = 1 << 20
 NOTHING = values_of()
 _NO_PAGE = 0, bytearray()
 Place = tuple[bytearray, int]
@@ -26,6 +29,14 @@ class Room:
 
     def __init__(self, size: int = ROOM_BYTES) -> None:
         self.left = size
+
+    def give_back(self, size: int) -> None:
+        """Of workers that are forgotten; much of it goes back to the system too."""
+        self.left += size
+        if size > _WORTH_TRIMMING_BYTES:
+            # The allocator keeps what was freed for itself otherwise. Another C library has no such call.
+            with suppress(OSError, AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from exporter.live.histogram import BUCKETS, OCTAVE, STATUS_BASE, bucket_of
 from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS
 from exporter.live.runs import MAX_RUNS
 from exporter.live.wire import encode
+from exporter.live.worker import ROOM_BYTES
 from tests.support.live_messages import message, token_of
 from tests.support.peak_memory import MAX_PEAK_BYTES, peak_bytes
 from tests.support.secured_exporter import ExporterProcess
@@ -75,8 +76,11 @@ def test_sixteen_runs_of_a_thousand_workers_cost_no_more_than_the_room(exporter:
     text = exporter.get().text
     assert 'exporter_ingest_rejected_total{reason="no_room"} 0' not in text
     assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
+    full = exporter.resident_bytes()
     for number in range(MAX_RUNS):
         assert put(exporter, number, "finished") == 200
+    assert exporter.get().status_code == 200
+    assert exporter.resident_bytes() < full - ROOM_BYTES // 2
     # There is room again.
     assert put(exporter, 99) == 200
     send(exporter, (three_decades(99, worker) for worker in range(MAX_CONNECTIONS)))
