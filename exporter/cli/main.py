@@ -103,5 +103,5 @@ def _traceback_place() -> str:
 
 def _fail(name: str, message: str, code: int) -> None:
     logging.shutdown()
-    click.echo(f"{name}: {redacted(one_line(message))[:LONGEST_LINE]}", err=True)
+    click.echo(f"{name}: {redacted(one_line(message)[:LONGEST_LINE])}", err=True)
     sys.exit(code)

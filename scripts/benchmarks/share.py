@@ -57,7 +57,7 @@ def filter_text(tool: str, description: str, epilog: str, parse: Callable[[str],
         print(f"{script}: no row: {'; '.join(failures[:MAX_FAILURES])}", file=sys.stderr)
         return 2
     for note in parsed.notes:
-        print(f"{script}: {note}", file=sys.stderr)
+        print(f"{script}: {one_line(note)}", file=sys.stderr)
     for failure in failures:
         print(f"{script}: not in the rows: {failure}", file=sys.stderr)
     labels = [label, *(f"{label}-{number}" for number in range(2, len(parsed.rows) + 1))]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from exporter.settings.placeholders import shell_word, shown_command, shown_header, shown_url
+from exporter.settings.placeholders import redacted, shell_word, shown_command, shown_header, shown_url
 
 ODD = [
     "plain",
@@ -102,3 +102,22 @@ def test_a_command_line_shows_no_secret() -> None:
         "hey",
         "http://${SECRET_USER}@h/?n=1&key=${SECRET_KEY}#x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("--exporter: 'http://me:hunter2@h:1' is wrong", "--exporter: 'http://${SECRET_USER}@h:1' is wrong"),
+        ("http://me:a/hunter2@h/x", "http://${SECRET_USER}@h/x"),
+        ("me:hunter2@h:9877 is none", "${SECRET_USER}@h:9877 is none"),
+        ("'http://h?key=hunter2' is none", "'http://h?key=${SECRET_KEY}' is none"),
+        ("(http://h?key=hun:ter2, or so)", "(http://h?key=${SECRET_KEY}, or so)"),
+        ("no file sk-hunter2-hunter2 here", "no file … here"),
+        ("http://h:8080/v1/@cf/meta/llama", "http://h:8080/v1/@cf/meta/llama"),
+        ("write to me@example.org: soon", "write to me@example.org: soon"),
+        ("a/sk-1/b: 12:30, x=1&y=2", "a/sk-1/b: 12:30, x=1&y=2"),
+    ],
+)
+def test_any_text_is_shown_without_its_secrets(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+    assert "hunter2" not in shown
