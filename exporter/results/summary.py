@@ -11,7 +11,9 @@ from exporter.live.results_csv import Problem, ResultRow, field_text, read_rows
 from exporter.plain_text import one_line
 
 COLUMNS = ("label", "rps", "p95_ms", "p99_ms", "non2xx", "socket_errors", "requests", "duration_s", "source")
-_MARKUP = re.compile(r"[\\|`*<&\[\]~]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\|`*<&\[\]~]")
+_EMPHASIS = re.compile(r"(?<!\w)_|_(?!\w)")
+"""beside it, in a text; in a command it is a file's name"""
 _WIDEST_PADDED = 48
 """a cell that is longer is not padded for: one hostile label must not widen ten thousand rows"""
 
@@ -88,7 +90,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_co
 
 def escaped(text: str) -> str:
     """`text` on one line, as it stands, in Markdown, also in a cell of a table."""
-    return _MARKUP.sub(lambda found: "\\" + found[0], one_line(text))
+    return re.sub(f"{_MARKUP.pattern}|{_EMPHASIS.pattern}", lambda found: "\\" + found[0], one_line(text))
 
 
 def code(text: str) -> str:
