@@ -67,7 +67,7 @@ def test_the_status_of_a_run_is_what_the_exporter_answers() -> None:
     assert [(asked.method, asked.path) for asked in server.asked] == [("GET", f"/api/runs/{RUN}")]
 
 
-@pytest.mark.parametrize("status", [400, 409])
+@pytest.mark.parametrize("status", [400, 403, 409, 415])
 def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: int) -> None:
     with (
         LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 3})) as server,
