@@ -16,7 +16,7 @@ from exporter.stack.service import Service
 
 HEY_EVERY = 3
 """hey runs in every third round"""
-MIN_OF_WRK = 0.95
+MIN_OF_WRK = 0.98
 MIN_OF_HEY = 1.3
 MAX_CPU_PERCENT = 3.0
 QUIET_SHARE = 0.02
