@@ -60,11 +60,16 @@ def test_a_process_that_is_seen_is_watched_whatever_the_options(
 
 
 SCRAPE = """
-import logging, sys
+import logging, os, sys
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 from exporter.collectors.process.process import ProcessCollector
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
 match = Match(command_line="sleep 987654")
+# Not before: where Python lies may be root's alone.
+user = int(sys.argv[1])
+os.setgroups([])
+os.setresgid(user, user, user)
+os.setresuid(user, user, user)
 for family in ProcessCollector([WatchedProcess(name="it", role=Role.ROUTER, match=match)]).collect():
     if family.name in ("observed_process_up", "observed_process_open_fds"):
         print(family.name, [sample.value for sample in family.samples])
@@ -76,12 +81,11 @@ for family in ProcessCollector([WatchedProcess(name="it", role=Role.ROUTER, matc
     ("options", "user", "seen"), [("hidepid=2", "65534", False), ("subset=pid", "0", True)]
 )
 def test_a_real_proc_with_such_options(tmp_path: Path, options: str, user: str, seen: bool) -> None:
-    as_user = f"exec setpriv --reuid {user} --regid {user} --clear-groups --"
-    inside = f"mount -t proc -o {options} proc /proc && {as_user} "
+    inside = f'mount -t proc -o {options} proc /proc && exec "$@"'
     with subprocess.Popen(["sleep", "987654"]) as sleeping:
         try:
             made = subprocess.run(
-                ["unshare", "--mount", "sh", "-c", f'{inside} "$@"', "-", sys.executable, "-c", SCRAPE],
+                ["unshare", "--mount", "sh", "-c", inside, "-", sys.executable, "-c", SCRAPE, user],
                 capture_output=True,
                 text=True,
                 cwd=CHECKOUT,
