@@ -17,10 +17,10 @@ from exporter.cli.command import (
     option_group,
     options,
 )
+from exporter.cli.log_lines import LOG_FORMATS, LOG_LEVELS, set_up_logging
 from exporter.cli.serve import listen_address, serve_exporter
 from exporter.errors import ConfigurationError
 from exporter.exposition.allowed_hosts import is_host
-from exporter.log import LOG_FORMATS, LOG_LEVELS, set_up_logging
 from exporter.settings.exporter_config import default_config, load_config
 from exporter.settings.strict_yaml import read_secret
 from exporter.settings.watch import OWNER_VARIABLE

@@ -12,6 +12,7 @@ from exporter.errors import ConfigurationError, TargetUnreachableError
 from exporter.live.message import Route, route_of
 from exporter.load.model_label import ModelSource, model_in_script
 from exporter.settings.router_api import API_VERSION
+from exporter.settings.url import port_of
 
 DEFAULT_MODEL = "gpt-oss:20b"
 DEFAULT_ENDPOINT = "/v1/chat/completions"
@@ -53,8 +54,7 @@ class Workload:
     def connect(self, timeout_seconds: float) -> None:
         """Open and close a TCP connection to the target; raises OSError where that fails."""
         parts = urlsplit(self.target)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((parts.hostname or "", port), timeout_seconds).close()
+        socket.create_connection((parts.hostname or "", port_of(parts)), timeout_seconds).close()
 
 
 def make_workload(

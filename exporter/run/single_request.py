@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from exporter.clock import Clock
 from exporter.run.interrupt import Interrupt
+from exporter.settings.server_trust import any_server
+from exporter.settings.url import port_of
 
 KEPT_BYTES = 1 << 20
 """of a body; what follows is read and dropped"""
@@ -164,7 +166,7 @@ class SingleRequest:
         self._socket = socket.create_connection((host, port), timeout_seconds)
         if parts.scheme == "https":
             self._stage = Stage.TLS
-            context = self._tls or unverified()
+            context = self._tls or any_server()
             self._socket = context.wrap_socket(self._socket, server_hostname=host)
         self._stage = Stage.ANSWER
         connection = http.client.HTTPConnection(host, port)
@@ -202,21 +204,13 @@ class SingleRequest:
         self._socket.close()
 
 
-def unverified() -> ssl.SSLContext:
-    """TLS with whoever answers, as wrk and hey speak it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def speaks(url: str, tls: bool) -> bool:
     """Whether what listens there speaks TLS, or plain HTTP."""
     parts = urlsplit(url)
     try:
         with socket.create_connection(_address(parts), SPEAKS_SECONDS) as connection:
             if tls:
-                unverified().wrap_socket(connection, server_hostname=parts.hostname).close()
+                any_server().wrap_socket(connection, server_hostname=parts.hostname).close()
                 return True
             head = f"HEAD / HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
             connection.sendall(head.encode("ascii"))
@@ -226,4 +220,4 @@ def speaks(url: str, tls: bool) -> bool:
 
 
 def _address(parts: SplitResult) -> tuple[str, int]:
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.hostname or "", port_of(parts)

@@ -15,7 +15,8 @@ from exporter.clock import Clock
 from exporter.collectors.router.no_answer import NoAnswerError, problem_of, reason_of
 from exporter.live.probe_result import ProbeResult
 from exporter.settings.router_api import RouterApi
-from exporter.settings.server_trust import ServerTrust
+from exporter.settings.server_trust import any_server
+from exporter.settings.url import port_of
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -133,7 +134,7 @@ class HttpProbe:
         trust = api.tls_config.context("router.tls_config.ca_file")
         self._tls = trust if parts.scheme == "https" else None
         self._server_name = api.tls_config.server_name or self._host
-        self._port = parts.port or (443 if self._tls else 80)
+        self._port = port_of(parts)
         self._prefix = parts.path
         sent = {
             "Host": parts.netloc,
@@ -177,11 +178,10 @@ class HttpProbe:
         return problem.result is ProbeResult.CLOSED and self._takes_a_handshake(deadline)
 
     def _takes_a_handshake(self, deadline: float) -> bool:
-        any_server = ServerTrust(insecure_skip_verify=True).context("")
         try:
             with self._dial(deadline) as connection:
                 connection.settimeout(self._left(deadline))
-                any_server.wrap_socket(connection).close()
+                any_server().wrap_socket(connection).close()
         except ssl.SSLError as error:
             return "ALERT" in reason_of(error)
         except OSError:
