@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from exporter.live.message import FailureReason, Route
+from exporter.live.message import FailureReason, Phase, Route
+from exporter.live.seconds import Seconds
 from exporter.live.status import Counts
 from exporter.timeseries import SeriesStore
-from exporter.verdict.finding import Said
+from exporter.verdict.finding import Said, Span
 
 REFUSED = (FailureReason.CONNECT, FailureReason.WRITE)
 """a request that could not be sent; with any other reason an answer was due and did not come whole"""
@@ -84,6 +85,46 @@ class TimeGap:
     """how long; by how much the clock was set, negative where it was set back"""
 
 
+@dataclass(frozen=True)
+class PhaseSpan(Span):
+    """One phase of a run, as it was. A run with a rest has two of LOAD."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class LongestRequest:
+    """The attempt that took longest."""
+
+    seconds: float
+    until: float
+    """Unix s: when it ended, or when the load did"""
+    answered: bool
+    """whether a whole response came"""
+
+
+@dataclass(frozen=True)
+class AlertSpan(Span):
+    """An alert of a Prometheus while it fired."""
+
+    name: str
+    severity: str
+    fails_run: bool
+    labels: Mapping[str, str]
+    """job, instance, process, route and the like"""
+
+
+@dataclass(frozen=True)
+class GeneratorLoad:
+    """What the load generator itself was short of, over the load."""
+
+    cpu_ratio: float
+    """its CPU time by that of the CPUs that it may use"""
+    wait_ratio: float | None
+    """share of the wall time in which a thread of it was ready and waited for a CPU, the worst thread's; None
+    where the kernel does not count it"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence(Counts):
     """Counts, totals by source, and the scraped series of one run."""
@@ -114,6 +155,19 @@ class Evidence(Counts):
     engine_failures: Mapping[FailureReason, int] = field(default_factory=dict)
     """by the reasons that the engine counts itself"""
     time_gaps: tuple[TimeGap, ...] = ()
+    seconds: Seconds = field(default_factory=Seconds, repr=False)
+    """what was counted by the second"""
+    success_gaps: tuple[Span, ...] | None = None
+    """each time without a success of a second or more, from the first request on, exact; None: not known"""
+    longest_request: LongestRequest | None = None
+    """None where it is not known"""
+    phases: tuple[PhaseSpan, ...] = ()
+    alerts: tuple[AlertSpan, ...] | None = None
+    """None where no Prometheus was asked, or gave no answer"""
+    generator: GeneratorLoad | None = None
+    """None where it is not known"""
+    so_far: bool = False
+    """the run goes on: what comes at its end is not missing yet"""
 
     @property
     def all_sent(self) -> bool:

@@ -50,12 +50,33 @@ def joined(parts: Sequence[Said], separator: str = "; ") -> Said:
 
 
 @dataclass(frozen=True)
+class Span:
+    """From when to when, in Unix s."""
+
+    since: float
+    until: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.until - self.since
+
+
+@dataclass(frozen=True)
 class Finding:
     """The outcome of one check and the sentence that says why."""
 
     check: str
     outcome: Outcome
     said: Said
+    figure: float | None = None
+    """what was measured, in `unit`; None where it is no one number"""
+    bound: float | None = None
+    """what it is held against, in `unit`"""
+    unit: str = ""
+    """of figure and bound: `seconds`, `ratio`, `requests_per_second`, `bytes_per_hour` …"""
+    spans: tuple[Span, ...] = ()
+    """when what it tells of happened; empty where it is about the whole run"""
 
     @property
     def text(self) -> str:
