@@ -1,10 +1,12 @@
-"""Render docs/metrics.md, docs/alerts.md and README's table of checks, or compare them with their source.
+"""Render docs/metrics.md, docs/alerts.md, docs/schemas and README's table of checks, or compare them.
 
 `python scripts/render_docs.py render|check`. The metrics are those of the golden exposition (tests/golden),
-the alerts those of prometheus/rules, the checks those of exporter/verdict/objectives.py.
+the alerts those of prometheus/rules, the checks those of exporter/verdict/objectives.py, the schemas those of
+the classes that are written.
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,10 +17,13 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import TypeAdapter
 
 from exporter.cli.rendering import check_or_render
+from exporter.results.run_document import RunDocument
+from exporter.results.run_result import RunInputs
 from exporter.settings.shipped import CHECKOUT
-from exporter.verdict.objectives import OBJECTIVES
+from exporter.verdict.objectives import BOUNDED, OBJECTIVES
 
 COMMAND = "python scripts/render_docs.py"
 TEMPLATES = Environment(
@@ -165,19 +170,53 @@ def with_checks(readme: str) -> str:
     return readme[: found.start()] + "".join(lines) + readme[found.end() :]
 
 
+def run_schema() -> str:
+    """docs/schemas/run.schema.json: what `run.json` holds, as JSON Schema."""
+    schema = TypeAdapter(RunDocument).json_schema(mode="serialization")
+    inputs = TypeAdapter(RunInputs).json_schema(mode="serialization")
+    schema["$defs"] |= inputs.pop("$defs", {})
+    # Bounds stand under their options' names.
+    del inputs["properties"]["bounds"]
+    inputs["required"].remove("bounds")
+    inputs["properties"] |= {
+        each.parameter: {"type": "number", "minimum": each.min, "maximum": each.max, "description": each.help}
+        for each in BOUNDED.values()
+    }
+    schema["properties"]["inputs"] = {**inputs, "description": "the options of the run, without secrets"}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "run.json of llm-router-soak",
+    }
+    return json.dumps(head | _without_titles(schema), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_titles(schema: Any) -> Any:
+    """A title is the field's name once more; what Python calls None is null."""
+    if isinstance(schema, list):
+        return [_without_titles(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: value.replace("None", "null") if name == "description" else _without_titles(value)
+        for name, value in schema.items()
+        if name != "title" or not isinstance(value, str)
+    }
+
+
 def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
     """The path and the text of each page."""
     exposition = (checkout / "tests" / "golden" / "exposition.txt").read_text(encoding="utf-8")
     yield checkout / "docs" / "metrics.md", metrics_page(exposition)
     files = sorted((checkout / "prometheus" / "rules").glob("*.alerts.yml"))
     yield checkout / "docs" / "alerts.md", alerts_page(file.read_text(encoding="utf-8") for file in files)
+    yield checkout / "docs" / "schemas" / "run.schema.json", run_schema()
     readme = checkout / "README.md"
     yield readme, with_checks(readme.read_text(encoding="utf-8"))
 
 
 def main() -> int:
     """Render or check; the exit code."""
-    parser = argparse.ArgumentParser(description="Render docs/metrics.md and docs/alerts.md.")
+    parser = argparse.ArgumentParser(description="Render docs/metrics.md, docs/alerts.md and docs/schemas.")
     parser.add_argument("verb", choices=("render", "check"))
     return check_or_render(parser.parse_args().verb, dict(pages(CHECKOUT)), COMMAND)
 

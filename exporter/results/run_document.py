@@ -1,0 +1,329 @@
+"""What `run.json` holds, as values: made of a run that has ended, or read from a folder.
+
+Durations are in seconds, times are Unix time; None is what is not known. What an earlier release did not
+write has a default. docs/schemas/run.schema.json is rendered from these classes (scripts/render_docs.py).
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from exporter.errors import ConfigurationError
+from exporter.live.message import MAX_PAIRS, Phase, RunInfo, Seconds, Timestamp
+from exporter.results.run_result import Preflight, RunInputs, RunResult
+from exporter.settings.placeholders import shown_command
+from exporter.settings.strict_yaml import first_problem
+from exporter.timeseries import Loss
+from exporter.verdict.evidence import Count, Evidence, GeneratorLoad, LongestRequest, TimeGap, Watching
+from exporter.verdict.finding import Finding, Outcome, Span
+from exporter.verdict.objectives import BOUNDED
+
+MAX_BYTES = 1 << 20
+"""of a run.json that is read"""
+MAX_SPANS = 200
+"""of one kind that are kept; those of a long run are too many to be read"""
+DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count53 = Annotated[int, Field(ge=0, le=2**53)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairPart:
+    """Which model is asked, and where the router sends that."""
+
+    route: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPart:
+    """What the run is."""
+
+    __pydantic_config__ = DOCUMENTED
+
+    run: str
+    """its id"""
+    scenario: str
+    engine: str
+    pairs: Annotated[tuple[PairPart, ...], Field(max_length=MAX_PAIRS)] = ()
+    """routes and models that were asked"""
+    target: str
+    connections: int
+    label: str
+    start_timestamp_seconds: Timestamp
+    planned_duration_seconds: Seconds
+    stall_after_seconds: Seconds
+    route: str
+    """of the first pair"""
+    model: str
+    """of the first pair"""
+
+    @classmethod
+    def of(cls, info: RunInfo) -> "RunPart":
+        """The part of an announced run."""
+        pairs = tuple(PairPart(route=each.route, model=each.model) for each in info.pairs)
+        return cls(**{**asdict(info), "pairs": pairs}, route=info.route, model=info.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanPart:
+    """From when to when."""
+
+    since: Timestamp
+    until: Timestamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhasePart(SpanPart):
+    """One phase as it was; a run with a rest has two of load."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertPart(SpanPart):
+    """An alert while it fired."""
+
+    name: str
+    severity: str
+    fails_run: bool
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingPart:
+    """What one check came to."""
+
+    __pydantic_config__ = DOCUMENTED
+
+    check: str
+    outcome: Outcome
+    text: str
+    """the sentence that says why"""
+    figure: Number | None = None
+    """what was measured, in `unit`; null where it is no one number"""
+    bound: Number | None = None
+    """what it is held against, in `unit`"""
+    unit: str = ""
+    spans: tuple[SpanPart, ...] = ()
+    """when it happened; empty where it is about the whole run; at most 200"""
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingPart":
+        """The part of a finding."""
+        return cls(
+            check=finding.check,
+            outcome=finding.outcome,
+            text=finding.text,
+            figure=finding.figure,
+            bound=finding.bound,
+            unit=finding.unit,
+            spans=_longest(finding.spans),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictPart:
+    """The outcome of all findings together."""
+
+    outcome: Outcome
+    findings: tuple[FindingPart, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidencePart:
+    """What the verdict is made from, the series aside."""
+
+    __pydantic_config__ = DOCUMENTED
+
+    planned_seconds: Seconds
+    """of load"""
+    measured_seconds: Seconds
+    """of load"""
+    ended_early: str | None = None
+    """why the load ended before its time"""
+    success_requests_per_second: Number | None = None
+    """2xx by measured_seconds"""
+    requests: dict[str, Count53] = field(default_factory=dict)
+    """whole responses by status class"""
+    statuses: dict[str, Count53] = field(default_factory=dict)
+    """whole responses by HTTP status"""
+    failures: dict[str, Count53] = field(default_factory=dict)
+    """attempts without a whole response, by reason"""
+    stalled_connections: Count53 = 0
+    """when the load ended"""
+    latency_seconds_2xx: dict[str, Seconds | None] = field(default_factory=dict)
+    """by quantile ("0.95")"""
+    counts_by_source: dict[str, Count | None] = field(default_factory=dict)
+    """null where a source gave no answer"""
+    watching: Watching | None = None
+    other_runs_of_this_model: dict[str, str] = field(default_factory=dict)
+    """labels by id"""
+    scrapes: Count53 = 0
+    failed_scrapes: Count53 = 0
+    lost_samples: Loss | None = None
+    time_gaps: tuple[TimeGap, ...] = ()
+    engine: dict[str, Any] | None = None
+    """the engine's own counts"""
+    phases: tuple[PhasePart, ...] = ()
+    success_gaps: tuple[SpanPart, ...] | None = None
+    """the longest 200 of the times without a success of a second or more"""
+    longest_request: LongestRequest | None = None
+    generator: GeneratorLoad | None = None
+    """what the load generator was short of"""
+    alerts: tuple[str, ...] | None = None
+    """names of those that fired; null where no Prometheus was asked, or gave no answer"""
+    alert_spans: tuple[AlertPart, ...] | None = None
+    """when they fired"""
+
+    @property
+    def responses(self) -> int:
+        """Whole responses of every status."""
+        return sum(self.requests.values())
+
+    @property
+    def successes(self) -> int:
+        """Whole 2xx responses."""
+        return self.requests.get("2xx", 0)
+
+    @property
+    def failed(self) -> int:
+        """Attempts without a whole response."""
+        return sum(self.failures.values())
+
+    @classmethod
+    def of(cls, result: RunResult) -> "EvidencePart":
+        """The part of a run's evidence."""
+        evidence = result.evidence
+        return cls(
+            planned_seconds=evidence.planned_seconds,
+            measured_seconds=evidence.measured_seconds,
+            ended_early=evidence.ended_early.english if evidence.ended_early else None,
+            success_requests_per_second=result.requests_per_second,
+            requests={str(name): count for name, count in evidence.requests.items()},
+            statuses=evidence.statuses,
+            failures={str(name): count for name, count in evidence.failures.items()},
+            stalled_connections=evidence.stalled,
+            latency_seconds_2xx=result.quantiles,
+            counts_by_source=evidence.totals,
+            watching=evidence.watching,
+            other_runs_of_this_model=dict(evidence.others),
+            scrapes=evidence.scrapes,
+            failed_scrapes=evidence.failed_scrapes,
+            lost_samples=evidence.series.loss,
+            time_gaps=evidence.time_gaps,
+            engine=asdict(result.engine_totals) if result.engine_totals else None,
+            phases=tuple(
+                PhasePart(since=each.since, until=each.until, phase=each.phase) for each in evidence.phases
+            ),
+            success_gaps=None if evidence.success_gaps is None else _longest(evidence.success_gaps),
+            longest_request=evidence.longest_request,
+            generator=evidence.generator,
+            alerts=None if result.alerts is None else tuple(result.alerts),
+            alert_spans=_alerts(evidence),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDocument:
+    """Everything that is known of a run, for machines: run.json."""
+
+    __pydantic_config__ = DOCUMENTED
+
+    run: RunPart
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """the options of the run, without secrets"""
+    soak_command: str = ""
+    """what the user typed, as it can be typed again; without secrets"""
+    command: tuple[str, ...] = ()
+    """what was started against the router, without secrets"""
+    preflight: Preflight | None = None
+    """the request before the load, which is not counted; null: the target was not asked"""
+    versions: dict[str, str] = field(default_factory=dict)
+    evidence: EvidencePart
+    verdict: VerdictPart
+    incomplete: str | None = None
+    """why this is not all that the run would have left; null: it came to its end"""
+
+
+def document_of(result: RunResult) -> RunDocument:
+    """What run.json says of a run that has ended."""
+    return RunDocument(
+        run=RunPart.of(result.info),
+        inputs=inputs_of(result.inputs),
+        soak_command=result.soak_command,
+        command=tuple(each.plain for each in shown_command(result.command)),
+        preflight=result.preflight,
+        versions=result.versions,
+        evidence=EvidencePart.of(result),
+        verdict=VerdictPart(
+            outcome=result.judgement.outcome,
+            findings=tuple(map(FindingPart.of, result.judgement.findings)),
+        ),
+    )
+
+
+def inputs_of(inputs: RunInputs) -> dict[str, Any]:
+    """Bounds stand under their options' names."""
+    document = asdict(inputs)
+    bounds = document.pop("bounds")
+    return document | {BOUNDED[check].parameter: bound for check, bound in bounds.items()}
+
+
+def read_document(file: Path) -> RunDocument:
+    """What a run.json says.
+
+    Raises FileNotFoundError where there is none, ConfigurationError where it is no run's record.
+    """
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigurationError(f"{file}: not a run's record (more than {MAX_BYTES >> 20} MiB)")
+    try:
+        return parse_document(data)
+    except ValidationError as error:
+        raise ConfigurationError(f"{file}: not a run's record ({first_problem(error)})") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{file}: not a run's record ({type(error).__name__}: {error})") from error
+
+
+def parse_document(text: bytes | str) -> RunDocument:
+    """What the text of a run.json says; raises ValueError (pydantic's where it is JSON), RecursionError."""
+    return ADAPTER.validate_python(json.loads(text))
+
+
+def _longest(spans: Iterable[Span]) -> tuple[SpanPart, ...]:
+    """The longest MAX_SPANS, in their order."""
+    found = list(spans)
+    if len(found) > MAX_SPANS:
+        kept = sorted(found, key=lambda span: -span.seconds)[:MAX_SPANS]
+        found = sorted(kept, key=lambda span: span.since)
+    return tuple(SpanPart(since=span.since, until=span.until) for span in found)
+
+
+def _alerts(evidence: Evidence) -> tuple[AlertPart, ...] | None:
+    if evidence.alerts is None:
+        return None
+    return tuple(
+        AlertPart(
+            since=each.since,
+            until=each.until,
+            name=each.name,
+            severity=each.severity,
+            fails_run=each.fails_run,
+            labels=dict(each.labels),
+        )
+        for each in evidence.alerts[:MAX_SPANS]
+    )
+
+
+ADAPTER = TypeAdapter(RunDocument)
