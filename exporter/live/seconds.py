@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from exporter.live.histogram import BUCKETS, bounds_of
 from exporter.live.message import FailureReason
@@ -118,9 +118,18 @@ class Seconds:
         )
 
     @property
+    def first(self) -> int | None:
+        """The oldest second; None where there is none."""
+        return self._seconds[0] if self._seconds else None
+
+    @property
     def last(self) -> int | None:
         """The newest second; None where there is none."""
         return self._seconds[-1] if self._seconds else None
+
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """From when to when, in order, nothing is known between two seconds that are."""
+        return ((before + 1, after) for before, after in pairwise(self._seconds) if after > before + 1)
 
     def window(self, since: float, until: float) -> Window:
         """All seconds that lie whole between two moments (Unix s)."""

@@ -183,3 +183,26 @@ class Evidence(Counts):
     def unanswered(self) -> int:
         """Requests whose answer was due and did not come whole."""
         return self.failed - self.refused
+
+    @property
+    def under_load(self) -> tuple[Span, ...]:
+        """When there was load, warm-up included: two where it rested, none where it is not known."""
+        loads: list[Span] = []
+        for phase in self.phases:
+            if phase.phase not in (Phase.WARMUP, Phase.LOAD):
+                continue
+            if loads and phase.since - loads[-1].until < 1:
+                loads[-1] = Span(loads[-1].since, phase.until)
+            else:
+                loads.append(Span(phase.since, phase.until))
+        if loads or self.seconds.first is None or self.seconds.last is None:
+            return tuple(loads)
+        return (Span(self.seconds.first, self.seconds.last + 1),)
+
+    @property
+    def begin(self) -> float:
+        """When the load began (Unix s), or the record of it; the times of findings count from there."""
+        if self.under_load:
+            return self.under_load[0].since
+        first = next(iter(self.series.keys()), None)
+        return 0.0 if first is None else self.series.series(first).times[0]

@@ -1,41 +1,53 @@
 """Do the router's nodes stay?"""
 
-from itertools import pairwise
+from collections.abc import Sequence
+from functools import partial
 
 from exporter.timeseries import Series
+from exporter.verdict.elapsed import from_to
+from exporter.verdict.events import offline_spans
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome, Said, joined
+from exporter.verdict.finding import Finding, Outcome, Said, Span, joined
 from exporter.verdict.processes import any_seen, ended, not_watched, worker_deaths
 
+MIN_OFFLINE_SECONDS = 20.0
 _MAX_NAMED = 5
 
 
 def judge_nodes(evidence: Evidence) -> Finding:
-    """No node goes offline as the router says, and no watched process of a node is replaced or ends.
+    """No node goes offline for 20 s, as the router says, and no watched process of one is replaced or ends.
 
-    Workers that die are a warning: a model server swaps the processes of its models. A node that was offline
-    all along had no part in the run.
+    A node that is away for less is a warning. So are workers that die: a model server swaps the processes of
+    its models. A node that was offline all along had no part in the run.
     """
     listed = evidence.series.select("router_node_up")
     processes = evidence.series.select("observed_process_restarts_total", role="node")
     if not listed and not processes:
         return Finding("nodes", Outcome.NOT_JUDGED, Said("no node is watched", "監視対象のノードがない"))
     gaps, deaths = not_watched(evidence, "node"), worker_deaths(evidence, "node")
-    problems = []
-    if lost := [series for series in listed if _went_offline(evidence, series)]:
-        names = _names(lost, "node")
-        problems.append(Said(f"{names} went offline", f"{names} がオフラインになった"))
+    offline = sorted(offline_spans(evidence), key=lambda each: each[1].since)
+    long = [each for each in offline if each[1].seconds >= MIN_OFFLINE_SECONDS]
+    problems = _told(evidence, long)
     if restarted := [series for series in processes if series.increase()]:
         names = _names(restarted, "process")
         problems.append(Said(f"the process of {names} was restarted", f"{names} のプロセスが再起動"))
     problems += ended(evidence, "node")
+    short = _told(evidence, [each for each in offline if each not in long])
+    finding = partial(
+        Finding,
+        "nodes",
+        figure=max((span.seconds for _, span, _ in offline), default=0.0) if listed else None,
+        bound=MIN_OFFLINE_SECONDS,
+        unit="seconds",
+        spans=tuple(span for _, span, _ in offline),
+    )
     if problems:
-        return Finding("nodes", Outcome.FAIL, joined([*problems, *deaths]))
-    if deaths:
-        return Finding("nodes", Outcome.WARNING, joined([*deaths, *gaps]))
+        return finding(Outcome.FAIL, joined([*problems, *short, *deaths]))
+    if short or deaths:
+        return finding(Outcome.WARNING, joined([*short, *deaths, *gaps]))
     if not listed and gaps and not any_seen(evidence, "node"):
-        return Finding("nodes", Outcome.INCONCLUSIVE, joined(gaps))
-    return Finding("nodes", Outcome.PASS, joined([_stayed(listed), *gaps]))
+        return finding(Outcome.INCONCLUSIVE, joined(gaps))
+    return finding(Outcome.PASS, joined([_stayed(listed), *gaps]))
 
 
 def _stayed(listed: list[Series]) -> Said:
@@ -51,13 +63,21 @@ def _stayed(listed: list[Series]) -> Said:
     )
 
 
-def _went_offline(evidence: Evidence, series: Series) -> bool:
-    """As the alert NodeOffline has it: it was online and is not, or is listed no longer while others are."""
-    if any(before and not after for before, after in pairwise(series.values)):
-        return True
-    lists = evidence.series.select("router_nodes", status="online")
-    last_list = max((each.times[-1] for each in lists), default=0.0)
-    return bool(series.values[-1]) and series.times[-1] < last_list
+def _told(evidence: Evidence, offline: Sequence[tuple[str, Span, bool]]) -> list[Said]:
+    """A statement for each of the first few, and how many there are in all."""
+    said = [_offline(evidence, *each) for each in offline[:_MAX_NAMED]]
+    if len(offline) > _MAX_NAMED:
+        said.append(Said(f"… ({len(offline)} times)", f"… (計 {len(offline)} 回)"))
+    return said
+
+
+def _offline(evidence: Evidence, name: str, span: Span, back: bool) -> Said:
+    seconds, when = f"{span.seconds:.0f}", from_to(evidence, span)
+    said = Said(
+        f"node {name} was offline for {seconds} s, {when}",
+        f"ノード {name} が {seconds} 秒間オフライン、{when}",
+    )
+    return said if back else said + Said(", to the end", "、終了まで")
 
 
 def _names(found: list[Series], label: str) -> str:

@@ -97,7 +97,8 @@ OBJECTIVES = (
         "nodes",
         "ノード",
         judge_nodes,
-        "No node goes offline and no node's process is replaced. Workers of a node that die are a warning.",
+        "No node is offline for 20 s or more and no node's process is replaced. Less, and workers of a "
+        "node that die, are a warning.",
         alerts=("NodeOffline",),
     ),
     _leak("memory", "メモリ", "ProcessMemoryLeak", "memory (RssAnon and swap)"),

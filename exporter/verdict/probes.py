@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from exporter.live.probe_result import ProbeResult, result_named
 from exporter.timeseries import SeriesStore
-from exporter.verdict.finding import Said, in_both, joined
+from exporter.verdict.finding import Said, Span, in_both, joined
 
 MAX_FAILED_RATIO = 0.2
 _BUSY = (ProbeResult.TIMEOUT, ProbeResult.CLOSED)
@@ -21,6 +21,8 @@ _BUSY = (ProbeResult.TIMEOUT, ProbeResult.CLOSED)
 
 @dataclass(frozen=True)
 class _Probe:
+    time: float
+    """Unix s"""
     result: ProbeResult
     served: bool | None
     """whether the load got a 2xx in the same seconds; None where there was no load"""
@@ -61,6 +63,17 @@ class Probes:
         if any(probe.served is not None for probe in down):
             said += Said(", and no request was answered 2xx in these seconds", "、同じ時間に 2xx の応答なし")
         return said
+
+    def outages(self) -> list[Span]:
+        """When it was down twice in a row or more, until the first probe or load that was answered again."""
+        found: list[Span] = []
+        for before, after in pairwise(self._probes):
+            if before.down and after.down:
+                since = found.pop().since if found and found[-1].until == before.time else before.time
+                found.append(Span(since, after.time))
+            elif found and before.down and found[-1].until == before.time:
+                found[-1] = Span(found[-1].since, after.time)
+        return found
 
     def missing(self) -> Said | None:
         """That the probes say nothing of the router, why and what to do; None where they do."""
@@ -135,7 +148,7 @@ def _probes(store: SeriesStore) -> list[_Probe]:
         for series in store.select("router_up")
         for time, value in zip(series.times, series.values, strict=True)
     }
-    return [_Probe(results[time], served.get(time)) for time in sorted(results)]
+    return [_Probe(time, results[time], served.get(time)) for time in sorted(results)]
 
 
 def _served(store: SeriesStore) -> dict[float, bool]:
