@@ -12,6 +12,7 @@ from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.plain_text import one_line
+from exporter.regular_file import read_regular
 from exporter.results.alike import likeness
 from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
@@ -23,6 +24,7 @@ from exporter.stack.replay import replay
 from exporter.verdict.judgement import EXIT_CODES
 
 LONGEST_TEXT = 1000
+MAX_RUN_JSON_BYTES = 16 << 20
 
 
 @click.command(
@@ -76,7 +78,7 @@ def _show_verdict(folder: Path) -> None:
     """The findings in run.json."""
     file = folder / "run.json"
     try:
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
+        document: Any = json.loads(read_regular(file, MAX_RUN_JSON_BYTES))
         findings = [(f["outcome"], f["check"], f["text"]) for f in document["verdict"]["findings"]]
         outcome = document["verdict"]["outcome"]
     except FileNotFoundError:

@@ -8,11 +8,14 @@ import csv
 import io
 import math
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TextIO
 
 from exporter.plain_text import one_line
+from exporter.regular_file import open_regular
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class ResultRow:
 COLUMNS = tuple(field.name for field in fields(ResultRow))
 _COUNTS = ("non2xx", "socket_errors", "requests")
 _DIGITS = {"rps": 2, "duration_s": 2}
+MAX_ROWS = 100_000
+MAX_PROBLEMS = 100
+"""that are named"""
+MAX_LINE_LENGTH = 16_384
 _MAX_LINES = 20
 """of one record: a quote that is never closed costs its own line, not the rest of the file"""
 _FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
@@ -88,55 +95,123 @@ def field_text(name: str, value: str | float | None) -> str:
 
 
 def read_rows(file: Path) -> tuple[list[ResultRow], list[Problem]]:
-    """The rows of a results file, and what in it is no row. Raises nothing for any content.
+    """The rows of a results file, and what in it is no row: `each_row`, at most MAX_ROWS of them.
 
-    A header with other columns beside ours is fine; one that lacks some leaves these unknown; a file without
-    a label column is not a results file. The header again (files put together) is skipped.
+    Of more than MAX_PROBLEMS problems the last is how many more there are.
     """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            lines = stream.readlines()
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [Problem(file, 0, f"cannot be read ({getattr(error, 'strerror', None) or error})")]
     rows: list[ResultRow] = []
     problems: list[Problem] = []
+    more = 0
+    for found in each_row(file):
+        if isinstance(found, ResultRow):
+            if len(rows) == MAX_ROWS:
+                problems.append(Problem(file, 0, f"more than {MAX_ROWS:,} rows: the rest is not read"))
+                break
+            rows.append(found)
+        elif len(problems) < MAX_PROBLEMS:
+            problems.append(found)
+        else:
+            more += 1
+    return rows, [*problems, more_problems(file, more)] if more else problems
+
+
+def more_problems(file: Path, count: int) -> Problem:
+    """Stands for problems that are not named."""
+    return Problem(file, 0, f"{count:,} more that cannot be read")
+
+
+def each_row(file: Path) -> Iterator[ResultRow | Problem]:
+    """The rows of a results file and what in it is no row, in order. Raises nothing for any content.
+
+    A header with other columns beside ours is fine; one that lacks some leaves these unknown; a file without
+    a label column is not a results file. The header again (files put together) is skipped. No more of the
+    file is in memory than the lines of one record.
+    """
+    try:
+        with open_regular(file) as binary:
+            # Bytes that are no UTF-8 cost their line: `_lines` finds them by what stands in their place.
+            text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
+            yield from _rows(file, text)
+    except OSError as error:
+        yield Problem(file, 0, f"cannot be read ({error.strerror})")
+
+
+def _rows(file: Path, text: TextIO) -> Iterator[ResultRow | Problem]:
     header: list[str] | None = None
-    for line, record in _records(lines):
+    for line, record in _records(_lines(text)):
         if isinstance(record, csv.Error):
-            problems.append(Problem(file, line, f"not CSV ({record})"))
+            yield Problem(file, line, f"not CSV ({record})")
             if header is None:
-                return [], problems
+                return
         elif header is None:
             header = [name.strip() for name in record]
             if "label" not in header:
-                return [], [Problem(file, line, "no column `label`: not a results file")]
+                yield Problem(file, line, "no column `label`: not a results file")
+                return
         elif [name.strip() for name in record] != header:
             try:
-                rows.append(_row(header, record))
+                yield _row(header, record)
             except ValueError as error:
-                problems.append(Problem(file, line, str(error)))
+                yield Problem(file, line, str(error))
     if header is None:
-        problems.append(Problem(file, 0, "empty"))
-    return rows, problems
+        yield Problem(file, 0, "empty")
 
 
-def _records(lines: list[str]) -> Iterator[tuple[int, list[str] | csv.Error]]:
+def _lines(text: TextIO) -> Iterator[str | csv.Error]:
+    """Each line, or why it is none that is read."""
+    while line := text.readline(MAX_LINE_LENGTH + 1):
+        if len(line) <= MAX_LINE_LENGTH:
+            yield line if _is_text(line) else csv.Error("a line that is not UTF-8 text")
+            continue
+        while line and line[-1] not in "\r\n":
+            line = text.readline(MAX_LINE_LENGTH)
+        yield csv.Error(f"a line of more than {MAX_LINE_LENGTH:,} characters")
+
+
+def _is_text(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _records(lines: Iterator[str | csv.Error]) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Each record, or why it is none, with the number of its first line; blank lines are none.
 
     A record that cannot be read costs its first line alone: reading goes on with the second.
     """
-    at = 0
-    while at < len(lines):
-        reader = csv.reader(lines[at : at + _MAX_LINES], strict=True)
+    taken: list[str | csv.Error] = []
+    again: deque[str | csv.Error] = deque()
+
+    def next_lines() -> Iterator[str]:
+        while len(taken) < _MAX_LINES:
+            line = again.popleft() if again else next(lines, None)
+            if line is None:
+                return
+            taken.append(line)
+            if isinstance(line, csv.Error):
+                raise line
+            yield line
+        raise csv.Error(f"a quote that is not closed in {_MAX_LINES} lines")
+
+    number = 1
+    reader = csv.reader(next_lines(), strict=True)
+    while True:
         try:
-            record = next(reader)
+            record = next(reader, None)
         except csv.Error as error:
-            yield at + 1, error
-            at += 1
-            continue
-        if len(record) > 1 or "".join(record).strip():
-            yield at + 1, record
-        at += reader.line_num
+            yield number, error
+            again.extendleft(reversed(taken[1:]))
+            number += 1
+            reader = csv.reader(next_lines(), strict=True)
+        else:
+            if record is None:
+                return
+            if len(record) > 1 or "".join(record).strip():
+                yield number, record
+            number += len(taken)
+        taken.clear()
 
 
 def _row(header: list[str], record: list[str]) -> ResultRow:

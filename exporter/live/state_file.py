@@ -14,7 +14,6 @@ import hashlib
 import json
 import logging
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from exporter.live.run import Run
 from exporter.live.runs import MAX_ENDED, MAX_MODELS, MAX_RUNS, LiveRuns
 from exporter.live.totals import LARGEST_RESTORED, Totals
 from exporter.log import ProblemLog
+from exporter.regular_file import read_regular
 
 VERSION = 3
 MAX_BYTES = 64 << 20
@@ -118,14 +118,7 @@ class StateFile:
                 _log.warning("%s: a run under way does not go on (%s)", self._path, error)
 
     def _lines(self) -> Iterator[str]:
-        # A FIFO would keep the exporter from starting.
-        with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ValueError("it is no regular file")
-            if found.st_size > MAX_BYTES:
-                raise ValueError(f"{found.st_size:,} bytes, more than {MAX_BYTES:,}")
-            text = file.read(MAX_BYTES).decode()
+        text = read_regular(self._path, MAX_BYTES).decode()
         if text.count("\n") <= 1:
             document = json.loads(text)
             if document["version"] in earlier_state.VERSIONS:

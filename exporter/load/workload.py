@@ -11,12 +11,15 @@ from urllib.parse import SplitResult, urlsplit
 from exporter.errors import ConfigurationError, TargetUnreachableError
 from exporter.live.message import Route, route_of
 from exporter.load.model_label import ModelSource, model_in_script
+from exporter.regular_file import read_regular
 from exporter.settings.router_api import API_VERSION
 from exporter.settings.url import port_of
 
 DEFAULT_MODEL = "gpt-oss:20b"
 DEFAULT_ENDPOINT = "/v1/chat/completions"
 CONNECT_TIMEOUT_SECONDS = 5.0
+MAX_SENT_BYTES = 64 << 20
+"""of a body, and of a script"""
 _HEADER = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*)$")
 _ENDPOINT = re.compile(r"^/[\x21-\x7e]*$")
 
@@ -81,7 +84,7 @@ def make_workload(
         raise ConfigurationError(f"--script: {script} is not a file")
     if body_file is not None:
         try:
-            body = body_file.read_bytes()
+            body = read_regular(body_file, MAX_SENT_BYTES)
         except OSError as error:
             raise ConfigurationError(f"--body: {body_file} cannot be read ({error.strerror})") from error
         # With a script nobody knows whether the body is sent.
@@ -92,7 +95,7 @@ def make_workload(
         body = json.dumps({"model": model, "messages": [{"role": "user", "content": "ping"}]}).encode()
     if script is not None and model_source != ModelSource.OPTION:
         try:
-            text = script.read_text(encoding="utf-8", errors="replace")
+            text = read_regular(script, MAX_SENT_BYTES).decode(errors="replace")
         except OSError as error:
             raise ConfigurationError(f"--script: {script} cannot be read ({error.strerror})") from error
         model, model_source = model_in_script(text, model, model_source)

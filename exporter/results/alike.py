@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.live.results_csv import ResultRow
 from exporter.plain_text import one_line
+from exporter.regular_file import read_regular
 
 MAX_DURATION_RATIO = 2.0
 """the longer run by the shorter: a leak or a warm-up weighs more in one than in the other"""
@@ -70,9 +71,7 @@ def _known(file: Path) -> Mapping[str, Any]:
     """The run.json of a results file; empty where there is none that can be read."""
     run_json = file.with_suffix("") / "run.json"
     try:
-        if run_json.stat().st_size > MAX_BYTES:
-            return {}
-        document = json.loads(run_json.read_text(encoding="utf-8"))
+        document = json.loads(read_regular(run_json, MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -9,7 +9,8 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.live.message import Pair, RunInfo
 from exporter.load.engine import LoadEngine
-from exporter.load.workload import Workload
+from exporter.load.workload import MAX_SENT_BYTES, Workload
+from exporter.regular_file import read_regular
 from exporter.results.folder import check_label, check_writable
 from exporter.results.run_result import Preflight, RunInputs
 from exporter.settings.placeholders import shown_url
@@ -89,7 +90,9 @@ class RunPlan:
             stream=workload.streams if workload.script is None else None,
             body_file=None if self.body_file is None else str(self.body_file),
             script=None if workload.script is None else str(workload.script),
-            script_sha256=None if workload.script is None else _sha256(workload.script.read_bytes()),
+            script_sha256=None
+            if workload.script is None
+            else _sha256(read_regular(workload.script, MAX_SENT_BYTES)),
             headers=tuple(name for name, _ in workload.headers),
             cacert=None if trust.ca_file is None else str(trust.ca_file),
             insecure=trust.insecure_skip_verify,

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exporter.errors import ConfigurationError
+from exporter.regular_file import read_regular
 
 MAX_BYTES = 1 << 20
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*|[a-z_]+", re.ASCII)
@@ -44,13 +45,9 @@ class _StrictLoader(yaml.SafeLoader):
 def read_bytes(path: Path, what: str) -> bytes:
     """A file's bytes; raises ConfigurationError naming it and `what`, the option or key that names it."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check {what}") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigurationError(f"{path}: longer than {MAX_BYTES} bytes; check {what}")
-    return data
 
 
 def read_text(path: Path, what: str) -> str:

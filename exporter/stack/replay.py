@@ -15,6 +15,7 @@ from typing import TextIO
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError
+from exporter.regular_file import open_regular
 from exporter.results.backfill import RECENT_SECONDS, create_blocks
 from exporter.results.openmetrics import write_openmetrics
 from exporter.results.rules import Rule, alert_samples, in_rounds, read_rules
@@ -69,7 +70,8 @@ def _unpack(packed: Path, file: Path) -> tuple[float, float]:
     scrapes = []
     try:
         with (
-            gzip.open(packed, "rt", encoding="utf-8", newline="\n") as lines,
+            open_regular(packed) as compressed,
+            gzip.open(compressed, "rt", encoding="utf-8", newline="\n") as lines,
             file.open("w", encoding="utf-8") as out,
         ):
             for line in lines:

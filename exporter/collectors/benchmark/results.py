@@ -4,11 +4,11 @@ import json
 import logging
 import math
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -17,8 +17,9 @@ from prometheus_client.core import Metric
 from exporter.clock import Clock
 from exporter.collectors.collector import Shared
 from exporter.collectors.families import Table, fresh, single
-from exporter.live.results_csv import Problem, ResultRow, read_rows
+from exporter.live.results_csv import Problem, ResultRow, each_row, more_problems
 from exporter.plain_text import one_line
+from exporter.regular_file import read_regular
 from exporter.settings.exporter_config import ExporterConfig
 
 MAX_SERIES = 1000
@@ -66,10 +67,11 @@ class NamedRow:
 class _File:
     """What was read of one version of a file."""
 
-    rows: list[ResultRow]
+    rows: list[ResultRow] | None
+    """the first MAX_ROWS; None where files before it have as many as are shown"""
     bad_rows: int
-    start: float
-    exact: bool
+    start: float = 0.0
+    exact: bool = False
     """`start` is from run.json"""
 
 
@@ -98,7 +100,14 @@ class ResultsCollector:
         """The families now. Not for two threads at once."""
         files = self._refresh()
         newest = sorted(files.items(), key=lambda item: (item[1].start, item[0]), reverse=True)
-        rows = [(row, name, file.start) for (name, _, _), file in newest for row in file.rows]
+        rows: list[tuple[ResultRow, str, float]] = []
+        for version, file in newest:
+            if len(rows) >= MAX_ROWS:
+                file.rows = None
+                continue
+            if file.rows is None:
+                file.rows, _, _ = self._read_file(version)
+            rows += ((row, version[0], file.start) for row in file.rows)
         bad_rows = single(
             "exporter_results_bad_rows",
             "Rows and files among the newest results that could not be read; the log names them.",
@@ -112,13 +121,21 @@ class ResultsCollector:
         # By name and mtime first: to open every run.json of a folder of thousands would cost too much.
         versions.sort(key=lambda version: (_dated(version, now), version[1]), reverse=True)
         before, self._read = self._read, {}
-        total = 0
+        total = kept = 0
         for version in versions[:MAX_FILES]:
             name, _, size = version
             total += min(size, MAX_FILE_BYTES)
             if total > MAX_BYTES:
                 break
-            file = before.get(version) or self._read_file(version)
+            file = before.get(version)
+            if file is None:
+                rows, problems, bad_rows = self._read_file(version)
+                if bad_rows > len(problems):
+                    problems.append(more_problems(self._folder / name, bad_rows - len(problems)))
+                for problem in problems:
+                    _log.warning("%s", problem)
+                file = _File(rows if kept < MAX_ROWS else None, bad_rows)
+            kept += len(file.rows or ())
             stem = name.removesuffix(".csv")
             if not file.exact:
                 # A run writes its run.json after its CSV.
@@ -139,19 +156,24 @@ class ResultsCollector:
                         versions.append((entry.name, found.st_mtime_ns, found.st_size))
         return versions, folders
 
-    def _read_file(self, version: _Version) -> _File:
+    def _read_file(self, version: _Version) -> tuple[list[ResultRow], list[Problem], int]:
+        """Its first MAX_ROWS rows and MAX_LOGGED problems, and how many problems there are."""
         name, _, size = version
         path = self._folder / name
         if size > MAX_FILE_BYTES:
-            rows: list[ResultRow] = []
-            problems = [Problem(path, 0, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}: not read")]
-        else:
-            rows, problems = read_rows(path)
-        for problem in problems[:MAX_LOGGED]:
-            _log.warning("%s", problem)
-        if len(problems) > MAX_LOGGED:
-            _log.warning("%s", Problem(path, 0, f"{len(problems) - MAX_LOGGED:,} more that cannot be read"))
-        return _File(rows[:MAX_ROWS], len(problems), 0.0, False)
+            return [], [Problem(path, 0, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}: not read")], 1
+        rows: list[ResultRow] = []
+        problems: list[Problem] = []
+        bad_rows = 0
+        # A file that grows while it is read has no end: no more than there was room for when it was listed.
+        for found in islice(each_row(path), MAX_FILE_BYTES):
+            if isinstance(found, Problem):
+                bad_rows += 1
+                if len(problems) < MAX_LOGGED:
+                    problems.append(found)
+            elif len(rows) < MAX_ROWS:
+                rows.append(replace(found, label=found.label[:LONGEST_LABEL]))
+        return rows, problems, bad_rows
 
 
 def _result_families(rows: Iterable[NamedRow]) -> Iterable[Metric]:
@@ -212,10 +234,8 @@ def started_at(file: Path, now: float) -> float:
 def run_start(run_file: Path, now: float) -> float | None:
     """`run.start_timestamp_seconds` of a run.json, or None where there is none that can be believed."""
     try:
-        found = run_file.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
-            return None
-        start = json.loads(run_file.read_text(encoding="utf-8"))["run"]["start_timestamp_seconds"]
+        document = json.loads(read_regular(run_file, MAX_FILE_BYTES, follow_links=False))
+        start = document["run"]["start_timestamp_seconds"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     known = isinstance(start, int | float) and not isinstance(start, bool)

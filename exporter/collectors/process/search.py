@@ -11,10 +11,12 @@ from exporter.collectors.process.listener import Found, find_holders, still_hold
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import TcpTables
 from exporter.collectors.process.visibility import restriction
-from exporter.collectors.procfs import UNREADABLE, ProcFs, read_bytes
+from exporter.collectors.procfs import UNREADABLE, ProcFs
+from exporter.regular_file import read_regular
 from exporter.settings.exporter_config import Match
 from exporter.settings.linear_pattern import LinearPattern
 
+MAX_PID_FILE_BYTES = 64
 _COMM_BYTES = 15  # the kernel keeps no more of a name (TASK_COMM_LEN less the closing zero)
 _MAX_COMMAND_LINE = 1 << 15  # characters that are searched
 
@@ -156,7 +158,7 @@ class ProcessSearch:
 def _pids_in(pid_file: Path) -> list[int]:
     """The process id that the file has; none where it is not there or has none yet."""
     try:
-        text = read_bytes(str(pid_file)).decode("ascii").strip()
+        text = read_regular(pid_file, MAX_PID_FILE_BYTES).decode("ascii").strip()
     except FileNotFoundError:
         return []
     return [int(text)] if text.isdecimal() else []

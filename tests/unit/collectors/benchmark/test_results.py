@@ -18,7 +18,7 @@ from exporter.collectors.benchmark.results import (
     named_rows,
     started_at,
 )
-from exporter.live.results_csv import ResultRow, read_rows, rows_text
+from exporter.live.results_csv import ResultRow, each_row, rows_text
 from tests.support.clocks import FakeClock
 
 LOCAL = ResultRow("local", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 6, 7, 3000, 30.0)
@@ -61,9 +61,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def read(file: Path) -> object:
         found.append(file.name)
-        return read_rows(file)
+        return each_row(file)
 
-    monkeypatch.setattr(results, "read_rows", read)
+    monkeypatch.setattr(results, "each_row", read)
     return found
 
 
