@@ -7,34 +7,28 @@ import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
-import bcrypt
+from exporter.clock import Clock
+from exporter.http_server.login_queue import LoginQueue
 
 MAX_REMEMBERED = 64
-MAX_WAITING = 8
-BCRYPT_BYTES = 72
-"""bcrypt reads only so much of a password"""
-
-
-class BusyError(Exception):
-    """Too many passwords are being checked already."""
 
 
 class BasicAuth:
-    """Checks `Authorization` headers; bcrypt runs one at a time on a thread of its own.
+    """Checks `Authorization` headers.
 
     Right and wrong passwords are remembered apart, so that a flood of guesses pushes no right one out. No
     password is kept, only its hash under a key that ends with this process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._key = secrets.token_bytes(32)
         self._answers: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
-        self._waiting = 0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bcrypt")
+        self._queue = LoginQueue(clock)
+        self._asked: dict[bytes, asyncio.Future[bool]] = {}
+        """what waits for its bcrypt: who asks the same waits for the same"""
 
-    async def allows(self, authorization: str, users: Mapping[str, bytes]) -> bool:
+    async def allows(self, authorization: str, users: Mapping[str, bytes], address: str) -> bool:
         """Whether the header names a user with the right password; raises BusyError."""
         given = _credentials(authorization)
         if given is None:
@@ -47,17 +41,11 @@ class BasicAuth:
             if asked in known:
                 known.move_to_end(asked)
                 return answer
-        if self._waiting >= MAX_WAITING:
-            raise BusyError
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            matches = await loop.run_in_executor(
-                self._thread, bcrypt.checkpw, password[:BCRYPT_BYTES], hashed
-            )
-        finally:
-            self._waiting -= 1
-        right = matches and name in users
+        matches = self._asked.get(asked)
+        if matches is None:
+            matches = self._asked[asked] = self._queue.matches(password, hashed, address)
+            matches.add_done_callback(lambda _: self._asked.pop(asked))
+        right = await asyncio.shield(matches) and name in users
         newest = self._answers[right]
         newest[asked] = None
         if len(newest) > MAX_REMEMBERED:
@@ -65,8 +53,8 @@ class BasicAuth:
         return right
 
     def close(self) -> None:
-        """End the thread; checks that still wait for it are dropped."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End the thread that checks passwords."""
+        self._queue.close()
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

@@ -8,8 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError
-from exporter.http_server.auth import BasicAuth, BusyError
+from exporter.http_server.auth import BasicAuth
 from exporter.http_server.config import RateLimit
+from exporter.http_server.login_queue import BusyError, address_of
 from exporter.http_server.reload import WebFile
 
 
@@ -41,7 +42,7 @@ class WebGuard:
         self._app = app
         self._web = web
         self._clock = clock
-        self._auth = BasicAuth()
+        self._auth = BasicAuth(clock)
         self._bucket: _Bucket | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +61,7 @@ class WebGuard:
                 message["headers"] = [*message.get("headers", ()), *settings.headers]
             await send(message)
 
-        refusal = await self._refusal(Headers(scope=scope), settings.users) if settings.users else None
+        refusal = await self._refusal(scope, settings.users) if settings.users else None
         await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _within(self, limit: RateLimit | None) -> bool:
@@ -72,9 +73,12 @@ class WebGuard:
             self._bucket = _Bucket(limit, now)
         return self._bucket.take(now)
 
-    async def _refusal(self, headers: Headers, users: Mapping[str, bytes]) -> PlainTextResponse | None:
+    async def _refusal(self, scope: Scope, users: Mapping[str, bytes]) -> PlainTextResponse | None:
+        host, _ = scope.get("client") or (None, 0)
         try:
-            if await self._auth.allows(headers.get("authorization", ""), users):
+            if await self._auth.allows(
+                Headers(scope=scope).get("authorization", ""), users, address_of(host)
+            ):
                 return None
         except BusyError:
             return _text("Service Unavailable", 503, {"Retry-After": "1"})
