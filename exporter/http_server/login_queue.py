@@ -3,7 +3,7 @@
 A guess costs as much as a right password, so a flood of guesses would keep everybody else out. An address
 has MAX_OF_ADDRESS places. First come those from which the fewest wrong passwords have come of late; where no
 place is left, the last of them gives way. So a flood from addresses that are known by their guesses stands
-behind who has made none. One from more new addresses than there are places keeps others out until it is known.
+behind who has made none. More new addresses than there are places keep others out until they are known.
 """
 
 import asyncio
