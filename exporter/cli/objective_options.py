@@ -1,11 +1,17 @@
 """The options of a run's checks, made from OBJECTIVES."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import click
 
-from exporter.cli.command import opt, option_group
+from exporter.cli.command import FILE, opt, option_group
+from exporter.errors import ConfigurationError
+from exporter.run.objectives_file import COMMON, all_objectives, option_objectives, read_objectives
 from exporter.verdict.objectives import BOUNDED, CHECKS, lowered_checks
+from exporter.verdict.own_objective import OwnObjective
 
 
 @dataclass(frozen=True)
@@ -16,13 +22,50 @@ class Limits:
     """by check"""
     warn: frozenset[str]
     """checks that do not fail the run"""
+    own: tuple[OwnObjective, ...]
+    """the user's own objectives"""
+    allowed_statuses: frozenset[str]
+    """that are no errors"""
 
 
-def _limits(warn: tuple[str, ...], **bounds: float) -> Limits:
-    """Raises ConfigurationError for a name that is no check."""
+def _limits(
+    warn: tuple[str, ...], objectives: Path | None, allow_status: tuple[str, ...], **given: Any
+) -> Limits:
+    """Raises ConfigurationError for a name that is no check, and for an objective that cannot be read."""
     names = [name.strip() for text in warn for name in text.split(",")]
-    return Limits({check: bounds[bound.parameter] for check, bound in BOUNDED.items()}, lowered_checks(names))
+    common = {option: given[_parameter(option)] for option in COMMON}
+    return Limits(
+        {check: given[bound.parameter] for check, bound in BOUNDED.items()},
+        lowered_checks(names),
+        all_objectives(
+            option_objectives(common), read_objectives(objectives) if objectives is not None else ()
+        ),
+        _statuses(allow_status),
+    )
 
+
+def _statuses(texts: tuple[str, ...]) -> frozenset[str]:
+    statuses = frozenset(each.strip() for text in texts for each in text.split(","))
+    for status in statuses:
+        if not re.fullmatch("[1345][0-9][0-9]", status):
+            raise ConfigurationError(
+                f"--allow-status: {status!r}: give HTTP statuses that are not 2xx, like 429"
+            )
+    return statuses
+
+
+def _parameter(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
+_COMMON_HELP = {
+    "--p95": ("TIME", "95 % of the 2xx have to be faster, like 300ms."),
+    "--p99": ("TIME", "The same of 99 %."),
+    "--max": ("TIME", "No request may take longer."),
+    "--min-rps": ("NUMBER", "2xx a second at least, over the whole load."),
+    "--max-rss": ("SIZE", "The most that the router's process may take, like 2GiB."),
+    "--max-growth": ("SIZE/h", "The most that the router's memory may grow, like 20MiB/h."),
+}
 
 objective_options = option_group(
     "Verdict",
@@ -36,6 +79,18 @@ objective_options = option_group(
             default=each.default,
         )
         for each in BOUNDED.values()
+    ),
+    *(opt(f"{option} {metavar}", help) for option, (metavar, help) in _COMMON_HELP.items()),
+    opt(
+        "--allow-status STATUS,…",
+        "Statuses that are no errors, though no successes either, like 429. May be repeated.",
+        multiple=True,
+    ),
+    opt(
+        "--objectives FILE",
+        "Your own objectives, a YAML list: 'each 5m: p99 < 500ms', 'every 1m sliding: errors < 1 %', "
+        "'growth(router, memory) < 20MiB/h', 'promql: EXPR < 5'. docs/verdict.md has the language.",
+        type=FILE,
     ),
     opt(
         "--warn CHECK,…",

@@ -33,6 +33,7 @@ from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
+from exporter.run.objectives_file import check_expressions
 from exporter.run.plan import RunPlan, check_plan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.scale import STEPS, run_scale
@@ -82,6 +83,7 @@ def run(
         # Everything that can be wrong is reported before anything is started.
         plan = check_plan(plan)
         prometheus = prometheus_at(watch.prometheus_url)
+        check_expressions(plan.own, prometheus)
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
@@ -137,6 +139,7 @@ def scale(
         interrupt = cleanup.enter_context(Interrupt())
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}", connections=wanted[-1]))
         prometheus = prometheus_at(watch.prometheus_url)
+        check_expressions(plan.own, prometheus)
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
@@ -213,6 +216,7 @@ def demo(
         console.print(urls)
         watcher = watcher_at(ExporterClient(ports.url("exporter")), plan.workload.target)
         prometheus = PrometheusClient(ports.url("prometheus"))
+        check_expressions(plan.own, prometheus)
         code = _run(plan, watcher, prometheus, console, interrupt, as_json=False)
         console.print(urls)
         if keep and not interrupt.requested:

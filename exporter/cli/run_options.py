@@ -262,6 +262,8 @@ def plan_of(
         abort_on_error_ratio=load.abort_on_error_ratio,
         bounds=limits.bounds,
         warn=limits.warn,
+        own=limits.own,
+        allowed_statuses=limits.allowed_statuses,
         results=results.folder,
         body_file=load.body_file,
     )

@@ -11,11 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import TypeVar
 
 from exporter.live.histogram import BUCKETS, bounds_of
 from exporter.live.message import FailureReason
 
+K = TypeVar("K")
 FINE_A_BUCKET = 4
+MIN_KNOWN_RATIO = 0.9
+"""of a window's seconds, for what is said of it"""
 WINDOW_BUCKETS = BUCKETS // FINE_A_BUCKET
 _MIDDLES_SECONDS = tuple(
     (bounds_of(bucket * FINE_A_BUCKET)[0] + bounds_of((bucket + 1) * FINE_A_BUCKET - 1)[1]) / 2e6
@@ -66,6 +70,19 @@ class Window:
     def successes_per_second(self) -> float | None:
         """None where no second is known."""
         return self.successes / self.known if self.known else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nearly all of its seconds are known."""
+        return self.known >= MIN_KNOWN_RATIO * (self.until - self.since)
+
+    def add(self, other: "Window") -> None:
+        """Count another window's seconds too; `since` and `until` stay."""
+        self.known += other.known
+        self.successes += other.successes
+        self.statuses.update(other.statuses)
+        self.failures.update(other.failures)
+        self.durations.update(other.durations)
 
     def quantile(self, quantile: float) -> float | None:
         """The quantile (0–1) of the durations of 2xx in seconds, nearest rank; None without any."""
@@ -150,3 +167,42 @@ class Seconds:
         while begin + seconds <= until:
             yield self.window(begin, begin + seconds)
             begin += seconds
+
+    def sliding(self, since: float, until: float, seconds: int) -> Iterator[Window]:
+        """A window of so many seconds ends at each second, from the first that lies whole in the span on.
+
+        It is the same window each time, moved on: who wants to keep one takes what it needs of it.
+        """
+        begin, end = math.ceil(since), math.floor(until)
+        if begin + seconds > end:
+            return
+        window = self.window(begin, begin + seconds)
+        first, after = (bisect_left(self._seconds, edge) for edge in (begin, begin + seconds))
+        while True:
+            yield window
+            if window.until >= end:
+                return
+            if first < len(self) and self._seconds[first] == window.since:
+                _move(window, self._at(first), -1)
+                first += 1
+            if after < len(self) and self._seconds[after] == window.until:
+                _move(window, self._at(after), 1)
+                after += 1
+            window.since += 1
+            window.until += 1
+
+
+def _move(window: Window, counts: SecondCounts, sign: int) -> None:
+    """Add or take away a second."""
+    window.known += sign
+    window.successes += sign * counts.successes
+    _shift(window.statuses, counts.statuses, sign)
+    _shift(window.failures, counts.failures, sign)
+    _shift(window.durations, counts.durations, sign)
+
+
+def _shift(total: Counter[K], part: Mapping[K, int], sign: int) -> None:
+    for key, count in part.items():
+        total[key] += sign * count
+        if not total[key]:
+            del total[key]

@@ -12,7 +12,7 @@ from exporter.results.summary import code, escaped
 from exporter.settings.placeholders import shown_command
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
-from exporter.verdict.objectives import JAPANESE
+from exporter.verdict.objectives import japanese_name
 
 VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUSIVE: "判定不能"}
 
@@ -74,7 +74,7 @@ def _remarks(result: RunResult) -> list[str]:
         f"モデル {escaped(inputs.model)} ({MODEL_SOURCES[inputs.model_source]})",
     ]
     remarks += [
-        f"{JAPANESE[finding.check]} ({finding.check}): {escaped(finding.said.japanese)}"
+        f"{japanese_name(finding.check)} ({finding.check}): {escaped(finding.said.japanese)}"
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]

@@ -12,6 +12,15 @@ from exporter.verdict.judgement import Judgement
 
 
 @dataclass(frozen=True)
+class OwnInput:
+    """One of the user's own objectives."""
+
+    name: str
+    check: str
+    severity: str
+
+
+@dataclass(frozen=True)
 class RunInputs:
     """The options of the run, as run.json keeps them, without secrets."""
 
@@ -42,6 +51,10 @@ class RunInputs:
     """by check"""
     warn: tuple[str, ...]
     """checks that do not fail the run"""
+    allowed_statuses: tuple[str, ...] = ()
+    """that are no errors"""
+    objectives: tuple[OwnInput, ...] = ()
+    """the user's own"""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from exporter.load.engine import LoadEngine
 from exporter.load.workload import MAX_SENT_BYTES, Workload
 from exporter.regular_file import read_regular
 from exporter.results.folder import check_label, check_writable
-from exporter.results.run_result import Preflight, RunInputs
+from exporter.results.run_result import OwnInput, Preflight, RunInputs
 from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi
+from exporter.verdict.own_objective import OwnObjective
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class RunPlan:
     results: Path
     bounds: Mapping[str, float] = field(default_factory=dict)
     """by check; a check that has none here goes by its default"""
+    own: tuple[OwnObjective, ...] = ()
+    """the user's own objectives"""
+    allowed_statuses: frozenset[str] = frozenset()
+    """statuses that are no errors"""
     warn: frozenset[str] = frozenset()
     """checks that do not fail the run"""
     body_file: Path | None = None
@@ -102,6 +107,8 @@ class RunPlan:
             max_requests=self.max_requests,
             abort_on_error_ratio=self.abort_on_error_ratio,
             bounds=dict(self.bounds),
+            allowed_statuses=tuple(sorted(self.allowed_statuses)),
+            objectives=tuple(OwnInput(each.name, each.statement.text, each.severity) for each in self.own),
             warn=tuple(sorted(self.warn)),
         )
 

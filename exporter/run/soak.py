@@ -17,6 +17,7 @@ from exporter.results.run_result import RunResult
 from exporter.run.http_answer import printable
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
+from exporter.run.objectives_file import with_length
 from exporter.run.plan import RunPlan
 from exporter.run.progress import EVERY_SECONDS, Latest, Progress
 from exporter.run.prometheus_client import PrometheusClient
@@ -198,6 +199,8 @@ class _Soak:
             stopped_after_seconds=engine.stopped_after_seconds if engine else (),
             engine_failures=engine.failures if engine else {},
             time_gaps=tuple(gaps),
+            asked=self._asked(load.seconds),
+            allowed_statuses=plan.allowed_statuses,
         )
         return RunResult(
             info=self._info,
@@ -206,7 +209,7 @@ class _Soak:
             instance=self.registration.instance,
             evidence=evidence,
             quantiles=known.quantiles,
-            judgement=judge(evidence, plan.bounds, plan.warn),
+            judgement=judge(evidence, plan.bounds, plan.warn, plan.own),
             versions={
                 "llm-router-soak": __version__,
                 plan.engine.name: plan.engine_version,
@@ -218,6 +221,19 @@ class _Soak:
             preflight=plan.preflight,
             alerts=self._alerts(),
         )
+
+    def _asked(self, load_seconds: float) -> dict[str, tuple[float, ...] | None]:
+        """What Prometheus says to the expressions of the user's objectives; `$run` is the load's length."""
+        answers: dict[str, tuple[float, ...] | None] = {}
+        for expression in (each.statement.promql for each in self.plan.own):
+            if expression is None or self.prometheus is None:
+                continue
+            try:
+                found = self.prometheus.query(with_length(expression, load_seconds))
+                answers[expression] = tuple(series.values[0] for series in found)
+            except QueryError:
+                answers[expression] = None
+        return answers
 
     def _alerts(self) -> list[str] | None:
         """Names of the alerts that fired during the run, the one that always fires aside."""

@@ -166,6 +166,10 @@ class Evidence(Counts):
     """None where no Prometheus was asked, or gave no answer"""
     generator: GeneratorLoad | None = None
     """None where it is not known"""
+    asked: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
+    """by PromQL expression of the user's objectives: the values at the end of the load; None: no answer"""
+    allowed_statuses: frozenset[str] = frozenset()
+    """HTTP statuses that are no errors, though they are not 2xx"""
     so_far: bool = False
     """the run goes on: what comes at its end is not missing yet"""
 
@@ -173,6 +177,12 @@ class Evidence(Counts):
     def all_sent(self) -> bool:
         """Whether the load has ended since all of its planned requests were sent."""
         return self.max_requests is not None and self.responses + self.failed >= self.max_requests
+
+    @property
+    def errors(self) -> int:
+        """Whole responses that are not 2xx, those of allowed statuses aside."""
+        allowed = sum(self.statuses.get(status, 0) for status in self.allowed_statuses)
+        return self.responses - self.successes - allowed
 
     @property
     def refused(self) -> int:

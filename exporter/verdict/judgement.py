@@ -1,11 +1,12 @@
 """All findings of a run, and their overall outcome."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, overall
 from exporter.verdict.objectives import OBJECTIVES
+from exporter.verdict.own_objective import OwnObjective
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 
@@ -23,14 +24,24 @@ class Judgement:
         return EXIT_CODES[self.outcome]
 
 
-def judge(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[str]) -> Judgement:
+def judge(
+    evidence: Evidence,
+    bounds: Mapping[str, float],
+    warn: Collection[str],
+    own: Sequence[OwnObjective] = (),
+) -> Judgement:
     """Every check of OBJECTIVES; `bounds` by check replace the defaults, `warn` are lowered to a warning.
+
+    Then the user's `own`.
 
     A lowered check that fails is a warning and does not fail the run. One that is inconclusive stays so:
     `--warn` accepts what the check finds, and where evidence is missing it finds nothing. A run that could
     not be judged must not pass by it.
     """
-    findings = tuple(_lowered(objective.finding(evidence, bounds), warn) for objective in OBJECTIVES)
+    findings = (
+        *(_lowered(objective.finding(evidence, bounds), warn) for objective in OBJECTIVES),
+        *(objective.finding(evidence) for objective in own),
+    )
     return Judgement(overall(finding.outcome for finding in findings), findings)
 
 

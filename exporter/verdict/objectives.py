@@ -121,10 +121,16 @@ OBJECTIVES = (
     ),
 )
 JAPANESE = {objective.check: objective.japanese for objective in OBJECTIVES}
-"""the name of each check in the record"""
+"""the name of each check in the record; the user's own are called _OWN_JAPANESE"""
+_OWN_JAPANESE = "目標"
 CHECKS = tuple(objective.check for objective in OBJECTIVES)
 BOUNDED = {objective.check: objective.bound for objective in OBJECTIVES if objective.bound is not None}
 """the checks that have a bound"""
+
+
+def japanese_name(check: str) -> str:
+    """The name of a check in the record."""
+    return JAPANESE.get(check, _OWN_JAPANESE)
 
 
 def lowered_checks(names: Iterable[str]) -> frozenset[str]:
