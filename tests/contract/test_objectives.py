@@ -5,6 +5,7 @@ import pytest
 
 from exporter.cli.objective_options import objective_options
 from exporter.cli.run import demo, run, scale
+from exporter.run.objectives_file import COMMON
 from exporter.verdict.objectives import BOUNDED, CHECKS, OBJECTIVES
 from tests.support.prometheus_files import ALERTING
 
@@ -53,7 +54,9 @@ def test_the_checks_have_the_names_of_the_contract_in_its_order() -> None:
 
 
 def test_the_options_are_those_of_the_table() -> None:
-    assert list(options_of(_bare)) == [*(bound.option for bound in BOUNDED.values()), "--warn"]
+    of_files = ["--allow-status", "--objectives"]
+    bounds = [bound.option for bound in BOUNDED.values()]
+    assert list(options_of(_bare)) == [*bounds, *COMMON, *of_files, "--warn"]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
