@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
@@ -54,10 +55,9 @@ class OwnObjective:
     def _finding(
         self, outcome: Outcome, said: Said, figure: float | None = None, spans: tuple[Span, ...] = ()
     ) -> Finding:
-        statement = self.statement
-        return Finding(
-            self.check, outcome, said, figure, statement.bound, statement.measure.kind.value, spans
-        )
+        statement, unit = self.statement, self.statement.measure.kind.value
+        known = figure if figure is not None and isfinite(figure) else None
+        return Finding(self.check, outcome, said, known, statement.bound, unit, spans)
 
 
 def _of_prometheus(statement: Statement, evidence: Evidence) -> Measured:

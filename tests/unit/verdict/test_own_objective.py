@@ -192,6 +192,7 @@ def test_growth_is_not_followed_across_a_restart() -> None:
         ((3.0, 4.0), Outcome.PASS),
         ((3.0, 6.0), Outcome.FAIL),
         ((float("nan"),), Outcome.FAIL),
+        ((float("inf"),), Outcome.FAIL),
         ((), Outcome.INCONCLUSIVE),
         (None, Outcome.INCONCLUSIVE),
     ],
