@@ -3,9 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
-export DURATION KEEP
+export DURATION KEEP UPGRADE
 
-.PHONY: help demo test lint format check-python bench leakbench faults clean
+.PHONY: help demo test lint format check-python bench leakbench faults lock clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
@@ -14,6 +14,7 @@ help:
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
 	@echo "make faults  break a simulated router in every way and see which alerts reach a webhook (SCENE=hang)"
 	@echo "make lint    the checks alone     make format   rewrite to the project's format"
+	@echo "make lock    pin what the image installs anew, by hash (UPGRADE=1 takes newer versions)"
 	@echo "make clean   remove .venv and what tools leave"
 
 demo: check-python
@@ -54,6 +55,11 @@ faults: check-python
 	@scripts/install_packages.sh demo test
 	@$(MAKE) --silent .venv/installed-dev
 	@$(BIN)/python -m tests.stack.fault_proof $(if $(SCENE),--scene $(SCENE))
+
+lock: check-python
+	@$(MAKE) --silent .venv/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e ".[lock]"
+	@scripts/lock_image.sh $(BIN)
 
 check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

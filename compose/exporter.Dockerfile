@@ -3,22 +3,29 @@
 #   docker build -f compose/exporter.Dockerfile --target exporter -t llm-router-soak-exporter:local .   exporter, agent, simulator
 #   docker build -f compose/exporter.Dockerfile --target soak -t llm-router-soak:local .                load and reports too
 #
-# Another base has to be a Debian trixie with Python 3.13, venv and pip.
+# Another base has to be a Debian trixie with Python 3.13, venv and pip. docs/containers.md: how to name it by digest.
 ARG BASE_IMAGE=python:3.13-slim-trixie
 
-# --- the virtual environments; what pip needs stays in these stages
+# --- the virtual environments; what pip needs stays in these stages. Everything is pinned by hash (make lock), and
+# nothing is built but the package itself, with a setuptools that is pinned too.
 FROM ${BASE_IMAGE} AS build-exporter
 WORKDIR /src
-ENV PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN python3 -m venv --without-pip /opt/soak
+ENV PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_ONLY_BINARY=:all:
+RUN python3 -m venv --without-pip /opt/soak && python3 -m venv --without-pip /opt/build
+COPY compose/requirements ./compose/requirements
+RUN --mount=type=cache,target=/var/cache/pip \
+    python3 -m pip --python /opt/soak/bin/python3 install --require-hashes -r compose/requirements/exporter.txt \
+    && python3 -m pip --python /opt/build/bin/python3 install --require-hashes -r compose/requirements/build.txt
 COPY pyproject.toml README.md ./
 COPY exporter ./exporter
-RUN --mount=type=cache,target=/var/cache/pip \
-    python3 -m pip --python /opt/soak/bin/python3 install .
+RUN python3 -m pip --python /opt/build/bin/python3 wheel --no-build-isolation --no-deps --no-index --wheel-dir wheel . \
+    && python3 -m pip --python /opt/soak/bin/python3 install --no-deps --no-index wheel/*.whl \
+    && python3 -m pip --python /opt/soak/bin/python3 check
 
 FROM build-exporter AS build-soak
 RUN --mount=type=cache,target=/var/cache/pip \
-    python3 -m pip --python /opt/soak/bin/python3 install '.[report]'
+    python3 -m pip --python /opt/soak/bin/python3 install --require-hashes -r compose/requirements/report.txt \
+    && python3 -m pip --python /opt/soak/bin/python3 check
 
 # --- what both targets have around them
 FROM ${BASE_IMAGE} AS base
