@@ -125,7 +125,7 @@ load_options = option_group(
     ),
     opt(
         "--endpoint PATH",
-        "Path of the requests [env WRK_ENDPOINT].",
+        "Path of the requests [env WRK_ENDPOINT]. A key in its query is hidden by wrk, refused with hey.",
         envvar="WRK_ENDPOINT",
         default=DEFAULT_ENDPOINT,
     ),
@@ -217,6 +217,9 @@ def plan_of(
 
     Raises ConfigurationError where they contradict each other.
     """
+    if "?" in load.endpoint:
+        # A query may hold a key, and no child needs the variable.
+        os.environ.pop("WRK_ENDPOINT", None)
     asked = ModelSource.SCENARIO if target.scenario else ModelSource.DEFAULT
     workload = make_workload(
         target=target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}",

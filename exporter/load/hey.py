@@ -25,6 +25,7 @@ from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
 from exporter.load.output import STDERR_BYTES, STDOUT_BYTES, EngineOutput, Spool
 from exporter.load.workload import Workload
+from exporter.settings.placeholders import shown_url
 
 WINDOW_SECONDS = 3.0
 MAX_REQUESTS_A_WINDOW = 500_000
@@ -55,6 +56,11 @@ class HeyEngine:
             raise ConfigurationError(
                 f"{'--api-key-*' if is_key else '--header'}: hey takes headers, --header and --api-key-*, on "
                 "its command line alone, where everybody on this machine can read them; use --engine wrk"
+            )
+        if shown_url(workload.url).plain != workload.url:
+            raise ConfigurationError(
+                "--endpoint: hey takes the URL on its command line, where everybody on this machine can read "
+                "it, and the query of this one looks like a key; use --engine wrk"
             )
         if shutil.which(self._program) is None:
             raise ToolMissingError("hey: not installed; install it (Debian, Ubuntu: apt install hey)")

@@ -20,6 +20,7 @@
 --   SOAK_CONNECTIONS    what wrk was given as -c (default: as many as threads)
 --   SOAK_BODY_FILE      file with the request body, sent byte for byte
 --   SOAK_HEADERS_FILE   file of "Name: value" lines
+--   SOAK_QUERY_FILE     file of what follows the path in the URL that wrk was given: it may hold a key
 --   SOAK_MAX_REQUESTS   how many requests are sent in all; each thread sends its share and stops
 --   SOAK_FINISHED_FILE  gets a byte from each thread that has sent its share
 --   SOAK_USER_SCRIPT    a wrk script of the user's
@@ -169,7 +170,9 @@ local ingest_host, ingest_port = setting("SOAK_INGEST_HOST", "127.0.0.1"), setti
 local max_requests, finished_path = tonumber(setting("SOAK_MAX_REQUESTS")), setting("SOAK_FINISHED_FILE")
 local whole_responses = not timed or setting("SOAK_WHOLE_RESPONSES") ~= nil
 
--- What is sent: the caller's body and headers first, then the user's script, which may replace both.
+-- What is sent: the caller's path, body and headers first, then the user's script, which may replace them.
+local query = setting("SOAK_QUERY_FILE") and slurp(setting("SOAK_QUERY_FILE")) or ""
+wrk.path = wrk.path .. query
 if setting("SOAK_BODY_FILE") then
   wrk.method = "POST"
   wrk.body = slurp(setting("SOAK_BODY_FILE"))
@@ -597,6 +600,7 @@ local function measured_init(arguments)
   states[1], counts, sum_us = state, state.counts, state.sum_us
   open_socket()
   own_thread = wrk_of_load.thread
+  arguments[0] = arguments[0] .. query
   wrk_of_load.init(arguments)
   if state.number > 0 then return begin() end
   ours.request = verified_request

@@ -90,23 +90,30 @@ class WrkEngine:
             environment["SOAK_FINISHED_FILE"] = str(plan.folder / FINISHED)
         if workload.model_source == ModelSource.OPTION:
             environment["WRK_MODEL"] = workload.model  # chat.lua asks for it, as under run_wrk.sh
+        # A query may hold a key, and everybody on this machine can read a command line.
+        url, mark, query = workload.url.partition("?")
         command = (
             *(self._program, "-t", count, "-c", count, "-d", f"{plan.duration_seconds}s", "--latency"),
-            *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), workload.url),
+            *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(LIVE_SCRIPT), url),
         )
         # Room for a thousand connections, inherited by wrk.
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         lines = "".join(f"{name}: {value}\n" for name, value in workload.headers)
-        with memory_file("headers", lines.encode()) as headers:
-            return RunningWrk(command, {**environment, "SOAK_HEADERS_FILE": path_of(headers)}, plan, headers)
+        with (
+            memory_file("headers", lines.encode()) as headers,
+            memory_file("query", (mark + query).encode()) as asked,
+        ):
+            environment["SOAK_HEADERS_FILE"] = path_of(headers)
+            environment["SOAK_QUERY_FILE"] = path_of(asked)
+            return RunningWrk(command, environment, plan, (headers, asked))
 
 
 class RunningWrk:
-    """A wrk process; it inherits the descriptor `headers`."""
+    """A wrk process; it inherits the descriptors `secrets`."""
 
     def __init__(
-        self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan, headers: int
+        self, command: tuple[str, ...], environment: dict[str, str], plan: LoadPlan, secrets: tuple[int, ...]
     ) -> None:
         self.command = command
         self._folder = plan.folder
@@ -125,7 +132,7 @@ class RunningWrk:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=(headers,),
+            pass_fds=secrets,
         )
         assert self._process.stdout is not None and self._process.stderr is not None
         self._reader = PipeReader(

@@ -20,7 +20,7 @@
 #
 # Standard output is wrk's, and below it p95 and p99.9, which wrk does not print; pipe it into wrk_parse.py.
 # wrk's own --timeout is 2 s: it ends no request, but leaves slower ones out of the latencies; for slow models
-# give --timeout 120s. Body, headers and key stand on no command line.
+# give --timeout 120s. Body, headers, key and what follows a ? in the URL stand on no command line.
 #
 # Ctrl-C ends the load; wrk then prints what it has. Exit code: wrk's; 2 where wrk is missing or a variable
 # is wrong.
@@ -42,6 +42,12 @@ live_script=$here/../../exporter/load/live.lua
 target=${WRK_TARGET:-http://localhost:8080}
 endpoint=${WRK_ENDPOINT:-/v1/chat/completions}
 url=${target%/}/${endpoint#/}
+case $target in
+  *@*) fail 'WRK_TARGET: wrk sends no user and password of a URL; give the key with WRK_API_KEY or a header with WRK_HEADERS' ;;
+esac
+# What follows the path may hold a key: wrk gets it from its script.
+query=
+case $url in *[?]*) query=?${url#*[?]} url=${url%%[?]*} ;; esac
 
 # What wrk makes of its arguments, as far as it matters here; they themselves are passed on as they are.
 
@@ -137,6 +143,7 @@ if [ -z "${WRK_API_KEY:-}" ] && [ -n "${WRK_API_KEY_FILE:-}" ]; then
 fi
 # For wrk alone, no other child.
 export -n WRK_API_KEY WRK_HEADERS
+case $query in ?*) export -n WRK_TARGET WRK_ENDPOINT ;; esac
 line_number=0
 header_pattern='^([[:blank:]]*|[!#$%&*+.^_`|~0-9A-Za-z'"'"'-]+:.*)$'
 while IFS= read -r line; do
@@ -209,6 +216,15 @@ local function quoted(text)
   return '"' .. text:gsub('[%c"\\]', function(c) return string.format("\\u%04x", c:byte()) end) .. '"'
 end
 
+local query = setting("RUN_WRK_QUERY")
+if query then
+  wrk.path = wrk.path .. query
+  local init = wrk.init
+  function wrk.init(arguments)
+    arguments[0] = arguments[0] .. query
+    return init(arguments)
+  end
+end
 local key = setting("WRK_API_KEY")
 if not key and setting("WRK_API_KEY_FILE") then
   local file, why = io.open(setting("WRK_API_KEY_FILE"), "rb")
@@ -354,14 +370,14 @@ if [ -n "$exporter" ] && [ -z "$is_question" ]; then
     token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     announcement="{\"version\":$live_version,\"run\":\"$run\",\"token\":\"$token\",\"scenario\":\"$route\""
     announcement+=",\"engine\":\"wrk\",\"pairs\":[{\"route\":\"$route\",\"model\":$(json_string "$model")}]"
-    announcement+=",\"target\":$(json_string "${target%%://*}://${host##*@}")"
+    announcement+=",\"target\":$(json_string "${target%%://*}://$host")"
     announcement+=",\"connections\":$connections,\"label\":$(json_string "${WRK_LABEL:-run_wrk}")"
     announcement+=",\"start_timestamp_seconds\":$(date +%s),\"planned_duration_seconds\":$duration"
     announcement+=',"stall_after_seconds":30'
     if port=$(announce load); then
       export SOAK_TOKEN=$token SOAK_INGEST_HOST=$exporter_host SOAK_INGEST_PORT=$port
       export SOAK_THREADS=$threads SOAK_CONNECTIONS=$connections SOAK_USER_SCRIPT=$lua
-      unset SOAK_BODY_FILE SOAK_HEADERS_FILE SOAK_SUMMARY_FILE SOAK_DATAGRAMS_FILE
+      unset SOAK_BODY_FILE SOAK_HEADERS_FILE SOAK_QUERY_FILE SOAK_SUMMARY_FILE SOAK_DATAGRAMS_FILE
       lua=$live_script
       say_whether_live "the run is live at $exporter/metrics"
     else
@@ -373,7 +389,7 @@ fi
 
 # In the background, so that a signal to this script reaches wrk at once. (Bash keeps the status of a child
 # that ended while a signal was handled; wait again returns it.)
-WRK_API_KEY=${WRK_API_KEY:-} WRK_HEADERS=${WRK_HEADERS:-} \
+WRK_API_KEY=${WRK_API_KEY:-} WRK_HEADERS=${WRK_HEADERS:-} RUN_WRK_QUERY=$query \
   wrk ${options[@]+"${options[@]}"} -s "$lua" "$url" ${rest[@]+"${rest[@]}"} &
 wrk=$!
 while :; do

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ import pytest
 
 from exporter.stack.native import NativeStack
 from tests.support.hand_tools import Recorder, start, typed
-from tests.support.soak_command import Soak, SoakRun
+from tests.support.soak_command import Soak, SoakRun, children
 from tests.support.waiting import need, wait_for
 
 SECRET = "hunter2-of-the-test"
@@ -34,11 +35,11 @@ def temporary(tmp_path: Path) -> Path:
     return folder
 
 
-def start_run(soak: Soak, target: Recorder, temporary: Path, *options: str) -> SoakRun:
+def start_run(soak: Soak, target: Recorder, temporary: Path, *options: str, **environment: str) -> SoakRun:
     return soak(
         *("--target", target.url, "--watched-elsewhere", "--connections", "1", *options),
         TMPDIR=str(temporary),
-        KEY_OF_THE_TEST=f"{SECRET} c",
+        **(environment or {"KEY_OF_THE_TEST": f"{SECRET} c"}),
     )
 
 
@@ -65,6 +66,14 @@ def shown_by_children(run: subprocess.Popen[str], *but: str) -> list[str]:
     return found
 
 
+def command_line(run: SoakRun, name: str) -> list[str]:
+    """Of its child of that name; empty where there is none at this moment."""
+    for child in children(run, name):
+        with suppress(psutil.NoSuchProcess):
+            return child.cmdline()
+    return []
+
+
 def sent(recorder: Recorder) -> bool:
     """Whether the load has begun."""
     return len(recorder.asked) > 20
@@ -85,6 +94,41 @@ def test_headers_and_key_reach_the_router_and_nothing_else(
     assert SECRET not in ended.output + ended.errors
     assert '--header "X-Tenant: ${SECRET_X_TENANT}"' in ended.record
     assert ended.document["inputs"]["headers"] == ["X-Tenant", "x-api-key", "Authorization"]
+
+
+def test_a_query_reaches_the_router_and_nothing_else(
+    live: NativeStack, soak: Soak, recorder: Recorder, results: Path, temporary: Path
+) -> None:
+    endpoint = f"/v1/chat/completions?key={SECRET}&alt=sse"
+    run = start_run(soak, recorder, temporary, "--duration", "3s", WRK_ENDPOINT=endpoint)
+    wait_for("the load", lambda: sent(recorder))
+    assert command_line(run, "wrk")[-1] == f"{recorder.url}/v1/chat/completions"
+    assert shown_by_children(run.process) == []
+    assert files_with_secret(temporary, results, live.folder) == []
+    ended = run.end()
+    assert recorder.only()[1] == endpoint
+    assert files_with_secret(temporary, results, live.folder) == []
+    assert SECRET not in ended.output + ended.errors
+    assert ended.document["inputs"]["endpoint"] == "/v1/chat/completions?key=${SECRET_KEY}&alt=sse"
+    assert ended.document["evidence"]["engine"]["requests"] > 20
+
+
+def test_hey_shows_its_url_so_it_takes_no_key_in_it(
+    soak: Soak, recorder: Recorder, results: Path, temporary: Path
+) -> None:
+    need("hey")
+    hey = ("--engine", "hey", "--duration", "2s")
+    ended = start_run(soak, recorder, temporary, *hey, "--endpoint", f"/v1/x?key={SECRET}").end()
+    assert (ended.code, ended.output) == (2, "")
+    assert "--endpoint: hey takes the URL on its command line" in ended.errors
+    assert SECRET not in ended.errors
+    assert not recorder.asked
+    assert files_with_secret(results) == []
+    other = start_run(soak, recorder, temporary, *hey, "--endpoint", "/v1/x?api-version=2024-06-01")
+    command = wait_for("hey", lambda: command_line(other, "hey"))
+    assert command[-1] == f"{recorder.url}/v1/x?api-version=2024-06-01"
+    assert other.end().document["evidence"]["engine"]["requests"] > 0
+    assert recorder.only()[1] == "/v1/x?api-version=2024-06-01"
 
 
 def test_a_killed_run_leaves_no_secret_and_the_next_one_takes_its_folder_away(
@@ -153,6 +197,53 @@ def test_run_wrk_shows_its_secrets_to_wrk_alone_and_leaves_none_where_it_is_kill
     run.communicate()
     assert typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", **short).returncode == 0
     assert list(temporary.iterdir()) == []
+
+
+QUERY_SCRIPT = """
+function init(arguments) url = arguments[0] end
+function request() return wrk.format("GET", nil, { ["X-Url"] = url }) end
+"""
+
+
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "alone"])
+@pytest.mark.parametrize("script", ["", QUERY_SCRIPT], ids=["body", "script"])
+def test_run_wrk_shows_no_query_and_its_script_has_the_whole_url(
+    live: NativeStack, recorder: Recorder, temporary: Path, is_live: bool, script: str
+) -> None:
+    (temporary / "own.lua").write_text(script)
+    path = f"/v1/chat/completions?key={SECRET}&alt=sse"
+    environment = {
+        "WRK_TARGET": recorder.url,
+        "WRK_ENDPOINT": path,
+        "WRK_SCRIPT": str(temporary / "own.lua") if script else "",
+        "SOAK_EXPORTER": live.ports.url("exporter") if is_live else "",
+        "TMPDIR": str(temporary),
+    }
+    run = start(live, "exec scripts/benchmarks/run_wrk.sh -t1 -c1 -d60s", **environment)
+    wait_for("the load", lambda: sent(recorder))
+    assert shown_by_children(run, "wrk") == []
+    [wrk] = [each for each in psutil.Process(run.pid).children() if each.name() == "wrk"]
+    assert f"{recorder.url}/v1/chat/completions" in wrk.cmdline()
+    assert files_with_secret(temporary, live.folder) == []
+    run.send_signal(signal.SIGINT)
+    output, errors = run.communicate()
+    assert (run.returncode, errors) == (0, "")
+    assert f"{recorder.url}/v1/chat/completions\n" in output
+    assert SECRET not in output
+    method, asked, headers, _ = recorder.only()
+    assert (method, asked) == ("GET" if script else "POST", path)
+    assert headers.get("x-url", recorder.url + path) == recorder.url + path
+    assert ("x-url" in headers) == bool(script)
+
+
+@pytest.mark.parametrize("target", [f"http://me:{SECRET}@h:1", f"me:{SECRET}@h", f"http://me:1/{SECRET}@h"])
+def test_run_wrk_takes_no_password_of_a_url(target: str) -> None:
+    need("wrk")
+    done = typed("scripts/benchmarks/run_wrk.sh -t1 -c1 -d1s", WRK_TARGET=target)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("run_wrk.sh: WRK_TARGET: ")
+    assert SECRET not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

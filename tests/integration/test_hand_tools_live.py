@@ -70,7 +70,6 @@ def test_a_live_run_says_what_it_is(watched: NativeStack) -> None:
         watched,
         "exec scripts/benchmarks/run_wrk.sh -Lt2 -c2 -d 1h",
         SOAK_EXPORTER=watched.ports.url("exporter"),
-        WRK_TARGET=watched.ports.url("router").replace("http://", "http://user:password@"),
         WRK_SCRIPT="scripts/benchmarks/chat_anthropic.lua",
         WRK_LABEL='a "label" \\ 日本',
         WRK_API_KEY="sk-secret",

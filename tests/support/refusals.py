@@ -41,6 +41,7 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--header", "no colon"): "--header: ",
     ("run", "--header", "my key: x"): "--header: 'my key'",
     ("run", "--target", LISTENING, "--engine", "hey", "--header", "X: y"): "--header: hey",
+    ("run", "--target", LISTENING, "--engine", "hey", "--endpoint", "/v1/x?key=abc"): "--endpoint: hey",
     ("run", "--label", "../../etc/x"): "--label: '../../etc/x'",
     ("run", "--label", "a\n"): r"--label: 'a\n'",
     ("run", "--model", "two\nlines"): r"--model: 'two\nlines'",
