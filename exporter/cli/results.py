@@ -15,9 +15,11 @@ from exporter.plain_text import one_line
 from exporter.regular_file import read_regular
 from exporter.results.alike import likeness
 from exporter.results.backfill import backfill
-from exporter.results.compare import TOLERANCE, compare_rows, comparison_table, outcome_of, read_row
+from exporter.results.compare import TOLERANCE, compare_runs, comparison_table, noise_table, outcome_of
 from exporter.results.folder import check_whole
+from exporter.results.measured_run import MeasuredRun, equal_runs, read_run
 from exporter.results.plot import plot_rows
+from exporter.results.spread import MIN_RUNS
 from exporter.results.summary import read_files, summary_table
 from exporter.settings.shipped import shipped
 from exporter.stack.replay import replay
@@ -101,14 +103,13 @@ def _shown(text: object) -> str:
     epilog=exit_codes(
         {
             0: "pass: no figure is worse by more than the tolerance",
-            1: "fail: one is",
+            1: "fail: one is, and by more than equal runs differ",
             2: BAD_USAGE,
-            3: "inconclusive: a figure is missing",
+            3: "inconclusive: a figure is missing, or it cannot be told",
         }
     ),
 )
-@click.argument("baseline", type=FILE, metavar="BASELINE")
-@click.argument("candidate", type=FILE, metavar="RUN")
+@click.argument("runs", nargs=-1, required=True, type=FILE, metavar="BASELINE... RUN")
 @options(
     "Other",
     opt(
@@ -117,45 +118,72 @@ def _shown(text: object) -> str:
         type=click.FloatRange(0, 10),
         default=TOLERANCE,
     ),
+    opt("--noise", "Show how much equal runs, three or more, differ among themselves.", is_flag=True),
     opt("--baseline-label LABEL", "Which row, where the file has several."),
     opt("--candidate-label LABEL", "Which row, where the file has several."),
     opt("--anyway", "Compare runs that are not alike.", is_flag=True),
 )
 def compare(
-    baseline: Path,
-    candidate: Path,
+    runs: tuple[Path, ...],
     tolerance: float,
+    noise: bool,
     baseline_label: str | None,
     candidate_label: str | None,
     anyway: bool,
 ) -> None:
-    """Compare a run with a baseline: throughput, latencies and the share of failures.
+    """Compare a run with a baseline: throughput, latencies, failures, memory growth, what was judged.
 
     Each is a results file or a run's folder. Model, route, stream, body, script, connections and engine
     have to be alike, and neither may last more than twice as long.
 
     \b
     soak compare benchmarks/results/20261101-baseline.csv benchmarks/results/20261124-nightly.csv
+    soak compare --noise monday.csv tuesday.csv wednesday.csv
+
+    Three baselines and more, given or lying beside it with its label, say how much equal runs differ. With
+    one alone, less than 30 % cannot be told (exit code 3).
     """
-    for each in (baseline, candidate):
+    for each in runs:
         check_whole(each)
-    files = [Path(f"{each}.csv") if each.is_dir() else each for each in (baseline, candidate)]
-    rows = [
-        read_row(file, label) for file, label in zip(files, (baseline_label, candidate_label), strict=True)
-    ]
-    alike = likeness((files[0], rows[0]), (files[1], rows[1]))
-    if alike.differences:
-        what = f"not alike (baseline, run): {'; '.join(alike.differences)}"
-        if not anyway:
-            raise ConfigurationError(f"{what}; --anyway compares them")
-        click.echo(f"soak: {what}", err=True)
-    if alike.unknown:
-        click.echo(f"soak: not known whether alike: {', '.join(alike.unknown)}", err=True)
-    changes = compare_rows(rows[0], rows[1], tolerance)
+    if noise:
+        _show_noise([read_run(each, baseline_label) for each in runs], anyway)
+        return
+    if len(runs) < 2:
+        raise ConfigurationError("give a BASELINE and a RUN, the run last")
+    baselines = [read_run(each, baseline_label) for each in runs[:-1]]
+    candidate = read_run(runs[-1], candidate_label)
+    _check_alike([*baselines, candidate], anyway)
+    if len(baselines) == 1:
+        baselines = equal_runs(baselines[0], candidate)
+        if len(baselines) > 1:
+            names = ", ".join(one_line(each.file.stem) for each in baselines)
+            click.echo(f"soak: baselines with this label: {names}", err=True)
+    changes = compare_runs(baselines, candidate, tolerance)
     outcome = outcome_of(changes)
     click.echo(comparison_table(changes), nl=False)
     click.echo(f"\nverdict: {outcome.value}")
     sys.exit(EXIT_CODES[outcome])
+
+
+def _show_noise(runs: list[MeasuredRun], anyway: bool) -> None:
+    if len(runs) < MIN_RUNS:
+        raise ConfigurationError(f"--noise: give {MIN_RUNS} equal runs or more")
+    _check_alike(runs, anyway)
+    click.echo(noise_table(runs), nl=False)
+
+
+def _check_alike(runs: list[MeasuredRun], anyway: bool) -> None:
+    """Raises ConfigurationError where they cannot be held against each other."""
+    first = runs[0]
+    for other in runs[1:]:
+        alike = likeness((first.file, first.row), (other.file, other.row))
+        if alike.differences:
+            what = f"not alike (baseline, run): {'; '.join(alike.differences)}"
+            if not anyway:
+                raise ConfigurationError(f"{what}; --anyway compares them")
+            click.echo(f"soak: {what}", err=True)
+        if alike.unknown:
+            click.echo(f"soak: not known whether alike: {', '.join(alike.unknown)}", err=True)
 
 
 @click.command(

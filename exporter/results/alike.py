@@ -35,6 +35,8 @@ class Likeness:
 
     differences: Sequence[str]
     unknown: Sequence[str]
+    is_same: bool = False
+    """whether both are one run"""
 
 
 def likeness(baseline: tuple[Path, ResultRow], candidate: tuple[Path, ResultRow]) -> Likeness:
@@ -45,7 +47,7 @@ def likeness(baseline: tuple[Path, ResultRow], candidate: tuple[Path, ResultRow]
     (first_file, first_row), (second_file, second_row) = baseline, candidate
     first, second = _known(first_file), _known(second_file)
     if first_row == second_row and (_is_same_file(first_file, second_file) or _is_same_run(first, second)):
-        return Likeness(["the run is the baseline itself"], [])
+        return Likeness(["the run is the baseline itself"], [], is_same=True)
     differences, unknown = [], []
     for name, place in _PLACES.items():
         values = [_value(document, place) for document in (first, second)]

@@ -1,29 +1,45 @@
-"""A run compared with a baseline: the ratio of every figure, and whether it got worse."""
+"""A run held against a baseline: which figures got worse, by how much, and by how much equal runs differ.
 
-from collections.abc import Sequence
+Equal runs, three and more, say how much a figure differs by itself: "worse by 12 % ± 3". One baseline alone
+says nothing of that. Windows of one run are not independent, and two runs of one configuration were seen to
+differ by 22 %: so less than 30 % cannot be told then.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import fmean
 
-from exporter.errors import ConfigurationError
-from exporter.live.results_csv import ResultRow, field_text, read_rows
+from exporter.live.results_csv import field_text
+from exporter.results.measured_run import FIGURES, GROWTH, LATENCIES, MeasuredRun
+from exporter.results.spread import MIN_RUNS, Spread, spread_of
 from exporter.results.summary import markdown_table
 from exporter.verdict.finding import Outcome, overall
+from exporter.verdict.unit import shown
 
 TOLERANCE = 0.10
 """by how much a figure may be worse, as a ratio of the baseline"""
-FAILURES_FLOOR = 0.001
-"""a rise of the failure share by less is no rise: of a baseline without failures there is no ratio"""
-_FIGURES = ("rps", "p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms", "failure_ratio")
+TOLD_ALONE = 0.30
+"""from which ratio on two runs alone say that one is worse"""
+FLOORS = {
+    "rps": 1.0,
+    **dict.fromkeys(LATENCIES, 2.0),
+    "p95_ms": 5.0,
+    "p99_ms": 5.0,
+    "failure_ratio": 0.001,
+    GROWTH: 10 * 2.0**20,
+}
+"""by figure: a change by less is none, however great the ratio"""
 _HEADER = ("figure", "baseline", "candidate", "ratio", "outcome", "why")
 
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of two runs; None is not known."""
+    """One figure of a run and of its baseline; None is not known."""
 
     figure: str
-    """a column of the results, or `failure_ratio`"""
+    """one of FIGURES, or `coverage`"""
     baseline: float | None
+    """of several the mean"""
     candidate: float | None
     outcome: Outcome
     why: str
@@ -36,14 +52,34 @@ class Change:
         return self.candidate / self.baseline
 
 
-def compare_rows(baseline: ResultRow, candidate: ResultRow, tolerance: float = TOLERANCE) -> list[Change]:
-    """Every figure judged: rps (more is better), p50 to p99 and the failure share (less is better).
+def compare_runs(
+    baselines: Sequence[MeasuredRun], candidate: MeasuredRun, tolerance: float = TOLERANCE
+) -> list[Change]:
+    """Every figure judged: rps (more is better), all others (less is better), and what was judged at all.
 
-    A figure fails where it is worse than the baseline by more than `tolerance` (0.1 is 10 %); the failure
-    share only where it also rose by FAILURES_FLOOR. One that is missing on either side, or whose baseline
-    is 0, is inconclusive. Pure.
+    A figure fails where it is worse than the mean of the baselines by more than `tolerance` (0.1 is 10 %)
+    and by more than equal runs differ. It is inconclusive where it is missing, or where the noise is too
+    great to tell. Pure.
     """
-    return [_judge(name, getattr(baseline, name), getattr(candidate, name), tolerance) for name in _FIGURES]
+    changes = [
+        _judge(name, [run.figure(name) for run in baselines], candidate.figure(name), tolerance)
+        for name in FIGURES
+        if name != GROWTH or any(run.growth is not None for run in baselines)
+    ]
+    return [*changes, *_coverage(baselines, candidate)]
+
+
+def noise_table(runs: Sequence[MeasuredRun]) -> str:
+    """A Markdown table of how much each figure differs between equal runs, three at least."""
+    rows = []
+    for name in FIGURES:
+        spread = spread_of([value for run in runs if (value := run.figure(name)) is not None])
+        if spread is not None:
+            margin = f"{100 * spread.margin / spread.mean:.1f} %" if spread.mean > 0 else ""
+            rows.append(
+                (name, str(spread.runs), _text(name, spread.mean), _text(name, spread.margin), margin)
+            )
+    return markdown_table(("figure", "runs", "mean", "±", "± of mean"), rows, ("figure",))
 
 
 def outcome_of(changes: Sequence[Change]) -> Outcome:
@@ -67,40 +103,63 @@ def comparison_table(changes: Sequence[Change]) -> str:
     return markdown_table(_HEADER, rows, ("figure", "outcome", "why"))
 
 
-def read_row(file: Path, label: str | None = None) -> ResultRow:
-    """The one row of a results file, or of those with that label; raises ConfigurationError otherwise."""
-    rows, problems = read_rows(file)
-    if problems:
-        repair = "; repair it, a comparison takes no half of a file" if problems[0].line else ""
-        raise ConfigurationError(f"{problems[0]}{repair}")
-    found = [row for row in rows if label is None or row.label == label]
-    if len(found) == 1:
-        return found[0]
-    which = "" if label is None else f" labelled {label!r}"
-    labels = ", ".join(repr(row.label) for row in rows[:8])
-    raise ConfigurationError(
-        f"{file}: {len(found)} rows{which}, not one; name a label of: {labels or 'none'}"
+def _judge(name: str, baselines: Sequence[float | None], candidate: float | None, tolerance: float) -> Change:
+    known = [value for value in baselines if value is not None]
+    mean = fmean(known) if known else None
+    if mean is None or candidate is None:
+        return Change(name, mean, candidate, Outcome.INCONCLUSIVE, _missing(mean, candidate))
+    if mean == 0 and name not in ("failure_ratio", GROWTH):
+        nothing = "the baseline is 0: there is nothing to compare with"
+        return Change(name, mean, candidate, Outcome.INCONCLUSIVE, nothing)
+    worse = mean - candidate if name == "rps" else candidate - mean
+    allowed = max(tolerance * abs(mean), FLOORS[name])
+    spread = spread_of(known)
+    decide = _alone if spread is None else _among_equals
+    outcome, why = decide(name, mean, worse, allowed, spread)
+    return Change(name, mean, candidate, outcome, why)
+
+
+def _alone(
+    name: str, mean: float, worse: float, allowed: float, _spread: Spread | None
+) -> tuple[Outcome, str]:
+    """Of a baseline whose noise is not known."""
+    if worse <= allowed:
+        return Outcome.PASS, f"not worse by more than {_change(name, mean, allowed)}"
+    text = f"worse by {_change(name, mean, worse)}"
+    if worse > max(TOLD_ALONE * abs(mean), allowed):
+        return Outcome.FAIL, text
+    return Outcome.INCONCLUSIVE, (
+        f"cannot tell: {text}, and equal runs may differ by {100 * TOLD_ALONE:.0f} %; "
+        f"give {MIN_RUNS} baselines or more"
     )
 
 
-def _judge(name: str, baseline: float | None, candidate: float | None, tolerance: float) -> Change:
-    def change(outcome: Outcome, text: str) -> Change:
-        return Change(name, baseline, candidate, outcome, text)
+def _among_equals(
+    name: str, mean: float, worse: float, allowed: float, spread: Spread | None
+) -> tuple[Outcome, str]:
+    """Of a figure whose spread over equal runs is known."""
+    assert spread is not None
+    margin = spread.margin
+    sign = "worse" if worse >= 0 else "better"
+    text = f"{sign} by {_change(name, mean, abs(worse))} ± {_change(name, mean, margin)}"
+    if worse > allowed:
+        if worse > margin:
+            return Outcome.FAIL, text
+        return Outcome.INCONCLUSIVE, f"cannot tell: {text}"
+    if worse + margin > max(TOLD_ALONE * abs(mean), allowed + FLOORS[name]):
+        return Outcome.INCONCLUSIVE, f"cannot tell: {text}, the runs differ too much among themselves"
+    return Outcome.PASS, text
 
-    if baseline is None or candidate is None:
-        return change(Outcome.INCONCLUSIVE, _missing(baseline, candidate))
-    if baseline == 0 and name != "failure_ratio":
-        return change(Outcome.INCONCLUSIVE, "the baseline is 0: there is nothing to compare with")
-    if name == "rps":
-        limit = baseline * (1 - tolerance)
-        worse, relation = candidate < limit, "below"
-    else:
-        limit = baseline * (1 + tolerance)
-        if name == "failure_ratio":
-            limit = max(limit, baseline + FAILURES_FLOOR)
-        worse, relation = candidate > limit, "above"
-    outcome, relation = (Outcome.FAIL, relation) if worse else (Outcome.PASS, f"not {relation}")
-    return change(outcome, f"{relation} {_text(name, limit)}")
+
+def _coverage(baselines: Sequence[MeasuredRun], candidate: MeasuredRun) -> Iterator[Change]:
+    """Checks that every baseline came to a result in, and the candidate did not."""
+    judged = [run.judged for run in baselines if run.judged is not None]
+    if not judged or candidate.judged is None:
+        return
+    lost = sorted(frozenset.intersection(*judged) - candidate.judged)
+    outcome = Outcome.INCONCLUSIVE if lost else Outcome.PASS
+    why = f"not judged here: {', '.join(lost)}" if lost else "every check of the baseline is judged"
+    yield Change("coverage", None, None, outcome, why)
 
 
 def _missing(baseline: float | None, candidate: float | None) -> str:
@@ -109,5 +168,18 @@ def _missing(baseline: float | None, candidate: float | None) -> str:
     return "the baseline lacks it" if baseline is None else "the candidate lacks it"
 
 
+def _change(name: str, mean: float, amount: float) -> str:
+    """A change as a share of the mean, or as it is where there is no share."""
+    if name == "failure_ratio":
+        return shown(amount, "ratio")
+    if name == GROWTH:
+        return shown(amount, "bytes_per_hour")
+    return f"{100 * amount / abs(mean):.3g} %"
+
+
 def _text(name: str, value: float | None) -> str:
-    return f"{value:.6f}" if name == "failure_ratio" and value is not None else field_text(name, value)
+    if value is None:
+        return ""
+    if name == GROWTH:
+        return shown(value, "bytes_per_hour")
+    return f"{value:.6f}" if name == "failure_ratio" else field_text(name, value)

@@ -1,0 +1,97 @@
+"""A past run as a comparison sees it: its row, and what its run.json adds."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporter.errors import ConfigurationError
+from exporter.live.results_csv import ResultRow, read_rows
+from exporter.results.alike import likeness
+from exporter.results.run_document import RunDocument, read_document
+from exporter.verdict.finding import Outcome
+
+MAX_FILES = 1000
+"""of a folder that are looked through for equal runs"""
+GROWTH = "memory_growth"
+"""bytes an hour, of the router or node that grows most"""
+LATENCIES = ("p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms")
+FIGURES = ("rps", *LATENCIES, "failure_ratio", GROWTH)
+_JUDGED = (Outcome.PASS, Outcome.FAIL, Outcome.WARNING)
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """One run; None is not known."""
+
+    file: Path
+    row: ResultRow
+    growth: float | None = None
+    judged: frozenset[str] | None = field(default=None)
+    """the checks that came to a result"""
+
+    def figure(self, name: str) -> float | None:
+        """One of FIGURES."""
+        return self.growth if name == GROWTH else getattr(self.row, name)
+
+
+def read_run(path: Path, label: str | None = None) -> MeasuredRun:
+    """The run of a results file or of a run's folder, or the one with that label.
+
+    Raises ConfigurationError where it has no such row, or not one alone.
+    """
+    file = Path(f"{path}.csv") if path.is_dir() else path
+    return _with_document(file, read_row(file, label))
+
+
+def equal_runs(baseline: MeasuredRun, candidate: MeasuredRun) -> list[MeasuredRun]:
+    """The baseline, and the runs beside it that have its label and are alike; never the candidate.
+
+    Raises nothing: what cannot be read is no run.
+    """
+    found = [baseline]
+    for file in sorted(baseline.file.parent.glob("*.csv"))[:MAX_FILES]:
+        rows = [row for row in read_rows(file)[0] if row.label == baseline.row.label]
+        if len(rows) != 1:
+            continue
+        other = file, rows[0]
+        if any(_is_same(other, (each.file, each.row)) for each in (*found, candidate)):
+            continue
+        alike = likeness((baseline.file, baseline.row), other)
+        if not alike.differences and not alike.unknown:
+            found.append(_with_document(*other))
+    return found
+
+
+def _is_same(one: tuple[Path, ResultRow], other: tuple[Path, ResultRow]) -> bool:
+    return one[0].absolute() == other[0].absolute() or likeness(one, other).is_same
+
+
+def read_row(file: Path, label: str | None = None) -> ResultRow:
+    """The one row of a results file, or of those with that label; raises ConfigurationError otherwise."""
+    rows, problems = read_rows(file)
+    if problems:
+        repair = "; repair it, a comparison takes no half of a file" if problems[0].line else ""
+        raise ConfigurationError(f"{problems[0]}{repair}")
+    found = [row for row in rows if label is None or row.label == label]
+    if len(found) == 1:
+        return found[0]
+    which = "" if label is None else f" labelled {label!r}"
+    labels = ", ".join(repr(row.label) for row in rows[:8])
+    raise ConfigurationError(
+        f"{file}: {len(found)} rows{which}, not one; name a label of: {labels or 'none'}"
+    )
+
+
+def _with_document(file: Path, row: ResultRow) -> MeasuredRun:
+    try:
+        document = read_document(file.with_suffix("") / "run.json")
+    except (OSError, ConfigurationError):
+        return MeasuredRun(file, row)
+    return run_of(file, row, document)
+
+
+def run_of(file: Path, row: ResultRow, document: RunDocument) -> MeasuredRun:
+    """A run of its row and its run.json."""
+    findings = document.verdict.findings
+    growths = [each.figure for each in findings if each.check == "memory" and each.unit == "bytes_per_hour"]
+    judged = frozenset(each.check for each in findings if each.outcome in _JUDGED)
+    return MeasuredRun(file, row, growths[0] if growths else None, judged)
