@@ -8,7 +8,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TypeVar
@@ -143,6 +143,14 @@ class Seconds:
     def last(self) -> int | None:
         """The newest second; None where there is none."""
         return self._seconds[-1] if self._seconds else None
+
+    def successes(self) -> Iterator[tuple[int, int]]:
+        """Each second and its 2xx."""
+        return zip(self._seconds, self._successes, strict=True)
+
+    def with_errors(self) -> Iterable[SecondCounts]:
+        """The seconds in which something failed, in order."""
+        return self._errors.values()
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """From when to when, in order, nothing is known between two seconds that are."""

@@ -1,21 +1,65 @@
 """What share of the answers is an error?"""
 
+from dataclasses import replace
+from functools import partial
+
 from exporter.live.message import Route
+from exporter.live.seconds import SecondCounts
+from exporter.verdict.bursts import Burst, bad_minutes, failed, kinds, outages, spans_of
+from exporter.verdict.elapsed import times
+from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 NOTHING_MEASURED = Said("no request was measured", "リクエストが一件も計測されていない")
 
 
+_ALERT = "BenchmarkErrorRateHigh"
+MAX_MINUTE_RATIO = 0.05
+"""of the attempts of any minute that may fail; more where more of the whole run may"""
+
+
 def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
     """At most `max_error_ratio` (0–1) of the whole responses are not 2xx, and at least one is.
 
-    A load that was given up as lost fails, however good it was before.
+    In no minute do more than 5 % of the attempts fail, and at least five; there are no ten seconds of nothing
+    but failures. A load that was given up as lost fails, however good it was before.
     """
     found = _of_responses(evidence, max_error_ratio)
-    if evidence.aborted is None:
-        return found
-    return Finding("answers", Outcome.FAIL, joined([evidence.aborted, found.said]))
+    minutes = bad_minutes(evidence.seconds, max(MAX_MINUTE_RATIO, max_error_ratio), evidence.so_far)
+    outage = outages(evidence.seconds)
+    said = [] if evidence.aborted is None else [evidence.aborted]
+    said.append(found.said)
+    if minutes:
+        said.append(_minutes(evidence, minutes))
+        found = replace(found, figure=minutes.worst, bound=max(MAX_MINUTE_RATIO, max_error_ratio))
+    if outage:
+        when = times(evidence, outage.spans)
+        said.append(Said(f"nothing but failures, {when}", f"失敗のみの時間あり、{when}"))
+    bad = minutes.bad | outage.bad
+    failing = found.outcome == Outcome.FAIL
+    spans = spans_of(bad) if bad else failed(evidence.seconds, _not_2xx) if failing else ()
+    if not bad and evidence.aborted is None:
+        return replace(found, said=found.said + meanwhile(evidence, spans, _ALERT), spans=spans)
+    return replace(
+        found, outcome=Outcome.FAIL, said=joined(said) + meanwhile(evidence, spans, _ALERT), spans=spans
+    )
+
+
+def _minutes(evidence: Evidence, minutes: Burst) -> Said:
+    """In which minutes how much failed, and what."""
+    what = ", ".join(
+        f"{kind}: {count:,}" for kind, count in kinds(evidence.seconds, minutes.bad).most_common()
+    )
+    worst, when = f"{minutes.worst:.1%}", times(evidence, minutes.spans)
+    return Said(
+        f"up to {worst} of a minute's requests failed ({what}), {when}",
+        f"1 分間の失敗が最大 {worst} ({what})、{when}",
+    )
+
+
+def _not_2xx(counts: SecondCounts) -> int:
+    return sum(counts.statuses.values())
 
 
 def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
@@ -25,10 +69,11 @@ def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
             said = Said("the router gave no whole response", "ルーターから完全な応答が一つもない")
             return Finding("answers", Outcome.FAIL, said)
         return Finding("answers", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
+    ratio = (responses - successes) / responses
+    finding = partial(Finding, "answers", figure=ratio, bound=max_error_ratio, unit="ratio")
     if successes == 0:
         none = Said(f"none of {responses:,} responses was 2xx: ", f"応答 {responses:,} 件に 2xx なし: ")
-        return Finding("answers", Outcome.FAIL, none + status_text(evidence))
-    ratio = (responses - successes) / responses
+        return finding(Outcome.FAIL, none + status_text(evidence))
     outcome = Outcome.PASS if ratio <= max_error_ratio else Outcome.FAIL
     said = Said(
         f"{successes:,} of {responses:,} responses were 2xx",
@@ -40,7 +85,7 @@ def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
             + status_text(evidence)
             + Said(f"), allowed {max_error_ratio:.2%}", f")、許容 {max_error_ratio:.2%}")
         )
-    return Finding("answers", outcome, said)
+    return finding(outcome, said)
 
 
 def status_text(evidence: Evidence) -> Said:

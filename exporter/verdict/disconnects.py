@@ -1,8 +1,11 @@
 """Did every request get a whole answer?"""
 
 from exporter.verdict.answers import NOTHING_MEASURED
+from exporter.verdict.bursts import failed
+from exporter.verdict.elapsed import times
+from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import REFUSED, Evidence
-from exporter.verdict.finding import Finding, Outcome, Said, joined
+from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 
 def judge_disconnects(evidence: Evidence) -> Finding:
@@ -35,7 +38,10 @@ def judge_disconnects(evidence: Evidence) -> Finding:
             )
         )
     if problems:
-        return Finding("disconnects", Outcome.FAIL, joined(problems))
+        spans = failed(evidence.seconds, lambda counts: sum(counts.failures.values()))
+        when = verbatim(f", {times(evidence, spans)}") if spans else verbatim("")
+        said = joined(problems) + when + meanwhile(evidence, spans, "BenchmarkDisconnects")
+        return Finding("disconnects", Outcome.FAIL, said, float(evidence.failed), 0.0, "requests", spans)
     if evidence.responses == 0:
         return Finding("disconnects", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
     whole = Said("every request got a whole answer", "すべてのリクエストに完全な応答あり")

@@ -9,6 +9,7 @@ from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, TimeGap, Watching
 from exporter.verdict.finding import Said
 from tests.support.run_results import failures_by_reason, requests_by_class
+from tests.support.run_seconds import Stretch, run_seconds
 
 BEGAN = 1_764_000_000.0
 
@@ -98,6 +99,16 @@ HOUR: dict[str, Any] = {"planned_seconds": 3600.0, "measured_seconds": 3600.0}
 EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a good minute": {},
     "some errors": statuses(_200=900, _429=70, _503=30),
+    "a burst of errors": {
+        **statuses(_200=2900, _502=24),
+        "failures": failures_by_reason(connect=12),
+        "series": nodes(a=[1.0] * 30 + [0.0] * 8 + [1.0] * 20, b=[1.0] * 58),
+        "seconds": run_seconds(
+            Stretch(160),
+            Stretch(12, 0, {"502": 2}, {FailureReason.CONNECT: 1}),
+            Stretch(120),
+        ),
+    },
     "no success": statuses(_401=500),
     "no success on a cloud route": {**statuses(_401=500), "route": Route.OPENAI},
     "no response": {"statuses": {}, "requests": requests_by_class()},

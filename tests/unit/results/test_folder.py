@@ -174,9 +174,9 @@ def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
         "check": "answers",
         "outcome": "pass",
         "text": "1,000 of 1,000 responses were 2xx",
-        "figure": None,
-        "bound": None,
-        "unit": "",
+        "figure": 0.0,
+        "bound": 0.01,
+        "unit": "ratio",
         "spans": [],
     }
 

@@ -6,8 +6,10 @@ import pytest
 
 from exporter.live.message import Route
 from exporter.verdict.answers import judge_answers, status_text
-from exporter.verdict.finding import Outcome
+from exporter.verdict.finding import Outcome, Span
+from tests.support.findings import nodes
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class
+from tests.support.run_seconds import BEGAN, Stretch, loaded, run_seconds
 
 ALLOWED = 0.01
 
@@ -85,3 +87,50 @@ def test_no_request_at_all_is_inconclusive() -> None:
 def test_requests_without_one_answer_are_a_failure(changes: dict[str, Any]) -> None:
     known = evidence(requests=requests_by_class(), statuses={}, **changes)
     assert judge_answers(known, ALLOWED).outcome == Outcome.FAIL
+
+
+def burst(ratio: int, seconds: int) -> dict[str, Any]:
+    """Ten minutes of ten requests a second; some of ten fail for a while from 05:00 on."""
+    stretches = (
+        Stretch(300),
+        Stretch(seconds, 10 - ratio, {"502": ratio} if ratio else {}),
+        Stretch(300 - seconds),
+    )
+    failed = ratio * seconds
+    return {
+        "seconds": run_seconds(*stretches),
+        "phases": loaded(600),
+        "statuses": {"200": 6000 - failed, "502": failed},
+        "requests": requests_by_class(_2xx=6000 - failed, _5xx=failed),
+    }
+
+
+def test_a_bad_minute_fails_a_run_that_is_good_as_a_whole() -> None:
+    finding = judge_answers(evidence(**burst(2, 25)), ALLOWED)
+    assert finding.outcome == Outcome.FAIL
+    assert finding.text == (
+        "5,950 of 6,000 responses were 2xx; 0.83% were not (502: 50), allowed 1.00%; "
+        "up to 8.3% of a minute's requests failed (502: 50), 05:00–05:25"
+    )
+    assert finding.figure == pytest.approx(50 / 600)
+    assert (finding.bound, finding.unit) == (0.05, "ratio")
+    assert finding.spans == (Span(BEGAN + 300, BEGAN + 325),)
+
+
+def test_a_minute_may_fail_as_much_as_the_whole_run_may() -> None:
+    assert judge_answers(evidence(**burst(2, 25)), 0.1).outcome == Outcome.PASS
+    assert judge_answers(evidence(**burst(2, 60)), 0.1).outcome == Outcome.FAIL
+
+
+def test_ten_seconds_of_failures_alone_fail_whatever_is_allowed() -> None:
+    finding = judge_answers(evidence(**burst(10, 10)), 0.5)
+    assert finding.outcome == Outcome.FAIL
+    assert "nothing but failures, 05:00–05:10" in finding.text
+
+
+def test_errors_of_the_whole_run_are_told_with_what_happened_meanwhile() -> None:
+    online = [1.0] * 59 + [0.0] * 8 + [1.0] * 3
+    known = evidence(**burst(6, 20), series=nodes(sim=online, other=[1.0] * 70))
+    text = judge_answers(known, ALLOWED).text
+    assert "2.00% were not (502: 120), allowed 1.00%" in text
+    assert text.endswith(", 05:00–05:20, all while node sim was offline, 04:55–05:35")

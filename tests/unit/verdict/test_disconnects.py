@@ -4,8 +4,10 @@ import pytest
 
 from exporter.live.message import FailureReason
 from exporter.verdict.disconnects import judge_disconnects
-from exporter.verdict.finding import Outcome
+from exporter.verdict.finding import Outcome, Span
+from tests.support.findings import processes
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class
+from tests.support.run_seconds import BEGAN, Stretch, loaded, run_seconds
 
 
 def test_evidence_adds_up_responses_successes_unanswered_and_refused() -> None:
@@ -56,3 +58,15 @@ def test_a_run_without_failures_passes() -> None:
 def test_no_request_at_all_is_inconclusive() -> None:
     known = evidence(requests=requests_by_class(), statuses={})
     assert judge_disconnects(known).outcome == Outcome.INCONCLUSIVE
+
+
+def test_when_they_were_lost_is_told_with_what_happened_meanwhile() -> None:
+    seconds = run_seconds(Stretch(20), Stretch(2, failures={FailureReason.READ: 3}), Stretch(20))
+    store = processes(seconds=42, restarts_total=(0, 1))
+    known = evidence(failures=failures_by_reason(read=6), seconds=seconds, phases=loaded(42), series=store)
+    finding = judge_disconnects(known)
+    assert finding.text == (
+        "6 requests got no whole answer (read: 6), 00:20–00:22; "
+        "in the same seconds the process it was restarted, 00:20–00:25"
+    )
+    assert (finding.figure, finding.spans) == (6.0, (Span(BEGAN + 20, BEGAN + 22),))
