@@ -3,12 +3,13 @@
 import sys
 from contextlib import ExitStack
 from dataclasses import fields, replace
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, option_group, options
+from exporter.cli.command import FILE, VERDICT_CODES, GroupedCommand, opt, option_group, options
 from exporter.cli.cost import YES, agree_to_cost
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
@@ -31,6 +32,7 @@ from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_CONNECTIONS
 from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
+from exporter.run.baseline import baseline_of_label, read_baseline
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.objectives_file import check_expressions
@@ -55,6 +57,15 @@ from exporter.verdict.judgement import EXIT_CODES
 @options(
     "Results", opt("--json", "Print run.json on standard output, nothing else.", "as_json", is_flag=True)
 )
+@options(
+    "Verdict",
+    opt(
+        "--baseline RUN",
+        "An earlier run (results file or folder) that this one has to be as good as; with the runs beside it "
+        "of its label, which say how much equal runs differ [default: the newest labelled LABEL-baseline].",
+        type=FILE,
+    ),
+)
 def run(
     target: TargetOptions,
     load: LoadOptions,
@@ -64,6 +75,7 @@ def run(
     duration: str,
     yes: bool,
     as_json: bool,
+    baseline: Path | None,
 ) -> None:
     """Run one benchmark or soak against a router, live, and judge it.
 
@@ -77,11 +89,13 @@ def run(
     """
     console = PlainConsole(stderr=as_json)
     plan = plan_of(target, load, results, limits, duration)
+    if baseline is not None:
+        plan = replace(plan, baseline=read_baseline(baseline))
     agree_to_cost(plan, yes)
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
-        plan = check_plan(plan)
+        plan = _with_own_baseline(check_plan(plan), console)
         prometheus = prometheus_at(watch.prometheus_url)
         check_expressions(plan.own, prometheus)
         named = named_watcher(plan, watch)
@@ -158,6 +172,20 @@ def scale(
             console.print(str(path), soft_wrap=True, markup=False)
         console.print(f"\nverdict: {result.outcome.value}")
         sys.exit(EXIT_CODES[result.outcome])
+
+
+def _with_own_baseline(plan: RunPlan, console: Console) -> RunPlan:
+    """The plan with the baseline of its label, where none was given and one fits."""
+    found = plan.baseline or baseline_of_label(plan.results, plan.label)
+    if found is None:
+        return plan
+    try:
+        held = check_plan(replace(plan, baseline=found))
+    except ConfigurationError as error:
+        console.print(Text(f"not compared: {error}", style="yellow"), soft_wrap=True)
+        return plan
+    console.print(Text(f"baseline: {found.names}"), soft_wrap=True)
+    return held
 
 
 def _steps(text: str) -> list[int]:

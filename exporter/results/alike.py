@@ -45,9 +45,16 @@ def likeness(baseline: tuple[Path, ResultRow], candidate: tuple[Path, ResultRow]
     Raises nothing: what a run.json does not say, or where there is none, is not known.
     """
     (first_file, first_row), (second_file, second_row) = baseline, candidate
-    first, second = _known(first_file), _known(second_file)
+    first, second = known_of(first_file), known_of(second_file)
     if first_row == second_row and (_is_same_file(first_file, second_file) or _is_same_run(first, second)):
         return Likeness(["the run is the baseline itself"], [], is_same=True)
+    return likeness_of(first, second, first_row.duration_s, second_row.duration_s)
+
+
+def likeness_of(
+    first: Mapping[str, Any], second: Mapping[str, Any], first_s: float | None, second_s: float | None
+) -> Likeness:
+    """Compare what two run.json say, and how long the runs lasted (s)."""
     differences, unknown = [], []
     for name, place in _PLACES.items():
         values = [_value(document, place) for document in (first, second)]
@@ -57,7 +64,6 @@ def likeness(baseline: tuple[Path, ResultRow], candidate: tuple[Path, ResultRow]
             unknown.append(name)
         elif values[0] != values[1]:
             differences.append(f"{name} ({_text(values[0])}, {_text(values[1])})")
-    first_s, second_s = first_row.duration_s, second_row.duration_s
     if first_s is None or second_s is None:
         unknown.append("duration")
     elif max(first_s, second_s) > MAX_DURATION_RATIO * min(first_s, second_s):
@@ -69,7 +75,7 @@ class _Unknown:
     """Stands for a value that a run.json does not have."""
 
 
-def _known(file: Path) -> Mapping[str, Any]:
+def known_of(file: Path) -> Mapping[str, Any]:
     """The run.json of a results file; empty where there is none that can be read."""
     run_json = file.with_suffix("") / "run.json"
     try:

@@ -39,25 +39,26 @@ def read_run(path: Path, label: str | None = None) -> MeasuredRun:
     Raises ConfigurationError where it has no such row, or not one alone.
     """
     file = Path(f"{path}.csv") if path.is_dir() else path
-    return _with_document(file, read_row(file, label))
+    return measured(file, read_row(file, label))
 
 
-def equal_runs(baseline: MeasuredRun, candidate: MeasuredRun) -> list[MeasuredRun]:
+def equal_runs(baseline: MeasuredRun, candidate: MeasuredRun | None = None) -> list[MeasuredRun]:
     """The baseline, and the runs beside it that have its label and are alike; never the candidate.
 
     Raises nothing: what cannot be read is no run.
     """
     found = [baseline]
+    known = [] if candidate is None else [candidate]
     for file in sorted(baseline.file.parent.glob("*.csv"))[:MAX_FILES]:
         rows = [row for row in read_rows(file)[0] if row.label == baseline.row.label]
         if len(rows) != 1:
             continue
         other = file, rows[0]
-        if any(_is_same(other, (each.file, each.row)) for each in (*found, candidate)):
+        if any(_is_same(other, (each.file, each.row)) for each in (*found, *known)):
             continue
         alike = likeness((baseline.file, baseline.row), other)
         if not alike.differences and not alike.unknown:
-            found.append(_with_document(*other))
+            found.append(measured(*other))
     return found
 
 
@@ -81,7 +82,8 @@ def read_row(file: Path, label: str | None = None) -> ResultRow:
     )
 
 
-def _with_document(file: Path, row: ResultRow) -> MeasuredRun:
+def measured(file: Path, row: ResultRow) -> MeasuredRun:
+    """The run of a row, with what the run.json beside its file adds, where there is one."""
     try:
         document = read_document(file.with_suffix("") / "run.json")
     except (OSError, ConfigurationError):

@@ -12,7 +12,9 @@ from exporter.load.engine import LoadEngine
 from exporter.load.workload import MAX_SENT_BYTES, Workload
 from exporter.regular_file import read_regular
 from exporter.results.folder import check_label, check_writable
+from exporter.results.run_json import begun_json
 from exporter.results.run_result import OwnInput, Preflight, RunInputs
+from exporter.run.baseline import Baseline
 from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi
 from exporter.verdict.own_objective import OwnObjective
@@ -41,6 +43,8 @@ class RunPlan:
     """by check; a check that has none here goes by its default"""
     own: tuple[OwnObjective, ...] = ()
     """the user's own objectives"""
+    baseline: Baseline | None = None
+    """what the run is held against"""
     allowed_statuses: frozenset[str] = frozenset()
     """statuses that are no errors"""
     warn: frozenset[str] = frozenset()
@@ -125,5 +129,7 @@ def check_plan(plan: RunPlan) -> RunPlan:
             "connections; give more, or lower --connections"
         )
     check_label(plan.label)
+    if plan.baseline is not None:
+        plan.baseline.check(begun_json(plan.info(0), plan.inputs, ""), float(plan.duration_seconds))
     check_writable(plan.results)
     return replace(plan, engine_version=plan.engine.check(plan.workload))

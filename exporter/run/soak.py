@@ -60,6 +60,8 @@ def run_soak(
             # What was recorded stays where it is.
             claimed.release_if_empty()
             raise
+        if plan.baseline is not None:
+            result = plan.baseline.judged(result)
         published = write_results(result, claimed, plan.results)
     if published.problem:
         view.warn(published.problem)

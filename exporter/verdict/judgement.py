@@ -45,6 +45,12 @@ def judge(
     return Judgement(overall(finding.outcome for finding in findings), findings)
 
 
+def with_finding(judgement: Judgement, finding: Finding) -> Judgement:
+    """The judgement with one more finding, and the outcome of all."""
+    findings = (*judgement.findings, finding)
+    return replace(judgement, outcome=overall(each.outcome for each in findings), findings=findings)
+
+
 def _lowered(finding: Finding, warn: Collection[str]) -> Finding:
     if finding.outcome == Outcome.FAIL and finding.check in warn:
         return replace(finding, outcome=Outcome.WARNING)
