@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from exporter import __version__
-from exporter.clock import SystemClock
+from exporter.clock import Clock, SystemClock
 from exporter.collectors import build_collectors
 from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.isolation import IsolatedCollectors
@@ -36,6 +36,7 @@ from exporter.settings.watch import Watch, owner_digest
 _log = logging.getLogger(__name__)
 
 _NEW_OBJECTS_A_COLLECTION = 20_000
+_TICK_AFTER_SECONDS = 0.02
 
 
 def listen_address(text: str, option: str) -> tuple[str, int]:
@@ -98,7 +99,7 @@ def serve_exporter(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: server.stop())
     _freeze_what_is_imported()
-    uvloop.run(_serve(server, runs, ingest))
+    uvloop.run(_serve(server, runs, ingest, clock))
     guard.close()
     if udp is not None:
         udp.close()
@@ -106,10 +107,13 @@ def serve_exporter(
         state_file.save(runs)
 
 
-async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None) -> None:
+async def _serve(server: WebServer, runs: LiveRuns, ingest: Ingest | None, clock: Clock) -> None:
     async def tick() -> None:
         while True:
-            await asyncio.sleep(1)
+            # A moment after each second's end, so that it has what came up to then.
+            await asyncio.sleep(1 + _TICK_AFTER_SECONDS - clock.wall() % 1)
+            if ingest is not None:
+                ingest.take_waiting()
             runs.tick()
 
     tasks = [asyncio.create_task(tick())]

@@ -1,6 +1,7 @@
 """/api/runs/ID: runs are registered here, and their counts are read here."""
 
 import json
+import re
 import secrets
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from exporter.errors import ConfigurationError
 from exporter.exposition.allowed_hosts import AllowedHosts
 from exporter.live.ingest import Ingest
 from exporter.live.message import Phase, RunInfo
+from exporter.live.run_seconds import RunSeconds
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.live.wire import VERSION
@@ -22,6 +24,7 @@ from exporter.settings.strict_yaml import first_problem
 from exporter.settings.watch import OWNER_HEADER
 
 _DAY_SECONDS = 86_400.0
+_SECOND = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ _announcement = TypeAdapter(_Announcement)
 
 
 class RunsApi:
-    """GET and PUT of `/api/runs/<id>`.
+    """GET and PUT of `/api/runs/<id>`, and GET of `/api/runs/<id>/seconds`.
 
     A PUT has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the secret of
     the run, 32 hexadecimal digits). Every answer to it names the exporter's `version`, and one of 200 the
@@ -63,6 +66,7 @@ class RunsApi:
         self.routes = [
             Route("/api/runs/{run}", self._run_status, methods=["GET"]),
             Route("/api/runs/{run}", self._announce, methods=["PUT"]),
+            Route("/api/runs/{run}/seconds", self._seconds, methods=["GET"]),
         ]
 
     async def _run_status(self, request: Request) -> Response:
@@ -74,6 +78,23 @@ class RunsApi:
                 return JSONResponse({"error": "no such run"}, status_code=404)
             status = RunStatus.of(run, self._clock.monotonic())
         return Response(status.to_json(), media_type="application/json")
+
+    async def _seconds(self, request: Request) -> Response:
+        """The seconds of a run later than `after` (0: from the first that is kept), RunSeconds as JSON."""
+        after = request.query_params.get("after", "")
+        if [name for name, _ in request.query_params.multi_items()] != ["after"] or not _SECOND.fullmatch(
+            after
+        ):
+            return JSONResponse(
+                {"error": "after: give the Unix second of the last one that you have, ?after=0 for all"},
+                status_code=400,
+            )
+        with self._runs.lock:
+            run = self._runs.runs.get(request.path_params["run"])
+            if run is None:
+                return JSONResponse({"error": "no such run"}, status_code=404)
+            found = RunSeconds.of(run, int(after), self._clock.wall())
+        return Response(found.to_json(), media_type="application/json")
 
     def _refused(self, request: Request) -> Response | None:
         """The refusal of an announcement whose body is not read, None where it is."""

@@ -5,11 +5,14 @@ lost one costs nothing, a repeated one changes nothing. After a restart a total 
 messages that came since account for more than what had been published.
 """
 
+import math
 from collections.abc import Sequence
 
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, split
 from exporter.live.message import Phase, RunInfo, Values, WorkerCounts
+from exporter.live.second_ring import SecondRing, cumulative
+from exporter.live.seconds import SecondCounts
 from exporter.live.totals import ModelTotals, Totals, sum_of
 from exporter.live.worker import BLOCK_BYTES, NOTHING, WORKER_BYTES, Room, Worker
 
@@ -56,6 +59,8 @@ class Run:
         models: Sequence[ModelTotals],
         now: float,
         room: Room,
+        began: float,
+        since_boot: float,
     ) -> None:
         self.info = info
         self.digest = digest
@@ -70,6 +75,9 @@ class Run:
         self._connections = 0
         """of all workers together, as they last reported"""
         self._room = room
+        self.boot = began - since_boot
+        """Unix s by the wall clock at the beginning: set back later it would reorder the seconds"""
+        self.ring = SecondRing(math.floor(began))
         self._taken = 0
         """bytes of the room"""
         self._at_end: Totals | None = None
@@ -83,10 +91,11 @@ class Run:
         """Its 2xx bucket counts of the last seconds."""
         return split(sum(pair.published.recent_page() for pair in self.pairs), BUCKETS)
 
-    def tick(self, now: float) -> None:
-        """Move the trailing window; called about once a second."""
+    def tick(self, now: float, since_boot: float) -> None:
+        """Move the trailing window, and close the second that has ended; called once a second."""
         for pair in self.pairs:
             pair.published.tick(now)
+        self.ring.close(math.floor(self.boot + since_boot) - 1, [pair.published for pair in self.pairs])
 
     def meets(self, other: "Run") -> None:
         """Each notes the other where both ask one (route, model)."""
@@ -100,6 +109,7 @@ class Run:
         for pair, totals in zip(self.pairs, published, strict=True):
             pair.published.begin_with(totals, now)
             pair.owed = sum_of((totals,))
+        self.ring.begin_with(published)
 
     def apply(self, message: WorkerCounts, now: float) -> None:
         """Join one message; raises WireError and changes nothing where it contradicts earlier ones.
@@ -153,6 +163,10 @@ class Run:
         worker.in_flight = min(message.in_flight, message.connections)
         worker.final = message.final
         worker.last_report = self.last_report = now
+
+    def counted(self, second: int) -> SecondCounts:
+        """All that is published of it, as counts to the end of a second."""
+        return cumulative(second, [pair.published for pair in self.pairs])
 
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""

@@ -80,7 +80,9 @@ class LiveRuns:
         if digest in self._by_digest:
             raise ConfigurationError(f"run {info.run}: its token is that of another run")
         self._make_room_for(info, now)
-        run = Run(info, digest, phase, [self._totals(pair) for pair in info.pairs], now, self._room)
+        models = [self._totals(pair) for pair in info.pairs]
+        wall, since_boot = self._clock.wall(), self._clock.since_boot()
+        run = Run(info, digest, phase, models, now, self._room, wall, since_boot)
         self.runs[info.run] = self._by_digest[digest] = run
         return run
 
@@ -133,14 +135,14 @@ class LiveRuns:
             run.apply(message, self._clock.monotonic())
 
     def tick(self) -> None:
-        """Move the trailing windows; called about once a second."""
+        """Move the trailing windows, and close the second that has ended; called once a second."""
         with self.lock:
-            now = self._clock.monotonic()
+            now, since_boot = self._clock.monotonic(), self._clock.since_boot()
             for totals in self.models.values():
                 totals.tick(now)
             active = [run for run in self.runs.values() if run.active(now)]
             for run in active:
-                run.tick(now)
+                run.tick(now, since_boot)
             for one, other in itertools.combinations(active, 2):
                 one.meets(other)
 

@@ -9,8 +9,8 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TypeVar
 
 from exporter.live.histogram import BUCKETS, bounds_of
@@ -29,18 +29,60 @@ _MIDDLES_SECONDS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SecondCounts:
-    """What ended in one second of a run."""
+    """What ended in one second of a run, as its workers' reports came in."""
 
     second: int
     """Unix s"""
     successes: int
     """whole 2xx responses"""
     statuses: Mapping[str, int] = field(default_factory=dict)
-    """whole responses of every other HTTP status"""
+    """whole responses that are not 2xx, by HTTP status"""
     failures: Mapping[FailureReason, int] = field(default_factory=dict)
     """attempts without a whole response"""
     durations: Mapping[int, int] = field(default_factory=dict)
     """2xx by bucket (1/32 octave)"""
+    seconds: int = 1
+    """of how many seconds up to the end of this one: more where nobody counted meanwhile"""
+
+    def __add__(self, later: "SecondCounts") -> "SecondCounts":
+        """Both together, up to the end of the later one."""
+        return SecondCounts(
+            later.second,
+            self.successes + later.successes,
+            _sum(self.statuses, later.statuses),
+            _sum(self.failures, later.failures),
+            _sum(self.durations, later.durations),
+            self.seconds + later.seconds,
+        )
+
+    def less(self, part: "SecondCounts") -> "SecondCounts | None":
+        """What is left without a part; None where the part is more."""
+        successes = self.successes - part.successes
+        statuses = _difference(self.statuses, part.statuses)
+        failures = _difference(self.failures, part.failures)
+        durations = _difference(self.durations, part.durations)
+        if successes < 0 or statuses is None or failures is None or durations is None:
+            return None
+        return replace(self, successes=successes, statuses=statuses, failures=failures, durations=durations)
+
+    @property
+    def counted(self) -> bool:
+        """Whether anything ended."""
+        return bool(self.successes or self.statuses or self.failures)
+
+
+def _sum(one: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:
+    total = dict(one)
+    for key, count in other.items():
+        total[key] = total.get(key, 0) + count
+    return total
+
+
+def _difference(later: Mapping[K, int], earlier: Mapping[K, int]) -> dict[K, int] | None:
+    found = {key: count - earlier.get(key, 0) for key, count in later.items()}
+    if not earlier.keys() <= later.keys() or any(count < 0 for count in found.values()):
+        return None
+    return {key: count for key, count in found.items() if count}
 
 
 @dataclass(slots=True)
@@ -103,6 +145,7 @@ class Seconds:
     def __init__(self) -> None:
         self._seconds = array("q")
         self._successes = array("q")
+        self._spans = array("q")
         self._durations: list[bytes] = []
         self._errors: dict[int, SecondCounts] = {}
 
@@ -114,11 +157,13 @@ class Seconds:
         if self._seconds and counts.second <= self._seconds[-1]:
             raise ValueError(f"second {counts.second} is not after {self._seconds[-1]}")
         packed = array("I", [part for each in sorted(counts.durations.items()) for part in each])
-        self._seconds.append(counts.second)
         self._successes.append(counts.successes)
+        self._spans.append(counts.seconds)
         self._durations.append(packed.tobytes())
         if counts.statuses or counts.failures:
             self._errors[counts.second] = counts
+        # Last, so that another thread that reads meanwhile finds all of it.
+        self._seconds.append(counts.second)
 
     def __iter__(self) -> Iterator[SecondCounts]:
         return map(self._at, range(len(self)))
@@ -132,7 +177,11 @@ class Seconds:
             errors.statuses if errors else {},
             errors.failures if errors else {},
             dict(zip(packed[::2], packed[1::2], strict=True)),
+            self._spans[place],
         )
+
+    def _begin(self, place: int) -> int:
+        return self._seconds[place] + 1 - self._spans[place]
 
     @property
     def first(self) -> int | None:
@@ -146,23 +195,41 @@ class Seconds:
 
     def successes(self) -> Iterator[tuple[int, int]]:
         """Each second and its 2xx."""
-        return zip(self._seconds, self._successes, strict=True)
+        return zip(self._seconds, self._successes, strict=False)
 
     def with_errors(self) -> Iterable[SecondCounts]:
         """The seconds in which something failed, in order."""
         return self._errors.values()
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """From when to when, in order, nothing is known between two seconds that are."""
-        return ((before + 1, after) for before, after in pairwise(self._seconds) if after > before + 1)
+        """From when to when, in order, no second is known by itself, between two that are."""
+        after: int | None = None
+        for second, seconds in zip(self._seconds, self._spans, strict=False):
+            begin = second if seconds == 1 else second + 1 - seconds
+            if after is not None and begin > after:
+                yield after, begin
+            if seconds > 1:
+                yield begin, second + 1
+            after = second + 1
+
+    @property
+    def total(self) -> Window:
+        """All of them."""
+        first = self._begin(0) if self._seconds else 0
+        return self.window(first, first if self.last is None else self.last + 1)
 
     def window(self, since: float, until: float) -> Window:
-        """All seconds that lie whole between two moments (Unix s)."""
+        """All seconds that lie whole between two moments (Unix s).
+
+        Counts of several seconds together are in it where all of these are.
+        """
         window = Window(math.ceil(since), math.floor(until))
         first, after = (bisect_left(self._seconds, edge) for edge in (window.since, window.until))
         for place in range(first, after):
+            if self._begin(place) < window.since:
+                continue
             counts = self._at(place)
-            window.known += 1
+            window.known += counts.seconds
             window.successes += counts.successes
             window.statuses.update(counts.statuses)
             window.failures.update(counts.failures)
@@ -190,11 +257,14 @@ class Seconds:
             yield window
             if window.until >= end:
                 return
-            if first < len(self) and self._seconds[first] == window.since:
-                _move(window, self._at(first), -1)
+            # Several seconds that were counted together are in it only while all of them are.
+            while first < len(self) and self._begin(first) <= window.since:
+                if first < after and self._begin(first) == window.since:
+                    _move(window, self._at(first), -1)
                 first += 1
             if after < len(self) and self._seconds[after] == window.until:
-                _move(window, self._at(after), 1)
+                if self._begin(after) > window.since:
+                    _move(window, self._at(after), 1)
                 after += 1
             window.since += 1
             window.until += 1
@@ -202,7 +272,7 @@ class Seconds:
 
 def _move(window: Window, counts: SecondCounts, sign: int) -> None:
     """Add or take away a second."""
-    window.known += sign
+    window.known += sign * counts.seconds
     window.successes += sign * counts.successes
     _shift(window.statuses, counts.statuses, sign)
     _shift(window.failures, counts.failures, sign)

@@ -12,6 +12,7 @@ from exporter.results.publication import Files, Published, publish, text_writer
 from exporter.results.record import record_text, result_row
 from exporter.results.run_json import begun_json, run_json
 from exporter.results.run_result import RunInputs, RunResult
+from exporter.results.seconds_file import NAME, write_seconds
 
 
 def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Published:
@@ -34,6 +35,7 @@ def _files_of(result: RunResult, place: RunFolder) -> Files:
         "csv": (place.file(".csv"), text_writer(rows_text([result_row(result)]))),
         "record": (place.file(".md"), text_writer(record_text(result, place.name))),
         "series": (place.details / "series.om.gz", series),
+        "seconds": (place.details / NAME, partial(write_seconds, result.evidence.seconds)),
         "output": (place.details / "engine-output.txt", lambda path: path.write_bytes(bytes(result.output))),
         "run": (place.details / "run.json", text_writer(run_json(result))),
     }

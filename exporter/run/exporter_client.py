@@ -8,6 +8,7 @@ import requests
 
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import Phase, RunInfo
+from exporter.live.run_seconds import RunSeconds
 from exporter.live.status import RunStatus
 from exporter.live.wire import VERSION
 from exporter.run.http_answer import Answer, BoundedHttp, NoTlsError, UnansweredError, printable
@@ -122,6 +123,19 @@ class ExporterClient:
         if status.run != run:
             raise QueryError(f"exporter at {self.url} gave the status of another run")
         return status
+
+    def seconds(self, run: str, after: int) -> RunSeconds:
+        """The seconds of a run later than `after`; raises QueryError where there are none to be had."""
+        answer = self._ask("GET", f"{run}/seconds?after={after}", None)
+        if answer.status != 200:
+            raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
+        try:
+            found = RunSeconds.from_json(answer.body)
+        except ValueError:
+            raise QueryError(f"exporter at {self.url} gave no usable seconds of the run") from None
+        if found.run != run:
+            raise QueryError(f"exporter at {self.url} gave the seconds of another run")
+        return found
 
     def _ask(self, method: str, run: str, body: dict[str, object] | None) -> Answer:
         try:

@@ -1,5 +1,6 @@
 """Keeps a run's registration alive and its view up to date."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from exporter.live.message import Phase
@@ -21,11 +22,19 @@ class Latest(Protocol):
 class Progress:
     """Asks the exporter about once a second; `latest` knows what was last scraped of the router."""
 
-    def __init__(self, registration: Registration, view: RunView, latest: Latest) -> None:
+    def __init__(
+        self,
+        registration: Registration,
+        view: RunView,
+        latest: Latest,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
         self.last_status: RunStatus | None = None
         self._registration = registration
         self._view = view
         self._latest = latest
+        self._beside = beside
+        """what is done each time too"""
         self._warned = False
         self._warned_of: set[ProbeResult] = set()
         self._told = ""
@@ -47,6 +56,7 @@ class Progress:
         self.last_status = status or self.last_status
         memory = self._latest("observed_process_resident_memory_bytes", role="router")
         self._view.update(Moment(phase, elapsed, planned, status, memory))
+        self._beside()
         self._warn_of_the_probe()
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)

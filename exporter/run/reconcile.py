@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.live.message import Phase, RunInfo, WorkerCounts
+from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 from exporter.live.sender import send
 from exporter.live.status import RunStatus
@@ -30,19 +31,17 @@ def count_of(status: RunStatus) -> Count:
     return Count(status.responses, status.failed)
 
 
-def final_status(
-    info: RunInfo, token: bytes, messages: Iterable[WorkerCounts], clock: Clock
-) -> RunStatus | None:
-    """A run's status from the last reports of its workers, joined as the exporter joins them.
+def final_run(info: RunInfo, token: bytes, messages: Iterable[WorkerCounts], clock: Clock) -> Run | None:
+    """A run from the last reports of its workers, joined as the exporter joins them.
 
     None where there are no reports: the engine died before it could leave them.
     """
     runs = LiveRuns(clock)
     runs.register(info, token, Phase.LOAD)
-    run = runs.runs[info.run]
     for message in messages:
         runs.apply(message)
-    return RunStatus.of(run, clock.monotonic()) if run.workers else None
+    run = runs.runs[info.run]
+    return run if run.workers else None
 
 
 class Delivery:

@@ -5,6 +5,7 @@ import secrets
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import TOKEN_BYTES, Phase, RunInfo
+from exporter.live.run_seconds import RunSeconds
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
 
@@ -62,3 +63,10 @@ class Registration:
             return None
         self.others |= status.others
         return status
+
+    def seconds(self, after: int) -> RunSeconds | None:
+        """What it has counted of each second later than `after`, None where it gives no answer."""
+        try:
+            return self._exporter.seconds(self.info.run, after)
+        except QueryError:
+            return None

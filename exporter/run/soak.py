@@ -1,5 +1,6 @@
 """One run from its registration to its files: warm-up, load, drain, judgement."""
 
+import math
 import platform
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from exporter.live.status import RunStatus
 from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
+from exporter.results.seconds_file import PARTIAL_NAME
 from exporter.run.http_answer import printable
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
@@ -21,9 +23,10 @@ from exporter.run.objectives_file import with_length
 from exporter.run.plan import RunPlan
 from exporter.run.progress import EVERY_SECONDS, Latest, Progress
 from exporter.run.prometheus_client import PrometheusClient
-from exporter.run.reconcile import Delivery, Totals, count_of, final_status, in_prometheus, scraped
+from exporter.run.reconcile import Delivery, Totals, count_of, final_run, in_prometheus, scraped
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
+from exporter.run.second_log import SecondLog
 from exporter.run.spool import SpooledStore, spool_places
 from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView
@@ -84,10 +87,20 @@ def _measured(
     registration = Registration(info, exporter, clock, Phase.WARMUP)
     note_begin(info, plan.inputs, plan.soak_command, claimed)
     latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
-    progress = Progress(registration, view, latest)
+    seconds = SecondLog(registration, clock, claimed.partial / PARTIAL_NAME)
+    progress = Progress(registration, view, latest, seconds.poll)
     try:
         return _Soak(
-            plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress
+            plan,
+            watcher.watching,
+            prometheus,
+            interrupt,
+            clock,
+            recorder,
+            store,
+            registration,
+            progress,
+            seconds,
         ).measure()
     finally:
         registration.enter(Phase.FINISHED)
@@ -109,6 +122,7 @@ class _Soak:
     store: SpooledStore
     registration: Registration
     progress: Progress
+    seconds: SecondLog
 
     @property
     def _info(self) -> RunInfo:
@@ -133,13 +147,17 @@ class _Soak:
         self.registration.enter(Phase.LOAD)
         with temporary_folder("run") as folder:
             load = run_load(self.plan, self.registration, folder, self.progress, self.interrupt, self.clock)
+        ended = self.clock.wall()
         self.registration.enter(Phase.DRAIN)
-        final = final_status(self._info, self.registration.token, load.result.messages, self.clock)
+        run = final_run(self._info, self.registration.token, load.result.messages, self.clock)
+        final = None if run is None else RunStatus.of(run, self.clock.monotonic())
         delivery = None
         if final is not None:
             delivery = Delivery(self.registration, load.result.messages, final, self.clock)
             delivery.settle()
         self._drain(delivery)
+        self.seconds.poll()
+        self.seconds.close(None if run is None else run.counted(math.floor(ended)))
         return load, final, delivery
 
     def _drain(self, delivery: Delivery | None) -> None:
@@ -203,6 +221,7 @@ class _Soak:
             time_gaps=tuple(gaps),
             asked=self._asked(load.seconds),
             allowed_statuses=plan.allowed_statuses,
+            seconds=self.seconds.seconds,
         )
         return RunResult(
             info=self._info,

@@ -22,7 +22,7 @@ from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import run_load
 from exporter.run.plan import RunPlan
 from exporter.run.progress import Progress
-from exporter.run.reconcile import Delivery, final_status
+from exporter.run.reconcile import Delivery, final_run
 from exporter.run.registration import Registration
 from exporter.run.view import Moment
 from exporter.settings.router_api import RouterApi
@@ -95,9 +95,10 @@ class LiveLoad:
             if load.ended_early:
                 raise SoakError(f"the live wrk: {load.ended_early}")
             totals, histogram = _clean_totals(load.result), read_histogram(Path(folder) / "wrk")
-            final = final_status(registration.info, registration.token, load.result.messages, clock)
-            if final is None:
+            run = final_run(registration.info, registration.token, load.result.messages, clock)
+            if run is None:
                 raise SoakError("the live wrk left no last reports")
+            final = RunStatus.of(run, clock.monotonic())
             Delivery(registration, load.result.messages, final, clock).settle()
             status = registration.status()
             if status is None:

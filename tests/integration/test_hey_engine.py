@@ -14,13 +14,14 @@ from exporter.load import hey
 from exporter.load.engine import LoadPlan
 from exporter.load.hey import HeyEngine
 from exporter.load.workload import make_workload
-from exporter.run.reconcile import count_of, final_status
+from exporter.results.seconds_file import read_seconds
+from exporter.run.reconcile import count_of
 from exporter.stack.native import NativeStack
 from exporter.verdict.coverage import judge_totals
 from exporter.verdict.evidence import Count
 from exporter.verdict.finding import Outcome
 from exporter.verdict.judgement import judge
-from tests.support.live_messages import run_info, token_of
+from tests.support.live_messages import final_status, run_info, token_of
 from tests.support.run_results import evidence, failures_by_reason
 from tests.support.soak_command import Soak, end_faults, fault, total, truth
 from tests.support.waiting import need, wait_for
@@ -31,7 +32,9 @@ def _hey() -> None:
     need("hey")
 
 
-def test_a_run_in_windows_is_live_in_between_and_one_record_at_the_end(live: NativeStack, soak: Soak) -> None:
+def test_a_run_in_windows_is_live_in_between_and_one_record_at_the_end(
+    live: NativeStack, soak: Soak, results: Path
+) -> None:
     run = soak("--engine", "hey", "--duration", "8s", "--connections", "10")
 
     def published() -> float:
@@ -53,6 +56,8 @@ def test_a_run_in_windows_is_live_in_between_and_one_record_at_the_end(live: Nat
     } == dict.fromkeys(("engine", "live", "exporter", "scraped"), count)
     assert total(live, "benchmark_requests_total") == count
     assert 0.003 < evidence["latency_seconds_2xx"]["0.5"] < 0.03
+    [seconds] = results.glob("*/seconds.jsonl.gz")
+    assert read_seconds(seconds).total.successes == count
     [row] = ended.csv_rows
     assert row["requests"] == str(count)
     assert "負荷ツール: hey -n " in ended.record

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.results.seconds_file import read_seconds
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Soak, children, running, total, truth
+from tests.support.soak_command import Soak, children, end_faults, fault, running, total, truth
 from tests.support.waiting import need
 
 MODEL = "gpt-oss:20b"
@@ -45,6 +46,28 @@ def test_every_source_has_the_same_total_after_a_clean_run(live: NativeStack, so
     )
     assert float(row["rps"]) == pytest.approx(count / evidence["measured_seconds"], abs=0.01)
     assert f"RPS: {row['rps']}" in ended.record
+
+
+def test_all_seconds_together_are_what_the_engine_counted(
+    live: NativeStack, soak: Soak, results: Path
+) -> None:
+    """With the last part of a second, whatever the router answers."""
+    fault(live, "error", status=503, ratio=0.05)
+    fault(live, "drop_connections", ratio=0.01, mode="rst")
+    ended = soak("--duration", "4s", "--connections", "10", "--label", "seconds").end()
+    end_faults(live)
+    evidence = ended.document["evidence"]
+    [path] = results.glob("*/seconds.jsonl.gz")
+    found = read_seconds(path)
+    total = found.total
+    assert total.successes + total.statuses["503"] == evidence["engine"]["requests"] > 1000
+    assert dict(total.statuses) == {"503": evidence["statuses"]["503"]}
+    assert total.failures == {name: count for name, count in evidence["failures"].items() if count}
+    assert total.durations.total() == total.successes
+    # The run's quantile is of finer buckets.
+    assert total.quantile(0.5) == pytest.approx(evidence["latency_seconds_2xx"]["0.5"], rel=0.03)
+    busy = [each for each in found if each.successes]
+    assert 4 <= len(busy) <= 7
 
 
 def test_a_second_run_goes_on_counting_where_the_first_ended(

@@ -15,8 +15,8 @@ from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
 from exporter.load.wrk import LIVE_SCRIPT, WrkEngine
 from exporter.run.exporter_client import ExporterClient
-from exporter.run.reconcile import final_status
 from exporter.stack.native import NativeStack
+from tests.support.live_messages import final_status
 from tests.support.soak_command import total
 from tests.support.waiting import need, wait_for
 

@@ -1,9 +1,10 @@
 """RunsApi and live messages as tests need them: everything has a default, a test names what matters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from exporter.clock import Clock
 from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, OCTAVE, STATUS_BASE, Histogram, bucket_of
 from exporter.live.message import (
     STATUS_CLASSES,
@@ -19,6 +20,8 @@ from exporter.live.message import (
     values_of,
 )
 from exporter.live.runs import LiveRuns
+from exporter.live.status import RunStatus
+from exporter.run.reconcile import final_run
 from tests.support.clocks import FakeClock
 
 RUN = "0123456789abcdef"
@@ -118,3 +121,11 @@ def answered(
     for status, count in statuses.items():
         counts[STATUS_BASE + status] = count
     return message(counts, **{"sums_us": sums, **changes})
+
+
+def final_status(
+    info: RunInfo, token: bytes, messages: Iterable[WorkerCounts], clock: Clock
+) -> RunStatus | None:
+    """The status that the last reports of a run's workers come to, None where there are none."""
+    run = final_run(info, token, messages, clock)
+    return None if run is None else RunStatus.of(run, clock.monotonic())

@@ -191,3 +191,35 @@ def test_the_exporter_of_a_run_takes_the_runs_of_its_owner_alone(clock: FakeCloc
         assert runs.runs == {}
         headers = {"X-Soak-Owner": "secret"}
         assert requests.put(url, json=announcement(), headers=headers, timeout=10).status_code == 200
+
+
+def test_the_seconds_of_a_run_are_asked_for(served: Served, clock: FakeClock) -> None:
+    served.put(announcement())
+    for sequence in (1, 2, 3):
+        served.runs.apply(answered({"2xx": [100] * sequence}, sequence=sequence))
+        clock.advance(1.0)
+        served.runs.tick()
+    begin = 1_764_000_000
+    answer = served.get(f"/api/runs/{RUN}/seconds?after={begin}").json()
+    assert [(each["second"], each["successes"]) for each in answer["seconds"]] == [
+        (begin + 1, 1),
+        (begin + 2, 1),
+    ]
+    assert (answer["total"]["second"], answer["total"]["successes"], answer["now"]) == (
+        begin + 2,
+        3,
+        begin + 3.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?after=", "?after=-1", "?after=1.5", "?after=99999999999", "?after=1&after=2", "?before=3"]
+)
+def test_another_question_for_seconds_is_refused(served: Served, query: str) -> None:
+    served.put(announcement())
+    answer = served.get(f"/api/runs/{RUN}/seconds{query}")
+    assert (answer.status_code, answer.json()["error"].partition(":")[0]) == (400, "after")
+
+
+def test_a_run_that_is_not_known_has_no_seconds(served: Served) -> None:
+    assert served.get("/api/runs/ffffffffffffffff/seconds?after=0").status_code == 404

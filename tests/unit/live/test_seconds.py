@@ -1,6 +1,8 @@
 """A run second by second, and its windows."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporter.live.histogram import bucket_of
 from exporter.live.message import FailureReason
@@ -62,3 +64,40 @@ def test_a_second_comes_once_and_in_order() -> None:
     record = _record()
     with pytest.raises(ValueError, match="second 104 is not after 104"):
         record.append(SecondCounts(104, 1))
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5), st.integers(0, 9)), max_size=30),
+    st.integers(1, 6),
+)
+def test_windows_that_slide_are_those_that_are_summed_anew(
+    entries: list[tuple[int, int, int]], length: int
+) -> None:
+    """Whatever seconds are missing or were counted several together."""
+    record, second = Seconds(), 99
+    for missing, seconds, successes in entries:
+        second += missing + seconds
+        durations = {3: successes} if successes else {}
+        record.append(SecondCounts(second, successes, {"503": 1}, durations=durations, seconds=seconds))
+    for window in record.sliding(97.5, second + 4, length):
+        assert window == record.window(window.since, window.until)
+
+
+def test_seconds_that_were_counted_together_are_in_a_window_that_has_all_of_them() -> None:
+    record = Seconds()
+    record.append(SecondCounts(100, 1))
+    record.append(SecondCounts(105, 20, seconds=5))
+    assert [
+        (window.known, window.successes) for window in (record.window(100, 106), record.window(102, 106))
+    ] == [(6, 21), (0, 0)]
+    assert (record.total.known, record.total.successes) == (6, 21)
+    assert list(record.gaps()) == [(101, 106)]
+
+
+def test_cumulative_counts_are_taken_apart_unless_one_fell() -> None:
+    earlier = SecondCounts(1, 3, {"503": 1}, {FailureReason.READ: 1}, {5: 3})
+    later = SecondCounts(2, 4, {"503": 1, "429": 2}, {FailureReason.READ: 1}, {5: 3, 6: 1})
+    assert later.less(earlier) == SecondCounts(2, 1, {"429": 2}, {}, {6: 1})
+    assert earlier.less(later) is None
+    assert later.less(SecondCounts(1, 0, {}, {}, {9: 1})) is None

@@ -35,7 +35,7 @@ def written(result: RunResult, results: Path) -> dict[str, Path]:
 
 
 def files_of(name: str) -> set[str]:
-    inside = ("run.json", "series.om.gz", "engine-output.txt")
+    inside = ("run.json", "series.om.gz", "seconds.jsonl.gz", "engine-output.txt")
     return {f"{name}.csv", f"{name}.md", *(f"{name}/{file}" for file in inside)}
 
 
@@ -100,6 +100,7 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
         "record": tmp_path / f"{name}.md",
         "run": tmp_path / name / "run.json",
         "series": tmp_path / name / "series.om.gz",
+        "seconds": tmp_path / name / "seconds.jsonl.gz",
         "output": tmp_path / name / "engine-output.txt",
     }
     assert files["csv"].read_text() == rows_text([result_row(result)])

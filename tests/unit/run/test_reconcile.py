@@ -11,12 +11,12 @@ from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.prometheus_client import PrometheusClient
-from exporter.run.reconcile import Delivery, count_of, final_status, in_prometheus, scraped
+from exporter.run.reconcile import Delivery, count_of, in_prometheus, scraped
 from exporter.run.registration import Registration
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, message, register, run_info, token_of
+from tests.support.live_messages import RUN, answered, final_status, message, register, run_info, token_of
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.worker_histories import History, expected_of, histories
 

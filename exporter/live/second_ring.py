@@ -1,0 +1,122 @@
+"""The last seconds of a run under way: what was published of it in each, for who asks often enough."""
+
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from exporter.live.histogram import BUCKETS, COUNT_BITS, STATUS_PAGE, STATUSES, split
+from exporter.live.message import SUCCESS_CLASS, FailureReason
+from exporter.live.seconds import FINE_A_BUCKET, SecondCounts
+from exporter.live.totals import Totals
+
+KEPT_SECONDS = 120
+_SUCCESSES = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What is published of all pairs of a run together; pages are `joined` (histogram.py)."""
+
+    successes: int
+    statuses: int
+    untimed: int
+    failures: tuple[int, ...]
+
+    @classmethod
+    def of(cls, totals: Iterable[Totals]) -> "_Snapshot":
+        successes = statuses = untimed = 0
+        failures = (0,) * len(FailureReason)
+        for each in totals:
+            successes += each.pages[SUCCESS_CLASS]
+            statuses += each.pages[STATUS_PAGE]
+            untimed += each.untimed()[SUCCESS_CLASS]
+            failures = tuple(a + b for a, b in zip(failures, each.failures().values(), strict=True))
+        return cls(successes, statuses, untimed, failures)
+
+
+_NOTHING = _Snapshot(0, 0, 0, (0,) * len(FailureReason))
+
+
+class SecondRing:
+    """The last KEPT_SECONDS of one run. A second in which nobody looked has no entry of its own."""
+
+    def __init__(self, second: int) -> None:
+        self.last = second - 1
+        """the newest second that is closed"""
+        self._before = _NOTHING
+        self._kept: deque[tuple[SecondCounts, array[int]]] = deque(maxlen=KEPT_SECONDS)
+
+    def begin_with(self, totals: Iterable[Totals]) -> None:
+        """Go on from what an earlier exporter published."""
+        self._before = _Snapshot.of(totals)
+
+    def close(self, second: int, totals: Iterable[Totals]) -> None:
+        """A second has ended, and so have those before it; nothing where it is closed already."""
+        if second <= self.last:
+            return
+        now = _Snapshot.of(totals)
+        counts = _between(self._before, now, second, second - self.last)
+        packed = array("I", [part for each in counts.durations.items() for part in each])
+        self._kept.append((replace(counts, durations={}), packed))
+        self._before, self.last = now, second
+
+    def after(self, second: int, most: int) -> tuple[list[SecondCounts], SecondCounts]:
+        """The first `most` seconds later than `second` that are kept, and all counts to the last of them.
+
+        Where there is none: all counts to the newest second.
+        """
+        kept = list(self._unpacked())
+        wanted = [each for each in kept if each.second > second]
+        asked, left = wanted[:most], wanted[most:]
+        total = _between(_NOTHING, self._before, self.last, 1)
+        if not left:
+            return asked, total
+        later = left[0]
+        for each in left[1:]:
+            later += each
+        rest = replace(total, second=asked[-1].second).less(later)
+        if rest is None:
+            raise ValueError("the kept seconds are more than the total")
+        return asked, rest
+
+    def _unpacked(self) -> Iterator[SecondCounts]:
+        for bare, packed in self._kept:
+            yield replace(bare, durations=dict(zip(packed[::2], packed[1::2], strict=True)))
+
+
+def cumulative(second: int, totals: Iterable[Totals]) -> SecondCounts:
+    """All that is published of a run, as counts to the end of a second."""
+    return _between(_NOTHING, _Snapshot.of(totals), second, 1)
+
+
+def _between(before: _Snapshot, now: _Snapshot, second: int, seconds: int) -> SecondCounts:
+    durations = _coarse(now.successes - before.successes)
+    timed, statuses = sum(durations.values()), {}
+    if now.statuses != before.statuses:
+        counts = split(now.statuses - before.statuses, STATUSES)
+        statuses = {
+            str(status): count for status, count in enumerate(counts) if count and status not in _SUCCESSES
+        }
+    return SecondCounts(
+        second,
+        timed + now.untimed - before.untimed,
+        statuses,
+        {
+            reason: new - old
+            for reason, old, new in zip(FailureReason, before.failures, now.failures, strict=True)
+            if new != old
+        },
+        durations,
+        seconds,
+    )
+
+
+def _coarse(page: int) -> dict[int, int]:
+    """The counts of a page of durations by bucket of seconds.py."""
+    # Every FINE_A_BUCKET-th count becomes the sum of itself and of those up to the next such.
+    page += page >> COUNT_BITS
+    page += page >> 2 * COUNT_BITS
+    length = min(-(-page.bit_length() // COUNT_BITS), BUCKETS)
+    sums = split(page, length)[::FINE_A_BUCKET]
+    return {bucket: count for bucket, count in enumerate(sums) if count}
