@@ -1,11 +1,12 @@
 """What share of the answers is an error?"""
 
+from collections.abc import Set
 from dataclasses import replace
 from functools import partial
 
 from exporter.live.message import Route
 from exporter.live.seconds import SecondCounts
-from exporter.verdict.bursts import Burst, bad_minutes, failed, kinds, outages, spans_of
+from exporter.verdict.bursts import Burst, bad_minutes, bad_statuses, failed, kinds, outages, spans_of
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import Evidence
@@ -26,19 +27,20 @@ def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
     but failures. A load that was given up as lost fails, however good it was before.
     """
     found = _of_responses(evidence, max_error_ratio)
-    minutes = bad_minutes(evidence.seconds, max(MAX_MINUTE_RATIO, max_error_ratio), evidence.so_far)
-    outage = outages(evidence.seconds)
+    seconds, allowed = evidence.seconds, evidence.allowed_statuses
+    bound = max(MAX_MINUTE_RATIO, max_error_ratio)
+    minutes, outage = bad_minutes(seconds, bound, allowed, evidence.so_far), outages(seconds, allowed)
     said = [] if evidence.aborted is None else [evidence.aborted]
     said.append(found.said)
     if minutes:
         said.append(_minutes(evidence, minutes))
-        found = replace(found, figure=minutes.worst, bound=max(MAX_MINUTE_RATIO, max_error_ratio))
+        found = replace(found, figure=minutes.worst, bound=bound)
     if outage:
         when = times(evidence, outage.spans)
         said.append(Said(f"nothing but failures, {when}", f"失敗のみの時間あり、{when}"))
     bad = minutes.bad | outage.bad
     failing = found.outcome == Outcome.FAIL
-    spans = spans_of(bad) if bad else failed(evidence.seconds, _not_2xx) if failing else ()
+    spans = spans_of(bad) if bad else failed(seconds, partial(_bad, allowed)) if failing else ()
     if not bad and evidence.aborted is None:
         return replace(found, said=found.said + meanwhile(evidence, spans, _ALERT), spans=spans)
     return replace(
@@ -48,9 +50,8 @@ def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
 
 def _minutes(evidence: Evidence, minutes: Burst) -> Said:
     """In which minutes how much failed, and what."""
-    what = ", ".join(
-        f"{kind}: {count:,}" for kind, count in kinds(evidence.seconds, minutes.bad).most_common()
-    )
+    counts = kinds(evidence.seconds, minutes.bad, evidence.allowed_statuses).most_common()
+    what = ", ".join(f"{kind}: {count:,}" for kind, count in counts)
     worst, when = f"{minutes.worst:.1%}", times(evidence, minutes.spans)
     return Said(
         f"up to {worst} of a minute's requests failed ({what}), {when}",
@@ -58,8 +59,8 @@ def _minutes(evidence: Evidence, minutes: Burst) -> Said:
     )
 
 
-def _not_2xx(counts: SecondCounts) -> int:
-    return sum(counts.statuses.values())
+def _bad(allowed: Set[str], counts: SecondCounts) -> int:
+    return sum(bad_statuses(counts, allowed).values())
 
 
 def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
@@ -69,7 +70,7 @@ def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
             said = Said("the router gave no whole response", "ルーターから完全な応答が一つもない")
             return Finding("answers", Outcome.FAIL, said)
         return Finding("answers", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
-    ratio = (responses - successes) / responses
+    ratio = evidence.errors / responses
     finding = partial(Finding, "answers", figure=ratio, bound=max_error_ratio, unit="ratio")
     if successes == 0:
         none = Said(f"none of {responses:,} responses was 2xx: ", f"応答 {responses:,} 件に 2xx なし: ")
@@ -82,15 +83,19 @@ def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
     if ratio > 0:
         said += (
             Said(f"; {ratio:.2%} were not (", f"; {ratio:.2%} が 2xx 以外 (")
-            + status_text(evidence)
+            + status_text(evidence, but=evidence.allowed_statuses)
             + Said(f"), allowed {max_error_ratio:.2%}", f")、許容 {max_error_ratio:.2%}")
         )
+    if seen := sorted(evidence.allowed_statuses & evidence.statuses.keys()):
+        listed = ", ".join(f"{status}: {evidence.statuses[status]:,}" for status in seen)
+        said += Said(f"; of allowed statuses {listed}", f"; 許容したステータス {listed}")
     return finding(outcome, said)
 
 
-def status_text(evidence: Evidence) -> Said:
+def status_text(evidence: Evidence, but: Set[str] = frozenset()) -> Said:
     """The statuses that were not 2xx with what they mean, as `401: 12 (no valid API key), 500: 3`."""
-    bad = {status: count for status, count in evidence.statuses.items() if not status.startswith("2")}
+    counts = evidence.statuses.items()
+    bad = {status: count for status, count in counts if not status.startswith("2") and status not in but}
     return joined([_status(status, count, evidence.route) for status, count in sorted(bad.items())], ", ")
 
 

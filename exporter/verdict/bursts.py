@@ -1,7 +1,7 @@
 """Errors by the second: the worst minute of a run, and times in which nothing succeeded."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from exporter.live.seconds import SecondCounts, Seconds
@@ -40,26 +40,33 @@ def spans_of(seconds: Iterable[int]) -> tuple[Span, ...]:
     return together([Span(second, second + 1) for second in seconds], APART_SECONDS)
 
 
-def bad_minutes(seconds: Seconds, max_ratio: float, so_far: bool = False) -> Burst:
+def bad_minutes(
+    seconds: Seconds, max_ratio: float, allowed: Set[str] = frozenset(), so_far: bool = False
+) -> Burst:
     """Every minute, begun at any second, in which more failed than `max_ratio`, and at least five did.
 
-    What lasted for less than a minute is judged as one where it has ended.
+    What lasted for less than a minute is judged as one where it has ended. A response of an `allowed` status
+    is no failure.
     """
     first, last = seconds.first, seconds.last
     if first is None or last is None or (so_far and last - first + 1 < MINUTE):
         return Burst()
     length = min(MINUTE, last - first + 1)
     return _bad(
-        seconds, length, lambda good, bad: bad >= MIN_FAILURES_A_MINUTE and bad > max_ratio * (good + bad)
+        seconds,
+        length,
+        lambda good, bad: bad >= MIN_FAILURES_A_MINUTE and bad > max_ratio * (good + bad),
+        allowed,
     )
 
 
-def outages(seconds: Seconds) -> Burst:
+def outages(seconds: Seconds, allowed: Set[str] = frozenset()) -> Burst:
     """Ten seconds and more in which nothing succeeded and at least ten attempts failed; all of them known."""
     return _bad(
         seconds,
         OUTAGE_SECONDS,
         lambda good, bad: good == 0 and bad >= MIN_FAILURES_AN_OUTAGE,
+        allowed,
         min_known=OUTAGE_SECONDS,
     )
 
@@ -69,33 +76,46 @@ def failed(seconds: Seconds, count: Callable[[SecondCounts], int]) -> tuple[Span
     return spans_of(each.second for each in seconds.with_errors() if count(each))
 
 
-def errors_of(counts: SecondCounts) -> int:
-    """All that failed in a second."""
-    return sum(counts.statuses.values()) + sum(counts.failures.values())
+def bad_statuses(counts: SecondCounts, allowed: Set[str]) -> Mapping[str, int]:
+    """Responses of a second that are not 2xx, by status, those that are allowed aside."""
+    return {status: count for status, count in counts.statuses.items() if status not in allowed}
 
 
-def kinds(seconds: Seconds, among: set[int]) -> Counter[str]:
+def kinds(seconds: Seconds, among: Set[int], allowed: Set[str] = frozenset()) -> Counter[str]:
     """What failed in these seconds, by status and by reason."""
     found: Counter[str] = Counter()
     for each in seconds.with_errors():
         if each.second in among:
-            found.update(each.statuses)
+            found.update(bad_statuses(each, allowed))
             found.update({reason.value: count for reason, count in each.failures.items()})
     return found
 
 
-def _bad(seconds: Seconds, length: int, is_bad: Callable[[int, int], bool], min_known: int = 1) -> Burst:
+def _bad(
+    seconds: Seconds,
+    length: int,
+    is_bad: Callable[[int, int], bool],
+    allowed: Set[str],
+    min_known: int = 1,
+) -> Burst:
     """What failed in the windows of so many seconds that are bad, of which as many are known."""
     burst = Burst()
-    errors = {each.second: errors_of(each) for each in seconds.with_errors()}
+    errors: dict[int, int] = {}
+    allowed_in: dict[int, int] = {}
+    for each in seconds.with_errors():
+        statuses = sum(bad_statuses(each, allowed).values())
+        if count := statuses + sum(each.failures.values()):
+            errors[each.second] = count
+        allowed_in[each.second] = sum(each.statuses.values()) - statuses
     if not errors:
         return burst
     window: deque[tuple[int, int]] = deque()
     good = bad = told = 0
     begin = seconds.first or 0
     for second, successes in seconds.successes():
-        window.append((second, successes))
-        good += successes
+        fine = successes + allowed_in.get(second, 0)
+        window.append((second, fine))
+        good += fine
         bad += errors.get(second, 0)
         while window[0][0] <= second - length:
             gone, went = window.popleft()
@@ -103,10 +123,10 @@ def _bad(seconds: Seconds, length: int, is_bad: Callable[[int, int], bool], min_
             bad -= errors.get(gone, 0)
         if second - begin + 1 >= length and len(window) >= min_known and is_bad(good, bad):
             burst.worst = max(burst.worst, bad / (good + bad))
-            for each, _ in reversed(window):
-                if each <= told:
+            for known, _ in reversed(window):
+                if known <= told:
                     break
-                if each in errors:
-                    burst.bad.add(each)
+                if known in errors:
+                    burst.bad.add(known)
             told = second
     return burst

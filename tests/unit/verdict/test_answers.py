@@ -1,5 +1,6 @@
 """exporter.verdict.answers: the share of errors, and what a status means."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,3 +135,18 @@ def test_errors_of_the_whole_run_are_told_with_what_happened_meanwhile() -> None
     text = judge_answers(known, ALLOWED).text
     assert "2.00% were not (502: 120), allowed 1.00%" in text
     assert text.endswith(", 05:00–05:20, all while node sim was offline, 04:55–05:35")
+
+
+def test_an_allowed_status_is_no_failure_in_the_whole_and_in_no_minute() -> None:
+    known = evidence(**burst(10, 30), allowed_statuses=frozenset({"502"}))
+    finding = judge_answers(known, ALLOWED)
+    assert finding.outcome == Outcome.PASS
+    assert finding.text == "5,700 of 6,000 responses were 2xx; of allowed statuses 502: 300"
+
+
+def test_beside_an_allowed_status_the_others_fail() -> None:
+    known = evidence(statuses={"200": 900, "429": 80, "500": 20}, allowed_statuses=frozenset({"429"}))
+    known = replace(known, requests=requests_by_class(_2xx=900, _4xx=80, _5xx=20))
+    finding = judge_answers(known, ALLOWED)
+    assert finding.outcome == Outcome.FAIL
+    assert "2.00% were not (500: 20), allowed 1.00%; of allowed statuses 429: 80" in finding.text
