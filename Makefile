@@ -5,11 +5,12 @@ BIN := .venv/bin
 export PYTHON
 export DURATION KEEP UPGRADE
 
-.PHONY: help demo test lint format check-python bench leakbench faults lock clean
+.PHONY: help demo test fuzz lint format check-python bench leakbench faults lock clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
+	@echo "make fuzz    hostile datagrams, files, texts and names, other ones at every run (MINUTES=10)"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
 	@echo "make faults  break a simulated router in every way and see which alerts reach a webhook (SCENE=hang)"
@@ -27,6 +28,11 @@ test: check-python
 	@$(MAKE) --silent lint
 	@scripts/fetch_compose.sh
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+fuzz: check-python
+	@scripts/install_packages.sh --try demo
+	@$(MAKE) --silent .venv/installed-dev
+	$(BIN)/pytest tests/fuzz -v --timeout 0 --fuzz-minutes $(or $(MINUTES),10)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

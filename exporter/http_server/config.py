@@ -16,7 +16,9 @@ from exporter.settings.strict_yaml import Model
 MAX_BCRYPT_COST = 18
 """some 20 s a check; each step more doubles it"""
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
+_LARGEST = 2**63 - 1
+"""of Go's whole numbers, and of the ns of its durations"""
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -58,9 +60,12 @@ def _seconds(value: object) -> float:
         return 0.0
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError("not a duration like 1s, 500ms or 1m30s")
-    return sum(
-        float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(r"([\d.]+)([^\d.]+)", value)
+    seconds = sum(
+        float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(r"([0-9.]+)([^0-9.]+)", value)
     )
+    if seconds * 1e9 > _LARGEST:
+        raise ValueError("longer than any duration, which is 292 years at most")
+    return seconds
 
 
 def _without_http2(value: bool | None) -> bool | None:
@@ -136,7 +141,7 @@ class RateLimit(Model):
     """`rate_limit`: a token bucket over all requests; an interval of 0 is no limit."""
 
     interval: Annotated[float, BeforeValidator(_seconds)] = 0.0
-    burst: Annotated[int, Field(ge=0)] = 0
+    burst: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
 
     @model_validator(mode="after")
     def _passable(self) -> Self:

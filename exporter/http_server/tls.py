@@ -55,7 +55,7 @@ def server_context(tls: TlsServer, folder: Path) -> ssl.SSLContext:
         authorities = _pem(tls.client_ca, tls.client_ca_file, folder, "client_ca_file")
         try:
             context.load_verify_locations(cadata=authorities)
-        except (ssl.SSLError, ValueError) as error:
+        except (ssl.SSLError, ValueError, TypeError) as error:  # letters beyond ASCII, too
             raise _wrong("client_ca_file", "no PEM certificates") from error
         context.verify_mode = _VERIFY[tls.client_auth_type]
     return context

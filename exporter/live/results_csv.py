@@ -53,6 +53,8 @@ MAX_ROWS = 100_000
 MAX_PROBLEMS = 100
 """that are named"""
 MAX_LINE_LENGTH = 16_384
+_PYTHONS_OWN = re.compile(r"_|[^\x00-\x7f]")
+"""what Python alone takes in a number"""
 _MAX_LINES = 20
 """of one record: a quote that is never closed costs its own line, not the rest of the file"""
 _FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
@@ -230,6 +232,8 @@ def _row(header: list[str], record: list[str]) -> ResultRow:
 def _number(name: str, text: str) -> int | float | None:
     if text == "":
         return None
+    if _PYTHONS_OWN.search(text):
+        raise ValueError(f"{name}: {text[:40]!r} is not a number")
     try:
         value = float(text)
     except ValueError:

@@ -39,7 +39,7 @@ MAX_PROBLEM = 300
 _log = logging.getLogger(__name__)
 
 _Number = Annotated[int, Field(ge=0, le=LARGEST_RESTORED)]
-_Sum = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Sum = Annotated[float, Field(ge=0, le=LARGEST_RESTORED, allow_inf_nan=False)]
 _Sums = Annotated[list[_Sum], Field(min_length=CLASSES, max_length=CLASSES)]
 
 

@@ -102,10 +102,15 @@ def _packed(page: int) -> str:
 
 
 def _unpacked(text: str, length: int) -> int:
+    if not text:
+        return 0
+    inflator = zlib.decompressobj()
     try:
-        inflated = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), 8 * length)
+        inflated = inflator.decompress(base64.b64decode(text, validate=True), 8 * length + 1)
     except zlib.error as error:
         raise ValueError("a page that is none") from error
+    if not inflator.eof or inflator.unused_data or len(inflated) > 8 * length:
+        raise ValueError("a page that is cut off or too long")
     page = int.from_bytes(inflated, "little")
     if max(split(page, length)) > LARGEST_RESTORED:
         raise ValueError("a count that is out of range")

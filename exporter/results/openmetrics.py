@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.timeseries import SeriesStore
+from exporter.timeseries import Labels, SeriesStore
 
 COMPRESSION = 3
 """of gzip: a fifth of the time of its default 9, for a tenth more bytes"""
@@ -30,17 +30,13 @@ def write_openmetrics(store: SeriesStore, path: Path, **target: str) -> None:
 def openmetrics_text(store: SeriesStore, **target: str) -> Iterator[str]:
     """The text series by series, in the order of names and labels.
 
-    Every sample name is a family of its own, of type unknown: Prometheus stores samples alone. A label that
-    the target's hide is called exported_*, as Prometheus does it.
+    Every sample name is a family of its own, of type unknown: Prometheus stores samples alone.
     """
     times, stamps = b"", []
     for name, group in groupby(store, key=lambda series: series.name):
         yield f"# TYPE {name} unknown\n"
         for series in group:
-            labels = {
-                f"exported_{label}" if label in target else label: text for label, text in series.labels
-            }
-            head = name + _label_text(labels | target)
+            head = name + _label_text(_exported(series.labels, target))
             # Most series have their samples at the same times, and a day of them is written within minutes.
             if (known := series.times.tobytes()) != times:
                 times, stamps = known, [f" {time:.3f}\n" for time in series.times]
@@ -57,6 +53,17 @@ def constant_text(name: str, labels: Mapping[str, str], value: float, times: Seq
     """The lines of a series that has one value at all times (s, as text)."""
     start = f"{name}{_label_text(labels)} {_number(value)} "
     return start + f"\n{start}".join(times) + "\n"
+
+
+def _exported(labels: Labels, target: Mapping[str, str]) -> dict[str, str]:
+    """The labels with the target's; one that these hide is called exported_*, as Prometheus does it."""
+    found = {label: text for label, text in labels if label not in target} | dict(target)
+    for label, text in labels:
+        name = label
+        while name in found and label in target:
+            name = f"exported_{name}"
+        found[name] = text
+    return found
 
 
 def _label_text(labels: Mapping[str, str]) -> str:

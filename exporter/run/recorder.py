@@ -5,6 +5,7 @@ It scrapes the exporter as Prometheus does, so that a run is judged and kept als
 
 import itertools
 import logging
+import re
 import threading
 
 import requests
@@ -22,6 +23,9 @@ MAX_LINES, MAX_LINE_BYTES = 100_000, 1 << 14
 EDGE_TRIES = 3
 SCRAPES_A_FLUSH = 12
 """a minute: so much is lost where the run is killed"""
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+"""names in quotes may be anything, and no `series.om.gz` that has one could be loaded"""
 _log = logging.getLogger(__name__)
 
 
@@ -127,6 +131,10 @@ def _families(answer: Answer) -> list[Metric]:
             f"more than {MAX_LINES:,} lines, or one of more than {MAX_LINE_BYTES >> 10} KiB"
         )
     try:
-        return list(text_string_to_metric_families(answer.body.decode()))
+        families = list(text_string_to_metric_families(answer.body.decode()))
     except (ValueError, LookupError) as error:  # an index beyond a line's end, too
         raise UnansweredError("what it sends are no metrics") from error
+    for sample in itertools.chain.from_iterable(family.samples for family in families):
+        if not (_NAME.fullmatch(sample.name) and all(map(_LABEL.fullmatch, sample.labels))):
+            raise UnansweredError("a name of what it sends is none that every Prometheus takes")
+    return families

@@ -79,6 +79,9 @@ class SpooledStore(SeriesStore):
             return
         if kept is None:
             kept = self._kept[key] = _Kept(len(self._kept))
+        elif kept.last[0] == time:
+            # Twice in one scrape: the first counts, as in Prometheus.
+            return
         kept.last = (time, value)
         if self._pending >= MAX_PENDING:
             self._lose(1, time, self._refusal)

@@ -13,6 +13,7 @@ from exporter.errors import ConfigurationError
 from exporter.regular_file import read_regular
 
 MAX_BYTES = 1 << 20
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*|[a-z_]+", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 
@@ -26,19 +27,30 @@ class Model(BaseModel):
 M = TypeVar("M", bound=Model)
 
 
-class _RepeatedKeyError(yaml.MarkedYAMLError):
-    """A key that is given twice: the second would silently win."""
+class _RefusedError(yaml.MarkedYAMLError):
+    """YAML that is valid and not taken; `problem` says why."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without tags of Python's own and without repeated keys."""
+    """YAML without tags of Python's own, without what no text has, and without repeated keys.
+
+    Of two the second would silently win.
+    """
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        if _NO_TEXT.search(value):
+            raise _RefusedError(problem="a NUL or half a surrogate pair", problem_mark=node.start_mark)
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = []
+        seen = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise _RepeatedKeyError(problem_mark=key.start_mark)
-            seen.append(key.value)
+            # Other keys than scalars are refused when they are constructed.
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _RefusedError(problem="key given twice", problem_mark=key.start_mark)
+                seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -70,9 +82,10 @@ def load_yaml(path: Path, model: type[M], option: str) -> M:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        what = "key given twice" if isinstance(error, _RepeatedKeyError) else "not valid YAML"
+        what = error.problem if isinstance(error, _RefusedError) else "not valid YAML"
         raise ConfigurationError(f"{path}: {what}{where}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # PyYAML raises any of these where a tag (`!!bool x`) and its value do not agree.
         raise ConfigurationError(f"{path}: not valid YAML") from None
     try:
         return model.model_validate({} if document is None else document)

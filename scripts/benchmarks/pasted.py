@@ -30,7 +30,7 @@ _TOOLS = {
     "h2load": r"finished in \S+, \S+ req/s",
     "fortio": r"Fortio [0-9.]+",
     "locust": r"Name\s+# reqs",
-    "wrk": r"Running \S+ test @ \S+\s*\n.*[0-9]+ threads and [0-9]+ connections",
+    "wrk": r"Running \S+ test @ \S+\s*\n.*\b[0-9]+ threads and [0-9]+ connections",
     "hey": r"Summary:\s*\n.*Total:\s+[0-9.]+ secs\s*\n|response-time,DNS\+dialup",
 }
 """by what no other of them prints; the first that is found"""

@@ -122,8 +122,22 @@ def test_an_answer_that_drips_is_a_failed_scrape_and_holds_nobody(
         b"\xff\xfe 1\n",
         b"a{\n" * 1000,
         b"<html>",
+        b'{"a name in quotes"} 1\n',
+        b'a{"a label in quotes"="x"} 1\n',
+        b'a{__name__="b"} 1\n',
     ],
-    ids=["lines", "label", "labels", "index", "no UTF-8", "open", "page"],
+    ids=[
+        "lines",
+        "label",
+        "labels",
+        "index",
+        "no UTF-8",
+        "open",
+        "page",
+        "any name",
+        "any label",
+        "two names",
+    ],
 )
 def test_what_is_costly_to_read_or_no_metrics_is_a_failed_scrape(body: bytes) -> None:
     with LocalHttp(lambda _: (200, body)) as server:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trustme
 
+from exporter.errors import ConfigurationError
 from exporter.http_server.config import TlsServer
 from exporter.http_server.tls import alternate_names, server_context
 
@@ -73,6 +74,15 @@ def test_a_policy_verifies_against_the_given_authority(
     made = context(authority, client_auth_type=policy, client_ca=authority.cert_pem.bytes().decode())
     assert made.verify_mode == mode
     assert len(made.get_ca_certs()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "é", "-----BEGIN CERTIFICATE-----"])
+def test_authorities_that_are_no_certificates_are_named_by_their_key(
+    authority: trustme.CA, text: str
+) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        context(authority, client_auth_type="RequireAndVerifyClientCert", client_ca=text)
+    assert str(error.value) == "tls_server_config.client_ca_file: no PEM certificates"
 
 
 def test_every_curve_of_the_toolkit_is_known(authority: trustme.CA) -> None:

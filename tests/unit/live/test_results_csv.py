@@ -47,6 +47,8 @@ def test_an_empty_field_is_unknown_and_zero_is_zero(tmp_path: Path) -> None:
         ("a,1,2\n", "3 fields under 11 columns"),
         (",1,,,,,,,,,\n", "label is empty"),
         ("a,fast,,,,,,,,,\n", "rps: 'fast' is not a number"),
+        ("a,1_0,,,,,,,,,\n", "rps: '1_0' is not a number"),
+        ("a,\u0661\u0662,,,,,,,,,\n", "rps: '\u0661\u0662' is not a number"),
         ("a,,,,,,-1,,,,\n", "p99_ms: '-1' is not a number of 0 or more"),
         ("a,nan,,,,,,,,,\n", "rps: 'nan' is not a number of 0 or more"),
         ("a,1e999,,,,,,,,,\n", "rps: '1e999' is not a number of 0 or more"),

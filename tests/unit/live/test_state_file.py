@@ -1,9 +1,11 @@
 """exporter.live.state_file: a restarted exporter goes on counting where it was killed."""
 
+import base64
 import json
 import logging
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -191,6 +193,7 @@ def with_run(**changes: Any) -> dict[str, Any]:
         pytest.param(document(counts=[3333]), id="a count without an index"),
         pytest.param(document(sums_us={"duration": [0.0] * 4}), id="four sums"),
         pytest.param(document(sums_us={"duration": ["1"] * 5}), id="sums as text"),
+        pytest.param(document(sums_us={"duration": [1e308] * 5}), id="sums whose own sum is infinite"),
         pytest.param(document(sums_us={"mood": [0.0] * 5}), id="an unknown histogram"),
         pytest.param(document(counters={"sheep": 1}), id="an unknown counter"),
         pytest.param(document(failures={"boredom": 1}), id="an unknown reason"),
@@ -217,6 +220,29 @@ def test_a_file_that_is_no_state_file_is_set_aside_and_counters_begin_at_zero(
     assert file.with_name("state.json.broken").read_bytes() == written
     state_file.save(runs)
     assert restarted(file).models[LOCAL_MODEL].requests()[1] == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda packed: packed[:-3], id="cut off"),
+        pytest.param(lambda packed: packed[:-2] + b"!!", id="another checksum"),
+        pytest.param(lambda packed: packed + packed, id="two in one"),
+        pytest.param(lambda packed: zlib.compress(b"\1" * 99_999), id="longer than a page"),
+    ],
+)
+def test_a_page_of_which_something_is_missing_or_too_much_is_none(
+    file: Path, runs: LiveRuns, damage: Callable[[bytes], bytes]
+) -> None:
+    StateFile(file).save(runs)
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()]
+    pages = lines[1]["totals"]["pages"]
+    place = next(number for number, page in enumerate(pages) if page)
+    pages[place] = base64.b64encode(damage(base64.b64decode(pages[place]))).decode()
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found, state_file = LiveRuns(FakeClock()), StateFile(file)
+    state_file.load(found)
+    assert (state_file.set_aside, found.models) == (True, {})
 
 
 def test_the_good_one_of_these_files_is_taken(file: Path) -> None:

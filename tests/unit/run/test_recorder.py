@@ -168,6 +168,16 @@ def test_a_target_has_its_labels_as_prometheus_gives_them(tmp_path: Path) -> Non
     )
 
 
+def test_a_label_that_is_taken_already_is_exported_once_more(tmp_path: Path) -> None:
+    store = SeriesStore()
+    store.add("a", {"job": "own", "exported_job": "of another"}, 1_764_000_000.0, 1.0)
+    path = tmp_path / "series.om.gz"
+    write_openmetrics(store, path, job="exporter")
+    assert gzip.decompress(path.read_bytes()).decode().splitlines()[1] == (
+        'a{exported_exported_job="own",exported_job="of another",job="exporter"} 1.0 1764000000.000'
+    )
+
+
 def test_what_was_written_is_read_back_by_a_strict_parser(tmp_path: Path) -> None:
     path = tmp_path / "series.om.gz"
     write_openmetrics(recorded(), path)

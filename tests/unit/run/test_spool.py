@@ -63,6 +63,14 @@ def test_a_spooled_store_holds_what_one_in_memory_holds(tmp_path: Path) -> None:
     assert spooled.loss is None
 
 
+def test_of_a_series_that_is_twice_in_one_scrape_the_first_counts(tmp_path: Path) -> None:
+    store = SpooledStore([opener(tmp_path / "spool")])
+    for time, value in ((1000.0, 1.0), (1000.0, 2.0), (1005.0, 3.0)):
+        store.add("a", {}, time, value)
+    [series] = store
+    assert (list(series.times), list(series.values)) == ([1000.0, 1005.0], [1.0, 3.0])
+
+
 def test_after_a_flush_no_sample_is_left_in_memory(tmp_path: Path) -> None:
     store = SpooledStore([opener(tmp_path / "spool")])
     for time in range(1000):
