@@ -27,7 +27,7 @@ _DAY_SECONDS = 86_400.0
 _SECOND = re.compile(r"[0-9]{1,10}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Announcement(RunInfo):
     version: int
     phase: Phase

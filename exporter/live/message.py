@@ -81,6 +81,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$")]
 """without what controls a terminal or turns a line around (C0, C1, bidi), or cannot be seen"""
 Seconds = Annotated[float, Field(ge=0, le=366 * 86_400, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Timestamp = Annotated[float, Field(ge=0, le=4_102_444_800, allow_inf_nan=False)]
 """Unix time, to the year 2100"""
 RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
@@ -129,6 +130,10 @@ class RunInfo:
     planned_duration_seconds: Seconds
     stall_after_seconds: Seconds
     """a connection that has reported nothing for so long, with a request in flight, is stalled"""
+    baseline_p99_seconds: Seconds | None = None
+    """99th percentile of what the run is held against, where there is such a thing"""
+    baseline_requests_per_second: Rate | None = None
+    """its 2xx a second"""
 
     @property
     def route(self) -> Route:

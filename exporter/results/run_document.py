@@ -57,6 +57,9 @@ class RunPart:
     start_timestamp_seconds: Timestamp
     planned_duration_seconds: Seconds
     stall_after_seconds: Seconds
+    baseline_p99_seconds: Seconds | None = None
+    """of what the run is held against"""
+    baseline_requests_per_second: Number | None = None
     route: str
     """of the first pair"""
     model: str

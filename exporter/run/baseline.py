@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import read_rows
@@ -32,6 +33,11 @@ class Baseline:
     def names(self) -> str:
         """Their files."""
         return ", ".join(one_line(run.file.stem) for run in self.runs)
+
+    def mean(self, figure: str) -> float | None:
+        """The mean of one figure over the runs that have it."""
+        known = [value for run in self.runs if (value := run.figure(figure)) is not None]
+        return fmean(known) if known else None
 
     def check(self, begun: str, duration_seconds: float) -> None:
         """Raises ConfigurationError where a run that begins so (begun_json) cannot be held against it."""
@@ -67,8 +73,8 @@ class Baseline:
 
 
 def _of_change(change: Change) -> Said:
-    ratio = "不明" if change.ratio is None else f"{change.ratio:.3f} 倍"
-    return Said(f"{change.figure} {change.why}", f"{change.figure} {ratio}")
+    ratio = "不明" if change.ratio is None else f"{change.ratio:.3f}"
+    return Said(f"{change.figure} {change.why}", f"{change.figure} 基準比 {ratio}")
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -70,6 +70,7 @@ class RunPlan:
 
     def info(self, start_timestamp_seconds: float) -> RunInfo:
         """The run as it is announced, under a new id."""
+        p99_ms = self.baseline.mean("p99_ms") if self.baseline else None
         return RunInfo(
             run=secrets.token_hex(8),
             scenario=self.scenario,
@@ -81,6 +82,8 @@ class RunPlan:
             start_timestamp_seconds=start_timestamp_seconds,
             planned_duration_seconds=float(self.duration_seconds),
             stall_after_seconds=self.stall_after_seconds,
+            baseline_p99_seconds=None if p99_ms is None else p99_ms / 1000,
+            baseline_requests_per_second=self.baseline.mean("rps") if self.baseline else None,
         )
 
     @property

@@ -108,6 +108,8 @@ LOAD = _metrics(
     ("run_start_timestamp_seconds", GAUGE),
     ("run_planned_duration_seconds", GAUGE),
     ("run_phase", GAUGE, _labels("phase", len(PHASES))),
+    ("run_baseline_p99_seconds", GAUGE),
+    ("run_baseline_requests_per_second", GAUGE),
 )
 
 ROW = _labels("label source", MAX_ROWS)

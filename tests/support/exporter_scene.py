@@ -117,7 +117,7 @@ def some_results(folder: Path, clock: FakeClock) -> Path:
 
 def some_load(runs: LiveRuns, ingest: Ingest) -> None:
     """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse."""
-    register(runs, connections=2)
+    register(runs, connections=2, baseline_p99_seconds=0.25, baseline_requests_per_second=120.5)
     first = answered({"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1)
     second = answered(
         {"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, failures={"connect": 1, "read": 2}

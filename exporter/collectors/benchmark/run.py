@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.core import InfoMetricFamily, Metric
 
 from exporter.collectors.families import Table, fresh
-from exporter.live.message import Phase
+from exporter.live.message import Phase, RunInfo
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 
@@ -16,11 +16,17 @@ _RUN: Table = {
     "benchmark_run_planned_duration_seconds": ("Planned length of the load phase.",),
     "benchmark_run_phase": ("1 for the phase the run is in.", "phase"),
 }
+_BASELINE: Table = {
+    "benchmark_run_baseline_p99_seconds": (
+        "99th percentile of the latency of the baseline that the run is held against.",
+    ),
+    "benchmark_run_baseline_requests_per_second": ("2xx a second of that baseline.",),
+}
 _CONNECTIONS: Table = {
     "benchmark_in_flight_requests": ("Requests in flight, as the workers last reported.",),
     "benchmark_connections": ("Connections of the load generator.", "state"),
 }
-RUN_FAMILIES = (*_RUN, "benchmark_run_info", *_CONNECTIONS)
+RUN_FAMILIES = (*_RUN, "benchmark_run_info", *_BASELINE, *_CONNECTIONS)
 
 
 def run_families(run: Run | None) -> Iterable[Metric]:
@@ -51,7 +57,17 @@ def run_families(run: Run | None) -> Iterable[Metric]:
     planned.add_metric([], info.planned_duration_seconds)
     for each in PHASES:
         phase.add_metric([each.value], 1 if run.phase == each else 0)
-    return [active, described, start, planned, phase]
+    return [active, described, start, planned, phase, *_baseline_families(info)]
+
+
+def _baseline_families(info: RunInfo) -> Iterable[Metric]:
+    """What the run is held against; nothing where it is held against nothing."""
+    latency, rate = fresh(_BASELINE).values()
+    if info.baseline_p99_seconds is not None:
+        latency.add_metric([], info.baseline_p99_seconds)
+    if info.baseline_requests_per_second is not None:
+        rate.add_metric([], info.baseline_requests_per_second)
+    return [each for each in (latency, rate) if each.samples]
 
 
 def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:

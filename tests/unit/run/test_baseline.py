@@ -54,7 +54,7 @@ def test_one_that_is_worse_fails_and_says_by_how_much(tmp_path: Path) -> None:
     outcome, found = finding(read_baseline(written(tmp_path, "a")), of(500))
     assert (outcome, found.outcome) == (Outcome.FAIL, Outcome.FAIL)
     assert found.text == "against a: rps worse by 50 %"
-    assert found.said.japanese == "基準 a と比較: rps 0.500 倍"
+    assert found.said.japanese == "基準 a と比較: rps 基準比 0.500"
 
 
 def test_the_runs_beside_it_of_its_label_say_how_much_equal_runs_differ(tmp_path: Path) -> None:

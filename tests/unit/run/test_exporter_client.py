@@ -36,6 +36,8 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "start_timestamp_seconds": 1_764_000_000.0,
         "planned_duration_seconds": 60.0,
         "stall_after_seconds": 30.0,
+        "baseline_p99_seconds": None,
+        "baseline_requests_per_second": None,
         "phase": "drain",
         "version": 3,
         "token": token_of().hex(),
