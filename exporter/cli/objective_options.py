@@ -89,7 +89,7 @@ objective_options = option_group(
     opt(
         "--objectives FILE",
         "Your own objectives, a YAML list: 'each 5m: p99 < 500ms', 'every 1m sliding: errors < 1 %', "
-        "'growth(router, memory) < 20MiB/h', 'promql: EXPR < 5'. docs/verdict.md has the language.",
+        "'growth(router, memory) < 20MiB/h', 'promql: EXPR < 5'. docs/objectives.md has the language.",
         type=FILE,
     ),
     opt(
