@@ -2,6 +2,7 @@
 
 import itertools
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -49,6 +50,8 @@ class SeriesStore:
 
     def __init__(self) -> None:
         self._series: dict[Key, Series] = {}
+        self._named: defaultdict[str, list[Key]] = defaultdict(list)
+        """the keys of each name, in the order in which they were first added"""
 
     def add(self, name: str, labels: Mapping[str, str], time: float, value: float) -> None:
         """Append one sample."""
@@ -56,6 +59,7 @@ class SeriesStore:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = Series(*key)
+            self._named[name].append(key)
         series.times.append(time)
         series.values.append(value)
 
@@ -77,11 +81,19 @@ class SeriesStore:
 
     def last(self, name: str, **labels: str) -> tuple[float, float] | None:
         """Time and value of the newest sample of the first of those series; None where there is none."""
-        found = next(self.each(name, **labels), None)
-        return None if found is None else (found.times[-1], found.values[-1])
+        return next(iter(self.newest(name, **labels).values()), None)
+
+    def newest(self, name: str, **labels: str) -> dict[Labels, tuple[float, float]]:
+        """Time and value of the newest sample of each of those series, by all of its labels."""
+        return {key[1]: found for key in self._matching(name, labels) if (found := self._newest(key))}
+
+    def _newest(self, key: Key) -> tuple[float, float] | None:
+        series = self.series(key)
+        return (series.times[-1], series.values[-1]) if series.times else None
 
     def _matching(self, name: str, labels: Mapping[str, str]) -> Iterator[Key]:
-        return (key for key in self.keys() if key[0] == name and labels.items() <= dict(key[1]).items())
+        found = tuple(self._named.get(name, ()))
+        return (key for key in found if labels.items() <= dict(key[1]).items())
 
     def __iter__(self) -> Iterator[Series]:
         """All series by name and labels, one after the other: they need not fit into memory together."""

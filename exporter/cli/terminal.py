@@ -21,6 +21,7 @@ from exporter.plain_text import plain_json, plain_lines
 from exporter.results.run_result import RunResult
 from exporter.run.view import Moment
 from exporter.verdict.finding import Outcome
+from exporter.verdict.judgement import Judgement
 
 LINE_EVERY_SECONDS = 10.0
 RATE_SECONDS = 5.0
@@ -148,6 +149,7 @@ class TerminalView:
         self._title = title
         self._rate = RateMeter()
         self._last_line = 0.0
+        self._judgement: Judgement | None = None
         self._live = (
             Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         )
@@ -160,6 +162,10 @@ class TerminalView:
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def judged(self, judgement: Judgement) -> None:
+        """What the checks have found so far."""
+        self._judgement = judgement
 
     def warn(self, text: str) -> None:
         """One line that stays."""
@@ -183,9 +189,15 @@ class TerminalView:
             self._live.update(self._picture(moment, rate), refresh=True)
         elif now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
-            facts = "  ".join(f"{name} {value}" for name, value in facts_of(moment, rate))
+            facts = "  ".join(f"{name} {value}" for name, value in self._facts(moment, rate))
             elapsed, planned = _clock_text(moment.elapsed_seconds), _clock_text(moment.planned_seconds)
             self._console.print(Text(f"{moment.phase.value} {elapsed}/{planned}  {facts}"), soft_wrap=True)
+
+    def _facts(self, moment: Moment, rate: float | None) -> list[tuple[str, str]]:
+        """What is shown of the run, with what fails it so far."""
+        found = self._judgement.findings if self._judgement else ()
+        failing = ", ".join(each.check for each in found if each.outcome == Outcome.FAIL)
+        return facts_of(moment, rate) + ([("failing", failing)] if failing else [])
 
     def _picture(self, moment: Moment, rate: float | None) -> Group:
         elapsed, planned = moment.elapsed_seconds, moment.planned_seconds
@@ -196,8 +208,8 @@ class TerminalView:
             f"{_clock_text(elapsed)} / {_clock_text(planned)}",
         )
         facts = Table.grid(padding=(0, 2))
-        for name, value in facts_of(moment, rate):
-            bad = (name == "failures" and value != "none") or name == "not 2xx"
+        for name, value in self._facts(moment, rate):
+            bad = (name == "failures" and value != "none") or name in ("not 2xx", "failing")
             facts.add_row(Text(name, style="dim"), Text(value, style="red" if bad else ""))
         return Group(Text(self._title, style="dim"), head, facts)
 
@@ -244,7 +256,6 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
         Text(f"model {inputs.model} ({inputs.model_source.text}), route {result.info.route.value}"),
         soft_wrap=True,
     )
-    console.print(Text(result.evidence.watching.said.english), soft_wrap=True)
     if result.alerts:
         console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():

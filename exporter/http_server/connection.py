@@ -23,7 +23,8 @@ IDLE_SECONDS = 75.0
 """longer than a usual scrape interval, so that Prometheus keeps its connection"""
 MAX_HEAD_BYTES = 16 << 10
 """of a request without its body: the head, and the frame of a chunked body"""
-MAX_BODY_BYTES = 16 << 10
+MAX_BODY_BYTES = 64 << 10
+"""the findings of a run with their sentences"""
 MAX_IGNORED_BYTES = 1 << 20
 """of what a client still sends after its request is refused"""
 

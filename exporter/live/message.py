@@ -78,8 +78,9 @@ class Phase(StrEnum):
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
-Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$")]
+PLAIN = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$"
 """without what controls a terminal or turns a line around (C0, C1, bidi), or cannot be seen"""
+Text = Annotated[str, Field(min_length=1, max_length=128, pattern=PLAIN)]
 Seconds = Annotated[float, Field(ge=0, le=366 * 86_400, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Timestamp = Annotated[float, Field(ge=0, le=4_102_444_800, allow_inf_nan=False)]

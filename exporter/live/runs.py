@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, WireError
+from exporter.live.findings import RunFindings
 from exporter.live.message import Pair, Phase, RunInfo, WorkerCounts
 from exporter.live.run import Run
 from exporter.live.totals import ModelTotals, Totals
@@ -43,6 +44,10 @@ class LiveRuns:
         self.ended: deque[str] = deque(maxlen=MAX_ENDED)
         """runs that are over: announced again, they would be counted again"""
         self._room = room or Room()
+        self.findings: dict[str, RunFindings] = {}
+        """by run, of the MAX_RUNS that published last, in that order"""
+        self._judged_last: str | None = None
+        """the run that published last, until another begins"""
 
     def register(self, info: RunInfo, token: bytes, phase: Phase) -> None:
         """A run begins, or goes on in `phase`; repeated by its command as a sign of life.
@@ -84,6 +89,7 @@ class LiveRuns:
         wall, since_boot = self._clock.wall(), self._clock.since_boot()
         run = Run(info, digest, phase, models, now, self._room, wall, since_boot)
         self.runs[info.run] = self._by_digest[digest] = run
+        self._judged_last = None
         return run
 
     def _make_room_for(self, info: RunInfo, now: float) -> None:
@@ -153,10 +159,38 @@ class LiveRuns:
             active = [run for run in self.runs.values() if run.active(now)]
             return active[-1] if active else None
 
+    def publish(self, token: bytes, found: RunFindings) -> None:
+        """What a run's command has found so far, in the place of what it found before.
+
+        Raises ConfigurationError where the run is not known, or has another token.
+        """
+        with self.lock:
+            run = self.runs.get(found.run)
+            if run is None or run.digest != digest_of(token):
+                raise ConfigurationError(f"run {found.run}: not known here, or announced with another token")
+            self.findings.pop(found.run, None)
+            self.findings[found.run] = found
+            self._judged_last = found.run
+            if len(self.findings) > MAX_RUNS:
+                del self.findings[next(iter(self.findings))]
+
+    def shown_findings(self) -> RunFindings | None:
+        """Those of the current run; where none is active, the last that were published, until one begins."""
+        with self.lock:
+            current = self.current()
+            shown = self._judged_last if current is None else current.info.run
+            return None if shown is None else self.findings.get(shown)
+
     def restore(self, pair: Pair, totals: Totals) -> None:
         """Counters that an earlier exporter published; before any run is announced."""
         with self.lock:
             self._totals(pair).begin_with(totals, self._clock.monotonic())
+
+    def restore_findings(self, found: RunFindings) -> None:
+        """Those that an earlier exporter showed; after its runs, which would begin otherwise."""
+        with self.lock:
+            self.findings[found.run] = found
+            self._judged_last = found.run
 
     def restore_run(self, info: RunInfo, digest: bytes, phase: Phase, published: Sequence[Totals]) -> None:
         """A run of an earlier exporter; its models' totals, restored before, include `published`, by pair."""

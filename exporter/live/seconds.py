@@ -199,7 +199,7 @@ class Seconds:
 
     def with_errors(self) -> Iterable[SecondCounts]:
         """The seconds in which something failed, in order."""
-        return self._errors.values()
+        return tuple(self._errors.values())  # another thread may add one meanwhile
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """From when to when, in order, no second is known by itself, between two that are."""

@@ -23,6 +23,7 @@ from pydantic import Field, TypeAdapter
 
 from exporter.errors import ConfigurationError
 from exporter.live import earlier_state
+from exporter.live.findings import RunFindings
 from exporter.live.histogram import CLASSES, PAGES, Histogram
 from exporter.live.message import Counter, FailureReason, Pair, Phase, RunInfo, values_of
 from exporter.live.run import Run
@@ -50,6 +51,8 @@ class _Head:
     runs: Annotated[int, Field(ge=0, le=MAX_RUNS)]
     """how many lines of each follow"""
     ended: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=MAX_ENDED)]
+    findings: RunFindings | None = None
+    """those that are shown"""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class StateFile:
                 runs.restore_run(info, digest, phase, each)
             except ConfigurationError as error:
                 _log.warning("%s: a run under way does not go on (%s)", self._path, error)
+        if head.findings is not None:
+            runs.restore_findings(head.findings)
 
     def _lines(self) -> Iterator[str]:
         text = read_regular(self._path, MAX_BYTES).decode()
@@ -185,11 +190,13 @@ def lines_of(runs: LiveRuns) -> list[str]:
     """The lines of the file, as of now."""
     with runs.lock:
         under_way = [run for run in runs.runs.values() if run.phase != Phase.FINISHED]
+        findings = runs.shown_findings()
         head = {
             "version": VERSION,
             "models": len(runs.models),
             "runs": len(under_way),
             "ended": [*runs.ended],
+            "findings": None if findings is None else asdict(findings),
         }
         return [
             _line(head),

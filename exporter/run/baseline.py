@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from exporter.errors import ConfigurationError
+from exporter.live.findings import OBJECTIVE
 from exporter.live.results_csv import read_rows
 from exporter.plain_text import one_line
 from exporter.results.alike import known_of, likeness_of
@@ -18,7 +19,6 @@ from exporter.results.run_json import run_json
 from exporter.results.run_result import RunResult
 from exporter.verdict.finding import Finding, Outcome, Said, joined
 from exporter.verdict.judgement import with_finding
-from exporter.verdict.own_objective import CHECK_PREFIX
 
 NAME = "baseline"
 
@@ -59,10 +59,10 @@ class Baseline:
         if alike.differences:
             what = "; ".join(alike.differences)
             said = Said(f"not alike (baseline, run): {what}", f"条件が異なる (基準, 実行): {what}")
-            return Finding(CHECK_PREFIX + NAME, Outcome.INCONCLUSIVE, said)
+            return Finding(OBJECTIVE + NAME, Outcome.INCONCLUSIVE, said)
         changes = compare_runs(self.runs, run_of(Path(), row, document_of(result)), TOLERANCE)
         outcome = outcome_of(changes)
-        return Finding(CHECK_PREFIX + NAME, outcome, self._said(changes, outcome))
+        return Finding(OBJECTIVE + NAME, outcome, self._said(changes, outcome))
 
     def _said(self, changes: Sequence[Change], outcome: Outcome) -> Said:
         bad = [change for change in changes if change.outcome != Outcome.PASS]

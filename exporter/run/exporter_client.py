@@ -1,5 +1,6 @@
 """Talks to a running exporter: asks what it watches, announces runs to it and asks what has arrived."""
 
+import copy
 import socket
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 
 from exporter.errors import ConfigurationError, QueryError
+from exporter.live.findings import RunFindings
 from exporter.live.message import Phase, RunInfo
 from exporter.live.run_seconds import RunSeconds
 from exporter.live.status import RunStatus
@@ -39,6 +41,12 @@ class ExporterClient:
     def session(self) -> requests.Session:
         """Another session, for another thread, that is logged in at this exporter."""
         return self._client.session()
+
+    def beside(self) -> "ExporterClient":
+        """The same exporter, for another thread."""
+        other = copy.copy(self)
+        other._http = BoundedHttp(self.session(), TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
+        return other
 
     def is_there(self) -> bool:
         """Whether anything takes connections at its address."""
@@ -95,21 +103,20 @@ class ExporterClient:
         another version.
         """
         body = {**asdict(info), "version": VERSION, "token": token.hex(), "phase": phase.value}
-        answer = self._ask("PUT", info.run, body)
+        answer = self._put(info.run, body)
         document = answer.document()
-        if answer.status == 413:
-            reason = printable(answer.body.decode(errors="replace"))
-            raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
-        if answer.status in (200, *_REFUSED) and document.get("version") != VERSION:
-            raise ConfigurationError(self._other_version)
-        if answer.status in _REFUSED and "error" in document:
-            reason = printable(str(document["error"]))
-            raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
         port = document.get("ingest_port")
         if answer.status != 200 or type(port) is not int or not 1 <= port <= 65535:
             what = "did not name its ingest port" if answer.status == 200 else f"answers HTTP {answer.status}"
             raise QueryError(f"exporter at {self.url} {what}")
         return port
+
+    def publish(self, found: RunFindings, token: bytes) -> None:
+        """What a run has found so far; raises as `register` does."""
+        body = {**asdict(found), "version": VERSION, "token": token.hex()}
+        answer = self._put(f"{found.run}/findings", body)
+        if answer.status != 200:
+            raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
 
     def status(self, run: str) -> RunStatus:
         """The state of a run; raises QueryError where there is none to be had."""
@@ -137,9 +144,23 @@ class ExporterClient:
             raise QueryError(f"exporter at {self.url} gave the seconds of another run")
         return found
 
-    def _ask(self, method: str, run: str, body: dict[str, object] | None) -> Answer:
+    def _put(self, path: str, body: dict[str, object]) -> Answer:
+        """The answer to a PUT of a run; raises where it is refused."""
+        answer = self._ask("PUT", path, body)
+        document = answer.document()
+        if answer.status == 413:
+            reason = printable(answer.body.decode(errors="replace"))
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
+        if answer.status in (200, *_REFUSED) and document.get("version") != VERSION:
+            raise ConfigurationError(self._other_version)
+        if answer.status in _REFUSED and "error" in document:
+            reason = printable(str(document["error"]))
+            raise ConfigurationError(f"exporter at {self.url} refused the run: {reason}")
+        return answer
+
+    def _ask(self, method: str, path: str, body: dict[str, object] | None) -> Answer:
         try:
-            answer = self._http.ask(method, f"{self.url}/api/runs/{run}", json=body, headers=self._headers)
+            answer = self._http.ask(method, f"{self.url}/api/runs/{path}", json=body, headers=self._headers)
         except UnansweredError as error:
             raise QueryError(f"exporter at {self.url} gave no usable answer ({error})") from error
         if answer.status == 401:

@@ -7,10 +7,12 @@ from exporter.live.message import Phase
 from exporter.live.probe_result import ProbeResult
 from exporter.live.status import RunStatus
 from exporter.run.registration import Registration
-from exporter.run.view import Moment, RunView
+from exporter.run.view import Moment, RunView, Surroundings
+from exporter.verdict.judgement import Judgement
 
 EVERY_SECONDS = 1.0
 WARN_AFTER_SECONDS = 2.0
+MAX_PROBLEMS = 5
 
 
 class Latest(Protocol):
@@ -38,6 +40,17 @@ class Progress:
         self._warned = False
         self._warned_of: set[ProbeResult] = set()
         self._told = ""
+        self._judgement: Judgement | None = None
+        self._shown_judgement: Judgement | None = None
+        self.around = Surroundings()
+        """as another thread sees them; shown with the next `show`"""
+        self.problems: Callable[[], tuple[str, ...]] = tuple
+        """what goes wrong beside the load; each is said once"""
+        self._told_problems: set[str] = set()
+
+    def judged(self, judgement: Judgement) -> None:
+        """What the checks have found so far, from another thread; shown with the next `show`."""
+        self._judgement = judgement
 
     def warn(self, text: str) -> None:
         """One line for the user, which stays."""
@@ -55,12 +68,23 @@ class Progress:
         self._tell(self._registration.refusal)
         self.last_status = status or self.last_status
         memory = self._latest("observed_process_resident_memory_bytes", role="router")
-        self._view.update(Moment(phase, elapsed, planned, status, memory))
         self._beside()
+        self._show_judgement()
+        self._view.update(Moment(phase, elapsed, planned, status, memory, self.around))
         self._warn_of_the_probe()
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)
         return status
+
+    def _show_judgement(self) -> None:
+        judgement = self._judgement
+        if judgement is not None and judgement is not self._shown_judgement:
+            self._shown_judgement = judgement
+            self._view.judged(judgement)
+        for problem in self.problems():
+            if problem not in self._told_problems and len(self._told_problems) < MAX_PROBLEMS:
+                self._told_problems.add(problem)
+                self._view.warn(f"{problem}; the load goes on, and the run is judged at its end")
 
     def _tell(self, refusal: str) -> None:
         """An exporter that takes the run no more, once for each reason."""

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.clock import Clock
 from exporter.run.http_answer import Answer, BoundedHttp, UnansweredError
 from exporter.run.spool import SpooledStore
+from exporter.timeseries import Labels
 
 TIMEOUT_SECONDS = 4.0
 MAX_ANSWER_BYTES = 16 << 20
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Scrapes `url` every `interval_seconds` in a thread of its own, from `start` to `stop`.
 
-    `session` is for this thread alone; `store` is this recorder's until `stop`.
+    `session` is for this thread alone; `store` is this recorder's to add to until `stop`.
     """
 
     def __init__(
@@ -44,7 +45,6 @@ class Recorder:
         self._boot = clock.wall() - clock.since_boot()
         """Unix s"""
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._http = BoundedHttp(session, TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
         self._store = store
@@ -69,7 +69,7 @@ class Recorder:
         self._scrape_surely()
         self._store.flush()
 
-    def _now(self) -> float:
+    def now(self) -> float:
         """Unix s by the wall clock as it was at the beginning: set back it would reorder the samples."""
         return self._boot + self._clock.since_boot()
 
@@ -96,14 +96,14 @@ class Recorder:
 
     def scrape(self) -> bool:
         """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
-        time = self._now()
+        time = self.now()
         try:
             families = _families(self._http.ask("GET", self._url))
         except UnansweredError as error:
             _log.info("scrape of %s failed: %s", self._url, error)
             self.failed_scrapes += 1
             return False
-        with self._lock:
+        with self._store.lock:
             for sample in itertools.chain.from_iterable(family.samples for family in families):
                 self._store.add(sample.name, sample.labels, time, float(sample.value))
         self.scrapes += 1
@@ -114,11 +114,13 @@ class Recorder:
 
     def latest(self, name: str, /, **labels: str) -> float | None:
         """The newest value of one series, or None where it is unknown or older than two intervals."""
-        with self._lock:
-            found = self._store.last(name, **labels)
-        if found is None or self._now() - found[0] > 2 * self._interval + TIMEOUT_SECONDS:
-            return None
-        return found[1]
+        return next(iter(self.newest(name, **labels).values()), None)
+
+    def newest(self, name: str, /, **labels: str) -> dict[Labels, float]:
+        """The newest value of each series, by its labels, where it is no older than two intervals."""
+        oldest = self.now() - 2 * self._interval - TIMEOUT_SECONDS
+        found = self._store.newest(name, **labels)
+        return {each: value for each, (time, value) in found.items() if time >= oldest}
 
 
 def _families(answer: Answer) -> list[Metric]:

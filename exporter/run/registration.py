@@ -29,7 +29,7 @@ class Registration:
         """labels, by id, of runs that asked the same route and model at this exporter meanwhile"""
         self.refusal = ""
         """why the exporter does not take the run any more; empty where it does, or is away"""
-        self._exporter = exporter
+        self.exporter = exporter
         self._clock = clock
         self._phase = phase
         self._announced = clock.monotonic()
@@ -41,7 +41,7 @@ class Registration:
         """
         self._phase = phase
         try:
-            self.ingest_port = self._exporter.register(self.info, self.token, phase)
+            self.ingest_port = self.exporter.register(self.info, self.token, phase)
         except QueryError:
             return
         except ConfigurationError as error:
@@ -58,7 +58,7 @@ class Registration:
     def status(self) -> RunStatus | None:
         """What the exporter has counted, or None where it gives no answer."""
         try:
-            status = self._exporter.status(self.info.run)
+            status = self.exporter.status(self.info.run)
         except QueryError:
             return None
         self.others |= status.others
@@ -67,6 +67,6 @@ class Registration:
     def seconds(self, after: int) -> RunSeconds | None:
         """What it has counted of each second later than `after`, None where it gives no answer."""
         try:
-            return self._exporter.seconds(self.info.run, after)
+            return self.exporter.seconds(self.info.run, after)
         except QueryError:
             return None

@@ -2,14 +2,14 @@
 
 import math
 import platform
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exporter import __version__
 from exporter.clock import Clock
-from exporter.errors import EngineError, QueryError
+from exporter.errors import ConfigurationError, EngineError, QueryError
 from exporter.live.message import Phase, RunInfo
 from exporter.live.status import RunStatus
 from exporter.results.folder import RunFolder, base_name, claim_anywhere
@@ -18,24 +18,31 @@ from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import PARTIAL_NAME
 from exporter.run.http_answer import printable
 from exporter.run.interrupt import Interrupt
+from exporter.run.judging import JUDGE_SECONDS, Judge
 from exporter.run.load_phase import Load, run_load
 from exporter.run.objectives_file import with_length
+from exporter.run.phases import Phases
 from exporter.run.plan import RunPlan
 from exporter.run.progress import EVERY_SECONDS, Latest, Progress
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.reconcile import Delivery, Totals, count_of, final_run, in_prometheus, scraped
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
+from exporter.run.rounds import Rounds, Task
 from exporter.run.second_log import SecondLog
 from exporter.run.spool import SpooledStore, spool_places
+from exporter.run.surroundings import LOOK_SECONDS, Around
 from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView
 from exporter.run.watcher import Watcher
 from exporter.settings.temporary_folder import temporary_folder
-from exporter.verdict.evidence import Count, Evidence, TimeGap, Watching
-from exporter.verdict.judgement import judge
+from exporter.verdict.evidence import Count, Evidence, Watching
 
 SCRAPE_INTERVAL_SECONDS = 5.0
+UNWATCHED = (
+    "no process of the router is watched: its memory, files, threads and restarts are not judged; run an "
+    "exporter on the router's host and name it with --exporter, or see `processes` in its configuration"
+)
 
 
 def run_soak(
@@ -63,8 +70,6 @@ def run_soak(
             # What was recorded stays where it is.
             claimed.release_if_empty()
             raise
-        if plan.baseline is not None:
-            result = plan.baseline.judged(result)
         published = write_results(result, claimed, plan.results)
     if published.problem:
         view.warn(published.problem)
@@ -89,19 +94,20 @@ def _measured(
     latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
     seconds = SecondLog(registration, clock, claimed.partial / PARTIAL_NAME)
     progress = Progress(registration, view, latest, seconds.poll)
+    judge = Judge(info.run, registration.token, plan.bounds, plan.warn, plan.own)
+    soak = _Soak(
+        *(plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress),
+        *(seconds, judge, Phases(registration, recorder.now), TimeGaps(clock)),
+    )
     try:
-        return _Soak(
-            plan,
-            watcher.watching,
-            prometheus,
-            interrupt,
-            clock,
-            recorder,
-            store,
-            registration,
-            progress,
-            seconds,
-        ).measure()
+        result = soak.measure()
+        if plan.baseline is not None:
+            result = plan.baseline.judged(result)
+        try:
+            judge.publish(result.judgement, clock.wall(), False, exporter)
+        except ConfigurationError as error:
+            view.warn(f"the verdict is not shown by the exporter: {error}")
+        return result
     finally:
         registration.enter(Phase.FINISHED)
 
@@ -124,15 +130,21 @@ class _Soak:
     progress: Progress
     seconds: SecondLog
 
+    judge: Judge
+    phases: Phases
+    gaps: TimeGaps
+
     @property
     def _info(self) -> RunInfo:
         return self.registration.info
 
     def measure(self) -> RunResult:
-        with TimeGaps(self.clock) as gaps:
+        with self.gaps:
             self.recorder.start()
+            self._warn_of_what_is_not_watched()
             try:
-                load, final, delivery = self._load_and_drain()
+                with self._rounds():
+                    load, final, delivery = self._load_and_drain()
             finally:
                 self.recorder.stop()
         if delivery and delivery.arrived:
@@ -140,15 +152,88 @@ class _Soak:
         known = final or self.registration.status() or self.progress.last_status
         if known is None:
             raise QueryError("neither the engine nor the exporter has counts of the run")
-        return self._result(load, known, self._totals(load, final, known), gaps.found)
+        return self._result(load, known, self._totals(load, final, known))
+
+    def _warn_of_what_is_not_watched(self) -> None:
+        """In the first seconds, not in the verdict after 45 minutes."""
+        seen = self.recorder.newest("observed_process_up", role="router")
+        if not self.watching.is_target or not any(seen.values()):
+            self.progress.warn(UNWATCHED)
+
+    def _rounds(self) -> Rounds:
+        """What is done beside the load."""
+        exporter = self.registration.exporter.beside()
+        around = Around(
+            self.recorder,
+            self.watching.is_target,
+            self.prometheus.beside() if self.prometheus else None,
+            lambda: self.progress.last_status.successes if self.progress.last_status else 0,
+            self.clock,
+        )
+
+        def look() -> None:
+            around.look()
+            self.progress.around = around.latest
+
+        def judge() -> None:
+            evidence = self._so_far()
+            if evidence is not None:
+                judgement = self.judge.judge(evidence)
+                self.progress.judged(judgement)
+                self.judge.publish(judgement, self.clock.wall(), True, exporter)
+
+        rounds = Rounds(
+            (
+                Task("the state of router and host", look, LOOK_SECONDS),
+                Task("the verdict so far", judge, JUDGE_SECONDS),
+            ),
+            self.clock,
+        )
+        self.progress.problems = lambda: rounds.problems
+        return rounds
+
+    def _so_far(self) -> Evidence | None:
+        """What is known of the run under way; None before anything is."""
+        known = self.progress.last_status
+        if known is None:
+            return None
+        return Evidence(
+            **self._common(known),
+            measured_seconds=self.phases.load_seconds(),
+            ended_early=None,
+            stalled=known.stalled,
+            totals={},
+            so_far=True,
+        )
+
+    def _common(self, known: RunStatus) -> dict[str, Any]:
+        """The evidence that there is at any time."""
+        return {
+            "planned_seconds": float(self.plan.duration_seconds),
+            "max_requests": self.plan.max_requests,
+            "requests": known.requests,
+            "statuses": known.statuses,
+            "failures": known.failures,
+            "scrapes": self.recorder.scrapes,
+            "failed_scrapes": self.recorder.failed_scrapes,
+            "series": self.store,
+            "watching": self.watching,
+            "others": dict(self.registration.others),
+            "route": self._info.route,
+            "connections": self.plan.connections,
+            "allowed_statuses": self.plan.allowed_statuses,
+            "seconds": self.seconds.seconds,
+            "time_gaps": tuple(self.gaps.found),
+            "phases": self.phases.spans(),
+        }
 
     def _load_and_drain(self) -> tuple[Load, RunStatus | None, Delivery | None]:
         """What the load left, and of its workers' last reports, where there are any, status and delivery."""
-        self.registration.enter(Phase.LOAD)
+        self.phases.enter(Phase.LOAD)
         with temporary_folder("run") as folder:
             load = run_load(self.plan, self.registration, folder, self.progress, self.interrupt, self.clock)
         ended = self.clock.wall()
-        self.registration.enter(Phase.DRAIN)
+        self.phases.enter(Phase.DRAIN)
         run = final_run(self._info, self.registration.token, load.result.messages, self.clock)
         final = None if run is None else RunStatus.of(run, self.clock.monotonic())
         delivery = None
@@ -158,6 +243,7 @@ class _Soak:
         self._drain(delivery)
         self.seconds.poll()
         self.seconds.close(None if run is None else run.counted(math.floor(ended)))
+        self.phases.end()
         return load, final, delivery
 
     def _drain(self, delivery: Delivery | None) -> None:
@@ -196,32 +282,18 @@ class _Soak:
             )
         return totals
 
-    def _result(self, load: Load, known: RunStatus, totals: Totals, gaps: Sequence[TimeGap]) -> RunResult:
+    def _result(self, load: Load, known: RunStatus, totals: Totals) -> RunResult:
         plan, engine = self.plan, load.result.totals
         evidence = Evidence(
-            planned_seconds=float(plan.duration_seconds),
+            **self._common(known),
             measured_seconds=load.seconds,
             ended_early=load.ended_early,
             aborted=load.aborted,
-            max_requests=plan.max_requests,
-            requests=known.requests,
-            statuses=known.statuses,
-            failures=known.failures,
             stalled=load.stalled,
             totals=totals,
-            scrapes=self.recorder.scrapes,
-            failed_scrapes=self.recorder.failed_scrapes,
-            series=self.store,
-            watching=self.watching,
-            others=self.registration.others,
-            route=self._info.route,
-            connections=plan.connections,
             stopped_after_seconds=engine.stopped_after_seconds if engine else (),
             engine_failures=engine.failures if engine else {},
-            time_gaps=tuple(gaps),
             asked=self._asked(load.seconds),
-            allowed_statuses=plan.allowed_statuses,
-            seconds=self.seconds.seconds,
         )
         return RunResult(
             info=self._info,
@@ -230,7 +302,7 @@ class _Soak:
             instance=self.registration.instance,
             evidence=evidence,
             quantiles=known.quantiles,
-            judgement=judge(evidence, plan.bounds, plan.warn, plan.own),
+            judgement=self.judge.judge(evidence),
             versions={
                 "llm-router-soak": __version__,
                 plan.engine.name: plan.engine_version,
@@ -262,7 +334,7 @@ class _Soak:
             return None
         try:
             series = self.prometheus.query_range(
-                'ALERTS{alertstate="firing",alertname!="Watchdog"}',
+                'ALERTS{alertstate="firing",alertname!~"Watchdog|BenchmarkRunFailed"}',
                 self._info.start_timestamp_seconds,
                 self.clock.wall(),
                 SCRAPE_INTERVAL_SECONDS,

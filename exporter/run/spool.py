@@ -10,6 +10,7 @@ import json
 import os
 import struct
 import tempfile
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -61,11 +62,14 @@ class SpooledStore(SeriesStore):
 
     `openers` open a new file each, in the order of preference; where one cannot be opened or written to the
     next is asked, and later the first again. Samples that none takes stay in memory, up to MAX_PENDING, and
-    those after them are lost and noted. One thread adds; `last` alone may be asked beside it, under a lock.
+    those after them are lost and noted. One thread adds, in its turns under `lock`; others may read beside
+    it, a series at a time: what they wait for is never a disk that they read from.
     """
 
     def __init__(self, openers: Iterable[Opener]) -> None:
         super().__init__()
+        self.lock = threading.RLock()
+        """for a scrape that is to be seen whole or not at all"""
         self._kept: dict[Key, _Kept] = {}
         self._files = [_File(opener) for opener in openers]
         self._pending = 0
@@ -73,62 +77,75 @@ class SpooledStore(SeriesStore):
 
     def add(self, name: str, labels: Mapping[str, str], time: float, value: float) -> None:
         key = (name, tuple(sorted(labels.items())))
-        kept = self._kept.get(key)
-        if kept is None and len(self._kept) >= MAX_SERIES:
-            self._lose(1, time, f"more than {MAX_SERIES:,} series")
-            return
-        if kept is None:
-            kept = self._kept[key] = _Kept(len(self._kept))
-        elif kept.last[0] == time:
-            # Twice in one scrape: the first counts, as in Prometheus.
-            return
-        kept.last = (time, value)
-        if self._pending >= MAX_PENDING:
-            self._lose(1, time, self._refusal)
-            return
-        kept.times.append(time)
-        kept.values.append(value)
-        self._pending += 1
-
-    def last(self, name: str, **labels: str) -> tuple[float, float] | None:
-        found = next(self._matching(name, labels), None)
-        return None if found is None else self._kept[found].last
+        with self.lock:
+            kept = self._kept.get(key)
+            if kept is None and len(self._kept) >= MAX_SERIES:
+                self._lose(1, time, f"more than {MAX_SERIES:,} series")
+                return
+            if kept is None:
+                kept = self._kept[key] = _Kept(len(self._kept))
+                self._named[name].append(key)
+            elif kept.last[0] == time:
+                # Twice in one scrape: the first counts, as in Prometheus.
+                return
+            kept.last = (time, value)
+            if self._pending >= MAX_PENDING:
+                self._lose(1, time, self._refusal)
+                return
+            kept.times.append(time)
+            kept.values.append(value)
+            self._pending += 1
 
     def keys(self) -> Iterable[Key]:
-        return self._kept.keys()
+        with self.lock:
+            return tuple(self._kept)
 
     def series(self, key: Key) -> Series:
-        kept, whole = self._kept[key], Series(*key)
+        with self.lock:
+            kept, whole = self._kept[key], Series(*key)
+            # What is added or moved to disk from here on is not in it.
+            chunks, times, values = kept.chunks[:], kept.times[:], kept.values[:]
         lost = []
-        for chunk in kept.chunks:
+        for chunk in chunks:
             count = chunk >> _OFFSET_BITS & (1 << _COUNT_BITS) - 1
             try:
                 file = self._files[chunk >> _COUNT_BITS + _OFFSET_BITS]
                 data = file.read(chunk & (1 << _OFFSET_BITS) - 1, count * SAMPLE_BYTES)
             except OSError as error:
-                self._lose(count, kept.last[0], error.strerror or str(error))
-                lost.append(chunk)
+                lost.append((chunk, count, error.strerror or str(error)))
                 continue
             half = len(data) // 2
             whole.times.frombytes(data[:half])
             whole.values.frombytes(data[half:])
-        for chunk in lost:
-            kept.chunks.remove(chunk)
-        whole.times.extend(kept.times)
-        whole.values.extend(kept.values)
+        if lost:
+            self._forget(kept, lost)
+        whole.times.extend(times)
+        whole.values.extend(values)
         return whole
+
+    def _newest(self, key: Key) -> tuple[float, float] | None:
+        return self._kept[key].last
+
+    def _forget(self, kept: "_Kept", lost: Iterable[tuple[int, int, str]]) -> None:
+        """Note once what can be read no more."""
+        with self.lock:
+            for chunk, count, reason in lost:
+                if chunk in kept.chunks:
+                    kept.chunks.remove(chunk)
+                    self._lose(count, kept.last[0], reason)
 
     def flush(self) -> None:
         """Move what is in memory to disk; where no disk takes it, it stays."""
-        for number, file in enumerate(self._files):
-            try:
-                file.open()
-                self._flush_to(number, file)
-            except OSError as error:
-                self._refusal = self._refusal or error.strerror or str(error)
-            else:
-                self._refusal = ""
-                return
+        with self.lock:
+            for number, file in enumerate(self._files):
+                try:
+                    file.open()
+                    self._flush_to(number, file)
+                except OSError as error:
+                    self._refusal = self._refusal or error.strerror or str(error)
+                else:
+                    self._refusal = ""
+                    return
 
     def close(self) -> None:
         """Close the files; what lies in them is known no more."""

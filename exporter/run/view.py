@@ -5,6 +5,26 @@ from typing import Protocol
 
 from exporter.live.message import Phase
 from exporter.live.status import RunStatus
+from exporter.verdict.judgement import Judgement
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around the load, as last scraped; None is what is not known."""
+
+    router_memory_bytes: float | None = None
+    """RSS of all of the router's processes"""
+    router_memory_at_start_bytes: float | None = None
+    router_memory_bytes_per_hour: float | None = None
+    """the trend of its level, from about twenty minutes on"""
+    router_cpu_cores: float | None = None
+    host_cpu_ratio: float | None = None
+    nodes_online: int | None = None
+    nodes_known: int | None = None
+    router_down_seconds: float | None = None
+    """for how long neither its probe nor the load has got an answer; None where it is up"""
+    alerts: tuple[str, ...] | None = None
+    """names of those that fire; None where no Prometheus is asked, or gives no answer"""
 
 
 @dataclass(frozen=True)
@@ -19,6 +39,7 @@ class Moment:
     """None: the exporter gives no answer"""
     router_memory_bytes: float | None
     """the router's RSS; None where it is not known"""
+    around: Surroundings = Surroundings()
 
 
 class RunView(Protocol):
@@ -26,6 +47,9 @@ class RunView(Protocol):
 
     def update(self, moment: Moment) -> None:
         """The state now; about once a second."""
+
+    def judged(self, judgement: Judgement) -> None:
+        """What the checks have found so far; every few seconds, before the next `update`."""
 
     def warn(self, text: str) -> None:
         """One line that stays."""

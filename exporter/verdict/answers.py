@@ -13,6 +13,14 @@ from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 NOTHING_MEASURED = Said("no request was measured", "リクエストが一件も計測されていない")
+NOTHING_YET = Said("no request has been answered so far", "まだ応答がない")
+
+
+def nothing_measured(check: str, evidence: Evidence) -> Finding:
+    """Of a run without a response: while it goes on that says nothing yet."""
+    if evidence.so_far:
+        return Finding(check, Outcome.NOT_JUDGED, NOTHING_YET)
+    return Finding(check, Outcome.INCONCLUSIVE, NOTHING_MEASURED)
 
 
 _ALERT = "BenchmarkErrorRateHigh"
@@ -69,7 +77,7 @@ def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
         if evidence.unanswered or evidence.refused or evidence.stalled:
             said = Said("the router gave no whole response", "ルーターから完全な応答が一つもない")
             return Finding("answers", Outcome.FAIL, said)
-        return Finding("answers", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
+        return nothing_measured("answers", evidence)
     ratio = evidence.errors / responses
     finding = partial(Finding, "answers", figure=ratio, bound=max_error_ratio, unit="ratio")
     if successes == 0:

@@ -11,6 +11,7 @@ from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 MIN_LOAD_RATIO = 0.95
 """of the planned seconds; an engine may end a little before them"""
 MAX_FAILED_SCRAPES_RATIO = 0.2
+AT_THE_END = Said("judged at the end", "終了時に判定")
 MAX_LISTED = 3
 """gaps in time that are named; run.json has all"""
 
@@ -22,10 +23,11 @@ def judge_completeness(evidence: Evidence) -> Finding:
     Nothing else is missing: no time in which the machine slept or was paused, no sample that no disk took.
     """
     attempts = evidence.scrapes + evidence.failed_scrapes
+    ended = not evidence.so_far  # what is short or few now may not be at the end; what is lost stays lost
     problems = [
-        *_short_load(evidence),
+        *(_short_load(evidence) if ended else ()),
         *map(_time_gap, evidence.time_gaps[:MAX_LISTED]),
-        *_missing_scrapes(evidence, attempts),
+        *(_missing_scrapes(evidence, attempts) if ended else ()),
         *_lost(evidence.series.loss),
     ]
     if problems:
@@ -34,6 +36,8 @@ def judge_completeness(evidence: Evidence) -> Finding:
         f"{evidence.scrapes} of {attempts} scrapes succeeded",
         f"スクレイプ {attempts} 回のうち {evidence.scrapes} 回成功",
     )
+    if evidence.so_far:
+        return Finding("completeness", Outcome.NOT_JUDGED, AT_THE_END + verbatim(": ") + succeeded)
     if evidence.all_sent:
         succeeded += Said(
             f"; all of the {evidence.max_requests:,} planned requests were sent",
@@ -123,6 +127,8 @@ def judge_totals(evidence: Evidence) -> Finding:
     Sources that count by route and model count at least as many where another run asked the same.
     """
     finding, totals = partial(Finding, "totals"), evidence.totals
+    if evidence.so_far:
+        return finding(Outcome.NOT_JUDGED, AT_THE_END)
     counts = joined([verbatim(f"{source} ") + _text(count) for source, count in totals.items()], ", ")
     known = [count for count in totals.values() if count is not None]
     if not known or len(known) < len(totals):

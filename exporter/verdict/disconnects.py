@@ -1,6 +1,6 @@
 """Did every request get a whole answer?"""
 
-from exporter.verdict.answers import NOTHING_MEASURED
+from exporter.verdict.answers import nothing_measured
 from exporter.verdict.bursts import failed
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
@@ -33,6 +33,11 @@ def judge_disconnects(evidence: Evidence) -> Finding:
     if evidence.stalled:
         problems.append(
             Said(
+                f"{evidence.stalled:,} connections are stalled",
+                f"{evidence.stalled:,} 接続が応答待ちのまま停止中",
+            )
+            if evidence.so_far
+            else Said(
                 f"{evidence.stalled:,} connections were stalled at the end of the load",
                 f"負荷終了時に {evidence.stalled:,} 接続が応答待ちのまま停止",
             )
@@ -43,6 +48,6 @@ def judge_disconnects(evidence: Evidence) -> Finding:
         said = joined(problems) + when + meanwhile(evidence, spans, "BenchmarkDisconnects")
         return Finding("disconnects", Outcome.FAIL, said, float(evidence.failed), 0.0, "requests", spans)
     if evidence.responses == 0:
-        return Finding("disconnects", Outcome.INCONCLUSIVE, NOTHING_MEASURED)
+        return nothing_measured("disconnects", evidence)
     whole = Said("every request got a whole answer", "すべてのリクエストに完全な応答あり")
     return Finding("disconnects", Outcome.PASS, whole)

@@ -2,20 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Outcome(StrEnum):
-    """Of a check or of a run. A run is one of pass, fail and inconclusive; the others are of checks alone."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    WARNING = "warning"
-    """the check fails, and `--warn` says that it does not fail the run"""
-    INCONCLUSIVE = "inconclusive"
-    """evidence is missing"""
-    NOT_JUDGED = "not_judged"
-    """the check does not apply to this run"""
+from exporter.live.findings import Outcome as Outcome  # noqa: PLC0414  (every check has one)
 
 
 @dataclass(frozen=True)

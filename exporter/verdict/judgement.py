@@ -13,7 +13,7 @@ EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 
 @dataclass(frozen=True)
 class Judgement:
-    """The outcome of a run and the findings behind it."""
+    """The outcome of a run and the findings behind it; `not_judged` while nothing is known of one."""
 
     outcome: Outcome
     findings: tuple[Finding, ...]
@@ -36,13 +36,17 @@ def judge(
 
     A lowered check that fails is a warning and does not fail the run. One that is inconclusive stays so:
     `--warn` accepts what the check finds, and where evidence is missing it finds nothing. A run that could
-    not be judged must not pass by it.
+    not be judged must not pass by it. Of a run that goes on nothing is missing only since it is young: what
+    cannot be known yet is not judged, and so is the run where that is all.
     """
     findings = (
         *(_lowered(objective.finding(evidence, bounds), warn) for objective in OBJECTIVES),
         *(objective.finding(evidence) for objective in own),
     )
-    return Judgement(overall(finding.outcome for finding in findings), findings)
+    outcome = overall(finding.outcome for finding in findings)
+    if evidence.so_far and all(finding.outcome == Outcome.NOT_JUDGED for finding in findings):
+        outcome = Outcome.NOT_JUDGED
+    return Judgement(outcome, findings)
 
 
 def with_finding(judgement: Judgement, finding: Finding) -> Judgement:

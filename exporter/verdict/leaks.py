@@ -53,7 +53,7 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
     """
     finding = partial(Finding, check)
     minutes = f"{MIN_SECONDS / 60:.0f}"
-    if evidence.planned_seconds < MIN_SECONDS:
+    if (evidence.measured_seconds if evidence.so_far else evidence.planned_seconds) < MIN_SECONDS:
         too_short = Said(
             f"a leak can be detected from {minutes} minutes of load on",
             f"リークの検出には {minutes} 分以上の負荷が必要",

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 
+from exporter.live.findings import OBJECTIVE
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
 from exporter.verdict.measurement import Figure, Measured, measured
 from exporter.verdict.statement import Kind, Statement
 from exporter.verdict.unit import shown
 
-CHECK_PREFIX = "objective-"
 MAX_SPANS = 20
 """times of a finding"""
 
@@ -28,7 +28,7 @@ class OwnObjective:
     @property
     def check(self) -> str:
         """The name of the check."""
-        return CHECK_PREFIX + self.name
+        return OBJECTIVE + self.name
 
     def finding(self, evidence: Evidence) -> Finding:
         """Fails where a figure is beyond the bound; inconclusive where one is not known, and none is."""

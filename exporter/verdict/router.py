@@ -5,6 +5,9 @@ from exporter.verdict.finding import Finding, Outcome, Said, joined
 from exporter.verdict.probes import Probes
 from exporter.verdict.processes import any_seen, ended, not_watched, worker_deaths
 
+UNSEEN = Said("the router was not observed", "ルーターを観測できていない")
+NOT_YET = Said("the router has not been observed so far", "ルーターはまだ観測されていない")
+
 
 def judge_router(evidence: Evidence) -> Finding:
     """The router answers its probes or the load, its process is not replaced, and none of its workers dies.
@@ -18,9 +21,8 @@ def judge_router(evidence: Evidence) -> Finding:
     probes = Probes(evidence.series)
     processes = evidence.series.select("observed_process_restarts_total", role="router")
     if not probes and not processes:
-        return Finding(
-            "router", Outcome.INCONCLUSIVE, Said("the router was not observed", "ルーターを観測できていない")
-        )
+        outcome, said = (Outcome.NOT_JUDGED, NOT_YET) if evidence.so_far else (Outcome.INCONCLUSIVE, UNSEEN)
+        return Finding("router", outcome, said)
     problems = []
     if outage := probes.outage():
         problems.append(outage)

@@ -27,6 +27,7 @@ from exporter.run.registration import Registration
 from exporter.run.view import Moment
 from exporter.settings.router_api import RouterApi
 from exporter.stack.service import Service
+from exporter.verdict.judgement import Judgement
 
 SCRAPE_EVERY_SECONDS = 5.0
 COUNTER = "benchmark_requests_total"
@@ -137,6 +138,9 @@ class _Scrapes:
             self._next += SCRAPE_EVERY_SECONDS
             self._scraper.scrape()
             self._each_scrape()
+
+    def judged(self, judgement: Judgement) -> None:
+        pass
 
     def warn(self, text: str) -> None:
         raise SoakError(text)

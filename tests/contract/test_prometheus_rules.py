@@ -25,6 +25,7 @@ ALERTS = {
     "ProcessMemoryLeak", "ProcessFdLeak", "ProcessThreadLeak", "ConnectionLeak", "GpuMemoryLeak",
     "NodeMemoryLeak", "RouterDown", "RouterRestarted", "NodeOffline", "NodeFlapping", "BenchmarkDisconnects",
     "BenchmarkStalled", "BenchmarkErrorRateHigh", "BenchmarkLatencyRegression", "BenchmarkThroughputDrop",
+    "BenchmarkRunFailed",
     "GpuXidError", "GpuEccError", "GpuThrottled", "GpuDisappeared", "NodeMemoryPressure", "NodeDiskFillingUp",
     "ExporterDown", "CollectorFailing", "Watchdog",
 }  # fmt: skip

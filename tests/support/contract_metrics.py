@@ -20,6 +20,7 @@ from exporter.collectors.proc_files import TCP_STATES
 from exporter.collectors.process.search import Unwatched
 from exporter.collectors.router.nodes_api import NODE_STATUSES
 from exporter.collectors.router.router import MAX_NODES
+from exporter.live.findings import MAX_FINDINGS, Outcome
 from exporter.live.histogram import LE_SECONDS, QUANTILES
 from exporter.live.ingest import REJECTION_REASONS
 from exporter.live.message import STATUS_CLASSES, FailureReason
@@ -110,6 +111,8 @@ LOAD = _metrics(
     ("run_phase", GAUGE, _labels("phase", len(PHASES))),
     ("run_baseline_p99_seconds", GAUGE),
     ("run_baseline_requests_per_second", GAUGE),
+    ("run_check", GAUGE, _labels("check", MAX_FINDINGS), _labels("outcome", len(Outcome))),
+    ("run_objective", GAUGE, _labels("check", MAX_FINDINGS)),
 )
 
 ROW = _labels("label source", MAX_ROWS)

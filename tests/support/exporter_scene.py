@@ -18,6 +18,7 @@ from exporter.collectors import COLLECTORS, build_collectors
 from exporter.collectors.collector import Collector, LiveLoad, Shared, WatchedPids
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
+from exporter.live.findings import Outcome, PublishedFinding, RunFindings
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import encode
@@ -31,7 +32,7 @@ from exporter.settings.exporter_config import (
 from exporter.settings.router_api import RouterApi
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import answered, register
+from tests.support.live_messages import RUN, answered, register, token_of
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.served_app import ServedApp
 from tests.support.watching import watch_of
@@ -125,6 +126,11 @@ def some_load(runs: LiveRuns, ingest: Ingest) -> None:
     for message in (first, second):
         ingest.take(encode(message))
     ingest.take(b"not a message")
+    findings = (
+        PublishedFinding("answers", Outcome.FAIL, "none of 3 responses was 2xx", 1.0, 0.01, "ratio"),
+        PublishedFinding("totals", Outcome.NOT_JUDGED, "judged at the end"),
+    )
+    runs.publish(token_of(), RunFindings(RUN, 1_764_000_000.0, True, Outcome.FAIL, findings))
 
 
 @contextmanager

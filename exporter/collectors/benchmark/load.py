@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from prometheus_client.core import Metric
 
 from exporter.clock import Clock
+from exporter.collectors.benchmark.findings import FINDING_FAMILIES, finding_families
 from exporter.collectors.benchmark.requests import REQUEST_FAMILIES, request_families
 from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families, run_families
 from exporter.collectors.collector import LiveLoad, Shared
@@ -25,7 +26,13 @@ class LoadCollector:
 
     name: ClassVar = "load"
     isolated: ClassVar = False
-    families: ClassVar = (*REQUEST_FAMILIES, *RUN_FAMILIES, *_INGEST, "exporter_state_file_set_aside")
+    families: ClassVar = (
+        *REQUEST_FAMILIES,
+        *RUN_FAMILIES,
+        *FINDING_FAMILIES,
+        *_INGEST,
+        "exporter_state_file_set_aside",
+    )
 
     def __init__(self, load: LiveLoad, clock: Clock) -> None:
         self._load = load
@@ -45,6 +52,7 @@ class LoadCollector:
                 *request_families(runs.models),
                 *connection_families(runs, self._clock.monotonic()),
                 *run_families(runs.current()),
+                *finding_families(runs.shown_findings()),
                 *ingest_families(self._load.ingest),
                 single(
                     "exporter_state_file_set_aside",

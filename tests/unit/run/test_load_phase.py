@@ -22,6 +22,7 @@ from exporter.run.progress import Progress
 from exporter.run.registration import Registration
 from exporter.run.view import Moment
 from exporter.settings.router_api import RouterApi
+from exporter.verdict.judgement import Judgement
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import message, run_info
 from tests.support.local_http import LocalHttp
@@ -66,6 +67,9 @@ class View:
         self.said: list[str] = []
 
     def update(self, moment: Moment) -> None:
+        pass
+
+    def judged(self, judgement: Judgement) -> None:
         pass
 
     def warn(self, text: str) -> None:

@@ -5,6 +5,7 @@ from exporter.run.exporter_client import ExporterClient
 from exporter.run.progress import Progress
 from exporter.run.registration import Registration
 from exporter.run.view import Moment
+from exporter.verdict.judgement import Judgement
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import run_info
 from tests.support.local_http import LocalHttp
@@ -17,6 +18,9 @@ class View:
 
     def update(self, moment: Moment) -> None:
         self.memory.append(moment.router_memory_bytes)
+
+    def judged(self, judgement: Judgement) -> None:
+        pass
 
     def warn(self, text: str) -> None:
         self.warned.append(text)

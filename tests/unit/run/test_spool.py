@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import random
+import threading
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,50 @@ def test_a_day_is_judged_and_written_from_the_spool_without_a_sample_missing(tmp
     write_openmetrics(store, tmp_path / "series.om.gz")
     text = gzip.decompress((tmp_path / "series.om.gz").read_bytes())
     assert text.count(b"\n") == 4 * scrapes + 5
+
+
+def test_the_store_is_read_whole_by_one_thread_while_another_adds(tmp_path: Path) -> None:
+    store = SpooledStore([opener(tmp_path / "spool")])
+    scrapes, per_scrape = 400, 7
+    seen: list[str] = []
+
+    def read() -> None:
+        while not done.is_set():
+            for name in ("a", "b"):
+                for series in store.each("x_total", n=name):
+                    times = series.times.tolist()
+                    if times != [float(i) for i in range(len(times))] or series.values.tolist() != times:
+                        seen.append(f"{name}: {times}")
+            with store.lock:
+                counts = {len(store.series(key).times) for key in store.keys()}  # noqa: SIM118
+            if len(counts) > 1:
+                seen.append(f"half a scrape: {counts}")
+
+    done = threading.Event()
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for scrape in range(scrapes):
+        with store.lock:
+            for name in "abcdefg"[:per_scrape]:
+                store.add("x_total", {"n": name}, float(scrape), float(scrape))
+        if scrape % 5 == 0:
+            store.flush()
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert seen == []
+    assert [len(series.times) for series in store.each("x_total")] == [scrapes] * per_scrape
+    assert store.loss is None
+
+
+def test_what_can_be_read_no_more_is_noted_once(tmp_path: Path) -> None:
+    store = SpooledStore([opener(tmp_path / "spool")])
+    for i in range(6):
+        store.add("x_total", {}, float(i), 1.0)
+        store.flush()
+    os.truncate(tmp_path / "spool", 100)
+    for _ in range(3):
+        store.select("x_total")
+    assert store.loss is not None
+    assert store.loss.samples == 6 - len(store.select("x_total")[0].times)

@@ -1,0 +1,83 @@
+"""Judges a run while it goes on, and publishes what it finds: nobody watches for 45 minutes."""
+
+import contextlib
+import json
+import math
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from exporter.errors import QueryError
+from exporter.live.findings import (
+    MAX_FINDINGS,
+    MAX_SPANS,
+    MAX_TEXT,
+    PublishedFinding,
+    RunFindings,
+    Time,
+)
+from exporter.plain_text import one_line
+from exporter.run.exporter_client import ExporterClient
+from exporter.verdict.evidence import Evidence
+from exporter.verdict.finding import Finding
+from exporter.verdict.judgement import Judgement, judge
+from exporter.verdict.own_objective import OwnObjective
+
+JUDGE_SECONDS = 5.0
+MAX_BODY_BYTES = 60_000
+"""of a request to the exporter"""
+_SIZES = ((MAX_TEXT, MAX_SPANS), (MAX_TEXT // 2, 2), (MAX_TEXT // 4, 1), (MAX_TEXT // 10, 0))
+"""letters of a sentence and times of a finding, tried until all of them fit into one request"""
+_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+"""kinds of characters that act or cannot be seen"""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges evidence by a run's own bounds and publishes the findings at its exporter."""
+
+    run: str
+    token: bytes
+    bounds: Mapping[str, float]
+    warn: Collection[str]
+    own: Sequence[OwnObjective] = ()
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """The findings of the run."""
+        return judge(evidence, self.bounds, self.warn, self.own)
+
+    def publish(self, judgement: Judgement, at: float, so_far: bool, exporter: ExporterClient) -> None:
+        """Show them to whoever watches; an exporter that is away gets the next ones.
+
+        Raises ConfigurationError where it refuses them, which does not change what was found.
+        """
+        with contextlib.suppress(QueryError):
+            exporter.publish(published(self.run, judgement, at, so_far), self.token)
+
+
+def published(run: str, judgement: Judgement, at: float, so_far: bool) -> RunFindings:
+    """A judgement as it is published: plain, and bounded."""
+    for letters, spans in _SIZES:
+        findings = tuple(_published(each, letters, spans) for each in judgement.findings[:MAX_FINDINGS])
+        found = RunFindings(run, at, so_far, judgement.outcome, findings)
+        if len(json.dumps(asdict(found))) <= MAX_BODY_BYTES:
+            break
+    return found
+
+
+def _published(finding: Finding, letters: int, spans: int) -> PublishedFinding:
+    shown = one_line(finding.text)
+    text = "".join("\ufffd" if unicodedata.category(each) in _UNSEEN else each for each in shown)
+    return PublishedFinding(
+        check=finding.check,
+        outcome=finding.outcome,
+        text=text if len(text) <= letters else text[: letters - 1] + "…",
+        figure=_finite(finding.figure),
+        bound=_finite(finding.bound),
+        unit=finding.unit,
+        spans=tuple(Time(each.since, each.until) for each in finding.spans[:spans]),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
