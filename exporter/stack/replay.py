@@ -5,19 +5,17 @@ round by round, since one rule reads what another has recorded; it sees new bloc
 own `create-blocks-from rules` asks a Prometheus in the same way, but for each rule alone and for no alert.)
 """
 
-import gzip
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 from exporter.clock import Clock
-from exporter.errors import ConfigurationError
-from exporter.regular_file import open_regular
+from exporter.errors import ConfigurationError, QueryError
 from exporter.results.backfill import RECENT_SECONDS, create_blocks
 from exporter.results.openmetrics import write_openmetrics
+from exporter.results.recorded_series import unpack
 from exporter.results.rules import Rule, alert_samples, in_rounds, read_rules
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.settings.temporary_folder import temporary_folder
@@ -26,14 +24,15 @@ from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 from exporter.timeseries import SeriesStore
 
-TARGET = 'instance="127.0.0.1:9877",job="exporter"'
-"""of series that an earlier release kept without"""
 LOOKBACK = "65s"
 """A series that ended is seen no longer than a rule's longest interval. Live it ends at once; blocks made of
 text have no marks of staleness."""
 MAX_POINTS = 2000
 """of one query"""
-_SAMPLE = re.compile(r"([A-Za-z_:][\w:]*)(\{.*\})? (\S+) ([0-9.]+)$")
+MAX_QUERIED = 20_000_000
+"""samples that one query may hold in Prometheus's memory, 16 bytes each; its own default is 50 million"""
+MAX_RECORDED = 30_000_000
+"""samples that the rules of one round come to: half a gigabyte of memory"""
 _BLOCK = re.compile("[0-9A-HJKMNP-TV-Z]{26}")
 
 
@@ -48,62 +47,26 @@ def replay(
     rounds = in_rounds(read_rules(rules_folder))
     with temporary_folder("replay") as work:
         data, text = work / "data", work / "series.om"
-        first, last = _unpack(folder / "series.om.gz", text)
+        room = shutil.disk_usage(work).free // 2
+        first, last = unpack(folder / "series.om.gz", text, clock.wall(), room)
         _check_age(folder, output_folder, last, clock)
         prometheus = find_program("prometheus", "prometheus")
         create_blocks(promtool, text, data)
         for rules in rounds:
-            store = SeriesStore()
-            with _Prometheus(prometheus, data, work) as asked:
-                for rule in rules:
-                    _evaluate(rule, asked, first, last, store)
+            store = _Recorded()
+            try:
+                with _Prometheus(prometheus, data, work) as asked:
+                    for rule in rules:
+                        _evaluate(rule, asked, first, last, store)
+            except QueryError as error:
+                raise ConfigurationError(
+                    f"{folder}: the rules cannot be evaluated over it ({error})"
+                ) from error
             if any(True for _ in store):
                 write_openmetrics(store, text)
                 create_blocks(promtool, text, data)
         _hand_over(data, output_folder)
     return first, last
-
-
-def _unpack(packed: Path, file: Path) -> tuple[float, float]:
-    """The text, with `up` where a scrape succeeded; the first and the last time in it."""
-    first, last = float("inf"), 0.0
-    scrapes = []
-    try:
-        with (
-            open_regular(packed) as compressed,
-            gzip.open(compressed, "rt", encoding="utf-8", newline="\n") as lines,
-            file.open("w", encoding="utf-8") as out,
-        ):
-            for line in lines:
-                if line == "# EOF\n":
-                    break
-                if found := _SAMPLE.match(line):
-                    name, labels, value, time = found.groups()
-                    labels = labels or "{}"
-                    if 'job="' not in labels:
-                        labels = "{" + ",".join(filter(None, (labels[1:-1], TARGET))) + "}"
-                    first, last = min(first, float(time)), max(last, float(time))
-                    if name == "exporter_build_info":
-                        scrapes.append((labels, time))
-                    out.write(f"{name}{labels} {value} {time}\n")
-                else:
-                    out.write(line)
-            _write_up(scrapes, out)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{packed}: cannot be read ({getattr(error, 'strerror', None) or error})"
-        ) from error
-    if not last:
-        raise ConfigurationError(f"{packed}: no series of a run")
-    return first, last
-
-
-def _write_up(scrapes: list[tuple[str, str]], out: TextIO) -> None:
-    out.write("# TYPE up unknown\n")
-    for labels, time in scrapes:
-        target = ",".join(re.findall(r'(?:instance|job)="[^"]*"', labels))
-        out.write(f"up{{{target}}} 1 {time}\n")
-    out.write("# EOF\n")
 
 
 def _check_age(folder: Path, output_folder: Path, last: float, clock: Clock) -> None:
@@ -115,6 +78,22 @@ def _check_age(folder: Path, output_folder: Path, last: float, clock: Clock) -> 
             f"{output_folder} is still writing; wait until "
             f"{datetime.fromtimestamp(safe).astimezone():%H:%M}, or name an empty folder"
         )
+
+
+class _Recorded(SeriesStore):
+    """Samples that rules come to, no more than MAX_RECORDED: somebody else's series may meet every rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = MAX_RECORDED
+
+    def add(self, name: str, labels: Mapping[str, str], time: float, value: float) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ConfigurationError(
+                f"the rules come to more than {MAX_RECORDED:,} samples of these series: no run of one router"
+            )
+        super().add(name, labels, time, value)
 
 
 class _Prometheus:
@@ -132,6 +111,7 @@ class _Prometheus:
                 f"--config.file={configuration}",
                 f"--storage.tsdb.path={data}",
                 "--storage.tsdb.retention.time=100y",
+                f"--query.max-samples={MAX_QUERIED}",
                 f"--query.lookback-delta={LOOKBACK}",
                 f"--web.listen-address={HOST}:{port}",
                 "--log.level=warn",
@@ -151,13 +131,13 @@ class _Prometheus:
         self._service.stop()
 
 
-def _evaluate(rule: Rule, asked: PrometheusClient, first: float, last: float, store: SeriesStore) -> None:
+def _evaluate(rule: Rule, asked: PrometheusClient, first: float, last: float, store: _Recorded) -> None:
     """What the rule comes to at each of its evaluations within the run."""
 
     def is_there(query: str, time: float) -> bool:
         return bool(asked.query_range(query, time, time, 1))
 
-    found = SeriesStore()
+    found = _Recorded()
     for start, end in _spans(first, last, rule.interval_seconds):
         for series in asked.query_range(rule.expression, start, end, rule.interval_seconds):
             for time, value in zip(series.times, series.values, strict=True):

@@ -11,7 +11,9 @@ from queries import alerts, leaks, load, processes, run
 from substitution import Chosen, substitute
 
 from exporter.cli.main import soak
+from exporter.errors import ConfigurationError
 from exporter.run.prometheus_client import PrometheusClient
+from exporter.stack import replay
 from tests.stack.test_backfill import prometheus_on
 from tests.support.recorded_run import (
     INSTANCE,
@@ -115,3 +117,24 @@ def test_series_that_were_kept_without_their_target_get_it(tmp_path: Path) -> No
     assert done.exit_code == 0, done.output
     with prometheus_on(tmp_path / "data") as started:
         assert course(started, load.SUCCESS_RATE)[600] == pytest.approx(REQUESTS_PER_SECOND)
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "said"),
+    [
+        ("MAX_RECORDED", 1000, "the rules come to more than 1,000 samples of these series"),
+        ("MAX_QUERIED", 10, "the rules cannot be evaluated over it (Prometheus: "),
+    ],
+)
+def test_series_that_are_too_many_for_the_rules_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, said: str
+) -> None:
+    need("prometheus", "promtool")
+    monkeypatch.setattr(replay, bound, most)
+    write_recorded_run(tmp_path / "run", START)
+    with pytest.raises(ConfigurationError) as raised:
+        soak.main(
+            ["backfill", str(tmp_path / "run"), "--output", str(tmp_path / "data")], standalone_mode=False
+        )
+    assert said in str(raised.value)
+    assert not (tmp_path / "data").exists()

@@ -37,9 +37,9 @@ def test_a_folder_without_series_is_refused(tmp_path: Path, clock: FakeClock) ->
 def test_what_a_prometheus_is_still_writing_is_left_to_it(tmp_path: Path, clock: FakeClock) -> None:
     run, output = tmp_path / "run", tmp_path / "data"
     (output / "wal").mkdir(parents=True)
-    write(run, gzip.compress(f"up 1 {clock.wall() - 3 * 3600 + 1:.3f}\n".encode()))
+    write(run, gzip.compress(f"up 1 {clock.wall() - 3 * 3600 + 1:.3f}\n# EOF\n".encode()))
     assert why(run, output, clock).startswith(f"{run}: the run ended less than three hours ago")
     # Of an empty folder nobody writes, and of an older run's time neither.
     assert why(run, tmp_path / "empty", clock).startswith("no-such-promtool: ")
-    write(run, gzip.compress(f"up 1 {clock.wall() - 3 * 3600 - 1:.3f}\n".encode()))
+    write(run, gzip.compress(f"up 1 {clock.wall() - 3 * 3600 - 1:.3f}\n# EOF\n".encode()))
     assert why(run, output, clock).startswith("no-such-promtool: ")
