@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.collectors.families import Table, fresh
+from exporter.collectors.row_histogram import RowHistogram
 from exporter.live.histogram import LE_SECONDS, QUANTILES, classic_buckets, quantiles_seconds
 from exporter.live.message import STATUS_CLASSES, Pair, StatusClass
 from exporter.live.totals import ModelTotals, Totals
@@ -36,10 +37,11 @@ def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
     Quantiles are absent where no 2xx came in the trailing 10 s.
     """
     requests, errors, failures, quantiles = fresh(_FAMILIES, "route", "model").values()
-    durations = HistogramMetricFamily(
+    durations = RowHistogram(
         _DURATION,
         "Time from sending a request to the end of its response.",
-        labels=["route", "model", "status_class"],
+        ("route", "model", "status_class"),
+        _LE_TEXT,
     )
     for pair, totals in models.items():
         key = [pair.route.value, pair.model]
@@ -50,9 +52,8 @@ def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
             timed = sum(counts)
             labels = [*key, status_class.value]
             requests.add_metric(labels, timed + untimed[position])
-            bounds = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
-            buckets = [*zip(_LE_TEXT, bounds, strict=True), ("+Inf", timed)]
-            durations.add_metric(labels, buckets, sums_us[position] / 1e6)
+            buckets = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
+            durations.add_row(labels, [*buckets, timed], sums_us[position] / 1e6)
         for (status_class, status), count in _errors_by_status(totals).items():
             errors.add_metric([*key, status_class.value, status], count)
         for reason, count in totals.failures().items():

@@ -54,7 +54,7 @@ def test_nothing_is_published_before_a_run_is_announced(clock: FakeClock) -> Non
         "benchmark_request_duration_seconds",
         "benchmark_request_duration_quantile_seconds",
     ]
-    assert [family.samples for family in families] == [[], [], [], [], []]
+    assert [[*family.samples] for family in families] == [[], [], [], [], []]
 
 
 def test_every_label_of_the_contract_is_there_with_zero_once_a_run_is_announced(runs: LiveRuns) -> None:
