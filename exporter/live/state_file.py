@@ -6,18 +6,19 @@ what anyone has seen. It is on the disk before it gets its name, in one step, so
 the old one or the new one. Of a run's token it has the digest, by which the messages that go on after a
 restart are known: no secret.
 
-It is JSON by lines: what follows, then each model with its totals, then each run under way. So no more than
-one of them is ever built at a time.
+It is JSON by lines: what follows, then each model with its totals, then each run under way. It is written and
+read in pieces, so that it is never in memory as a whole.
 """
 
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -26,15 +27,22 @@ from exporter.live import earlier_state
 from exporter.live.findings import RunFindings
 from exporter.live.histogram import CLASSES, PAGES, Histogram
 from exporter.live.message import Counter, FailureReason, Pair, Phase, RunInfo, values_of
-from exporter.live.run import Run
 from exporter.live.runs import MAX_ENDED, MAX_MODELS, MAX_RUNS, LiveRuns
+from exporter.live.state_snapshot import Snapshot
 from exporter.live.totals import LARGEST_RESTORED, Totals
 from exporter.log import ProblemLog
-from exporter.regular_file import read_regular
+from exporter.regular_file import open_regular
 
-VERSION = 3
 MAX_BYTES = 64 << 20
 """twice what MAX_MODELS models and as many of runs can have"""
+MAX_LINE_BYTES = 4 << 20
+"""of a run of MAX_PAIRS models, all of whose counts are there"""
+MAX_COMMAS = 1 << 16
+"""of a line: what is in a text of JSON may take a hundred times its room"""
+MAX_EARLIER_BYTES = 2 << 20
+"""of a document of an earlier release"""
+MAX_HELD_BYTES = 1 << 20
+"""of a text that may be as the last was"""
 MAX_PROBLEM = 300
 """characters of what is wrong with a file, which may be of anybody"""
 _log = logging.getLogger(__name__)
@@ -100,12 +108,13 @@ class StateFile:
         zero: an exporter that does not start loses what comes, too.
         """
         try:
-            lines = self._lines()
-            head = _head.validate_json(next(lines, ""), strict=True)
-            models = [_restored_model(next(lines, "")) for _ in range(head.models)]
-            under_way = [_restored_run(next(lines, "")) for _ in range(head.runs)]
-            if next(lines, ""):
-                raise ValueError("more lines than it announces")
+            with open_regular(self._path) as file:
+                lines = self._lines(file)
+                head = _head.validate_json(next(lines, ""), strict=True)
+                models = [_restored_model(next(lines, "")) for _ in range(head.models)]
+                under_way = [_restored_run(next(lines, "")) for _ in range(head.runs)]
+                if next(lines, ""):
+                    raise ValueError("more lines than it announces")
         except FileNotFoundError:
             return
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -122,10 +131,12 @@ class StateFile:
         if head.findings is not None:
             runs.restore_findings(head.findings)
 
-    def _lines(self) -> Iterator[str]:
-        text = read_regular(self._path, MAX_BYTES).decode()
-        if text.count("\n") <= 1:
-            document = json.loads(text)
+    def _lines(self, file: BinaryIO) -> Iterator[str]:
+        if (size := os.fstat(file.fileno()).st_size) > MAX_BYTES:
+            raise ValueError(f"{size:,} bytes, more than {MAX_BYTES:,}")
+        first, second = _next_line(file), _next_line(file)
+        if not second and len(first) <= MAX_EARLIER_BYTES:
+            document = json.loads(first)
             if document["version"] in earlier_state.VERSIONS:
                 if document["version"] == 1:
                     _log.warning(
@@ -133,8 +144,14 @@ class StateFile:
                         self._path,
                         len(document["runs"]),
                     )
-                return iter(earlier_state.lines_of(document))
-        return iter(text.splitlines())
+                yield from earlier_state.lines_of(document)
+                return
+        line, more = first, second
+        while line:
+            if line.count(",") > MAX_COMMAS:
+                raise ValueError(f"a line of more than {MAX_COMMAS:,} values")
+            yield line
+            line, more = more, _next_line(file)
 
     def _set_aside(self, error: Exception) -> None:
         self.set_aside = True
@@ -151,31 +168,39 @@ class StateFile:
 
     def save(self, runs: LiveRuns) -> None:
         """Write what is about to be published, if it changed. A failure to write is logged, once."""
-        self.write(lines_of(runs))
+        self.write(Snapshot.of(runs))
 
-    def write(self, lines: Sequence[str]) -> None:
-        """Write these lines, as `save` does; for one thread at a time."""
-        digest = hashlib.blake2b()
-        for line in lines:
-            digest.update(line.encode())
-        if digest.digest() == self._written:
-            return
+    def write(self, snapshot: Snapshot) -> None:
+        """Write a snapshot, as `save` does; for one thread at a time."""
         try:
-            self._replace(lines)
+            self._write(_Digested(snapshot.text()))
         except OSError as error:
             problem = f"{self._path}: cannot write the state file ({error.strerror})"
             self._problems.update([f"{problem}; a restart in mid-run would count twice"], logging.ERROR)
             return
         self._problems.update()
-        self._written = digest.digest()
 
-    def _replace(self, lines: Sequence[str]) -> None:
+    def _write(self, text: "_Digested") -> None:
+        # Most are short: one that is as the last was is known before anything is written.
+        begin, size = [], 0
+        for piece in text:
+            begin.append(piece)
+            size += len(piece)
+            if size > MAX_HELD_BYTES:
+                break
+        else:
+            if text.digest == self._written:
+                return
+        self._replace(chain(begin, text))
+        self._written = text.digest
+
+    def _replace(self, text: Iterable[bytes]) -> None:
         temporary = self._path.with_name(self._path.name + ".new")
         # What a kill has left, or what somebody has put there to have it written to.
         temporary.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
-            file.writelines(lines)
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            file.writelines(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
@@ -186,47 +211,29 @@ class StateFile:
             os.close(folder)
 
 
-def lines_of(runs: LiveRuns) -> list[str]:
-    """The lines of the file, as of now."""
-    with runs.lock:
-        under_way = [run for run in runs.runs.values() if run.phase != Phase.FINISHED]
-        findings = runs.shown_findings()
-        head = {
-            "version": VERSION,
-            "models": len(runs.models),
-            "runs": len(under_way),
-            "ended": [*runs.ended],
-            "findings": None if findings is None else asdict(findings),
-        }
-        return [
-            _line(head),
-            *(_line({**asdict(pair), "totals": _document(totals)}) for pair, totals in runs.models.items()),
-            *map(_line_of_run, under_way),
-        ]
+class _Digested:
+    """Pieces of text as bytes, and the digest of those that were taken."""
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._hash = hashlib.blake2b()
+
+    @property
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            data = piece.encode()
+            self._hash.update(data)
+            yield data
 
 
-def _line_of_run(run: Run) -> str:
-    return _line(
-        {
-            "info": asdict(run.info),
-            "token_digest": run.digest.hex(),
-            "phase": run.phase.value,
-            "totals": [_document(pair.published) for pair in run.pairs],
-        }
-    )
-
-
-def _line(document: object) -> str:
-    return json.dumps(document, separators=(",", ":")) + "\n"
-
-
-def _document(totals: Totals) -> dict[str, object]:
-    return {
-        "pages": totals.packed(),
-        "sums_us": {each.name.lower(): totals.sums_us(each) for each in Histogram},
-        "failures": totals.failures(),
-        "counters": totals.counters(),
-    }
+def _next_line(file: BinaryIO) -> str:
+    line = file.readline(MAX_LINE_BYTES + 1)
+    if len(line) > MAX_LINE_BYTES:
+        raise ValueError(f"a line of more than {MAX_LINE_BYTES:,} bytes")
+    return line.decode()
 
 
 def _restored_model(line: str) -> tuple[Pair, Totals]:

@@ -42,6 +42,12 @@ class Totals:
         self.pages = [0] * PAGES
         self.values: list[float] = list(values_of())
 
+    def copy(self) -> "Totals":
+        """The same counts, which stay as they are now."""
+        made = Totals()
+        made.pages, made.values = [*self.pages], [*self.values]
+        return made
+
     def counts(self) -> Iterator[tuple[int, int]]:
         """(index, count) of every count that is not 0, in order."""
         for page, number in enumerate(self.pages):
@@ -141,9 +147,13 @@ class ModelTotals(Totals):
         self.window.clear()
         self.tick(now)
 
-    def tick(self, now: float) -> None:
-        """Remember the 2xx counts of this moment; called about once a second."""
-        self.window.append((now, self.pages[SUCCESS_CLASS]))
+    def tick(self, now: float, step: float = 0.0) -> None:
+        """Remember the 2xx counts of this moment; called about once a second.
+
+        Not oftener than each `step` seconds: by so much the window may be longer.
+        """
+        if not self.window or now - self.window[-1][0] >= step:
+            self.window.append((now, self.pages[SUCCESS_CLASS]))
         while len(self.window) > 1 and now - self.window[1][0] >= WINDOW_SECONDS:
             self.window.popleft()
 

@@ -10,11 +10,13 @@ import requests
 
 from exporter.live.wire import encode
 from tests.support.live_messages import RUN, answered
+from tests.support.peak_memory import MAX_PEAK_BYTES, peak_bytes
 from tests.support.secured_exporter import ExporterProcess
 from tests.support.served_exporter import announcement
 from tests.support.waiting import wait_for
 
 LARGE = b"[" * 1_000_000
+WIDE = b'{"version":2,"models":[' + b"[]," * (10 << 20)
 
 
 def requests_counted(exporter: ExporterProcess) -> float:
@@ -61,6 +63,11 @@ def test_a_kill_at_any_scrape_loses_nothing_and_counts_nothing_twice(tmp_path: P
         pytest.param(lambda file: file.write_bytes(b'{"version":3,"models":1'), id="cut off"),
         pytest.param(lambda file: file.write_bytes(LARGE), id="nested without end"),
         pytest.param(lambda file: file.write_bytes(b"\0" * 4096), id="zeros, as after a power cut"),
+        pytest.param(lambda file: file.write_bytes(WIDE[: 2 << 20]), id="a million values"),
+        pytest.param(lambda file: file.write_bytes(WIDE), id="many million values"),
+        pytest.param(lambda file: file.write_bytes((WIDE[: 4 << 20] + b"\n") * 2), id="values on each line"),
+        pytest.param(lambda file: file.write_bytes(b"a" * (60 << 20)), id="one long line"),
+        pytest.param(lambda file: file.write_bytes(b"1\n" * (10 << 20)), id="many lines"),
         pytest.param(os.mkfifo, id="a FIFO"),
         pytest.param(lambda file: file.symlink_to("/dev/zero"), id="a device"),
         pytest.param(lambda file: file.symlink_to(file), id="a link to itself"),
@@ -76,6 +83,7 @@ def test_whatever_lies_there_the_exporter_starts_and_says_so(
         with ExporterProcess(tmp_path, *options(file)) as exporter:
             begin_run(exporter)
             assert said in exporter.get().text
+            assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
             if said.endswith("1"):
                 assert f"{file}: the state file cannot be used" in exporter.log.read_text("utf-8")
     assert file.with_name("state.json.broken").is_symlink() or file.with_name("state.json.broken").exists()

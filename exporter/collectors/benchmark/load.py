@@ -12,7 +12,7 @@ from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families,
 from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.families import Table, fresh, single
 from exporter.live.ingest import Ingest
-from exporter.live.state_file import lines_of
+from exporter.live.state_snapshot import Snapshot
 from exporter.settings.exporter_config import ExporterConfig
 
 _INGEST: Table = {
@@ -47,7 +47,7 @@ class LoadCollector:
         """The families as they are now."""
         runs, state_file = self._load.runs, self._load.state_file
         with runs.lock:
-            lines = [] if state_file is None else lines_of(runs)
+            snapshot = Snapshot.of(runs)
             families = [
                 *request_families(runs.models),
                 *connection_families(runs, self._clock.monotonic()),
@@ -62,7 +62,7 @@ class LoadCollector:
             ]
         # Not under the lock: a disk may take its time, and messages need not wait for it.
         if state_file is not None:
-            state_file.write(lines)
+            state_file.write(snapshot)
         return families
 
 
