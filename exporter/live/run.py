@@ -14,7 +14,7 @@ from exporter.live.message import Phase, RunInfo, Values, WorkerCounts
 from exporter.live.second_ring import SecondRing, cumulative
 from exporter.live.seconds import SecondCounts
 from exporter.live.totals import ModelTotals, Totals, sum_of
-from exporter.live.worker import BLOCK_BYTES, NOTHING, WORKER_BYTES, Room, Worker
+from exporter.live.worker import BLOCK_BYTES, NOTHING, PAIR_BYTES, WORKER_BYTES, Room, Worker
 
 SILENT_SECONDS = 30.0
 """a run whose command and workers have all been silent for so long is no longer active"""
@@ -36,8 +36,19 @@ class _PairTotals:
         if owed:
             self.owed.pages[page] = excess(owed, added, BUCKETS)
             added = excess(added, owed, BUCKETS)
-        self.published.pages[page] += added
-        self.model.pages[page] += added
+        before, of_model = self.published.pages[page], self.model.pages[page]
+        self.published.pages[page] = before + added
+        # Of a model that no other run has asked both are one number, and stay one: a page is 26 KB.
+        same = of_model is before
+        self.model.pages[page] = self.published.pages[page] if same else of_model + added
+
+    def restore(self, totals: Totals, now: float) -> None:
+        """What an earlier exporter published; the model's totals include it."""
+        pages = self.model.pages
+        for page, (of_model, of_run) in enumerate(zip(pages, totals.pages, strict=True)):
+            pages[page] = of_run if of_run == of_model else of_model
+        self.owed = totals.copy()
+        self.published.begin_with(totals, now)
 
     def add_values(self, before: Values, now: Values) -> None:
         for place, (old, new) in enumerate(zip(before, now, strict=True)):
@@ -78,8 +89,9 @@ class Run:
         self.boot = began - since_boot
         """Unix s by the wall clock at the beginning: set back later it would reorder the seconds"""
         self.ring = SecondRing(math.floor(began))
-        self._taken = 0
+        self._taken = PAIR_BYTES * len(models)
         """bytes of the room"""
+        room.left -= self._taken
         self._at_end: Totals | None = None
 
     @property
@@ -91,10 +103,10 @@ class Run:
         """Its 2xx bucket counts of the last seconds."""
         return split(sum(pair.published.recent_page() for pair in self.pairs), BUCKETS)
 
-    def tick(self, now: float, since_boot: float) -> None:
+    def tick(self, now: float, since_boot: float, step: float = 0.0) -> None:
         """Move the trailing window, and close the second that has ended; called once a second."""
         for pair in self.pairs:
-            pair.published.tick(now)
+            pair.published.tick(now, step)
         self.ring.close(math.floor(self.boot + since_boot) - 1, [pair.published for pair in self.pairs])
 
     def meets(self, other: "Run") -> None:
@@ -107,8 +119,7 @@ class Run:
     def restore(self, published: Sequence[Totals], now: float) -> None:
         """What an earlier exporter published of this run, by pair; the models' totals include it."""
         for pair, totals in zip(self.pairs, published, strict=True):
-            pair.published.begin_with(totals, now)
-            pair.owed = sum_of((totals,))
+            pair.restore(totals, now)
         self.ring.begin_with(published)
 
     def apply(self, message: WorkerCounts, now: float) -> None:

@@ -24,6 +24,8 @@ from exporter.live.worker import Room
 MAX_RUNS = 16
 MAX_MODELS = 64
 MAX_ENDED = 1024
+MODELS_A_SECOND = 8
+"""under way, whose windows move by a second; those of more move by more, for each step is kept"""
 
 
 def digest_of(token: bytes) -> bytes:
@@ -144,11 +146,13 @@ class LiveRuns:
         """Move the trailing windows, and close the second that has ended; called once a second."""
         with self.lock:
             now, since_boot = self._clock.monotonic(), self._clock.since_boot()
-            for totals in self.models.values():
-                totals.tick(now)
             active = [run for run in self.runs.values() if run.active(now)]
+            step = _pairs(active) / MODELS_A_SECOND
+            step = step if step > 1 else 0.0
+            for totals in self.models.values():
+                totals.tick(now, step)
             for run in active:
-                run.tick(now, since_boot)
+                run.tick(now, since_boot, step)
             for one, other in itertools.combinations(active, 2):
                 one.meets(other)
 

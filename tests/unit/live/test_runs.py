@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigurationError, WireError
-from exporter.live.message import FailureReason, Pair, Phase, Route
+from exporter.live.message import MAX_PAIRS, FailureReason, Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
-from exporter.live.runs import MAX_MODELS, MAX_RUNS, LiveRuns
+from exporter.live.runs import MAX_MODELS, MAX_RUNS, MODELS_A_SECOND, LiveRuns
 from exporter.live.status import RunStatus
 from exporter.load.engine import LoadPlan
 from exporter.load.workload import make_workload
@@ -243,3 +243,48 @@ def test_a_run_that_begins_after_another_has_ended_does_not_know_it(clock: FakeC
     register(runs)
     runs.tick()
     assert RunStatus.of(runs.runs[RUN], clock.monotonic()).others == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "longest", "points"), [(1, 11, 11), (MODELS_A_SECOND, 11, 11), (64, 18, 3)]
+)
+def test_windows_of_many_models_move_by_longer_steps_so_that_what_is_kept_is_bounded(
+    clock: FakeClock, asked: int, longest: int, points: int
+) -> None:
+    runs = LiveRuns(clock)
+    for number in range(0, asked, MAX_PAIRS):
+        pairs = tuple(Pair(Route.LOCAL, f"{number}-{i}") for i in range(min(asked, MAX_PAIRS)))
+        run = f"{number:016}"
+        register(runs, run=run, pairs=pairs)
+    for second in range(60):
+        for number in range(0, asked, MAX_PAIRS):
+            run = f"{number:016}"
+            runs.apply(message({INDEX: second + 1}, run=run, sequence=second))
+            runs.runs[run].last_report = clock.monotonic()
+        clock.advance(1)
+        runs.tick()
+        [window, *_] = [totals.window for totals in runs.models.values()]
+        assert len(window) <= points
+        if second > 20:
+            assert 10 <= clock.monotonic() - window[0][0] <= longest
+            # One answer a second.
+            assert sum(next(iter(runs.models.values())).recent()) == clock.monotonic() - window[0][0]
+
+
+def test_what_only_one_run_has_asked_is_kept_once_and_what_two_have_is_counted_apart(
+    clock: FakeClock,
+) -> None:
+    runs = LiveRuns(clock)
+    register(runs)
+    runs.apply(message({INDEX: 3}))
+    [model], first = runs.models.values(), runs.runs[RUN]
+    assert model.pages[1] is first.pairs[0].published.pages[1]
+    other = "f" * 16
+    register(runs, run=other)
+    runs.apply(message({INDEX: 5}, run=other))
+    runs.apply(message({INDEX: 4}, sequence=2))
+    assert (model.requests()[1], first.published.requests()[1], runs.runs[other].published.requests()[1]) == (
+        9,
+        4,
+        5,
+    )

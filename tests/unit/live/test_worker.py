@@ -10,7 +10,7 @@ from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, split
 from exporter.live.message import Phase, Row
 from exporter.live.runs import LiveRuns
-from exporter.live.worker import PAGE_BYTES, Room, Worker
+from exporter.live.worker import PAGE_BYTES, PAIR_BYTES, Room, Worker
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import INDEX, RUN, announced, message, octaves, register
 
@@ -89,7 +89,7 @@ def fill(runs: LiveRuns, room: Room, run: str = RUN) -> None:
 
 
 def test_what_needs_room_is_refused_where_none_is_left_and_what_needs_none_is_taken() -> None:
-    room = Room(20_000)
+    room = Room(PAIR_BYTES + 20_000)
     runs = LiveRuns(FakeClock(), room)
     register(runs, connections=1000)
     fill(runs, room)
@@ -104,11 +104,11 @@ def test_what_needs_room_is_refused_where_none_is_left_and_what_needs_none_is_ta
 
 
 def test_a_run_that_is_over_gives_all_of_its_room_back() -> None:
-    room = Room(20_000)
+    room = Room(PAIR_BYTES + 20_000)
     runs = LiveRuns(FakeClock(), room)
     register(runs, connections=1000)
     fill(runs, room)
     register(runs, Phase.FINISHED, connections=1000)
-    assert room.left == 20_000
+    assert room.left == PAIR_BYTES + 20_000
     register(runs, run="f" * 16, connections=1000)
     fill(runs, room, "f" * 16)
