@@ -17,7 +17,8 @@ from exporter.exposition.text_format import TextFormat
 from exporter.live.ingest import Ingest
 from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS, Pair, Phase, Route
 from exporter.live.runs import MAX_ENDED, MAX_MODELS, MAX_RUNS, LiveRuns
-from exporter.live.state_file import StateFile, lines_of
+from exporter.live.state_file import StateFile
+from exporter.live.state_snapshot import Snapshot
 from exporter.live.status import RunStatus
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
@@ -41,8 +42,8 @@ def some_runs() -> LiveRuns:
 
 
 RUNS = some_runs()
-LINES = [json.loads(line) for line in lines_of(RUNS)]
-TEXT = "".join(lines_of(RUNS)).encode()
+TEXT = "".join(Snapshot.of(RUNS).text()).encode()
+LINES = [json.loads(line) for line in TEXT.splitlines()]
 EARLIER = json.loads((FIXTURES / "earlier/ingest-state-v1.json").read_bytes())
 VERSION_2: dict[str, Any] = {
     "version": 2,
@@ -146,4 +147,4 @@ def test_models_of_any_name_come_back_as_they_were_or_the_file_is_set_aside(pair
     runs = LiveRuns(FakeClock())
     for number, pair in enumerate(pairs):
         register(runs, run=f"{number:016}", pairs=(pair,))
-    holds_its_bounds("".join(lines_of(runs)).encode())
+    holds_its_bounds("".join(Snapshot.of(runs).text()).encode())
