@@ -1,4 +1,4 @@
-"""Render docs/metrics.md, docs/alerts.md, docs/schemas and README's table of checks, or compare them.
+"""Render docs/metrics.md, docs/alerts.md, docs/schemas and docs/verdict.md's table of checks, or compare.
 
 `python scripts/render_docs.py render|check`. The metrics are those of the golden exposition (tests/golden),
 the alerts those of prometheus/rules, the checks those of exporter/verdict/objectives.py, the schemas those of
@@ -150,8 +150,8 @@ def plain(template: str) -> str:
     return " ".join(text.split())
 
 
-def with_checks(readme: str) -> str:
-    """README.md with its table of checks as OBJECTIVES has it now."""
+def with_checks(page: str) -> str:
+    """docs/verdict.md with its table of checks as OBJECTIVES has it now."""
     header = ("check", "passes where", "bound (default)", "alerts while it runs")
     rows = [
         (
@@ -164,10 +164,10 @@ def with_checks(readme: str) -> str:
     ]
     lines = [f"| {' | '.join(row)} |\n" for row in (header, ("---",) * len(header), *rows)]
     table = re.compile(rf"\| {header[0]} \| {header[1]} \|(.*\n\|)*.*\n")
-    found = table.search(readme)
+    found = table.search(page)
     if found is None:
-        raise ValueError("README.md: its table of checks is missing")
-    return readme[: found.start()] + "".join(lines) + readme[found.end() :]
+        raise ValueError("docs/verdict.md: its table of checks is missing")
+    return page[: found.start()] + "".join(lines) + page[found.end() :]
 
 
 def run_schema() -> str:
@@ -210,8 +210,8 @@ def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
     files = sorted((checkout / "prometheus" / "rules").glob("*.alerts.yml"))
     yield checkout / "docs" / "alerts.md", alerts_page(file.read_text(encoding="utf-8") for file in files)
     yield checkout / "docs" / "schemas" / "run.schema.json", run_schema()
-    readme = checkout / "README.md"
-    yield readme, with_checks(readme.read_text(encoding="utf-8"))
+    verdict = checkout / "docs" / "verdict.md"
+    yield verdict, with_checks(verdict.read_text(encoding="utf-8"))
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TypeVar
@@ -128,12 +128,17 @@ class Window:
 
     def quantile(self, quantile: float) -> float | None:
         """The quantile (0–1) of the durations of 2xx in seconds, nearest rank; None without any."""
+        found = self.quantiles((quantile,))
+        return found[0] if found else None
+
+    def quantiles(self, quantiles: Sequence[float]) -> tuple[float, ...]:
+        """Several of them; empty without any duration."""
         buckets = sorted(self.durations)
         running = list(accumulate(self.durations[bucket] for bucket in buckets))
-        if not running:
-            return None
-        rank = max(1, math.ceil(quantile * running[-1] - 1e-9))
-        return _MIDDLES_SECONDS[next(b for b, total in zip(buckets, running, strict=True) if total >= rank)]
+        if not running or not running[-1]:
+            return ()
+        ranks = (max(1, math.ceil(quantile * running[-1] - 1e-9)) for quantile in quantiles)
+        return tuple(_MIDDLES_SECONDS[buckets[bisect_left(running, rank)]] for rank in ranks)
 
 
 class Seconds:

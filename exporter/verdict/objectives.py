@@ -19,6 +19,7 @@ from exporter.verdict.growth import MIN_SECONDS
 from exporter.verdict.leaks import judge_leak
 from exporter.verdict.nodes import judge_nodes
 from exporter.verdict.router import judge_router
+from exporter.verdict.steadiness import judge_latency, judge_throughput
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,21 @@ OBJECTIVES = (
         judge_disconnects,
         "Every request gets a whole answer: none is refused, cut off or stalled at the end of the load.",
         alerts=("BenchmarkDisconnects", "BenchmarkStalled"),
+    ),
+    Objective(
+        "latency",
+        "レイテンシ",
+        judge_latency,
+        "The latency stays within 1.5 times, or 25 ms, of the first minutes after the warm-up: over five "
+        "minutes, or two windows of a tenth of a load under ten minutes.",
+        alerts=("BenchmarkLatencyRegression",),
+    ),
+    Objective(
+        "throughput",
+        "スループット",
+        judge_throughput,
+        "The 2xx a second stay at 70 % of those minutes, over the same windows.",
+        alerts=("BenchmarkThroughputDrop",),
     ),
     Objective(
         "router",

@@ -25,8 +25,6 @@ FAILS_A_RUN = {
 """the alerts that carry fails_run="true" """
 
 WITHOUT_A_CHECK = {
-    "BenchmarkLatencyRegression": "latency",
-    "BenchmarkThroughputDrop": "throughput",
     "StreamsTruncated": "streams",
     "StreamStalled": "stalls",
 }

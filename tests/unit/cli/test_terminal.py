@@ -138,9 +138,10 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     out, written = console()
     print_verdict(out, run_result(), {})
     lines = [line for line in written.getvalue().splitlines() if line.startswith("not judged: ")]
-    assert lines[0] == "not judged: nodes: no node is watched"
-    assert lines[1].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
-    assert len(lines) == 2
+    assert lines[0] == "not judged: latency, throughput: no counts by the second are known"
+    assert lines[1] == "not judged: nodes: no node is watched"
+    assert lines[2].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
+    assert len(lines) == 3
 
 
 def test_every_outcome_has_a_style_of_its_own() -> None:
