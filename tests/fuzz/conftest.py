@@ -32,7 +32,7 @@ settings.register_profile(
 settings.register_profile(
     "fuzz",
     settings.get_profile("few"),
-    max_examples=250,
+    max_examples=100,
     database=DirectoryBasedExampleDatabase(FOLDER),
 )
 
