@@ -25,7 +25,7 @@ from exporter.live.runs import LiveRuns
 from exporter.live.state_file import StateFile
 from exporter.live.totals import Totals
 from exporter.live.wire import MAX_PARTS, decode, encode
-from exporter.live.worker import Room
+from exporter.live.worker import PAIR_BYTES, Room
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import octaves, register, token_of
 from tests.support.mutations import mutated_bytes
@@ -235,7 +235,8 @@ def test_messages_in_a_row_count_what_the_model_says(steps: list[WorkerCounts | 
 def test_where_room_is_short_a_message_counts_whole_or_not_at_all_and_all_room_comes_back(
     given_messages: list[WorkerCounts], size: int
 ) -> None:
-    room = Room(size)
+    announcements = PAIR_BYTES * sum(map(len, PAIRS.values()))
+    room = Room(announcements + size)
     runs, model = announced(room), {run: ModelRun() for run in RUNS}
     ingest = Ingest(runs.apply)
     for message in given_messages:
@@ -249,7 +250,7 @@ def test_where_room_is_short_a_message_counts_whole_or_not_at_all_and_all_room_c
         check(runs, model)
     assert room.left >= -200_000
     announce(runs, Phase.FINISHED)
-    assert room.left == size
+    assert room.left == announcements + size
 
 
 LARGE = st.builds(
