@@ -26,6 +26,8 @@ from exporter.stack.replay import replay
 from exporter.verdict.judgement import EXIT_CODES
 
 LONGEST_TEXT = 1000
+MAX_FINDINGS = 100
+"""of one run that are shown; it has some twenty"""
 MAX_RUN_JSON_BYTES = 16 << 20
 
 
@@ -81,21 +83,23 @@ def _show_verdict(folder: Path) -> None:
     file = folder / "run.json"
     try:
         document: Any = json.loads(read_regular(file, MAX_RUN_JSON_BYTES))
-        findings = [(f["outcome"], f["check"], f["text"]) for f in document["verdict"]["findings"]]
-        outcome = document["verdict"]["outcome"]
+        verdict = document["verdict"]
+        outcome, given = _shown(verdict["outcome"]), verdict["findings"]
+        findings = [[_shown(f[key]) for key in ("outcome", "check", "text")] for f in given[:MAX_FINDINGS]]
     except FileNotFoundError:
         return  # the comparison of `soak scale` has none
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{file}: not a run's record ({type(error).__name__}: {error})") from error
-    click.echo(f"\n{one_line(folder.name)}: {_shown(outcome)}")
-    for finding in findings:
-        one, check, text = map(_shown, finding)
+    click.echo(f"\n{one_line(folder.name)}: {outcome}")
+    for one, check, text in findings:
         click.echo(f"  {one:<12}  {check}: {text}")
+    if len(given) > MAX_FINDINGS:
+        click.echo(f"  and {len(given) - MAX_FINDINGS:,} more")
 
 
 def _shown(text: object) -> str:
     """Of a file that may be somebody else's."""
-    return one_line(str(text))[:LONGEST_TEXT]
+    return one_line(str(text)[:LONGEST_TEXT])
 
 
 @click.command(

@@ -47,6 +47,8 @@ class ResultRow:
 
 
 COLUMNS = tuple(field.name for field in fields(ResultRow))
+MAX_NUMBER = 2.0**53
+"""of any column; of those near the end of floating point even a mean is none"""
 _COUNTS = ("non2xx", "socket_errors", "requests")
 _DIGITS = {"rps": 2, "duration_s": 2}
 MAX_ROWS = 100_000
@@ -150,6 +152,10 @@ def _rows(file: Path, text: TextIO) -> Iterator[ResultRow | Problem]:
             if "label" not in header:
                 yield Problem(file, line, "no column `label`: not a results file")
                 return
+            twice = [name for name in COLUMNS if header.count(name) > 1]
+            if twice:
+                yield Problem(file, line, f"column `{twice[0]}` twice: which of them holds is not known")
+                return
         elif [name.strip() for name in record] != header:
             try:
                 yield _row(header, record)
@@ -240,6 +246,8 @@ def _number(name: str, text: str) -> int | float | None:
         raise ValueError(f"{name}: {text[:40]!r} is not a number") from None
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{name}: {text[:40]!r} is not a number of 0 or more")
+    if value > MAX_NUMBER:
+        raise ValueError(f"{name}: {text[:40]!r} is more than any run has")
     if name in _COUNTS:
         if not value.is_integer():
             raise ValueError(f"{name}: {text[:40]!r} is not a whole number")

@@ -87,8 +87,10 @@ def known_of(file: Path) -> Mapping[str, Any]:
 
 def _value(document: Mapping[str, Any], place: tuple[str, str]) -> object:
     section, name = place
-    found = document.get(section)
-    return found.get(name, _Unknown) if isinstance(found, dict) else _Unknown
+    part = document.get(section)
+    found = part.get(name, _Unknown) if isinstance(part, dict) else _Unknown
+    # Of somebody else's file: what is no plain value says nothing.
+    return _Unknown if isinstance(found, list | dict) else found
 
 
 def _is_same_file(first: Path, second: Path) -> bool:

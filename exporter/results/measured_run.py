@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.errors import ConfigurationError
-from exporter.live.results_csv import ResultRow, read_rows
+from exporter.live.results_csv import MAX_NUMBER, ResultRow, read_rows
 from exporter.results.alike import likeness
 from exporter.results.run_document import RunDocument, read_document
 from exporter.verdict.finding import Outcome
@@ -95,5 +95,7 @@ def run_of(file: Path, row: ResultRow, document: RunDocument) -> MeasuredRun:
     """A run of its row and its run.json."""
     findings = document.verdict.findings
     growths = [each.figure for each in findings if each.check == "memory" and each.unit == "bytes_per_hour"]
+    # Of somebody else's file: what is more than any run has is not known.
+    growths = [None if each is None or abs(each) > MAX_NUMBER else each for each in growths]
     judged = frozenset(each.check for each in findings if each.outcome in _JUDGED)
     return MeasuredRun(file, row, growths[0] if growths else None, judged)

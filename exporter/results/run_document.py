@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_PAIRS, Phase, RunInfo, Seconds, Timestamp
+from exporter.regular_file import read_regular
 from exporter.results.run_result import Preflight, RunInputs, RunResult
 from exporter.settings.placeholders import shown_command
 from exporter.settings.strict_yaml import first_problem
@@ -283,14 +284,11 @@ def read_document(file: Path) -> RunDocument:
     Raises FileNotFoundError where there is none, ConfigurationError where it is no run's record.
     """
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_regular(file, MAX_BYTES)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigurationError(f"{file}: not a run's record (more than {MAX_BYTES >> 20} MiB)")
     try:
         return parse_document(data)
     except ValidationError as error:

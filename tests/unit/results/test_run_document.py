@@ -116,7 +116,6 @@ def changed(**changes: Any) -> bytes:
         (changed(evidence__measured_seconds="soon"), "evidence.measured_seconds: "),
         (changed(evidence__requests={"2xx": -1}), "evidence.requests.2xx: "),
         (changed(verdict__outcome="great"), "verdict.outcome: "),
-        (b" " * (1 << 20) + b"{}", "more than 1 MiB"),
     ],
 )
 def test_what_is_no_record_is_refused_by_file_and_key(tmp_path: Path, content: bytes, said: str) -> None:
@@ -126,6 +125,13 @@ def test_what_is_no_record_is_refused_by_file_and_key(tmp_path: Path, content: b
         read_document(file)
     assert str(error.value).startswith(f"{file}: not a run's record (")
     assert said in str(error.value)
+
+
+def test_a_record_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_bytes(b" " * (1 << 20) + b"{}")
+    with pytest.raises(ConfigurationError, match=r"cannot be read \(more than 1,048,576 bytes\)$"):
+        read_document(file)
 
 
 def test_a_record_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
