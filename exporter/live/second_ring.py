@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.live.histogram import BUCKETS, COUNT_BITS, STATUS_PAGE, STATUSES, split
@@ -11,6 +11,8 @@ from exporter.live.seconds import FINE_A_BUCKET, SecondCounts
 from exporter.live.totals import Totals
 
 KEPT_SECONDS = 120
+MAX_KEPT_BYTES = 384 << 10
+"""of counts of one run: all of its seconds, where each has some 400 of them"""
 _SUCCESSES = range(200, 300)
 
 
@@ -39,13 +41,18 @@ _NOTHING = _Snapshot(0, 0, 0, (0,) * len(FailureReason))
 
 
 class SecondRing:
-    """The last KEPT_SECONDS of one run. A second in which nobody looked has no entry of its own."""
+    """The last KEPT_SECONDS of one run, or as many as MAX_KEPT_BYTES have room for.
+
+    A second in which nobody looked has no entry of its own.
+    """
 
     def __init__(self, second: int) -> None:
         self.last = second - 1
         """the newest second that is closed"""
         self._before = _NOTHING
-        self._kept: deque[tuple[SecondCounts, array[int]]] = deque(maxlen=KEPT_SECONDS)
+        self._kept: deque[tuple[SecondCounts, array[int], array[int]]] = deque()
+        """without durations and statuses, which stand behind it"""
+        self._kept_bytes = 0
 
     def begin_with(self, totals: Iterable[Totals]) -> None:
         """Go on from what an earlier exporter published."""
@@ -57,8 +64,13 @@ class SecondRing:
             return
         now = _Snapshot.of(totals)
         counts = _between(self._before, now, second, second - self.last)
-        packed = array("I", [part for each in counts.durations.items() for part in each])
-        self._kept.append((replace(counts, durations={}), packed))
+        durations = _packed(counts.durations)
+        statuses = _packed({int(status): count for status, count in counts.statuses.items()})
+        self._kept.append((replace(counts, durations={}, statuses={}), durations, statuses))
+        self._kept_bytes += _bytes_of(durations, statuses)
+        while len(self._kept) > KEPT_SECONDS or self._kept_bytes > MAX_KEPT_BYTES:
+            _, *oldest = self._kept.popleft()
+            self._kept_bytes -= _bytes_of(*oldest)
         self._before, self.last = now, second
 
     def after(self, second: int, most: int) -> tuple[list[SecondCounts], SecondCounts]:
@@ -81,8 +93,23 @@ class SecondRing:
         return asked, rest
 
     def _unpacked(self) -> Iterator[SecondCounts]:
-        for bare, packed in self._kept:
-            yield replace(bare, durations=dict(zip(packed[::2], packed[1::2], strict=True)))
+        for bare, durations, statuses in self._kept:
+            by_status = {str(status): count for status, count in _unpacked(statuses).items()}
+            yield replace(bare, durations=_unpacked(durations), statuses=by_status)
+
+
+def _packed(counts: Mapping[int, int]) -> "array[int]":
+    # Of a thousand workers some buckets of a second may be more than 32 bits.
+    size = "I" if max(counts.values(), default=0) < 1 << 32 else "Q"
+    return array(size, [part for each in counts.items() for part in each])
+
+
+def _unpacked(packed: "array[int]") -> dict[int, int]:
+    return dict(zip(packed[::2], packed[1::2], strict=True))
+
+
+def _bytes_of(*packed: "array[int]") -> int:
+    return sum(len(each) * each.itemsize for each in packed)
 
 
 def cumulative(second: int, totals: Iterable[Totals]) -> SecondCounts:

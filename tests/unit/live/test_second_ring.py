@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.live.histogram import bucket_of
-from exporter.live.message import FailureReason, Phase
+from exporter.live.histogram import BUCKETS, OCTAVE, STATUS_PAGE, STATUSES, bucket_of, joined
+from exporter.live.message import SUCCESS_CLASS, FailureReason, Phase
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
-from exporter.live.second_ring import KEPT_SECONDS
-from exporter.live.seconds import FINE_A_BUCKET, SecondCounts
+from exporter.live.second_ring import KEPT_SECONDS, MAX_KEPT_BYTES, SecondRing
+from exporter.live.seconds import FINE_A_BUCKET, WINDOW_BUCKETS, SecondCounts
+from exporter.live.totals import Totals
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, announced, answered, register, run_info, token_of
+from tests.support.live_messages import RUN, announced, answered, message, register, run_info, token_of
 
 BEGIN = 1_764_000_000
 
@@ -149,3 +150,27 @@ def test_durations_are_counted_by_the_bucket_of_seconds(durations: list[int]) ->
         expected[bucket] = expected.get(bucket, 0) + 1
     [found] = _all(runs)
     assert (found.durations, found.successes) == (expected, len(durations))
+
+
+def test_what_is_kept_is_bounded_whatever_is_counted_in_a_second() -> None:
+    ring, totals, second = SecondRing(BEGIN), Totals(), BEGIN
+    for number in range(KEPT_SECONDS):
+        # More than 32 bits of every duration and of every status.
+        totals.pages[SUCCESS_CLASS] += joined(b"\xff" * 4 * BUCKETS) * (1 + number % 2)
+        totals.pages[STATUS_PAGE] += 2 * joined(b"\xff" * 4 * STATUSES)
+        ring.close(second + number, [totals])
+    kept, total = ring.after(0, KEPT_SECONDS)
+    counted = 16 * (WINDOW_BUCKETS + STATUSES - 100)
+    assert len(kept) == MAX_KEPT_BYTES // counted
+    assert [each.second for each in kept] == [BEGIN + KEPT_SECONDS - len(kept) + i for i in range(len(kept))]
+    assert kept[-1].durations == dict.fromkeys(range(WINDOW_BUCKETS), 2 * FINE_A_BUCKET * (2**32 - 1))
+    assert kept[-1].statuses["404"] == 2 * (2**32 - 1)
+    assert total.successes == 3 * KEPT_SECONDS // 2 * BUCKETS * (2**32 - 1)
+
+
+def test_a_second_of_more_than_32_bits_stops_no_clock(runs: LiveRuns, clock: FakeClock) -> None:
+    largest = {BUCKETS + bucket: 2**32 - 1 for bucket in range(OCTAVE)}
+    runs.apply(message(largest))
+    _tick(runs, clock)
+    [counts] = _all(runs)
+    assert counts.successes == OCTAVE * (2**32 - 1)
