@@ -32,17 +32,24 @@ def test_the_password_is_random_made_once_and_readable_by_grafana_alone(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("demo", "before", "config", "chosen"),
+    ("demo", "before", "config", "hosts", "chosen"),
     [
-        (False, False, "", ""),
-        (True, False, "", " --config /etc/soak/demo.yaml"),
-        (True, False, "/etc/soak/mine.yaml", " --config /etc/soak/mine.yaml"),
-        (False, True, "", ""),
+        (False, False, "", "", ""),
+        (True, False, "", "", " --config /etc/soak/demo.yaml"),
+        (True, False, "/etc/soak/mine.yaml", "", " --config /etc/soak/mine.yaml"),
+        (False, True, "", "", ""),
+        (
+            False,
+            False,
+            "",
+            "192.0.2.7 bench.example",
+            " --web.allowed-host 192.0.2.7 --web.allowed-host bench.example",
+        ),
     ],
-    ids=["plain", "demo", "own configuration", "plain after the demo"],
+    ids=["plain", "demo", "own configuration", "plain after the demo", "names of the host"],
 )
 def test_the_exporter_starts_with_what_is_to_be_watched(
-    tmp_path: Path, demo: bool, before: bool, config: str, chosen: str
+    tmp_path: Path, demo: bool, before: bool, config: str, hosts: str, chosen: str
 ) -> None:
     (script,) = SERVICES["exporter"]["command"]
     marker = tmp_path / "demo"
@@ -57,7 +64,12 @@ def test_the_exporter_starts_with_what_is_to_be_watched(
         fake = tmp_path / name
         fake.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         fake.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SOAK_CONFIG": config, "DEMO": str(demo)}
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SOAK_CONFIG": config,
+        "ALLOWED_HOSTS": hosts,
+        "DEMO": str(demo),
+    }
     command = [*SERVICES["exporter"]["entrypoint"], script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     listen = "--web.listen-address 0.0.0.0:9877 --ingest.listen-address 0.0.0.0:9878"
