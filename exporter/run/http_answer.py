@@ -11,6 +11,7 @@ import requests
 
 from exporter.errors import QueryError
 from exporter.plain_text import one_line
+from exporter.run.open_sockets import OpenSockets
 
 PIECE_BYTES = 1 << 16
 
@@ -42,20 +43,24 @@ class NoTlsError(UnansweredError):
 class BoundedHttp:
     """Asks one server, within `seconds` and for at most `max_bytes` an answer; follows no redirect.
 
-    requests bounds each read and not the whole answer, so a thread reads it, and one that does not come to
-    its end is left behind: nothing more is asked while it is busy. Nothing is decompressed, for a few bytes
-    may be gigabytes.
+    requests bounds each read and not the whole answer, so a thread reads it, and where it does not come to
+    its end the connection is shut down, which ends the thread. The look-up of a name alone cannot be ended:
+    nothing more is asked while one is under way. Nothing is decompressed, for a few bytes may be gigabytes.
+
+    The session is for nobody else.
     """
 
     def __init__(self, session: requests.Session, seconds: float, max_bytes: int) -> None:
         self._session = session
         self._seconds = seconds
         self._max_bytes = max_bytes
+        self._sockets = OpenSockets(session)
         self._late: threading.Thread | None = None
 
     def ask(self, method: str, url: str, **more: Any) -> Answer:
         """The answer; raises UnansweredError. `more` is what requests takes."""
         if self._late is not None and self._late.is_alive():
+            self._sockets.end()
             raise UnansweredError("it is still busy with an earlier answer")
         outcome: list[Answer | UnansweredError] = []
 
@@ -72,6 +77,7 @@ class BoundedHttp:
         thread.join(self._seconds)
         if not outcome:
             self._late = thread
+            self._sockets.end()
             raise UnansweredError(f"no whole answer within {self._seconds:g} s")
         if isinstance(outcome[0], UnansweredError):
             raise outcome[0]
