@@ -63,6 +63,11 @@ class SeriesStore:
         series.times.append(time)
         series.values.append(value)
 
+    def put(self, series: Series) -> None:
+        """Take a whole series whose name and labels are not there yet."""
+        self._series[(series.name, series.labels)] = series
+        self._named[series.name].append((series.name, series.labels))
+
     def keys(self) -> Iterable[Key]:
         """Of all series, in the order in which they were first added."""
         return self._series.keys()

@@ -1,10 +1,8 @@
 """The commands over results files: `soak report`, `soak compare`, `soak backfill`."""
 
-import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,13 +10,16 @@ from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.plain_text import one_line
-from exporter.regular_file import read_regular
 from exporter.results.alike import likeness
 from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_runs, comparison_table, noise_table, outcome_of
 from exporter.results.folder import check_whole
+from exporter.results.html_report import write_report
 from exporter.results.measured_run import MeasuredRun, equal_runs, read_run
+from exporter.results.picture import can_draw
 from exporter.results.plot import plot_rows
+from exporter.results.run_plot import WITHOUT_MATPLOTLIB, plot_run
+from exporter.results.run_record import RunRecord, read_record
 from exporter.results.spread import MIN_RUNS
 from exporter.results.summary import read_files, summary_table
 from exporter.settings.shipped import shipped
@@ -28,7 +29,6 @@ from exporter.verdict.judgement import EXIT_CODES
 LONGEST_TEXT = 1000
 MAX_FINDINGS = 100
 """of one run that are shown; it has some twenty"""
-MAX_RUN_JSON_BYTES = 16 << 20
 
 
 @click.command(
@@ -41,12 +41,13 @@ MAX_RUN_JSON_BYTES = 16 << 20
     type=FILE,
     metavar="PICTURE",
     help="Where the plot goes (.png, .svg, .pdf) [default: plot.png in the run's folder, where one "
-    "run's folder is given; the curves of soak scale stay].",
+    "run's folder is given; the curves of soak scale stay]. Of one run its curves, of several a bar each.",
 )
 def report(results: tuple[str, ...], plot: Path | None) -> None:
-    """Redo the report of runs: a table, what was found, and a plot.
+    """Redo the report of runs: a table, what was found, report.html and a plot.
 
-    A RESULT is a results file, a glob, or the folder of a run.
+    A RESULT is a results file, a glob, or the folder of a run. In a run's folder report.html is made again
+    from what is there, and plot.png; nothing else is written to it.
 
     \b
     soak report benchmarks/results/20261124-nightly
@@ -61,14 +62,22 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     if not rows:
         raise ConfigurationError("there is nothing to report")
     click.echo(summary_table(rows), nl=False)
-    for folder in folders:
-        _show_verdict(folder)
-    if plot is None and len(results) == len(folders) == 1 and not _has_curves(folders[0]):
+    records = {folder: record for folder in folders if (record := _record(folder)) is not None}
+    for folder, record in records.items():
+        _show_verdict(record)
+        click.echo(write_report(record, folder))
+    alone = next(iter(records.values())) if len(results) == len(records) == 1 else None
+    if alone is not None and plot is None and can_draw():
         plot = folders[0] / "plot.png"
+    elif alone is not None and plot is None:
+        click.echo(f"soak: {WITHOUT_MATPLOTLIB}", err=True)
     if plot is not None:
         if plot.name == "plot.png" and _has_curves(plot.parent):
             raise ConfigurationError(f"{plot}: the curves of soak scale, which stay; name another picture")
-        plot_rows(rows, plot)
+        if alone is None:
+            plot_rows(rows, plot)
+        else:
+            plot_run(alone, plot)
         click.echo(plot)
     sys.exit(2 if problems else 0)
 
@@ -78,28 +87,27 @@ def _has_curves(folder: Path) -> bool:
     return Path(f"{folder}.csv").is_file() and not (folder / "run.json").exists()
 
 
-def _show_verdict(folder: Path) -> None:
-    """The findings in run.json."""
-    file = folder / "run.json"
+def _record(folder: Path) -> RunRecord | None:
+    """The run of a folder; None where it is the comparison of a `soak scale`."""
     try:
-        document: Any = json.loads(read_regular(file, MAX_RUN_JSON_BYTES))
-        verdict = document["verdict"]
-        outcome, given = _shown(verdict["outcome"]), verdict["findings"]
-        findings = [[_shown(f[key]) for key in ("outcome", "check", "text")] for f in given[:MAX_FINDINGS]]
+        return read_record(folder)
     except FileNotFoundError:
-        return  # the comparison of `soak scale` has none
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigurationError(f"{file}: not a run's record ({type(error).__name__}: {error})") from error
-    click.echo(f"\n{one_line(folder.name)}: {outcome}")
-    for one, check, text in findings:
-        click.echo(f"  {one:<12}  {check}: {text}")
-    if len(given) > MAX_FINDINGS:
-        click.echo(f"  and {len(given) - MAX_FINDINGS:,} more")
+        return None
 
 
-def _shown(text: object) -> str:
+def _show_verdict(record: RunRecord) -> None:
+    """The findings in run.json."""
+    verdict = record.document.verdict
+    click.echo(f"\n{one_line(record.name)}: {verdict.outcome.value}")
+    for finding in verdict.findings[:MAX_FINDINGS]:
+        click.echo(f"  {finding.outcome.value:<12}  {_shown(finding.check)}: {_shown(finding.text)}")
+    if len(verdict.findings) > MAX_FINDINGS:
+        click.echo(f"  and {len(verdict.findings) - MAX_FINDINGS:,} more")
+
+
+def _shown(text: str) -> str:
     """Of a file that may be somebody else's."""
-    return one_line(str(text)[:LONGEST_TEXT])
+    return one_line(text[:LONGEST_TEXT])
 
 
 @click.command(

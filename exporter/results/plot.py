@@ -1,20 +1,16 @@
 """The picture of results: p95 and p99 of every run, and beside them its requests per second.
 
 A run is a line of its own with horizontal bars, so that names stay readable with any number of runs.
-matplotlib is an optional dependency (group `report`) and is loaded when a picture is made; only its object
-interface is used, so nothing is left behind in pyplot.
 """
 
-import os
-import warnings
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import ConfigurationError, ToolMissingError
+from exporter.errors import ConfigurationError
 from exporter.plain_text import one_line
+from exporter.results.picture import check_matplotlib, drawing, lacking, picture_kind, save_picture
 from exporter.results.summary import SourcedRow
 
 if TYPE_CHECKING:
@@ -23,7 +19,6 @@ if TYPE_CHECKING:
 
 MAX_RUNS = 100
 """the last ones given; more make a picture that nothing shows"""
-FORMATS = ("png", "svg", "pdf")
 LOG_FROM_RATIO = 30.0
 """greatest to least value on one axis: beyond it the least bar is a line of a few pixels"""
 
@@ -34,19 +29,6 @@ _WIDTH, _ROW, _TOP, _BOTTOM, _GAP, _SIDE = 12.0, 0.5, 0.95, 0.65, 0.4, 0.25
 """inches: the picture, one run, what is above and below the bars, between and beside the panels"""
 _WIDEST_LABEL = 3.2
 _BAR = 0.34
-_JAPANESE_FONTS = (
-    "Noto Sans CJK JP",
-    "Noto Sans JP",
-    "IPAexGothic",
-    "IPAGothic",
-    "TakaoGothic",
-    "VL Gothic",
-    "WenQuanYi Zen Hei",
-    "Droid Sans Fallback",
-    "Hiragino Sans",
-    "Yu Gothic",
-    "MS Gothic",
-)
 
 
 @dataclass(frozen=True)
@@ -67,35 +49,12 @@ def plot_rows(rows: Sequence[SourcedRow], path: Path) -> None:
     and says so. A value that is not known is marked "no data", never drawn as 0. Raises ToolMissingError
     without matplotlib, ConfigurationError where there is nothing to draw or the file cannot be written.
     """
-    try:
-        import matplotlib  # noqa: PLC0415 - optional, and slow to load
-    except ImportError as error:
-        raise ToolMissingError(f"plots need matplotlib ({error}): pip install matplotlib") from error
+    kind = picture_kind(path)
+    check_matplotlib()
     if not rows:
         raise ConfigurationError("there are no results to plot")
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
-        raise ConfigurationError(f"{path}: a picture's name must end in .{' or .'.join(FORMATS)}")
-    # The user's own matplotlibrc (TeX for all text, a dark background) must not decide whether this works.
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams["font.family"] = _font_families()
-        # A character that no font has is drawn as a box, and the picture says so.
-        warnings.filterwarnings("ignore", message="Glyph")
-        _save(_draw(rows), path, kind)
-
-
-def _save(figure: "Figure", path: Path, kind: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        figure.savefig(temporary, format=kind)
-        temporary.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot write the picture ({error.strerror or error})") from error
-    finally:
-        # Where it could not be made, the way to it may not be there.
-        with suppress(OSError):
-            temporary.unlink()
+    with drawing():
+        save_picture(_draw(rows), path, kind)
 
 
 def _draw(rows: Sequence[SourcedRow]) -> "Figure":
@@ -206,7 +165,7 @@ def _head(figure: "Figure", height: float, rows: Sequence[SourcedRow], shown: Se
     count = f"{len(rows)} run{'s' if len(rows) > 1 else ''}"
     if len(shown) < len(rows):
         count = f"the last {len(shown)} of {count}"
-    boxes = _missing(text for row, source in shown for text in (row.label, source))
+    boxes = lacking(text for row, source in shown for text in (row.label, source))
     if boxes:
         count += "; boxes: characters that no font here has (for Japanese: apt install fonts-noto-cjk)"
     write(0.45, count, fontsize=9, color=_QUIET)
@@ -246,20 +205,3 @@ def _percent(share: float) -> str:
     """Four digits; only what is all of it is 100."""
     text = f"{100 * share:.4g}"
     return ">99.99" if text == "100" and share < 1 else text
-
-
-def _font_families() -> list[str]:
-    """matplotlib's own font, and behind it those here that have Japanese."""
-    from matplotlib.font_manager import fontManager  # noqa: PLC0415
-
-    installed = set(fontManager.get_font_names())
-    return ["DejaVu Sans", *(name for name in _JAPANESE_FONTS if name in installed)]
-
-
-def _missing(texts: Iterable[str]) -> bool:
-    """Whether any character is in none of the fonts."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font  # noqa: PLC0415
-
-    fonts = [get_font(findfont(FontProperties(family=[name]))) for name in _font_families()]
-    characters = set(one_line("".join(texts)))
-    return any(not any(font.get_char_index(ord(each)) for font in fonts) for each in characters)

@@ -23,6 +23,8 @@ class Published:
     """by kind; one that could be written nowhere is missing"""
     problem: str
     """where the files are instead, and which are missing; empty where all is as it was asked for"""
+    notes: tuple[str, ...] = ()
+    """what was left out by itself"""
 
 
 def text_writer(text: str) -> Writer:

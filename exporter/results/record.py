@@ -7,6 +7,7 @@ from datetime import datetime
 from exporter.live.message import Route, RunInfo, StatusClass
 from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
+from exporter.results.run_document import document_of, row_of
 from exporter.results.run_result import RunResult
 from exporter.results.summary import code, escaped
 from exporter.settings.placeholders import shown_command
@@ -120,21 +121,5 @@ def peak_host_cpu_ratio(series: SeriesStore) -> float | None:
 
 
 def result_row(result: RunResult) -> ResultRow:
-    """`rps` and the latencies are of 2xx alone; `requests` are all whole responses; `socket_errors` all
-    requests that got none."""
-    evidence = result.evidence
-    milliseconds = {
-        f"p{percent}_ms": None
-        if (seconds := result.quantiles[str(percent / 100)]) is None
-        else seconds * 1000
-        for percent in (50, 75, 90, 95, 99)
-    }
-    return ResultRow(
-        label=result.info.label,
-        rps=result.requests_per_second,
-        non2xx=evidence.responses - evidence.successes,
-        socket_errors=evidence.failed,
-        requests=evidence.responses,
-        duration_s=evidence.measured_seconds,
-        **milliseconds,
-    )
+    """The run's row of the results CSV."""
+    return row_of(document_of(result))

@@ -6,13 +6,14 @@ What is written for promtool is what openmetrics.py writes and no more: samples 
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from exporter.errors import ConfigurationError
 from exporter.regular_file import open_regular
+from exporter.timeseries import Series
 
 MAX_BYTES = 16 << 30
 """of text: twice that of a week at 5 s"""
@@ -29,6 +30,8 @@ MAX_SECONDS = 9 * 86400.0
 """from the first sample to the last: a run is of a week at most"""
 OLDEST = 1e9
 """Unix s; what is older is no time of a run"""
+LATEST = 4_102_444_800.0
+"""Unix s: the year 2100"""
 AHEAD_SECONDS = 86400.0
 """by which another machine's clock may be ahead"""
 TARGET = {"instance": "127.0.0.1:9877", "job": "exporter"}
@@ -37,6 +40,7 @@ _END = b"# EOF\n"
 _SAMPLE = re.compile(
     rb"([A-Za-z_:][A-Za-z0-9_:]{0,255})(\{.*\})? ([-+.0-9A-Za-z]{1,40}) ([0-9]{1,12}(?:\.[0-9]{1,9})?)\n"
 )
+_ESCAPE = re.compile(r"\\(.)")
 _LABEL = re.compile(rb'([A-Za-z_][A-Za-z0-9_]{0,255})="((?:[^"\\\n]|\\[\\n"])*)"')
 
 
@@ -97,6 +101,64 @@ def _lines(compressed: BinaryIO, room: int) -> Iterator[bytes]:
                 return
             yield line
     raise ValueError("it does not end with # EOF: some of it is missing")
+
+
+def read_series(packed: Path, names: Collection[str]) -> Iterator[Series]:
+    """The series of those names, one after the other, as the run's recorder had them.
+
+    Without the labels of the exporter as a target; those of the router's own metrics stay. Raises
+    FileNotFoundError where there is no file, ConfigurationError where it is not what a run has left.
+    """
+    wanted = frozenset(name.encode() for name in names)
+    try:
+        with open_regular(packed) as compressed:
+            yield from _series(_lines(compressed, MAX_BYTES), wanted)
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigurationError(
+            f"{packed}: cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"{packed}: not the series of a run ({error})") from error
+
+
+def _series(lines: Iterator[bytes], wanted: Collection[bytes]) -> Iterator[Series]:
+    """Raises ValueError naming the line that is no sample; what is not wanted is not looked at."""
+    is_wanted, head, series = False, b"", Series("", ())
+    for number, line in enumerate(lines, 1):
+        if line.startswith(b"#"):
+            is_wanted = line.removeprefix(b"# TYPE ").split(b" ", 1)[0] in wanted
+        elif is_wanted:
+            found = _SAMPLE.fullmatch(line)
+            if found is None:
+                raise ValueError(f"line {number} is no sample")
+            name, labels, value, text = found.groups()
+            if (sample := name + (labels or b"")) != head:
+                if series.times:
+                    yield series
+                head, series = sample, _empty_series(name, labels, number)
+            time = float(text)
+            if not OLDEST <= time <= LATEST or (series.times and time <= series.times[-1]):
+                raise ValueError(f"line {number}: a time that is none of a run, or not after the one before")
+            if len(series.times) >= MAX_SCRAPES:
+                raise ValueError(f"more than {MAX_SCRAPES:,} scrapes")
+            series.times.append(time)
+            series.values.append(float(value))
+    if series.times:
+        yield series
+
+
+def _empty_series(name: bytes, labels: bytes | None, number: int) -> Series:
+    _head(name, labels, number)
+    found = {
+        label.decode(): _ESCAPE.sub(lambda letter: "\n" if letter[1] == "n" else letter[1], value.decode())
+        for label, value in _LABEL.findall(labels or b"")
+    }
+    if found.get("job") == TARGET["job"]:
+        del found["job"]
+        found.pop("instance", None)
+    return Series(name.decode(), tuple(sorted(found.items())))
 
 
 def _copy(lines: Iterator[bytes], out: BinaryIO) -> Extent:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_PAIRS, Phase, RunInfo, Seconds, Timestamp
+from exporter.live.results_csv import ResultRow
 from exporter.regular_file import read_regular
 from exporter.results.run_result import Preflight, RunInputs, RunResult
 from exporter.settings.placeholders import shown_command
@@ -276,6 +277,29 @@ def inputs_of(inputs: RunInputs) -> dict[str, Any]:
     document = asdict(inputs)
     bounds = document.pop("bounds")
     return document | {BOUNDED[check].parameter: bound for check, bound in bounds.items()}
+
+
+def row_of(document: RunDocument) -> ResultRow:
+    """The run's row of the results CSV.
+
+    `rps` and the latencies are of 2xx alone; `requests` are all whole responses; `socket_errors` all requests
+    that got none.
+    """
+    evidence = document.evidence
+    milliseconds = {
+        f"p{percent}_ms": None if seconds is None else seconds * 1000
+        for percent in (50, 75, 90, 95, 99)
+        for seconds in [evidence.latency_seconds_2xx.get(str(percent / 100))]
+    }
+    return ResultRow(
+        label=document.run.label,
+        rps=evidence.success_requests_per_second,
+        non2xx=evidence.responses - evidence.successes,
+        socket_errors=evidence.failed,
+        requests=evidence.responses,
+        duration_s=evidence.measured_seconds,
+        **milliseconds,
+    )
 
 
 def read_document(file: Path) -> RunDocument:

@@ -1,26 +1,51 @@
 """The files of one run: what each holds, and where it lies."""
 
+import os
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from jinja2 import TemplateError
+
 from exporter.live.message import RunInfo
 from exporter.live.results_csv import rows_text
+from exporter.plain_text import one_line
 from exporter.results.folder import RunFolder
+from exporter.results.html_report import html_report
 from exporter.results.openmetrics import write_openmetrics
-from exporter.results.publication import Files, Published, publish, text_writer
+from exporter.results.picture import can_draw
+from exporter.results.publication import Files, Published, Writer, publish, text_writer
 from exporter.results.record import record_text, result_row
 from exporter.results.run_json import begun_json, run_json
+from exporter.results.run_plot import WITHOUT_MATPLOTLIB, plot_png
+from exporter.results.run_record import record_of
 from exporter.results.run_result import RunInputs, RunResult
 from exporter.results.seconds_file import NAME, write_seconds
+
+_MISTAKES = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    RuntimeError,
+    TemplateError,
+    TypeError,
+    ValueError,
+)
+"""what a mistake in making a page or a picture raises"""
 
 
 def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Published:
     """Write `<name>.csv`, `<name>.md` and the folder of that name; `publish` says where.
 
-    `run.json` comes last: where it is, all others are whole.
+    `run.json` comes last: where it is, all others are whole. What was measured is not lost by its pictures:
+    where report.html or plot.png cannot be made, it is said.
     """
-    return publish(claimed, wanted, partial(_files_of, result))
+    notes: list[str] = []
+    published = publish(claimed, wanted, partial(_files_of, result, notes))
+    return replace(published, notes=tuple(dict.fromkeys(notes)))
 
 
 def note_begin(info: RunInfo, inputs: RunInputs, soak_command: str, claimed: RunFolder) -> None:
@@ -29,13 +54,37 @@ def note_begin(info: RunInfo, inputs: RunInputs, soak_command: str, claimed: Run
         text_writer(begun_json(info, inputs, soak_command))(claimed.partial / "begun.json")
 
 
-def _files_of(result: RunResult, place: RunFolder) -> Files:
+def _files_of(result: RunResult, notes: list[str], place: RunFolder) -> Files:
     series = partial(write_openmetrics, result.evidence.series, job="exporter", instance=result.instance)
-    return {
+    files: dict[str, tuple[Path, Writer]] = {
         "csv": (place.file(".csv"), text_writer(rows_text([result_row(result)]))),
         "record": (place.file(".md"), text_writer(record_text(result, place.name))),
         "series": (place.details / "series.om.gz", series),
         "seconds": (place.details / NAME, partial(write_seconds, result.evidence.seconds)),
         "output": (place.details / "engine-output.txt", lambda path: path.write_bytes(bytes(result.output))),
-        "run": (place.details / "run.json", text_writer(run_json(result))),
     }
+    run = place.details / "run.json"
+    beside = [os.path.relpath(path, place.details) for path in (run, *(path for path, _ in files.values()))]
+    files |= _shown(result, place, beside, notes)
+    files["run"] = (run, text_writer(run_json(result)))
+    return files
+
+
+def _shown(
+    result: RunResult, place: RunFolder, beside: Collection[str], notes: list[str]
+) -> dict[str, tuple[Path, Writer]]:
+    """The page and the picture of the run; one that a mistake of ours keeps from being made is noted."""
+    files: dict[str, tuple[Path, Writer]] = {}
+    try:
+        record = record_of(result, place.name, beside)
+        files["report"] = (place.details / "report.html", text_writer(html_report(record)))
+        if can_draw():
+            picture = plot_png(record)
+            files["plot"] = (place.details / "plot.png", lambda path: path.write_bytes(picture))
+        else:
+            notes.append(WITHOUT_MATPLOTLIB)
+    except _MISTAKES as error:
+        missing = "plot.png" if "report" in files else "report.html and plot.png"
+        what = one_line(f"{type(error).__name__}: {error}")
+        notes.append(f"{missing} could not be made ({what}); soak report {place.details} tries again")
+    return files

@@ -71,8 +71,9 @@ def run_soak(
             claimed.release_if_empty()
             raise
         published = write_results(result, claimed, plan.results)
-    if published.problem:
-        view.warn(published.problem)
+    for text in (published.problem, *published.notes):
+        if text:
+            view.warn(text)
     return result, published.files
 
 

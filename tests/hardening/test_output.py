@@ -74,15 +74,32 @@ def test_the_report_of_somebody_elses_folder_acts_on_no_terminal(tmp_path: Path)
     everything = "".join(ACTING.values())
     row = ResultRow("x", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0, 0, 60, 60.0)
     (tmp_path / "20261124-b.csv").write_text(rows_text([row]).replace("\nx,", f"\n{'x' + ACTING['clear']},"))
-    findings = [{"check": everything, "outcome": everything, "text": everything + "x" * 100_000}]
-    findings.append({"check": [1], "outcome": {"a": everything}, "text": None})  # type: ignore[dict-item]
-    (folder / "run.json").write_text(
-        json.dumps({"verdict": {"outcome": everything, "findings": findings}}), encoding="utf-8"
-    )
+    document = json.loads(run_json(run_result(soak_command=everything, versions={everything: everything})))
+    document["run"] |= {"model": everything, "target": everything, "engine": everything}
+    document["inputs"] |= {everything: everything}
+    finding = {"check": everything, "outcome": "fail", "text": everything + "x" * 100_000}
+    document["verdict"]["findings"] = [finding]
+    (folder / "run.json").write_text(json.dumps(document), encoding="utf-8")
     code, shown = on_a_terminal(*SOAK, "report", str(folder))
     assert code == 0, shown
     assert acts(shown.replace("\r\n", "\n")) == []
     assert len(shown) < 10_000
+    assert acts((folder / "report.html").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("outcome", ["\x1b[2J", {"a": 1}, None, "great"])
+def test_an_outcome_that_is_none_is_one_line(tmp_path: Path, outcome: object) -> None:
+    folder = tmp_path / "b"
+    folder.mkdir()
+    row = ResultRow("x", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0, 0, 60, 60.0)
+    (tmp_path / "b.csv").write_text(rows_text([row]))
+    document = json.loads(run_json(run_result()))
+    document["verdict"]["outcome"] = outcome
+    (folder / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    code, shown = on_a_terminal(*SOAK, "report", str(folder))
+    assert code == 2, shown
+    assert acts(shown.replace("\r\n", "\n")) == []
+    assert "run.json: not a run's record (verdict.outcome: " in shown
 
 
 def test_a_file_of_somebody_elses_that_is_no_record_is_one_line(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from exporter.cli.main import soak
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import ResultRow, rows_text
+from exporter.results.run_json import run_json
+from tests.support.run_results import run_result
 
 ROW = ResultRow("nightly", 100.0, 10.0, 12.0, 15.0, 20.0, 30.0, 0, 0, 6000, 60.0)
 SLOWER = ResultRow("nightly", 80.0, 10.0, 12.0, 15.0, 20.0, 45.0, 0, 0, 4800, 60.0)
@@ -31,16 +33,57 @@ def test_the_report_of_files_is_one_table_of_every_row(tmp_path: Path) -> None:
     assert "80.00" in done.output
 
 
-def test_the_report_of_a_runs_folder_has_its_verdict_and_a_new_plot(tmp_path: Path) -> None:
-    written(tmp_path, "20261124-b", ROW)
-    folder = tmp_path / "20261124-b"
+def run_folder(tmp_path: Path, name: str = "20261124-b") -> Path:
+    """A run's folder with its run.json alone, and its row beside it."""
+    written(tmp_path, name, ROW)
+    folder = tmp_path / name
     folder.mkdir()
-    finding = {"check": "answers", "outcome": "pass", "text": "all of them"}
-    (folder / "run.json").write_text(json.dumps({"verdict": {"outcome": "pass", "findings": [finding]}}))
+    (folder / "run.json").write_text(run_json(run_result()), encoding="utf-8")
+    return folder
+
+
+def test_the_report_of_a_runs_folder_has_its_verdict_a_page_and_a_plot(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
     done = CliRunner().invoke(soak, ["report", str(folder)], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "20261124-b: pass\n  pass          answers: all of them" in done.output
+    assert "20261124-b: pass\n  pass          answers: 1,000 of 1,000 responses were 2xx\n" in done.output
+    assert done.output.endswith(f"{folder / 'report.html'}\n{folder / 'plot.png'}\n")
+    assert "<title>pass: 20261124-b</title>" in (folder / "report.html").read_text(encoding="utf-8")
     assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(each.name for each in folder.iterdir()) == ["plot.png", "report.html", "run.json"]
+
+
+def test_the_report_of_several_folders_makes_a_page_each_and_a_plot_where_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    folders = [run_folder(tmp_path, name) for name in ("20261124-b", "20261125-b")]
+    command = ["report", *map(str, folders), "-o", str(tmp_path / "both.png")]
+    done = CliRunner().invoke(soak, command, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert [sorted(each.name for each in folder.iterdir()) for folder in folders] == [
+        ["report.html", "run.json"]
+    ] * 2
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_the_report_says_that_there_is_no_plot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.cli.results.can_draw", lambda: False)
+    folder = run_folder(tmp_path)
+    done = CliRunner().invoke(soak, ["report", str(folder)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "soak: no plot.png, which needs matplotlib" in done.output
+    assert sorted(each.name for each in folder.iterdir()) == ["report.html", "run.json"]
+
+
+def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    (folder / "report.html").mkdir()
+    done = CliRunner().invoke(soak, ["report", str(folder)])
+    assert isinstance(done.exception, ConfigurationError)
+    assert str(done.exception) == f"{folder / 'report.html'}: cannot write the report (Is a directory)"
+    assert sorted(each.name for each in folder.iterdir()) == ["report.html", "run.json"]
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_reported(tmp_path: Path) -> None:

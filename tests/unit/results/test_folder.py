@@ -12,9 +12,11 @@ from exporter.live.message import FailureReason
 from exporter.live.results_csv import rows_text
 from exporter.load.engine import EngineTotals
 from exporter.results.folder import base_name, check_label, check_writable, claim
+from exporter.results.html_report import html_report
 from exporter.results.record import record_text, result_row
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_json import run_json
+from exporter.results.run_record import read_record
 from exporter.results.run_result import RunResult
 from exporter.verdict.evidence import Count
 from tests.support.run_results import evidence, requests_by_class, run_result
@@ -35,7 +37,10 @@ def written(result: RunResult, results: Path) -> dict[str, Path]:
 
 
 def files_of(name: str) -> set[str]:
-    inside = ("run.json", "series.om.gz", "seconds.jsonl.gz", "engine-output.txt")
+    inside = (
+        *("run.json", "series.om.gz", "seconds.jsonl.gz", "engine-output.txt"),
+        *("report.html", "plot.png"),
+    )
     return {f"{name}.csv", f"{name}.md", *(f"{name}/{file}" for file in inside)}
 
 
@@ -102,13 +107,44 @@ def test_a_run_leaves_its_files_under_the_local_day_and_its_label(tmp_path: Path
         "series": tmp_path / name / "series.om.gz",
         "seconds": tmp_path / name / "seconds.jsonl.gz",
         "output": tmp_path / name / "engine-output.txt",
+        "report": tmp_path / name / "report.html",
+        "plot": tmp_path / name / "plot.png",
     }
     assert files["csv"].read_text() == rows_text([result_row(result)])
     assert files["record"].read_text() == record_text(result, name)
     assert files["run"].read_text() == run_json(result)
+    assert list(files)[-1] == "run"
+    assert files["report"].read_text(encoding="utf-8") == html_report(read_record(tmp_path / name))
+    assert files["plot"].read_bytes().startswith(b"\x89PNG")
     series = gzip.decompress(files["series"].read_bytes())
     assert b'\nrouter_up{instance="127.0.0.1:9877",job="exporter"} 1.0 1764000000.000\n' in series
     assert series.endswith(b"# EOF\n")
+
+
+def test_a_page_that_cannot_be_made_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_record: object) -> str:
+        raise TypeError("\x1b[31mours")
+
+    monkeypatch.setattr("exporter.results.run_files.html_report", broken)
+    published = write_results(run_result(), claim(tmp_path, "a"), tmp_path)
+    assert set(published.files) == {"csv", "record", "series", "seconds", "output", "run"}
+    assert published.problem == ""
+    assert published.notes == (
+        "report.html and plot.png could not be made (TypeError: \ufffd[31mours); "
+        f"soak report {tmp_path / 'a'} tries again",
+    )
+
+
+def test_without_matplotlib_there_is_no_plot_and_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.results.run_files.can_draw", lambda: False)
+    published = write_results(run_result(), claim(tmp_path, "a"), tmp_path)
+    assert "report" in published.files
+    assert "plot" not in published.files
+    assert published.notes == (
+        "no plot.png, which needs matplotlib (pip install matplotlib); report.html has the same curves",
+    )
 
 
 @pytest.mark.usefixtures("in_tokyo")

@@ -197,11 +197,10 @@ def test_a_picture_that_fails_leaves_the_old_one(monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "plot.png"
     path.write_bytes(b"old")
 
-    def fail(_figure: Figure, file: Path, **_: Any) -> None:
-        file.write_bytes(b"half")
+    def fail(_self: Path, _target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Figure, "savefig", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(ConfigurationError, match="No space left on device"):
         plot_rows([(LOCAL, "one.csv")], path)
     assert path.read_bytes() == b"old"

@@ -1,0 +1,245 @@
+"""`report.html`: one run on one page that opens from disk, without a network and without a script."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from exporter.plain_text import one_line
+from exporter.results.axis import number_text
+from exporter.results.curves import Line, Panel
+from exporter.results.figures import figure_text
+from exporter.results.panels import panels_of
+from exporter.results.process_table import Level, ProcessRow, processes_of
+from exporter.results.replacing import replace_file
+from exporter.results.report_tables import (
+    MIB,
+    UNKNOWN,
+    Table,
+    csv_text,
+    failures_table,
+    gpus_table,
+    nodes_table,
+    runtime_table,
+    windows_table,
+)
+from exporter.results.run_document import FindingPart, RunDocument, row_of
+from exporter.results.run_record import CPU, RunRecord
+from exporter.results.svg import events_svg, panel_svg, swatch_svg
+from exporter.results.timeline import Timeline, timeline_of
+from exporter.results.verdict_line import verdict_details
+from exporter.verdict.finding import Outcome
+
+FILE = "report.html"
+MAX_TEXT = 2000
+"""letters of one text of others"""
+MAX_TIMES = 3
+"""spans of a finding that its row names"""
+MAX_EVENT_ROWS = 100
+ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING, Outcome.PASS, Outcome.NOT_JUDGED)
+"""of findings: what is to be looked at first"""
+_HERE = Path(__file__).parent
+
+
+def html_report(record: RunRecord) -> str:
+    """The page's text."""
+    document = record.document
+    timeline = timeline_of(record)
+    style = (_HERE / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = _environment().from_string((_HERE / "report.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        style=Markup(style),
+        name=record.name,
+        subtitle=_subtitle(document),
+        outcome=document.verdict.outcome.value,
+        sentence=verdict_details(document),
+        incomplete=document.incomplete,
+        figures=list(_figures(document)),
+        findings=[
+            _finding(each, timeline)
+            for each in sorted(document.verdict.findings, key=lambda each: ORDER.index(each.outcome))
+        ],
+        load_began=_when(timeline.zero),
+        events=events_svg(timeline),
+        rows_not_shown=timeline.not_shown,
+        panels=[_panel(each, timeline) for each in panels_of(record, timeline)],
+        event_table=_event_table(timeline),
+        failures=failures_table(record, timeline),
+        windows=windows_table(record, timeline),
+        processes=_process_table(processes_of(record, timeline)),
+        runtime=runtime_table(record),
+        nodes=nodes_table(record, timeline),
+        gpus=gpus_table(record),
+        soak_command=document.soak_command,
+        engine_command=" ".join(document.command),
+        facts=list(_facts(record)),
+        files=[(Path(file).name, quote(file)) for file in record.files],
+        version=document.versions.get("llm-router-soak", UNKNOWN),
+    )
+
+
+def write_report(record: RunRecord, folder: Path) -> Path:
+    """Make `report.html` in the run's folder again, in one step; raises ConfigurationError."""
+    file = folder / FILE
+    replace_file(file, html_report(record).encode("utf-8", "backslashreplace"), "the report")
+    return file
+
+
+def _environment() -> Environment:
+    """Every text is escaped, stands on one line and is no longer than MAX_TEXT."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, Markup) or not isinstance(value, str):
+            return value
+        text = one_line(value)
+        return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+    return Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
+
+
+def _subtitle(document: RunDocument) -> str:
+    run = document.run
+    return (
+        f"{run.model} at {run.target}, {run.connections} connections, {run.engine}, "
+        f"{document.evidence.measured_seconds:,.0f} of {run.planned_duration_seconds:,.0f} s of load, "
+        f"began {_when(run.start_timestamp_seconds)}"
+    )
+
+
+def _figures(document: RunDocument) -> Iterator[tuple[str, str]]:
+    """As the results CSV has them."""
+    row = row_of(document)
+    yield "successes a second (rps)", csv_text("rps", row.rps)
+    for name in ("p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms"):
+        value = csv_text(name, getattr(row, name))
+        yield name.removesuffix("_ms"), value if value == UNKNOWN else f"{value} ms"
+    yield "responses", csv_text("requests", row.requests)
+    yield "not 2xx", csv_text("non2xx", row.non2xx)
+    yield "without a response", csv_text("socket_errors", row.socket_errors)
+    yield "load", f"{csv_text('duration_s', row.duration_s)} s"
+
+
+def _finding(finding: FindingPart, timeline: Timeline) -> dict[str, str]:
+    spans = [
+        f"{timeline.elapsed(each.since)}–{timeline.elapsed(each.until)}" for each in finding.spans[:MAX_TIMES]
+    ]
+    if len(finding.spans) > MAX_TIMES:
+        spans.append(f"… ({len(finding.spans)})")
+    return {
+        "outcome": finding.outcome.value,
+        "check": finding.check,
+        "text": finding.text,
+        "figure": "" if finding.figure is None else figure_text(finding.figure, finding.unit),
+        "bound": "" if finding.bound is None else figure_text(finding.bound, finding.unit),
+        "when": ", ".join(spans),
+    }
+
+
+def _panel(panel: Panel, timeline: Timeline) -> dict[str, Any]:
+    return {
+        "title": panel.title,
+        "unit": f"{panel.unit}, logarithmic" if panel.is_logarithmic else panel.unit,
+        "note": panel.note,
+        "svg": panel_svg(panel, timeline),
+        "lines": [_legend(line, number) for number, line in enumerate(panel.lines)],
+    }
+
+
+def _legend(line: Line, number: int) -> dict[str, Any]:
+    values = line.values
+    shown = (values[0], values[-1], min(values), max(values)) if values else ()
+    return {
+        "swatch": swatch_svg(number),
+        "name": line.name,
+        "figures": [number_text(each) for each in shown] or [UNKNOWN] * 4,
+    }
+
+
+def _event_table(timeline: Timeline) -> Table:
+    found = sorted(
+        ((event, row) for row in timeline.rows for event in row.events), key=lambda each: each[0].since
+    )
+    rows = tuple(
+        (
+            f"{row.name}: {event.text}" if event.text != row.name else row.name,
+            *_times(event.since, event.until, timeline),
+        )
+        for event, row in found[:MAX_EVENT_ROWS]
+    )
+    more = len(found) - MAX_EVENT_ROWS
+    return Table(("what", "from", "to"), rows, f"{more:,} more are not shown." if more > 0 else "")
+
+
+def _times(since: float, until: float, timeline: Timeline) -> tuple[str, str]:
+    return timeline.elapsed(since), timeline.elapsed(until)
+
+
+def _process_table(rows: list[ProcessRow]) -> Table:
+    header = (
+        *("process", "role", "CPUs", "memory, MiB", "at most", "an hour", "per 1,000 requests"),
+        *("open files", "threads", "established", "restarts"),
+    )
+    cells = tuple(
+        (
+            row.name,
+            row.role,
+            UNKNOWN if row.cpus is None else f"{row.cpus:.2f}",
+            _change(row.memory, MIB),
+            UNKNOWN if row.memory is None else f"{row.memory.greatest / MIB:,.1f}",
+            UNKNOWN
+            if row.memory is None or row.memory.per_hour is None
+            else f"{row.memory.per_hour / MIB:+,.1f} MiB",
+            UNKNOWN if row.per_1000_requests is None else f"{row.per_1000_requests / 1024:+,.1f} KiB",
+            _change(row.open_fds, 1),
+            _change(row.threads, 1),
+            _change(row.established, 1),
+            UNKNOWN if row.restarts is None else f"{row.restarts:,}",
+        )
+        for row in rows
+    )
+    note = (
+        "Memory is RssAnon and swap. First → last: the floors (5th percentile) of the first and the last "
+        "quarter of the load after warm-up; growth is told from 10 minutes of it on."
+    )
+    return Table(header, cells, note if cells else "")
+
+
+def _change(level: Level | None, unit: float) -> str:
+    if level is None:
+        return UNKNOWN
+    first, last = number_text(level.first / unit), number_text(level.last / unit)
+    return first if first == last else f"{first} → {last}"
+
+
+def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """Configuration, versions, the exporter's host."""
+    document = record.document
+    yield "run", document.run.run
+    for name, value in document.inputs.items():
+        if value is not None and value != [] and name != "command":
+            yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    for name, value in document.versions.items():
+        yield f"version of {name}", value
+    watching = document.evidence.watching
+    if watching is not None:
+        yield "watched by", watching.said.english
+    for info in record.series.each("node_uname_info"):
+        names = ("nodename", "sysname", "release", "machine")
+        yield "host", " ".join(info.label(name) or "" for name in names)
+    for total in record.series.each("node_memory_MemTotal_bytes"):
+        yield "memory of the host", f"{total.values[-1] / 2**30:,.1f} GiB"
+    for each in record.series.each(CPU, mode="all"):
+        yield "CPUs of the host", each.label("cpus") or UNKNOWN
+    yield "scrapes", f"{document.evidence.scrapes:,} succeeded, {document.evidence.failed_scrapes:,} failed"
+
+
+def _when(time: float) -> str:
+    return f"{datetime.fromtimestamp(time).astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,181 @@
+"""What a run's report and plot are made from: run.json, the series that are shown, the run by the second.
+
+From a run that has just ended and from its files it is the same: both go through the text of run.json, and
+times are those of `series.om.gz`, in ms.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.live.seconds import Seconds
+from exporter.results.openmetrics import ROUTER_JOB
+from exporter.results.recorded_series import read_series
+from exporter.results.run_document import RunDocument, parse_document, read_document
+from exporter.results.run_json import run_json
+from exporter.results.run_result import RunResult
+from exporter.results.seconds_file import NAME as SECONDS
+from exporter.results.seconds_file import read_seconds
+from exporter.timeseries import Series, SeriesStore
+
+CPU = "node_cpu_seconds_total"
+SHOWN = {
+    "benchmark_connections",
+    "benchmark_error_responses_total",
+    "benchmark_request_duration_quantile_seconds",
+    "benchmark_request_failures_total",
+    "benchmark_requests_total",
+    "gpu_info",
+    "gpu_memory_total_bytes",
+    "gpu_memory_used_bytes",
+    "gpu_power_watts",
+    "gpu_process_memory_bytes",
+    "gpu_temperature_celsius",
+    "gpu_utilization_ratio",
+    "node_memory_MemAvailable_bytes",
+    "node_memory_MemTotal_bytes",
+    "node_uname_info",
+    "observed_process_anonymous_memory_bytes",
+    "observed_process_connections",
+    "observed_process_cpu_seconds_total",
+    "observed_process_open_fds",
+    "observed_process_resident_memory_bytes",
+    "observed_process_restarts_total",
+    "observed_process_swap_bytes",
+    "observed_process_threads",
+    "observed_process_up",
+    "router_node_up",
+    "router_up",
+}
+"""of thousands of series those that a report shows, by their names"""
+RUNTIME = {
+    "dotnet_gc_collections_total",
+    "dotnet_gc_last_collection_heap_size_bytes",
+    "dotnet_gc_pause_time_seconds_total",
+    "go_gc_duration_seconds_count",
+    "go_gc_duration_seconds_sum",
+    "go_goroutines",
+    "go_memstats_heap_alloc_bytes",
+    "go_memstats_heap_inuse_bytes",
+    "jvm_gc_collection_seconds_count",
+    "jvm_gc_collection_seconds_sum",
+    "jvm_gc_pause_seconds_count",
+    "jvm_gc_pause_seconds_sum",
+    "jvm_memory_bytes_used",
+    "jvm_memory_used_bytes",
+    "nodejs_eventloop_lag_p99_seconds",
+    "nodejs_gc_duration_seconds_count",
+    "nodejs_gc_duration_seconds_sum",
+    "nodejs_heap_size_used_bytes",
+    "python_gc_collections_total",
+    "python_gc_objects_collected_total",
+}
+"""of the router's own metrics: its collector of garbage, pauses and heap, in the languages that have them"""
+FILES = ("run.json", SECONDS, "series.om.gz", "engine-output.txt")
+"""in the run's own folder, beside its report and its plot"""
+MAX_SERIES = 256
+"""of one name"""
+MAX_POINTS = 8000
+"""of one series; a longer one is thinned"""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run, as far as a report shows it."""
+
+    name: str
+    """of its folder"""
+    document: RunDocument
+    series: SeriesStore
+    """those of SHOWN and RUNTIME; of CPU the sums over all `cpus`, `mode` idle and all"""
+    seconds: Seconds
+    files: tuple[str, ...]
+    """what else there is of the run, relative to its folder"""
+
+
+def record_of(result: RunResult, name: str, files: Collection[str]) -> RunRecord:
+    """The record of a run that has just ended; `files` are written with it, relative to its folder."""
+    store, names = result.evidence.series, _names()
+    found = (store.series(key) for key in sorted(store.keys()) if key[0] in names)
+    document = parse_document(run_json(result))
+    listed = tuple(file for file in files_of(name) if file in files)
+    return RunRecord(name, document, picked(found), result.evidence.seconds, listed)
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record of a run from its folder; what an earlier release did not write is not known.
+
+    Raises FileNotFoundError where there is no run.json, ConfigurationError where a file cannot be read.
+    """
+    document = read_document(folder / "run.json")
+    try:
+        series = picked(read_series(folder / "series.om.gz", _names()))
+    except FileNotFoundError:
+        series = SeriesStore()
+    by_second = folder / SECONDS
+    seconds = read_seconds(by_second) if by_second.exists() else Seconds()
+    listed = tuple(file for file in files_of(folder.name) if (folder / file).exists())
+    return RunRecord(folder.name, document, series, seconds, listed)
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The files of a run beside its report, relative to its folder."""
+    return (f"../{name}.csv", f"../{name}.md", *FILES)
+
+
+def _names() -> set[str]:
+    return SHOWN | RUNTIME | {CPU}
+
+
+def picked(found: Iterable[Series]) -> SeriesStore:
+    """The series of those names, few and short enough for a report."""
+    store, counts = SeriesStore(), defaultdict[str, int](int)
+    cpu: dict[str, defaultdict[float, float]] = {mode: defaultdict(float) for mode in ("idle", "all")}
+    cpus = set()
+    for series in found:
+        times = array("d", (round(time, 3) for time in series.times))
+        if series.name == CPU:
+            cpus.add(series.label("cpu"))
+            modes = ("idle", "all") if series.label("mode") in ("idle", "iowait") else ("all",)
+            for mode in modes:
+                total = cpu[mode]
+                for time, value in zip(times, series.values, strict=True):
+                    total[time] += value
+        elif series.name in SHOWN or series.label("job") == ROUTER_JOB:
+            counts[series.name] += 1
+            if counts[series.name] <= MAX_SERIES:
+                store.put(thinned(Series(series.name, series.labels, times, series.values)))
+    for mode, total in cpu.items():
+        if total:
+            ordered = sorted(total.items())
+            sums = Series(
+                CPU,
+                (("cpus", str(len(cpus))), ("mode", mode)),
+                array("d", (time for time, _ in ordered)),
+                array("d", (value for _, value in ordered)),
+            )
+            store.put(thinned(sums))
+    return store
+
+
+def thinned(series: Series) -> Series:
+    """A long series with the first, last, least and greatest sample of each part of it: no dip is lost."""
+    size = len(series.times)
+    if size <= MAX_POINTS:
+        return series
+    step = -(-size // (MAX_POINTS // 4))
+    kept: list[int] = []
+    for begin in range(0, size, step):
+        part = range(begin, min(begin + step, size))
+        ends = {part[0], part[-1]}
+        kept += sorted(
+            ends | {min(part, key=series.values.__getitem__), max(part, key=series.values.__getitem__)}
+        )
+    return Series(
+        series.name,
+        series.labels,
+        array("d", (series.times[at] for at in kept)),
+        array("d", (series.values[at] for at in kept)),
+    )
