@@ -42,6 +42,7 @@ MAX_TEXT = 2000
 MAX_TIMES = 3
 """spans of a finding that its row names"""
 MAX_EVENT_ROWS = 100
+MAX_FINDINGS = 200
 ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING, Outcome.PASS, Outcome.NOT_JUDGED)
 """of findings: what is to be looked at first"""
 _HERE = Path(__file__).parent
@@ -51,6 +52,7 @@ def html_report(record: RunRecord) -> str:
     """The page's text."""
     document = record.document
     timeline = timeline_of(record)
+    ordered = sorted(document.verdict.findings, key=lambda each: ORDER.index(each.outcome))
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = _environment().from_string((_HERE / "report.html.j2").read_text(encoding="utf-8"))
@@ -63,10 +65,8 @@ def html_report(record: RunRecord) -> str:
         sentence=verdict_details(document),
         incomplete=document.incomplete,
         figures=list(_figures(document)),
-        findings=[
-            _finding(each, timeline)
-            for each in sorted(document.verdict.findings, key=lambda each: ORDER.index(each.outcome))
-        ],
+        findings=[_finding(each, timeline) for each in ordered[:MAX_FINDINGS]],
+        findings_not_shown=max(0, len(ordered) - MAX_FINDINGS),
         load_began=_when(timeline.zero),
         events=events_svg(timeline),
         rows_not_shown=timeline.not_shown,
