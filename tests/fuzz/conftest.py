@@ -94,6 +94,7 @@ def _too_long(_number: int, _frame: object) -> None:
     raise HangError(f"not over in {LONGEST_SECONDS} s")
 
 
+@pytest.hookimpl(trylast=True)  # after -k
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give each fuzz test its profile, and in a long run its share of the time."""
     fuzzed = [

@@ -13,6 +13,7 @@ from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE, H
 from exporter.live.ingest import REJECTION_REASONS, Ingest
 from exporter.live.message import (
     MAX_PAIRS,
+    SUCCESS_CLASS,
     Counter,
     FailureReason,
     Pair,
@@ -21,7 +22,9 @@ from exporter.live.message import (
     WorkerCounts,
     values_of,
 )
+from exporter.live.run_seconds import RunSeconds
 from exporter.live.runs import LiveRuns
+from exporter.live.seconds import SecondCounts
 from exporter.live.state_file import StateFile
 from exporter.live.totals import Totals
 from exporter.live.wire import MAX_PARTS, decode, encode
@@ -57,7 +60,7 @@ VALUES = st.builds(
         {Histogram.DURATION: (0.0, total, 0.0, 0.0, 0.0)},
     ),
     st.integers(0, 3),
-    st.sampled_from([0, 1, 2**53]),
+    st.sampled_from([0, 1, 2**50]),
     SUMS,
 )
 
@@ -251,6 +254,31 @@ def test_where_room_is_short_a_message_counts_whole_or_not_at_all_and_all_room_c
     assert room.left >= -200_000
     announce(runs, Phase.FINISHED)
     assert room.left == announcements + size
+
+
+@given(st.lists(messages() | st.sampled_from([0.5, 1.0, 3.0]), max_size=25))
+def test_the_seconds_of_a_run_add_up_to_what_is_published_of_it(steps: list[WorkerCounts | float]) -> None:
+    clock = FakeClock()
+    runs = LiveRuns(clock)
+    announce(runs)
+    ingest = Ingest(runs.apply)
+    for step in [*steps, 2.0]:
+        if isinstance(step, WorkerCounts):
+            take(ingest, step)
+            continue
+        clock.advance(step)
+        runs.tick()
+    for run in runs.runs.values():
+        answer = RunSeconds.of(run, 0, clock.wall())
+        assert RunSeconds.from_json(answer.to_json()) == answer
+        added = SecondCounts(0, 0, seconds=0)
+        for entry in answer.seconds:
+            added += entry.counts
+        total = answer.total.counts
+        assert (added.successes, added.durations) == (total.successes, total.durations)
+        assert (dict(added.statuses), dict(added.failures)) == (total.statuses, total.failures)
+        assert total.successes == run.published.requests()[SUCCESS_CLASS]
+        assert sum(total.failures.values()) == sum(run.published.failures().values())
 
 
 LARGE = st.builds(
