@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.ci_options import CiReports, ci_options
 from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, exit_codes, opt, options
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
@@ -16,6 +17,7 @@ from exporter.results.compare import TOLERANCE, compare_runs, comparison_table, 
 from exporter.results.folder import check_whole
 from exporter.results.html_report import write_report
 from exporter.results.measured_run import MeasuredRun, equal_runs, read_run
+from exporter.results.outcome_report import suite_of_comparison
 from exporter.results.picture import can_draw
 from exporter.results.plot import plot_rows
 from exporter.results.run_plot import WITHOUT_MATPLOTLIB, plot_run
@@ -135,8 +137,10 @@ def _shown(text: str) -> str:
     opt("--candidate-label LABEL", "Which row, where the file has several."),
     opt("--anyway", "Compare runs that are not alike.", is_flag=True),
 )
+@ci_options
 def compare(
     runs: tuple[Path, ...],
+    ci: CiReports,
     tolerance: float,
     noise: bool,
     baseline_label: str | None,
@@ -155,6 +159,7 @@ def compare(
     Three baselines and more, given or lying beside it with its label, say how much equal runs differ. With
     one alone, less than 30 % cannot be told (exit code 3).
     """
+    ci.check()
     for each in runs:
         check_whole(each)
     if noise:
@@ -174,6 +179,7 @@ def compare(
     outcome = outcome_of(changes)
     click.echo(comparison_table(changes), nl=False)
     click.echo(f"\nverdict: {outcome.value}")
+    ci.write("compare", [suite_of_comparison(candidate.file.stem, changes, outcome)])
     sys.exit(EXIT_CODES[outcome])
 
 

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from exporter.cli.ci_options import CiReports, ci_options
 from exporter.cli.command import FILE, VERDICT_CODES, GroupedCommand, opt, option_group, options
 from exporter.cli.cost import YES, agree_to_cost
 from exporter.cli.objective_options import Limits, objective_options
@@ -30,6 +31,8 @@ from exporter.cli.watching import named_watcher, watcher_here
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_CONNECTIONS
+from exporter.results.outcome_report import suite_of_error, suite_of_run
+from exporter.results.run_document import document_of
 from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.baseline import baseline_of_label, read_baseline
@@ -52,6 +55,7 @@ from exporter.verdict.judgement import EXIT_CODES
 @load_options
 @options("Load", YES)
 @result_options
+@ci_options
 @objective_options
 @watch_options
 @options(
@@ -70,6 +74,7 @@ def run(
     target: TargetOptions,
     load: LoadOptions,
     results: ResultOptions,
+    ci: CiReports,
     limits: Limits,
     watch: WatchOptions,
     duration: str,
@@ -95,13 +100,15 @@ def run(
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
         # Everything that can be wrong is reported before anything is started.
+        ci.check()
+        cleanup.enter_context(ci.even_of_an_error("run", plan.label))
         plan = _with_own_baseline(check_plan(plan), console)
         prometheus = prometheus_at(watch.prometheus_url)
         check_expressions(plan.own, prometheus)
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
-        sys.exit(_run(plan, watcher, prometheus, console, interrupt, as_json))
+        sys.exit(_run(plan, watcher, prometheus, console, interrupt, ci, as_json))
 
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
@@ -114,12 +121,14 @@ def run(
 @load_options
 @options("Load", YES)
 @result_options
+@ci_options
 @objective_options
 @watch_options
 def scale(
     target: TargetOptions,
     load: LoadOptions,
     results: ResultOptions,
+    ci: CiReports,
     limits: Limits,
     watch: WatchOptions,
     duration: str,
@@ -151,6 +160,8 @@ def scale(
     label = results.label or f"{plan.scenario}-scale"
     with ExitStack() as cleanup:
         interrupt = cleanup.enter_context(Interrupt())
+        ci.check()
+        cleanup.enter_context(ci.even_of_an_error("scale", label))
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}", connections=wanted[-1]))
         prometheus = prometheus_at(watch.prometheus_url)
         check_expressions(plan.own, prometheus)
@@ -171,6 +182,10 @@ def scale(
         for path in result.published.files.values():
             console.print(str(path), soft_wrap=True, markup=False)
         console.print(f"\nverdict: {result.outcome.value}")
+        suites = [suite_of_run(document) for document in result.documents]
+        if len(suites) < len(plans):
+            suites.append(suite_of_error(label, f"{len(suites)} of {len(plans)} steps were made"))
+        ci.write("scale", suites)
         sys.exit(EXIT_CODES[result.outcome])
 
 
@@ -208,6 +223,7 @@ def _steps(text: str) -> list[int]:
 @options("Stack", opt("--keep", "Leave the stack up until Ctrl-C [env KEEP].", is_flag=True, envvar="KEEP"))
 @load_options
 @result_options
+@ci_options
 @objective_options
 @option_group(
     "Stack",
@@ -216,7 +232,13 @@ def _steps(text: str) -> list[int]:
     *(opt(f"--{each.name}-port PORT", None, each.name, default=each.default) for each in fields(Ports)),
 )
 def demo(
-    load: LoadOptions, results: ResultOptions, limits: Limits, ports: Ports, duration: str, keep: bool
+    load: LoadOptions,
+    results: ResultOptions,
+    ci: CiReports,
+    limits: Limits,
+    ports: Ports,
+    duration: str,
+    keep: bool,
 ) -> None:
     """Start everything on this machine, soak the simulated router, and show the verdict.
 
@@ -229,9 +251,14 @@ def demo(
     console = PlainConsole()
     results = replace(results, label=results.label or "demo")
     router = TargetOptions(target=ports.url("router"))
+    ci.check()
     plan = check_plan(plan_of(router, load, results, limits, duration))
     # One Interrupt for all of it: a Ctrl-C while the result is written is not lost.
-    with Interrupt() as interrupt, NativeStack(ports, interrupt=interrupt) as stack:
+    with (
+        ci.even_of_an_error("demo", plan.label),
+        Interrupt() as interrupt,
+        NativeStack(ports, interrupt=interrupt) as stack,
+    ):
         stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
         with console.status("starting the simulated router"):
             stack.start_simulator()
@@ -245,7 +272,7 @@ def demo(
         watcher = watcher_at(ExporterClient(ports.url("exporter")), plan.workload.target)
         prometheus = PrometheusClient(ports.url("prometheus"))
         check_expressions(plan.own, prometheus)
-        code = _run(plan, watcher, prometheus, console, interrupt, as_json=False)
+        code = _run(plan, watcher, prometheus, console, interrupt, ci, as_json=False)
         console.print(urls)
         if keep and not interrupt.requested:
             console.print("\nthe stack stays up; Ctrl-C stops it")
@@ -282,6 +309,7 @@ def _run(
     prometheus: PrometheusClient | None,
     console: Console,
     interrupt: Interrupt,
+    ci: CiReports,
     as_json: bool,
 ) -> int:
     console.print(Text(watcher.watching.said.english), soft_wrap=True)
@@ -291,4 +319,5 @@ def _run(
         print_json(run_json(result))
     else:
         print_verdict(console, result, files)
+    ci.write(plan.command, [suite_of_run(document_of(result))])
     return result.judgement.exit_code

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from exporter.plain_text import one_line
 from exporter.results.axis import number_text
 from exporter.results.curves import Line, Panel
-from exporter.results.figures import figure_text
 from exporter.results.panels import panels_of
 from exporter.results.process_table import Level, ProcessRow, processes_of
 from exporter.results.replacing import replace_file
@@ -35,6 +34,7 @@ from exporter.results.svg import events_svg, panel_svg, swatch_svg
 from exporter.results.timeline import Timeline, timeline_of
 from exporter.results.verdict_line import verdict_details
 from exporter.verdict.finding import Outcome
+from exporter.verdict.unit import shown
 
 FILE = "report.html"
 MAX_TEXT = 2000
@@ -96,13 +96,13 @@ def write_report(record: RunRecord, folder: Path) -> Path:
 def _environment() -> Environment:
     """Every text is escaped, stands on one line and is no longer than MAX_TEXT."""
 
-    def shown(value: Any) -> Any:
+    def plain(value: Any) -> Any:
         if isinstance(value, Markup) or not isinstance(value, str):
             return value
         text = one_line(value)
         return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
-    return Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
+    return Environment(autoescape=True, undefined=StrictUndefined, finalize=plain)
 
 
 def _subtitle(document: RunDocument) -> str:
@@ -137,8 +137,8 @@ def _finding(finding: FindingPart, timeline: Timeline) -> dict[str, str]:
         "outcome": finding.outcome.value,
         "check": finding.check,
         "text": finding.text,
-        "figure": "" if finding.figure is None else figure_text(finding.figure, finding.unit),
-        "bound": "" if finding.bound is None else figure_text(finding.bound, finding.unit),
+        "figure": "" if finding.figure is None else shown(finding.figure, finding.unit),
+        "bound": "" if finding.bound is None else shown(finding.bound, finding.unit),
         "when": ", ".join(spans),
     }
 

@@ -13,6 +13,7 @@ from exporter.live.results_csv import rows_text
 from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.publication import Files, Published, publish, text_writer
 from exporter.results.record import result_row
+from exporter.results.run_document import RunDocument, document_of
 from exporter.results.run_result import RunResult
 from exporter.results.scale_report import ScalePoint, plot_scale, point_of, scale_record
 from exporter.run.interrupt import Interrupt
@@ -34,6 +35,8 @@ class ScaleResult:
     published: Published
     outcome: Outcome
     """the worst of the steps; inconclusive where some were not made"""
+    documents: tuple[RunDocument, ...]
+    """what each step's run.json says"""
 
 
 def run_scale(
@@ -59,7 +62,8 @@ def run_scale(
     points = tuple(point_of(result) for result in results)
     outcomes = [point.outcome for point in points]
     outcome = overall(outcomes if len(points) == len(plans) else [*outcomes, Outcome.INCONCLUSIVE])
-    return ScaleResult(points, _publish(results, points, outcome, plans[0], label), outcome)
+    published = _publish(results, points, outcome, plans[0], label)
+    return ScaleResult(points, published, outcome, tuple(map(document_of, results)))
 
 
 def _publish(
