@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -17,13 +17,15 @@ from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.http_server.connection import MAX_BODY_BYTES
+from exporter.live.findings import OBJECTIVE, Outcome
 from exporter.live.ingest import Ingest
 from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS, Phase, Route
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import VERSION
+from exporter.verdict.objectives import CHECKS
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, token_of
-from tests.support.mutations import SCALARS, TEXTS, mutated_json, repeated
+from tests.support.mutations import NUMBERS, SCALARS, TEXTS, mutated_json, repeated
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import WATCHES_NOTHING, announcement
 from tests.support.watching import watch_of
@@ -103,6 +105,35 @@ NO_OBJECTS = (
     | TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass"))
     | SCALARS.map(lambda value: json.dumps(value).encode())
     | repeated(b"[", b'{"a":', b'"', b"9", b"-")
+)
+
+
+FIGURES = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+TIMES = st.floats(0, 4_000_000_000)
+FINDINGS = st.fixed_dictionaries(
+    {
+        "run": st.just(RUN),
+        "at": TIMES,
+        "so_far": st.booleans(),
+        "outcome": st.sampled_from([*Outcome]),
+        "findings": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "check": st.sampled_from([*CHECKS, f"{OBJECTIVE}mine"]),
+                    "outcome": st.sampled_from([*Outcome]),
+                    "text": LABELS,
+                    "figure": FIGURES,
+                    "bound": FIGURES,
+                    "unit": st.sampled_from(["", "seconds"]),
+                    "spans": st.lists(st.fixed_dictionaries({"since": TIMES, "until": TIMES}), max_size=3),
+                }
+            ),
+            max_size=4,
+            unique_by=lambda finding: finding["check"],
+        ),
+        "version": st.just(VERSION),
+        "token": st.just(token_of().hex()),
+    }
 )
 
 
@@ -227,6 +258,34 @@ def test_a_changed_announcement_is_taken_within_bounds_or_refused_with_its_reaso
             letter < " " or "\x7f" <= letter < "\xa0" or letter in "\u2028\u202e\u200b" for letter in text
         )
     client.samples()
+    client.goes_on()
+
+
+@given(FINDINGS | mutated_json(FINDINGS))
+def test_findings_are_published_within_bounds_or_refused(client: Client, given_findings: Any) -> None:
+    client.begin()
+    assert client.put(json.dumps(announcement()).encode())[0] == 200
+    is_valid = isinstance(given_findings, dict)
+    body = json.dumps(given_findings).encode() if is_valid else given_findings
+    status, answer = client.ask("PUT", f"/api/runs/{RUN}/findings", body)
+    assert status == 200 if is_valid else status in (200, 400, 409)
+    assert json.loads(answer)["version"] == VERSION
+    shown, text = client.ask("GET", f"/api/runs/{RUN}/findings")
+    assert shown == (200 if status == 200 else 404)
+    assert token_of().hex().encode() not in text
+    checks = {sample.labels["check"] for sample in client.samples() if sample.name == "benchmark_run_check"}
+    assert checks <= {*CHECKS, f"{OBJECTIVE}mine"}
+    client.goes_on()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["after", "before", ""]), NUMBERS | TEXTS), max_size=3))
+def test_the_seconds_are_answered_for_any_query(client: Client, query: list[tuple[str, str]]) -> None:
+    client.begin()
+    assert client.put(json.dumps(announcement()).encode())[0] == 200
+    encoded = urlencode(query, errors="surrogatepass")
+    status, text = client.ask("GET", f"/api/runs/{RUN}/seconds?{encoded}")
+    assert status in (200, 400)
+    assert status == 400 or json.loads(text)["run"] == RUN
     client.goes_on()
 
 
