@@ -211,6 +211,7 @@ class _Soak:
         """The evidence that there is at any time."""
         return {
             "planned_seconds": float(self.plan.duration_seconds),
+            "varies_prompts": self.plan.workload.script is not None,
             "max_requests": self.plan.max_requests,
             "requests": known.requests,
             "statuses": known.statuses,

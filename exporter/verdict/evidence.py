@@ -170,6 +170,8 @@ class Evidence(Counts):
     """by PromQL expression of the user's objectives: the values at the end of the load; None: no answer"""
     allowed_statuses: frozenset[str] = frozenset()
     """HTTP statuses that are no errors, though they are not 2xx"""
+    varies_prompts: bool = False
+    """whether a script makes the requests, so that not all are the same"""
     so_far: bool = False
     """the run goes on: what comes at its end is not missing yet"""
 

@@ -97,6 +97,10 @@ def _rate(
 ) -> float | None:
     """Growth per second where this look detects a leak, else None."""
     now = len(floors) - 1
+    # All rises together, end to end. Nearly every minute of a series that does not leak ends here.
+    last, first = floors[now], floors[now - look.minutes] if now >= look.minutes else None
+    if last is None or first is None or last - first <= min_growth:
+        return None
     ends = range(now, now - look.minutes, -look.step_minutes)
     found = [_rise(floors, ages, end, look.step_minutes) for end in ends]
     rises = [rise for rise in found if rise is not None]
@@ -106,8 +110,7 @@ def _rate(
     mean = fmean(value for value in floors[now - look.minutes :] if value is not None)
     if kept[0] <= mean * look.step_minutes * look.min_rate or kept[0] < kept[-1] * look.min_evenness:
         return None
-    grown = sum(rises)
-    return grown / (look.minutes * MINUTE) if grown > min_growth else None
+    return (last - first) / (look.minutes * MINUTE)
 
 
 def _rise(floors: Sequence[float | None], ages: Sequence[float], end: int, minutes: int) -> float | None:

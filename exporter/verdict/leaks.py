@@ -1,65 +1,104 @@
-"""Does a resource of a watched process leak? growth.py has the method."""
+"""Does a resource of a watched process leak?
 
-from dataclasses import dataclass
+Three questions to each: do the looks of the alerts detect steady growth (growth.py)? How did its floor grow
+over the quarters of the load (quarters.py)? Does what is counted come back in a pause (levels.py)?
+"""
+
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
-from exporter.verdict.growth import MIN_SECONDS, steady_growth
+from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
+from exporter.verdict.growth import MIN_SECONDS, MINUTE, Growth, steady_growth
+from exporter.verdict.levels import close_wait, not_returned
+from exporter.verdict.lives import Life, lives
+from exporter.verdict.process_growth import Told, flat_said, told_of
 from exporter.verdict.processes import last_worker_death, not_watched
+from exporter.verdict.resource import RESOURCES, Resource
 
-
-@dataclass(frozen=True)
-class Resource:
-    """A resource that can leak: the metrics whose floors are summed, and the smallest growth that counts.
-
-    Each set of labels (a GPU, a connection's state) is judged by itself. The host's memory has an alert and
-    no check: what else runs on the host is not the run's fault.
-    """
-
-    metrics: tuple[str, ...]
-    min_growth: float
-    """over a look, in the metric's unit"""
-    divisor: float
-    unit: str
-    of_every_process: bool = True
-    """whether a process that is seen has it"""
-    states: tuple[str, ...] = ()
-    """the values of the label `state` that are judged, where the metric has it"""
-
-
-RESOURCES = {
-    "memory": Resource(
-        ("observed_process_anonymous_memory_bytes", "observed_process_swap_bytes"), 4 * 2**20, 2**20, "MiB"
-    ),
-    "file_descriptors": Resource(("observed_process_open_fds",), 16, 1, "fds"),
-    "threads": Resource(("observed_process_threads",), 8, 1, "threads"),
-    "connections": Resource(
-        ("observed_process_connections",), 16, 1, "connections", states=("close_wait", "established")
-    ),
-    "gpu_memory": Resource(("gpu_process_memory_bytes",), 64 * 2**20, 2**20, "MiB", of_every_process=False),
-}
-"""by check"""
+Parts = list[Series]
+"""the series that are summed"""
+COUNTED = ("file_descriptors", "threads", "connections")
+WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING, Outcome.PASS)
 
 
 def judge_leak(check: str, evidence: Evidence) -> Finding:
-    """No watched process grows steadily in the resource of that check.
+    """No watched process grows in the resource of that check and does not stop.
 
     Not judged where the run is planned too short to detect a leak, or no watched process has the metric.
-    Inconclusive where a process was not watched, or a worker that died may have hidden what it leaked. A
-    process of role `load` is not judged, nor one of role `router` where another router is watched: it is not
-    under test.
+    Inconclusive where a process was not watched or is still filling, or a worker that died may have hidden
+    what it leaked. A process of role `load` is not judged, nor one of role `router` where another router is
+    watched: it is not under test.
     """
-    finding = partial(Finding, check)
-    minutes = f"{MIN_SECONDS / 60:.0f}"
+    resource = RESOURCES[check]
+    finding = partial(Finding, check, unit=resource.rate_unit)
+    observed, missing = _observed(evidence, resource)
+    held_back = [told for parts in observed for told in _levels(check, resource, evidence, parts)]
     if (evidence.measured_seconds if evidence.so_far else evidence.planned_seconds) < MIN_SECONDS:
+        if held_back:
+            return finding(Outcome.FAIL, joined([each.said for each in held_back]), spans=_spans(held_back))
+        minutes = f"{MIN_SECONDS / 60:.0f}"
         too_short = Said(
             f"a leak can be detected from {minutes} minutes of load on",
             f"リークの検出には {minutes} 分以上の負荷が必要",
         )
         return finding(Outcome.NOT_JUDGED, too_short)
-    resource = RESOURCES[check]
+    if not observed and not missing:
+        unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
+        return finding(Outcome.NOT_JUDGED, unseen if evidence.watching.is_target else evidence.watching.said)
+    told = held_back + [each for parts in observed for each in _courses(resource, evidence, parts)]
+    return _finding(check, resource, evidence, told, missing)
+
+
+def _finding(
+    check: str, resource: Resource, evidence: Evidence, told: Sequence[Told], missing: Sequence[Said]
+) -> Finding:
+    """The worst of what is told, and what is missing."""
+    by_outcome = {outcome: [each for each in told if each.outcome == outcome] for outcome in Outcome}
+    fastest = max((each for each in told if each.per_hour is not None), key=_per_hour, default=None)
+    finding = partial(
+        Finding,
+        check,
+        figure=None if fastest is None else fastest.per_hour,
+        bound=None if fastest is None else fastest.visible_per_hour,
+        unit=resource.rate_unit,
+    )
+    if failed := by_outcome[Outcome.FAIL]:
+        fastest = max(failed, key=_per_hour)
+        return finding(
+            Outcome.FAIL,
+            joined([each.said for each in failed]),
+            spans=_spans(failed),
+            figure=fastest.per_hour,
+            bound=fastest.visible_per_hour,
+        )
+    warned, filling = by_outcome[Outcome.WARNING], by_outcome[Outcome.INCONCLUSIVE]
+    unjudged = [each.said for each in by_outcome[Outcome.NOT_JUDGED]]
+    beside = [each.said for each in warned]
+    # While the run goes on, what is not known yet is not missing.
+    if missing or (filling and not evidence.so_far):
+        said = [*missing, *(each.said for each in filling), *beside, *unjudged]
+        return finding(Outcome.INCONCLUSIVE, joined(said), spans=_spans([*filling, *warned]))
+    if warned:
+        return finding(Outcome.WARNING, joined([*beside, *unjudged]), spans=_spans(warned))
+    unjudged += [each.said for each in filling]
+    if not (clean := by_outcome[Outcome.PASS]):
+        return finding(Outcome.NOT_JUDGED, joined(unjudged))
+    names = list(dict.fromkeys(each.name for each in clean))
+    return finding(Outcome.PASS, joined([flat_said(names, resource, clean, evidence), *unjudged]))
+
+
+def _per_hour(told: Told) -> float:
+    return told.per_hour or 0.0
+
+
+def _spans(told: Sequence[Told]) -> tuple[Span, ...]:
+    return tuple(sorted({span for each in told for span in each.spans}, key=lambda span: span.since))
+
+
+def _observed(evidence: Evidence, resource: Resource) -> tuple[list[Parts], list[Said]]:
+    """The resource of each process that is judged, and what was not watched."""
     # By the process: the series of a GPU have no role.
     roles = ("load",) if evidence.watching.is_target else ("load", "router")
     others = {
@@ -76,53 +115,64 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
     ]
     # What was not watched is not clean.
     judged = [role for role in ("router", "node") if role not in roles]
-    missing = not_watched(evidence, *judged) if observed or resource.of_every_process else []
-    if not observed and not missing:
-        unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
-        return finding(Outcome.NOT_JUDGED, unseen if evidence.watching.is_target else evidence.watching.said)
-    grown: list[Said] = []
-    clean: list[str] = []
-    unknown: list[str] = []
-    replaced: list[str] = []
-    for parts in observed:
-        name, times = _name(parts[0]), parts[0].times
-        if times[-1] - times[0] < MIN_SECONDS:
-            unknown.append(name)
-            continue
-        growth = steady_growth(parts, resource.min_growth, _starts(evidence, parts[0]))
-        if growth is None:
-            died = last_worker_death(evidence, parts[0].label("process") or "")
-            hidden = died is not None and times[-1] - died < MIN_SECONDS
-            (replaced if hidden else clean).append(name)
-        else:
-            per_hour = growth.slope * 3600 / resource.divisor
-            first, last, of = growth.first_minute, growth.last_minute, growth.minutes
-            grown.append(
-                Said(
-                    f"{name} grew steadily by {per_hour:,.1f} {resource.unit}/h "
-                    f"(detected in minutes {first} to {last} of {of})",
-                    f"{name} が {per_hour:,.1f} {resource.unit}/h で増え続けた "
-                    f"({of} 分のうち {first}〜{last} 分に検出)",
-                )
-            )
-    if grown:
-        return finding(Outcome.FAIL, joined(grown))
-    if unknown:
-        short = Said(f"observed for less than {minutes} minutes", f"観測が {minutes} 分に満たない")
-        missing.append(verbatim(f"{', '.join(unknown)}: ") + short)
-    if replaced:
-        hidden_by = Said(
-            f"a worker died less than {minutes} minutes before the end, which hides a leak",
-            f"終了前 {minutes} 分以内にワーカーが終了し、リークが隠れる",
+    return observed, not_watched(evidence, *judged) if observed or resource.of_every_process else []
+
+
+def _courses(resource: Resource, evidence: Evidence, parts: Parts) -> Iterator[Told]:
+    """What is told of each life of one process."""
+    starts = _starts(evidence, parts[0])
+    steady = steady_growth(parts, resource.min_growth, starts)
+    found = lives(parts, starts)
+    name = _name(parts[0])
+    told = [
+        told_of(evidence, resource, name, life, steady if _is_in(steady, parts[0], life) else None)
+        for life in found
+    ]
+    if not evidence.so_far and all(life.span.seconds < MIN_SECONDS for life in found):
+        minutes = f"{MIN_SECONDS / 60:.0f}"
+        short = Said(
+            f"{name}: observed for less than {minutes} minutes", f"{name}: 観測が {minutes} 分に満たない"
         )
-        missing.append(verbatim(f"{', '.join(replaced)}: ") + hidden_by)
-    if missing:
-        return finding(Outcome.INCONCLUSIVE, joined(missing))
-    names = ", ".join(clean)
-    return finding(Outcome.PASS, Said(f"no steady growth in {names}", f"{names} に継続的な増加なし"))
+        if len(found) > 1:
+            short += Said(f" at a time, in {len(found)} lives", f" ({len(found)} 回の起動のいずれも)")
+        if not any(each.outcome in (Outcome.FAIL, Outcome.WARNING) for each in told):
+            told = [Told(name, Outcome.INCONCLUSIVE, short)]
+    died = last_worker_death(evidence, parts[0].label("process") or "")
+    if died is not None and parts[0].times[-1] - died < MIN_SECONDS and told[-1].outcome == Outcome.PASS:
+        told[-1] = Told(name, Outcome.INCONCLUSIVE, verbatim(f"{name}: ") + _hidden())
+    yield from told
 
 
-def _parts(evidence: Evidence, resource: Resource, first: Series) -> list[Series]:
+def _is_in(steady: Growth | None, first: Series, life: Life) -> bool:
+    """Whether the growth was detected in that life."""
+    if steady is None:
+        return False
+    return life.span.since <= first.times[0] + steady.first_minute * MINUTE <= life.span.until + MINUTE
+
+
+def _levels(check: str, resource: Resource, evidence: Evidence, parts: Parts) -> Iterator[Told]:
+    """What is counted and did not come back."""
+    if check not in COUNTED:
+        return
+    name = _name(parts[0])
+    if parts[0].label("state") == "close_wait":
+        found = close_wait(evidence, name, parts[0])
+    else:
+        found = not_returned(evidence, resource, name, lives(parts, _starts(evidence, parts[0]))[-1])
+    if found is not None:
+        said, span = found
+        yield Told(name, Outcome.FAIL, said, spans=(span,))
+
+
+def _hidden() -> Said:
+    minutes = f"{MIN_SECONDS / 60:.0f}"
+    return Said(
+        f"a worker died less than {minutes} minutes before the end, which hides a leak",
+        f"終了前 {minutes} 分以内にワーカーが終了し、リークが隠れる",
+    )
+
+
+def _parts(evidence: Evidence, resource: Resource, first: Series) -> Parts:
     """The series of all the resource's metrics with the labels of the first; none where one is missing."""
     parts = [evidence.series.select(metric, **dict(first.labels)) for metric in resource.metrics]
     return [found[0] for found in parts] if all(parts) else []

@@ -10,6 +10,7 @@ from exporter.live.seconds import Window
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Said, Span
+from exporter.verdict.lives import summed
 from exporter.verdict.statement import Kind, Measure, Statement, Windows
 
 SCRAPES_APART_SECONDS = 15.0
@@ -202,10 +203,10 @@ def _of_process(
     """Its figures, and whether all of them are known."""
     if statement.measure.name == "growth":
         span = Span(spans[0].since, spans[-1].until) if spans else Span(0, 0)
-        growth = _growth_per_hour(_sum(parts), _life(name, span, evidence))
+        growth = _growth_per_hour(summed(parts), _life(name, span, evidence))
         return ([], False) if growth is None else ([Figure(growth, span, name)], True)
     figures, whole = [], bool(spans)
-    samples = _sum(parts)
+    samples = summed(parts)
     for span in _parts_of(statement, spans):
         first, after = bisect_left(samples.times, span.since), bisect_right(samples.times, span.until)
         values = samples.values[first:after]
@@ -233,22 +234,6 @@ def _parts_of(statement: Statement, spans: Sequence[Span]) -> Iterator[Span]:
         while begin + length <= span.until:
             yield Span(begin, begin + length)
             begin += step
-
-
-def _sum(parts: list[Series]) -> Series:
-    """The sum at each time at which all parts have a sample."""
-    if len(parts) == 1:
-        return parts[0]
-    total: dict[float, list[float]] = defaultdict(list)
-    for part in parts:
-        for time, value in zip(part.times, part.values, strict=True):
-            total[time].append(value)
-    whole = Series(parts[0].name, ())
-    for time in sorted(total):
-        if len(total[time]) == len(parts):
-            whole.times.append(time)
-            whole.values.append(sum(total[time]))
-    return whole
 
 
 def _life(process: str, span: Span, evidence: Evidence) -> Span:

@@ -60,14 +60,15 @@ class Objective:
         return self.judge(evidence, bounds.get(self.check, self.bound.default))
 
 
-def _leak(check: str, japanese: str, alert: str, resource: str) -> Objective:
+def _leak(check: str, japanese: str, alert: str, resource: str, more: str = "") -> Objective:
     sentence = (
-        f"No steady growth of {resource} in any watched router or node. "
-        f"Judged from {MIN_SECONDS / 60:.0f} minutes of load on."
+        f"No growth without an end of {resource} in any watched router or node, along a line, in steps or in "
+        f"bursts. Judged from {MIN_SECONDS / 60:.0f} minutes of load on.{more}"
     )
     return Objective(check, japanese, partial(judge_leak, check), sentence, alerts=(alert,))
 
 
+_RETURNS = " They come back in a pause."
 OBJECTIVES = (
     Objective(
         "answers",
@@ -119,9 +120,15 @@ OBJECTIVES = (
         alerts=("NodeOffline",),
     ),
     _leak("memory", "メモリ", "ProcessMemoryLeak", "memory (RssAnon and swap)"),
-    _leak("file_descriptors", "ファイルディスクリプタ", "ProcessFdLeak", "open file descriptors"),
-    _leak("threads", "スレッド", "ProcessThreadLeak", "threads"),
-    _leak("connections", "接続", "ConnectionLeak", "TCP connections (established, close_wait)"),
+    _leak("file_descriptors", "ファイルディスクリプタ", "ProcessFdLeak", "open file descriptors", _RETURNS),
+    _leak("threads", "スレッド", "ProcessThreadLeak", "threads", _RETURNS),
+    _leak(
+        "connections",
+        "接続",
+        "ConnectionLeak",
+        "TCP connections (established, close_wait)",
+        f"{_RETURNS} CLOSE_WAIT ends within a minute.",
+    ),
     _leak("gpu_memory", "GPU メモリ", "GpuMemoryLeak", "GPU memory"),
     Objective(
         "completeness",

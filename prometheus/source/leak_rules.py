@@ -3,10 +3,10 @@ run's own record by the same method, and the minimum growth of each resource.
 """
 
 from exporter.verdict.growth import FLOOR_MINUTES, LOOKS
-from exporter.verdict.leaks import RESOURCES
+from exporter.verdict.resource import RESOURCES
 
 RULES_NAMES = {"file_descriptors": "fds"}
-"""what the rules call a resource, where verdict/leaks.py has another name for it"""
+"""what the rules call a resource, where verdict/resource.py has another name for it"""
 MIN_GROWTH = {
     **{RULES_NAMES.get(check, check): resource.min_growth for check, resource in RESOURCES.items()},
     "node_memory": 256 * 2**20,

@@ -8,6 +8,7 @@ from exporter.live.probe_result import ProbeResult
 from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, TimeGap, Watching
 from exporter.verdict.finding import Said
+from tests.support.held import held, memory, phases, saturating, steps
 from tests.support.run_results import failures_by_reason, requests_by_class
 from tests.support.run_seconds import Stretch, run_seconds
 
@@ -96,6 +97,7 @@ def statuses(**counts: int) -> dict[str, Any]:
 
 STOPPED = Said("stopped by the user", "利用者が停止")
 HOUR: dict[str, Any] = {"planned_seconds": 3600.0, "measured_seconds": 3600.0}
+RESTED = phases(("warmup", 120), ("load", 1680), ("rest", 180), ("load", 1800), ("drain", 60))
 EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a good minute": {},
     "some errors": statuses(_200=900, _429=70, _503=30),
@@ -184,4 +186,36 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a flat hour": {**HOUR, "series": hour(0)},
     "a leak": {**HOUR, "series": hour(60)},
     "an hour that was seen for a part": {**HOUR, "series": hour(60, seconds=1200)},
+    "memory in steps": {**HOUR, "series": memory(steps((4, 9), (14, 12), (27, 7), (38, 11), (52, 9)))},
+    "memory that grew at once": {**HOUR, "series": memory(steps((25, 60)))},
+    "memory that grew in two jumps": {**HOUR, "series": memory(steps((22, 20), (52, 24)))},
+    "memory that grew for half an hour": {**HOUR, "series": memory(lambda t: 100 + min(t, 1900) / 40)},
+    "memory that settled": {**HOUR, "series": memory(lambda t: 100 + min(t, 700) / 30)},
+    "a cache that fills": {**HOUR, "series": memory(saturating(150, 25))},
+    "a long cycle": {**HOUR, "series": memory(lambda t: 100 + 80 * (t % 2300) / 2300)},
+    "a small leak": {**HOUR, "series": memory(lambda t: 8 + 3 * t / 3600)},
+    "a leak with a rest": {
+        **HOUR,
+        "series": memory(lambda t: 100 + min(t, 1800) / 60 + max(t - 1980, 0) / 60, seconds=3790),
+        "phases": RESTED,
+    },
+    "restarts": {
+        **HOUR,
+        "series": held(memory(lambda _: 100.0), "start_time_seconds", lambda t: BEGAN + t // 900 * 900),
+    },
+    "a restart at the end": {
+        **HOUR,
+        "series": held(memory(lambda _: 100.0), "start_time_seconds", lambda t: BEGAN + t // 3000 * 3000),
+    },
+    "sockets that are not closed": {
+        "series": held(SeriesStore(), "connections", lambda t: t // 60, seconds=300, state="close_wait")
+    },
+    "files that do not come back": {
+        "series": held(SeriesStore(), "open_fds", lambda t: 40 + t / 5, seconds=1320),
+        "phases": phases(("warmup", 60), ("load", 1140), ("drain", 120)),
+    },
+    "more files in each pause": {
+        "series": held(SeriesStore(), "open_fds", lambda t: 40 + t // 1000 * 30, seconds=3840),
+        "phases": RESTED,
+    },
 }

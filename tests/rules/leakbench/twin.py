@@ -6,7 +6,7 @@ import numpy as np
 
 from exporter.timeseries import Series
 from exporter.verdict.growth import steady_growth
-from exporter.verdict.leaks import RESOURCES
+from exporter.verdict.resource import RESOURCES
 
 from .series import Labelled
 from .shapes import STEP_SECONDS

@@ -7,7 +7,8 @@ import pytest
 
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Finding, Outcome
-from exporter.verdict.leaks import RESOURCES, judge_leak
+from exporter.verdict.leaks import judge_leak
+from exporter.verdict.resource import RESOURCES
 from tests.support.run_results import evidence
 
 MIB = float(2**20)
@@ -63,7 +64,7 @@ def test_every_resource_has_its_check() -> None:
 def test_a_flat_hour_passes_for_every_resource() -> None:
     for check, finding in leaks(hour()).items():
         assert (finding.check, finding.outcome) == (check, Outcome.PASS)
-        assert finding.text.endswith(f" {NAMES[check]}")
+        assert finding.text.startswith(f"no steady growth in {NAMES[check]}; growth below ")
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,9 @@ def test_a_leak_fails_its_resource_alone_with_name_rate_and_minutes(
     assert {finding.outcome for finding in findings.values()} == {Outcome.PASS}
 
 
-def test_a_leak_that_stopped_is_reported_with_its_end() -> None:
+def test_growth_that_stopped_is_a_warning_with_its_end() -> None:
     leak = leaks(hour(observed_process_threads=lambda t: 50 + 60 * min(t, 2100) / 3600))["threads"]
-    assert leak.outcome == Outcome.FAIL
+    assert leak.outcome == Outcome.WARNING
     assert "60.0 threads/h" in leak.text
     assert "24 to 50 of 60" in leak.text
 
@@ -162,13 +163,13 @@ def test_a_process_that_came_late_does_not_hide_anothers_leak() -> None:
 
 
 def test_growth_is_not_followed_across_a_restart() -> None:
-    # A line of 46 minutes to the eye, cut in two by a restart: neither half is long enough.
+    # A line of 36 minutes to the eye, cut in two by a restart: neither half is long enough.
     store = SeriesStore()
-    for i in range(552):
+    for i in range(432):
         time, labels = START + 5.0 * i, {"process": "router"}
         store.add("observed_process_open_fds", labels, time, 100 + i)
-        store.add("observed_process_start_time_seconds", labels, time, START + (1380 if i >= 276 else -3600))
-    assert leaks(store)["file_descriptors"].outcome == Outcome.PASS
+        store.add("observed_process_start_time_seconds", labels, time, START + (1080 if i >= 216 else -3600))
+    assert leaks(store)["file_descriptors"].outcome == Outcome.INCONCLUSIVE
 
 
 def test_memory_without_its_swap_is_not_judged_by_half() -> None:
