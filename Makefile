@@ -12,6 +12,7 @@ help:
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
 	@echo "make fuzz    hostile datagrams, files, texts and names, other ones at every run (MINUTES=10)"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
+	@echo "make driftbench  false alarms and recall of latency and throughput on labelled hours"
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
 	@echo "make faults  break a simulated router in every way and see which alerts reach a webhook (SCENE=hang)"
 	@echo "make lint    the checks alone     make format   rewrite to the project's format"
@@ -51,6 +52,9 @@ bench: check-python
 	@scripts/install_packages.sh demo bench
 	@$(MAKE) --silent .venv/installed-dev
 	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+
+driftbench: check-python
+	@$(BIN)/python -m tests.rules.driftbench
 
 leakbench: check-python
 	@scripts/install_packages.sh demo

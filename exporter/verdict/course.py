@@ -11,6 +11,7 @@ from exporter.live.seconds import Window
 from exporter.verdict.drift import (
     BLOCK_SECONDS,
     BLOCKS,
+    LASTING,
     MIN_WINDOW_SECONDS,
     SHORT_SECONDS,
     Looked,
@@ -27,6 +28,15 @@ SCRAPE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
+class Drift(Span):
+    """A time in which it was slower or served less."""
+
+    worst: Looked
+    detected: float
+    """when (Unix s) that was known: the end of the window that showed it"""
+
+
+@dataclass(frozen=True)
 class Course:
     """How a load went on after its first minutes."""
 
@@ -36,10 +46,8 @@ class Course:
     window_seconds: float
     known: bool
     """whether enough seconds are known of all of them"""
-    slower: tuple[tuple[Looked, Span], ...]
-    """each time that it was slower: its worst window, and when"""
-    less: tuple[tuple[Looked, Span], ...]
-    """the same of what it served"""
+    slower: tuple[Drift, ...]
+    less: tuple[Drift, ...]
 
 
 def course(evidence: Evidence) -> Course | Said:
@@ -74,8 +82,12 @@ def _early(evidence: Evidence, spans: Sequence[Span], seconds: int, until: float
         return None
     reference = Reference(_sum(windows[:first]))
     looked = tuple(in_pairs(windows[first:], reference))
-    pairs: dict[str, list[tuple[Looked, Span]]] = {
-        kind: [(each, each.span) for each in looked if getattr(each, kind) is not None]
+    pairs = {
+        kind: [
+            Drift(each.span.since, each.span.until, each, each.span.until)
+            for each in looked
+            if getattr(each, kind) is not None
+        ]
         for kind in ("slower", "less")
     }
     return _of(reference, looked, seconds, pairs)
@@ -85,7 +97,7 @@ def _of(
     reference: Reference,
     looked: Sequence[Looked],
     seconds: float,
-    found: Mapping[str, Sequence[tuple[Looked, Span]]],
+    found: Mapping[str, Sequence[Drift]],
 ) -> Course:
     known = reference.known and all(each.known for each in looked)
     return Course(reference, tuple(looked), seconds, known, _merged(found["slower"]), _merged(found["less"]))
@@ -99,16 +111,18 @@ def _late(evidence: Evidence, spans: Sequence[Span]) -> Course | None:
         return None
     reference = Reference(_sum(first[:BLOCKS]))
     all_looked: list[Looked] = []
-    found: dict[str, list[tuple[Looked, Span]]] = {"slower": [], "less": []}
+    found: dict[str, list[Drift]] = {"slower": [], "less": []}
     for each in blocks:
         looked = list(trailing(each, reference))
         all_looked += looked
-        for kind, times_found in found.items():
+        for kind, drifts in found.items():
             for begin, end in lasting(looked, kind):
                 worst = max(looked[begin : end + 1], key=partial(badness, kind))
                 bad = [block for block in each if _is_bad(reference, block, worst)]
-                since, until = looked[begin].span.since, looked[end].span.until
-                times_found.append((worst, _narrowed(bad, Span(since, until), end == len(looked) - 1)))
+                whole = Span(looked[begin].span.since, looked[end].span.until)
+                span = _narrowed(bad, whole, to_the_end=end == len(looked) - 1)
+                detected = looked[begin + LASTING - 1].span.until
+                drifts.append(Drift(span.since, span.until, worst, detected))
     return _of(reference, all_looked, BLOCKS * BLOCK_SECONDS, found) if all_looked else None
 
 
@@ -124,7 +138,7 @@ def _is_bad(reference: Reference, block: Window, worst: Looked) -> bool:
     return reference.less(block) is not None
 
 
-def _narrowed(bad: Sequence[Window], span: Span, to_the_end: bool) -> Span:
+def _narrowed(bad: Sequence[Window], span: Span, *, to_the_end: bool) -> Span:
     """From the first two bad quarters of a minute in a row on, to the last."""
     inside = [each for each in bad if span.since <= each.since and each.until <= span.until]
     rows = [each for each, after in pairwise(inside) if each.until == after.since]
@@ -133,13 +147,14 @@ def _narrowed(bad: Sequence[Window], span: Span, to_the_end: bool) -> Span:
     return Span(rows[0].since, span.until if to_the_end else rows[-1].until + BLOCK_SECONDS)
 
 
-def _merged(found: Sequence[tuple[Looked, Span]]) -> tuple[tuple[Looked, Span], ...]:
+def _merged(found: Sequence[Drift]) -> tuple[Drift, ...]:
     """Times that touch as one, with the worst of their windows."""
     merged = []
-    for span in together([each for _, each in found], BLOCK_SECONDS):
-        inside = [looked for looked, each in found if span.since <= each.since and each.until <= span.until]
-        kind = "slower" if inside[0].slower is not None else "less"
-        merged.append((max(inside, key=partial(badness, kind)), span))
+    for span in together(found, BLOCK_SECONDS):
+        inside = [each for each in found if span.since <= each.since and each.until <= span.until]
+        kind = "slower" if inside[0].worst.slower is not None else "less"
+        worst = max((each.worst for each in inside), key=partial(badness, kind))
+        merged.append(Drift(span.since, span.until, worst, min(each.detected for each in inside)))
     return tuple(merged)
 
 

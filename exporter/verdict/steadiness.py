@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from exporter.verdict.course import Course, badness, course, other_runs
+from exporter.verdict.course import Course, Drift, badness, course, other_runs
 from exporter.verdict.drift import MAX_SLOWER, MIN_REQUESTS, MIN_SERVED
 from exporter.verdict.elapsed import from_to, times
 from exporter.verdict.events import meanwhile
@@ -22,7 +22,7 @@ def judge_latency(evidence: Evidence) -> Finding:
         return Finding("latency", Outcome.NOT_JUDGED, found)
     finding = partial(Finding, "latency", bound=MAX_SLOWER, unit="ratio")
     if found.slower:
-        looked = max((each for each, _ in found.slower), key=partial(badness, "slower"))
+        looked = max((each.worst for each in found.slower), key=partial(badness, "slower"))
         worst, when = looked.slower, from_to(evidence, looked.against)
         assert worst is not None
         name, seconds = worst.quantile.name, _duration(worst.seconds)
@@ -32,7 +32,7 @@ def judge_latency(evidence: Evidence) -> Finding:
             f"{name} が {seconds} に上昇、{when} の {_duration(worst.reference)} の {worst.ratio:.1f} 倍 "
             f"(限度 {MAX_SLOWER:g} 倍)",
         )
-        spans = tuple(span for _, span in found.slower)
+        spans = _spans(found.slower)
         told = said + _told(evidence, found, spans, "BenchmarkLatencyRegression")
         return finding(Outcome.FAIL, told, figure=worst.ratio, spans=spans)
     if unknown := _unknown(evidence, found):
@@ -57,7 +57,7 @@ def judge_throughput(evidence: Evidence) -> Finding:
         return Finding("throughput", Outcome.NOT_JUDGED, found)
     finding = partial(Finding, "throughput", bound=MIN_SERVED, unit="ratio")
     if found.less:
-        looked = max((each for each, _ in found.less), key=partial(badness, "less"))
+        looked = max((each.worst for each in found.less), key=partial(badness, "less"))
         worst, when = looked.less, from_to(evidence, looked.against)
         assert worst is not None
         rate = f"{worst.reference:,.4g}"
@@ -67,7 +67,7 @@ def judge_throughput(evidence: Evidence) -> Finding:
             f"成功が毎秒 {worst.rate:,.4g} 件に低下、{when} の毎秒 {rate} 件の {worst.ratio:.0%} "
             f"(限度 {MIN_SERVED:.0%})",
         )
-        spans = tuple(span for _, span in found.less)
+        spans = _spans(found.less)
         told = said + _told(evidence, found, spans, "BenchmarkThroughputDrop")
         return finding(Outcome.FAIL, told, figure=worst.ratio, spans=spans)
     if unknown := _unknown(evidence, found):
@@ -123,6 +123,10 @@ def _few(found: Course) -> Said:
         f"too few requests: no window of {seconds} s and its reference have {MIN_REQUESTS} each",
         f"リクエストが少なすぎる: {seconds} 秒のウィンドウと基準に各 {MIN_REQUESTS} 件必要",
     )
+
+
+def _spans(found: Sequence[Drift]) -> tuple[Span, ...]:
+    return tuple(Span(each.since, each.until) for each in found)
 
 
 def _duration(seconds: float) -> str:
