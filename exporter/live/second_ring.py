@@ -11,8 +11,8 @@ from exporter.live.seconds import FINE_A_BUCKET, SecondCounts
 from exporter.live.totals import Totals
 
 KEPT_SECONDS = 120
-MAX_KEPT_BYTES = 384 << 10
-"""of counts of one run: all of its seconds, where each has some 400 of them"""
+MAX_KEPT_BYTES = 256 << 10
+"""of counts of one run: all of its seconds, where each has some 270 of them"""
 _SUCCESSES = range(200, 300)
 
 
