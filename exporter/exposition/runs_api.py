@@ -109,7 +109,7 @@ class RunsApi:
             run = self._runs.runs.get(request.path_params["run"])
             if run is None:
                 return JSONResponse({"error": "no such run"}, status_code=404)
-            found = RunSeconds.of(run, int(after), self._clock.wall())
+            found = RunSeconds.of(run, int(after), self._clock.wall(), self._clock.monotonic())
         return Response(found.to_json(), media_type="application/json")
 
     def _refused(self, request: Request) -> Response | None:

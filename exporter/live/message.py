@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from exporter.live.histogram import CLASSES, Histogram
+from exporter.live.pace import Pace
 
 
 class Route(StrEnum):
@@ -195,3 +196,5 @@ class WorkerCounts:
     """cumulative, in order of pair and index; a row is one octave or several within a page (histogram.py)"""
     waiting_ms: int = 0
     """in the last report: for how long its request has been in flight"""
+    pace: Pace | None = None
+    """when it had its successes; None where it has not begun, or does not know"""

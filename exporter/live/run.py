@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, split
 from exporter.live.message import Phase, RunInfo, Values, WorkerCounts
+from exporter.live.run_pace import LongestRequest, RunPace
 from exporter.live.second_ring import SecondRing, cumulative
 from exporter.live.seconds import SecondCounts
+from exporter.live.success_gaps import GapsState
 from exporter.live.totals import ModelTotals, Totals, sum_of
 from exporter.live.worker import BLOCK_BYTES, NOTHING, PAIR_BYTES, WORKER_BYTES, Room, Worker
 
@@ -89,10 +91,12 @@ class Run:
         self.boot = began - since_boot
         """Unix s by the wall clock at the beginning: set back later it would reorder the seconds"""
         self.ring = SecondRing(math.floor(began))
+        self.pace = RunPace(began - now)
         self._taken = PAIR_BYTES * len(models)
         """bytes of the room"""
         room.left -= self._taken
         self._at_end: Totals | None = None
+        self._longest_at_end: LongestRequest | None = None
 
     @property
     def published(self) -> Totals:
@@ -116,8 +120,9 @@ class Run:
                 if len(one.others) < MAX_OTHERS:
                     one.others[another.info.run] = another.info.label
 
-    def restore(self, published: Sequence[Totals], now: float) -> None:
+    def restore(self, published: Sequence[Totals], gaps: GapsState | None, now: float) -> None:
         """What an earlier exporter published of this run, by pair; the models' totals include it."""
+        self.pace.restore(gaps)
         for pair, totals in zip(self.pairs, published, strict=True):
             pair.restore(totals, now)
         self.ring.begin_with(published)
@@ -137,6 +142,8 @@ class Run:
         parts = 0 if message.sequence > worker.sequence else worker.parts
         if message.sequence < worker.sequence or parts >> message.part & 1:
             raise WireError("replayed")
+        if message.pace and worker.pace and not message.pace.follows(worker.pace):
+            raise WireError("inconsistent")
         rows, blocks = message.rows, message.blocks
         # Both come in order of pairs.
         if (rows and rows[-1][0] >= places) or (blocks and blocks[-1][0] >= places):
@@ -173,11 +180,20 @@ class Run:
         worker.connections = message.connections
         worker.in_flight = min(message.in_flight, message.connections)
         worker.final = message.final
+        if message.pace is not None and message.part == 0:
+            worker.pace = message.pace
+            self.pace.take(message, now)
         worker.last_report = self.last_report = now
 
     def counted(self, second: int) -> SecondCounts:
         """All that is published of it, as counts to the end of a second."""
         return cumulative(second, [pair.published for pair in self.pairs])
+
+    def longest_request(self, now: float) -> LongestRequest | None:
+        """The attempt that took longest so far; None where that is not known."""
+        if self.phase == Phase.FINISHED:
+            return self._longest_at_end
+        return self.pace.longest_request(self.workers.values(), now)
 
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
@@ -197,9 +213,11 @@ class Run:
         """Whether the run is under way, as far as is known."""
         return self.phase != Phase.FINISHED and now - self.last_report <= SILENT_SECONDS
 
-    def finish(self) -> None:
+    def finish(self, now: float) -> None:
         """Forget the workers and what is kept of each pair; what the run has counted stays."""
         self._at_end = self.published
+        self._longest_at_end = self.pace.longest_request(self.workers.values(), now)
+        self.pace.gaps.end(self.pace.theirs(now) or 0.0)
         self.phase = Phase.FINISHED
         self.workers.clear()
         self.pairs = []

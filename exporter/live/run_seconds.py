@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from exporter.live.message import FailureReason, RunId, Timestamp
 from exporter.live.run import Run
+from exporter.live.run_pace import PaceStatus
 from exporter.live.seconds import WINDOW_BUCKETS, SecondCounts
 from exporter.live.wire import VERSION
 
@@ -78,16 +79,19 @@ class RunSeconds:
     """by the exporter's clock"""
     seconds: Annotated[tuple[SecondEntry, ...], Field(max_length=MAX_SECONDS), AfterValidator(_in_order)]
     total: SecondEntry
+    pace: PaceStatus
+    """times without a success so far"""
 
     @classmethod
-    def of(cls, run: Run, after: int, now: float) -> "RunSeconds":
-        """The first MAX_SECONDS seconds of a run later than `after`, at `now` (Unix s)."""
+    def of(cls, run: Run, after: int, wall: float, now: float) -> "RunSeconds":
+        """The first MAX_SECONDS seconds of a run later than `after`, now (Unix s, monotonic seconds)."""
         found, total = run.ring.after(after, MAX_SECONDS)
         return cls(
             run=run.info.run,
-            now=now,
+            now=wall,
             seconds=tuple(map(SecondEntry.of, found)),
             total=SecondEntry.of(total),
+            pace=run.pace.status(now),
         )
 
     @classmethod

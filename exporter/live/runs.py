@@ -18,6 +18,7 @@ from exporter.errors import ConfigurationError, WireError
 from exporter.live.findings import RunFindings
 from exporter.live.message import Pair, Phase, RunInfo, WorkerCounts
 from exporter.live.run import Run
+from exporter.live.success_gaps import GapsState
 from exporter.live.totals import ModelTotals, Totals
 from exporter.live.worker import Room
 
@@ -119,7 +120,7 @@ class LiveRuns:
     def _end(self, run: Run) -> None:
         if run.phase == Phase.FINISHED:
             return
-        run.finish()
+        run.finish(self._clock.monotonic())
         self._by_digest.pop(run.digest, None)
         # Those that ended last are last, here and in the state file.
         for pair in run.info.pairs:
@@ -196,11 +197,18 @@ class LiveRuns:
             self.findings[found.run] = found
             self._judged_last = found.run
 
-    def restore_run(self, info: RunInfo, digest: bytes, phase: Phase, published: Sequence[Totals]) -> None:
+    def restore_run(
+        self,
+        info: RunInfo,
+        digest: bytes,
+        phase: Phase,
+        published: Sequence[Totals],
+        gaps: GapsState | None = None,
+    ) -> None:
         """A run of an earlier exporter; its models' totals, restored before, include `published`, by pair."""
         with self.lock:
             self._register(info, digest, phase)
-            self.runs[info.run].restore(published, self._clock.monotonic())
+            self.runs[info.run].restore(published, gaps, self._clock.monotonic())
 
 
 def _pairs(runs: Iterable[Run]) -> int:

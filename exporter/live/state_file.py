@@ -29,6 +29,7 @@ from exporter.live.histogram import CLASSES, PAGES, Histogram
 from exporter.live.message import Counter, FailureReason, Pair, Phase, RunInfo, values_of
 from exporter.live.runs import MAX_ENDED, MAX_MODELS, MAX_RUNS, LiveRuns
 from exporter.live.state_snapshot import Snapshot
+from exporter.live.success_gaps import GapsState
 from exporter.live.totals import LARGEST_RESTORED, Totals
 from exporter.log import ProblemLog
 from exporter.regular_file import open_regular
@@ -86,6 +87,8 @@ class _Run:
     token_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     phase: Phase
     totals: list[_Totals]
+    gaps: GapsState | None = None
+    """times without a success; an earlier release kept none"""
 
 
 _head, _model, _run = TypeAdapter(_Head), TypeAdapter(_Model), TypeAdapter(_Run)
@@ -123,9 +126,9 @@ class StateFile:
         runs.ended.extend(head.ended)
         for pair, totals in models:
             runs.restore(pair, totals)
-        for info, digest, phase, each in under_way:
+        for info, digest, phase, each, gaps in under_way:
             try:
-                runs.restore_run(info, digest, phase, each)
+                runs.restore_run(info, digest, phase, each, gaps)
             except ConfigurationError as error:
                 _log.warning("%s: a run under way does not go on (%s)", self._path, error)
         if head.findings is not None:
@@ -241,9 +244,9 @@ def _restored_model(line: str) -> tuple[Pair, Totals]:
     return Pair(found.route, found.model), found.totals.totals()
 
 
-def _restored_run(line: str) -> tuple[RunInfo, bytes, Phase, list[Totals]]:
+def _restored_run(line: str) -> tuple[RunInfo, bytes, Phase, list[Totals], GapsState | None]:
     found = _run.validate_json(line, strict=True)
     if len(found.totals) != len(found.info.pairs):
         raise ValueError("a run has other totals than models")
     totals = [each.totals() for each in found.totals]
-    return found.info, bytes.fromhex(found.token_digest), found.phase, totals
+    return found.info, bytes.fromhex(found.token_digest), found.phase, totals, found.gaps

@@ -13,6 +13,7 @@ from exporter.live.histogram import Histogram
 from exporter.live.message import Pair, Phase, RunInfo
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
+from exporter.live.success_gaps import GapsState
 from exporter.live.totals import Totals
 
 VERSION = 3
@@ -26,6 +27,7 @@ class _UnderWay:
     digest: bytes
     phase: Phase
     totals: Sequence[Totals]
+    gaps: GapsState
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Snapshot:
                 "info": asdict(run.info),
                 "token_digest": run.digest.hex(),
                 "phase": run.phase.value,
+                "gaps": asdict(run.gaps),
                 "totals": [],
             }
             yield _json(head).removesuffix("]}")
@@ -87,4 +90,5 @@ def _document(totals: Totals) -> dict[str, object]:
 
 
 def _under_way(run: Run) -> _UnderWay:
-    return _UnderWay(run.info, run.digest, run.phase, [pair.published.copy() for pair in run.pairs])
+    totals = [pair.published.copy() for pair in run.pairs]
+    return _UnderWay(run.info, run.digest, run.phase, totals, run.pace.gaps.state)

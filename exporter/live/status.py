@@ -15,8 +15,10 @@ from exporter.live.message import (
     RunId,
     StatusClass,
     Text,
+    Timestamp,
 )
 from exporter.live.run import MAX_OTHERS, Run
+from exporter.live.run_pace import LongestRequest
 from exporter.live.wire import VERSION
 
 
@@ -87,6 +89,10 @@ class RunStatus(Counts):
     """workers that have sent their last report"""
     others: Annotated[dict[RunId, Text], Field(max_length=MAX_OTHERS)] = field(default_factory=dict)
     """labels, by id, of runs that asked one of its (route, model) pairs meanwhile: the counters count both"""
+    last_success: Timestamp | None = None
+    """when the last 2xx ended, Unix s; None where there was none, or it is not known"""
+    longest_request: LongestRequest | None = None
+    """None where durations are not known"""
     version: Annotated[int, Field(ge=VERSION, le=VERSION)] = VERSION
     """of the exporter that counted, as of the live message"""
 
@@ -115,6 +121,8 @@ class RunStatus(Counts):
             workers=len(run.workers),
             final_workers=run.final_workers(),
             others=dict(run.others),
+            last_success=run.pace.last_success(),
+            longest_request=run.longest_request(now),
         )
 
     @classmethod

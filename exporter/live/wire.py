@@ -2,9 +2,12 @@
 
 A datagram, little-endian and unpadded, has a header, blocks and rows.
 
-header  magic "SOAK", u8 version (3), u8 flags (1 final), u16 part, 16 bytes token, u32 worker, u32 sequence,
-        u32 connections, u32 requests in flight, u32 waiting, u16 number of blocks, u16 length of the rows in
-        words of 4 bytes
+header  magic "SOAK", u8 version (4), u8 flags (1 final, 2 timed, 4 the longest was answered), u16 part,
+        16 bytes token, u32 worker, u32 sequence, u32 connections, u32 requests in flight, u32 waiting,
+        u16 number of blocks, u16 length of the rows in words of 4 bytes; and the pace (pace.py), in µs of a
+        clock that all workers of a run share: f64 sent, f64 begun, f64 last success, u32 report within (ms),
+        u32 gaps so far, f64 since and f64 until of the last 4 (oldest first, those that are missing 0),
+        f64 longest, f64 until. All of it is 0 where a worker has not begun.
 block   u64 place of the pair, u64 failures (9, in the order of `FailureReason`), u64 counters (5, `Counter`),
         f64 sums in µs by status class (5 for each `Histogram`); blocks come in order of pairs
 row     u32 index of the first count, u16 place of the pair, u16 number of counts, and the counts, u32 each
@@ -22,17 +25,20 @@ import struct
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, OCTAVE, Histogram
 from exporter.live.message import FIRST_SUM, MAX_PAIRS, Block, Row, WorkerCounts
+from exporter.live.pace import GAPS_A_MESSAGE, Pace
 
-VERSION = 3
+VERSION = 4
 MAGIC = b"SOAK"
-HEADER = struct.Struct("<4sBBH16sIIIIIHH")
+_COUNTS = struct.Struct("<4sBBH16sIIIIIHH")
+_PACE = struct.Struct(f"<3dII{2 * GAPS_A_MESSAGE}d2d")
+HEADER = struct.Struct(_COUNTS.format + _PACE.format[1:])
 BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{CLASSES * len(Histogram)}d")
 ROW_HEAD = struct.Struct("<IHH")
 WORDS_A_DATAGRAM = 2048
 LARGEST_DATAGRAM = HEADER.size + MAX_PAIRS * BLOCK.size + 4 * WORDS_A_DATAGRAM
 MAX_PARTS = 256
 """of a report; one of all counts of 16 pairs, an octave a row, has 144"""
-FLAG_FINAL = 1
+FLAG_FINAL, FLAG_TIMED, FLAG_ANSWERED = 1, 2, 4
 LARGEST_VALUE = 2.0**53
 
 
@@ -49,7 +55,7 @@ def decode(datagram: bytes) -> WorkerCounts:
         raise WireError("version")
     if len(datagram) < HEADER.size:
         raise WireError("malformed")
-    fields = HEADER.unpack_from(datagram)
+    fields = _COUNTS.unpack_from(datagram)
     flags, part, token, worker, sequence, connections, in_flight, waiting_ms, blocks, words = fields[2:]
     first_row = HEADER.size + blocks * BLOCK.size
     if blocks > MAX_PAIRS or part >= MAX_PARTS or len(datagram) != first_row + 4 * words:
@@ -63,8 +69,52 @@ def decode(datagram: bytes) -> WorkerCounts:
         connections=connections,
         in_flight=in_flight,
         waiting_ms=waiting_ms,
+        pace=_pace(datagram, flags),
         blocks=_blocks(datagram[HEADER.size : first_row]),
         rows=_rows(datagram, first_row),
+    )
+
+
+def _pace(datagram: bytes, flags: int) -> Pace | None:
+    fields = _PACE.unpack_from(datagram, _COUNTS.size)
+    sent, begun, last, within_ms, counted, *times, longest, until = fields
+    if not any(fields):
+        return None
+    # A NaN is refused too: no comparison with it is true.
+    if not all(0 <= each <= LARGEST_VALUE for each in (sent, begun, last, longest, until, *times)):
+        raise WireError("malformed")
+    gaps = tuple(zip(times[::2], times[1::2], strict=True))[: min(counted, GAPS_A_MESSAGE)]
+    pace = Pace(
+        sent_us=sent,
+        begun_us=begun,
+        last_success_us=last,
+        report_within_ms=within_ms,
+        gaps_counted=counted,
+        gaps=gaps,
+        longest_us=longest,
+        longest_until_us=until,
+        longest_answered=bool(flags & FLAG_ANSWERED),
+        timed=bool(flags & FLAG_TIMED),
+    )
+    if not pace.consistent:
+        raise WireError("malformed")
+    return pace
+
+
+def _packed(pace: Pace | None) -> bytes:
+    if pace is None:
+        return bytes(_PACE.size)
+    times = [each for gap in pace.gaps for each in gap]
+    return _PACE.pack(
+        pace.sent_us,
+        pace.begun_us,
+        pace.last_success_us,
+        pace.report_within_ms,
+        pace.gaps_counted,
+        *times,
+        *(0.0,) * (2 * GAPS_A_MESSAGE - len(times)),
+        pace.longest_us,
+        pace.longest_until_us,
     )
 
 
@@ -107,5 +157,7 @@ def encode(counts: WorkerCounts) -> bytes:
     rows = b"".join(ROW_HEAD.pack(first, pair, len(row) // 4) + row for pair, first, row in counts.rows)
     worker = (counts.worker, counts.sequence, counts.connections, counts.in_flight, counts.waiting_ms)
     flags = FLAG_FINAL if counts.final else 0
-    lengths = (len(counts.blocks), len(rows) // 4)
-    return HEADER.pack(MAGIC, VERSION, flags, counts.part, counts.token, *worker, *lengths) + blocks + rows
+    if counts.pace is not None:
+        flags |= FLAG_TIMED * counts.pace.timed | FLAG_ANSWERED * counts.pace.longest_answered
+    head = (MAGIC, VERSION, flags, counts.part, counts.token, *worker, len(counts.blocks), len(rows) // 4)
+    return _COUNTS.pack(*head) + _packed(counts.pace) + blocks + rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, COUNT_BITS, PAGES, excess, joined
 from exporter.live.message import Block, Row, Values, values_of
+from exporter.live.pace import Pace
 
 ROOM_BYTES = 24 << 20
 """a thousand workers whose latencies have three decades take less than half of it"""
@@ -56,6 +57,7 @@ class Worker:
     in_flight: int = 0
     final: bool = False
     last_report: float = 0.0
+    pace: Pace | None = None
 
     def rise(self, row: Row) -> tuple[int, Place | None]:
         """What the row counts above the last report, joined, and its place in what is kept, if it has one.

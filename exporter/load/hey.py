@@ -14,15 +14,15 @@ import shutil
 import signal
 import subprocess
 import threading
-from array import array
 
 from exporter.clock import Clock, SystemClock
 from exporter.errors import ConfigurationError, EngineError, ToolMissingError
-from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, STATUS_BASE, Histogram, bucket_of
-from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts, values_of
-from exporter.live.sender import parts_of, rows_of, send
+from exporter.live.histogram import BUCKETS
+from exporter.live.message import SUCCESS_CLASS, FailureReason, WorkerCounts
+from exporter.live.sender import send
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.hey_tally import Tally
 from exporter.load.output import STDERR_BYTES, STDOUT_BYTES, EngineOutput, Spool
 from exporter.load.workload import Workload
 from exporter.settings.placeholders import shown_url
@@ -35,8 +35,8 @@ STOP_SECONDS = 10.0
 PROBE_SECONDS = 1.0
 OUTAGE_PAUSE_SECONDS = 0.25
 """between windows in which nothing was answered, so that a router that is down is not hammered"""
-REASONS = (FailureReason.CONNECT, FailureReason.DISCONNECT, FailureReason.TIMEOUT)
-"""what can be known of a failure of hey's"""
+UNTIMED_SECONDS = 10.0
+"""in a hey that lasts longer nobody knows how long a request without an answer was open"""
 
 
 class HeyEngine:
@@ -71,50 +71,6 @@ class HeyEngine:
         return RunningHey(plan, self._program, self._clock)
 
 
-class Tally:
-    """Cumulative counts of a run's responses and failures, as a live message holds them."""
-
-    def __init__(self, token: bytes) -> None:
-        self._token = token
-        self._sequence = 0
-        self.counts = array("Q", bytes(8 * INDEX_COUNT))
-        self.sums_us = [0.0] * CLASSES
-        self.failures = dict.fromkeys(REASONS, 0)
-
-    def response(self, seconds: float, status: int) -> None:
-        """A whole response, after so many seconds."""
-        status_class = status // 100 - 1
-        microseconds = max(round(seconds * 1e6), 1)
-        self.counts[status_class * BUCKETS + bucket_of(microseconds)] += 1
-        self.sums_us[status_class] += microseconds
-        if status != 200:
-            self.counts[STATUS_BASE + status] += 1
-
-    @property
-    def responses(self) -> int:
-        """Whole responses so far."""
-        return sum(self.counts[:STATUS_BASE])
-
-    def report(
-        self, connections: int, in_flight: int, final: bool, waiting_seconds: float = 0.0
-    ) -> tuple[WorkerCounts, ...]:
-        """All counts so far, as live messages of worker 0."""
-        self._sequence += 1
-        report = WorkerCounts(
-            token=self._token,
-            worker=0,
-            sequence=self._sequence,
-            part=0,
-            final=final,
-            connections=connections,
-            in_flight=in_flight,
-            waiting_ms=round(waiting_seconds * 1000),
-            blocks=((0, values_of(self.failures, sums_us={Histogram.DURATION: self.sums_us})),),
-            rows=rows_of(self.counts),
-        )
-        return parts_of(report)
-
-
 class RunningHey:
     """A row of heys, one after the other, in a thread."""
 
@@ -122,7 +78,7 @@ class RunningHey:
         self._plan = plan
         self._clock = clock
         self._program = program
-        self._tally = Tally(plan.token)
+        self._tally = Tally(plan.token, clock.monotonic())
         self._stdout, self._stderr = Spool(STDOUT_BYTES), Spool(STDERR_BYTES)
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,6 +88,8 @@ class RunningHey:
         self._unanswered = 0
         """connections that had a request in flight when it was asked to end, for so many seconds"""
         self._waiting_seconds = 0.0
+        self._ended = 0.0
+        """when its load did, on the monotonic clock"""
         self.command = self._command(plan.connections)
         self._thread = threading.Thread(target=self._run, name="hey", daemon=True)
         self._thread.start()
@@ -156,6 +114,8 @@ class RunningHey:
                 self._send(final=False)
         except EngineError as error:
             self._problem = error
+        finally:
+            self._ended = self._clock.monotonic()
 
     def _size(self, rate: float, seconds: float) -> int:
         """Requests for about so many seconds, none once all that are planned are sent.
@@ -190,31 +150,39 @@ class RunningHey:
         if process.returncode not in (0, -signal.SIGINT, -signal.SIGKILL):
             text = complaint.decode(errors="replace").strip().splitlines()
             raise EngineError(f"hey: {text[0] if text else f'exit code {process.returncode}'}")
-        answered, last = self._count(output.decode(errors="replace"))
+        answered, last = self._count(output.decode(errors="replace"), started)
         if self._stopping.is_set():
             # It has not sent the rest of its requests. What a connection waits for is no failure yet.
             self._unanswered = min(requests - answered, self._plan.connections)
             self._waiting_seconds = max(seconds - last, 0.0)
         elif requests > answered:
             self._tally.failures[self._reason(seconds)] += requests - answered
+            # hey does not say how long they took: at most as long as it did.
+            self._tally.timed = self._tally.timed and seconds < UNTIMED_SECONDS
             if answered == 0:
                 self._stopping.wait(OUTAGE_PAUSE_SECONDS)
         return answered / seconds
 
-    def _count(self, text: str) -> tuple[int, float]:
+    def _count(self, text: str, started: float) -> tuple[int, float]:
         """How many responses a window's CSV has, and after how many seconds the last of them came."""
-        answered, last = 0, 0.0
+        last = 0.0
+        ended = []
         for row in csv.DictReader(io.StringIO(text)):
             try:
                 seconds, status = float(row["response-time"]), int(row["status-code"])
-                last = max(last, float(row["offset"]) + seconds)
+                offset = float(row["offset"])
             except (KeyError, TypeError, ValueError) as error:
                 raise EngineError(f"hey: its CSV has a line that cannot be read ({row})") from error
             if not 100 <= status <= 599:
                 raise EngineError(f"hey: status {status} is no HTTP status")
+            if not (math.isfinite(seconds) and math.isfinite(offset) and min(seconds, offset) >= 0):
+                raise EngineError(f"hey: its CSV has a line that cannot be read ({row})")
+            last = max(last, offset + seconds)
             self._tally.response(seconds, status)
-            answered += 1
-        return answered, last
+            ended.append((started + offset + seconds, seconds, status))
+        for _ in self._tally.ended(ended):
+            self._send(final=False)
+        return len(ended), last
 
     def _reason(self, seconds: float) -> FailureReason:
         if seconds >= TIMEOUT_SECONDS:
@@ -226,11 +194,13 @@ class RunningHey:
         return FailureReason.DISCONNECT
 
     def _send(self, final: bool) -> tuple[WorkerCounts, ...]:
-        connections = self._plan.connections
+        connections, now = self._plan.connections, self._clock.monotonic()
         if final:
-            messages = self._tally.report(connections, self._unanswered, True, self._waiting_seconds)
+            messages = self._tally.report(
+                connections, self._unanswered, True, self._ended, self._waiting_seconds
+            )
         else:
-            messages = self._tally.report(connections, connections, False)
+            messages = self._tally.report(connections, connections, False, now)
         # Where the exporter is away, the next report has all of this too.
         with contextlib.suppress(OSError):
             send(messages, self._plan.ingest_host, self._plan.ingest_port, self._clock)

@@ -88,6 +88,8 @@ typedef struct { uint64_t count, limit, min, max, data[]; } soak_wrk_stats;
 typedef struct soak_state {
   double lost, disconnects, waiting, settled, sent_at_us, sequence, number, thread;
   double begun_us, stopped_us;
+  double last_success_us, gap_count, gap_us[8];
+  double longest_us, longest_until_us, longest_answered;
   double has_request, has_response, has_delay, status_alone;
   double untimed[5], sum_us[5];
   double counts[5 * 3328 + 600];
@@ -104,6 +106,10 @@ typedef struct {
   uint8_t token[16];
   uint32_t worker, sequence, connections, in_flight, waiting_ms;
   uint16_t blocks, words;
+  double sent_us, begun_us, last_success_us;
+  uint32_t report_within_ms, gap_count;
+  double gap_us[8];
+  double longest_us, longest_until_us;
 } soak_header;
 typedef struct {
   uint64_t pair;
@@ -119,8 +125,8 @@ local CLOCK_MONOTONIC = 1
 local MSG_DONTWAIT_NOSIGNAL = 0x4040
 local LUA_REGISTRYINDEX = -10000
 local SOCK_DGRAM = 2
-local VERSION = 3
-local FLAG_FINAL = 1
+local VERSION = 4
+local FLAG_FINAL, FLAG_TIMED, FLAG_ANSWERED = 1, 2, 4
 local WORDS_A_DATAGRAM = 2048
 local BUCKETS = 3328           -- a status class: 1 us up to 256 us, then 128 an octave, to 2^32 us
 local LONGEST_US = 4294967295
@@ -128,7 +134,9 @@ local STATUS_BASE = 5 * BUCKETS
 local INDEX_COUNT = STATUS_BASE + 600
 local OCTAVE = 128
 local REPORT_EVERY_US = 1e6
-local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends
+local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends, as is so long a time
+                               -- without a success (exporter/live/pace.py)
+local GAPS = 4                 -- of these times, the last are in every message
 local BACKOFF_AFTER, BACKOFF_MAX_MS = 2, 256
 
 -- ==== Settings: the environment ============================================================================
@@ -237,11 +245,31 @@ local function fill_block(of)
   for class = 0, 4 do b.untimed[class], b.sum_us[class] = of.untimed[class], of.sum_us[class] end
 end
 
+-- When the thread had its successes: the same clock in all threads, and so it is nobody's guess when none had any.
+local function fill_pace(of, now)
+  local h = header[0]
+  local count = of.gap_count
+  local told = min(count, GAPS)
+  h.sent_us, h.begun_us = max(now, of.last_success_us, of.longest_until_us), of.begun_us
+  h.last_success_us = of.last_success_us > 0 and of.last_success_us or of.begun_us
+  h.report_within_ms, h.gap_count = REPORT_EVERY_US / 1000, count
+  for i = 0, GAPS - 1 do
+    local place = 2 * ((count - told + i) % GAPS)
+    h.gap_us[2 * i] = i < told and of.gap_us[place] or 0
+    h.gap_us[2 * i + 1] = i < told and of.gap_us[place + 1] or 0
+  end
+  h.longest_us, h.longest_until_us = of.longest_us, of.longest_until_us
+end
+
 -- A thread's cumulative counts, as one datagram or several; `emit(bytes, length)` takes each.
 local function report(of, flags, emit)
   of.sequence = of.sequence + 1
   fill_block(of)
   local h = header[0]
+  local now = of.stopped_us > 0 and of.stopped_us or now_us()
+  if of.begun_us > 0 then fill_pace(of, now) end
+  if timed then flags = flags + FLAG_TIMED end
+  if of.longest_answered > 0 then flags = flags + FLAG_ANSWERED end
   h.flags = flags
   h.worker = of.number
   h.sequence = of.sequence
@@ -251,7 +279,7 @@ local function report(of, flags, emit)
   h.in_flight = stopped and 0 or of.waiting
   h.waiting_ms = 0
   if timed and h.in_flight > 0 and bit.band(flags, FLAG_FINAL) ~= 0 then
-    h.waiting_ms = min((now_us() - of.sent_at_us) / 1000, LONGEST_US)
+    h.waiting_ms = min((now - of.sent_at_us) / 1000, LONGEST_US)
   end
 
   local words = ffi.cast("uint32_t *", packet + HEADER_SIZE + BLOCK_SIZE)
@@ -441,9 +469,23 @@ local function leave()
   return ""
 end
 
+local function note_longest(us, now, answered)
+  state.longest_us, state.longest_until_us, state.longest_answered = us, now, answered
+end
+
+-- The first is from the begin of the load on, however short: what came before is then known too.
+local function note_gap(now)
+  local since = state.last_success_us > 0 and state.last_success_us or state.begun_us
+  local place = 2 * (state.gap_count % GAPS)
+  state.gap_us[place], state.gap_us[place + 1] = since, now
+  state.gap_count = state.gap_count + 1
+  last_latency_us = max(last_latency_us, now - since)
+end
+
 local function measured_request()
   local now = now_us()
   if timed and state.waiting > 0 then
+    if now - state.sent_at_us > state.longest_us then note_longest(now - state.sent_at_us, now, 0) end
     state.waiting = 0
     state.lost = state.lost + 1
     lost_in_a_row = lost_in_a_row + 1
@@ -491,14 +533,20 @@ local function learn_batch()
 end
 
 local function measured_response(status, headers, body)
-  local us = now_us() - state.sent_at_us
+  local now = now_us()
+  local us = now - state.sent_at_us
+  if timed and us > state.longest_us then note_longest(us, now, 1) end
   if us > LONGEST_US then us = LONGEST_US end
   if us < 1 then us = 1 end
   if batch == nil then learn_batch() end
   state.waiting = max(state.waiting - 1, 0)
   lost_in_a_row = 0
+  if timed then last_latency_us = us end
+  if status >= 200 and status < 300 then
+    if now - state.last_success_us >= SLOW_US then note_gap(now) end
+    state.last_success_us = now
+  end
   if timed then
-    last_latency_us = us
     if status == 200 then
       local i = BUCKETS + bucket_of(us)
       counts[i] = counts[i] + 1
@@ -530,6 +578,11 @@ local function measured_delay()
   lend()
   local ms = callable(globals, "delay")()
   take_back()
+  -- What it has counted is not left untold while the thread rests.
+  if (tonumber(ms) or 0) * 1000 >= SLOW_US then
+    last_report_us = now_us()
+    report(state, 0, send_datagram)
+  end
   return ms
 end
 

@@ -15,12 +15,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_PAIRS, Phase, RunInfo, Seconds, Timestamp
 from exporter.live.results_csv import ResultRow
+from exporter.live.run_pace import LongestRequest
 from exporter.regular_file import read_regular
 from exporter.results.run_result import Preflight, RunInputs, RunResult
 from exporter.settings.placeholders import shown_command
 from exporter.settings.strict_yaml import first_problem
 from exporter.timeseries import Loss
-from exporter.verdict.evidence import Count, Evidence, GeneratorLoad, LongestRequest, TimeGap, Watching
+from exporter.verdict.evidence import Count, Evidence, GeneratorLoad, TimeGap, Watching
 from exporter.verdict.finding import Finding, Outcome, Span
 from exporter.verdict.objectives import BOUNDED
 

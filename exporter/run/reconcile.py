@@ -11,6 +11,7 @@ from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 from exporter.live.sender import send
 from exporter.live.status import RunStatus
+from exporter.live.success_gaps import GapsState
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
@@ -31,16 +32,25 @@ def count_of(status: RunStatus) -> Count:
     return Count(status.responses, status.failed)
 
 
-def final_run(info: RunInfo, token: bytes, messages: Iterable[WorkerCounts], clock: Clock) -> Run | None:
+def final_run(
+    info: RunInfo,
+    token: bytes,
+    messages: Iterable[WorkerCounts],
+    clock: Clock,
+    gaps: GapsState | None = None,
+) -> Run | None:
     """A run from the last reports of its workers, joined as the exporter joins them.
 
-    None where there are no reports: the engine died before it could leave them.
+    None where there are no reports: the engine died before it could leave them. `gaps` are the exporter's, so
+    far: a last report has a worker's last ones alone.
     """
     runs = LiveRuns(clock)
     runs.register(info, token, Phase.LOAD)
+    run = runs.runs[info.run]
+    run.pace.restore(gaps)
+    run.pace.on_this_machine()
     for message in messages:
         runs.apply(message)
-    run = runs.runs[info.run]
     return run if run.workers else None
 
 

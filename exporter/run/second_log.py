@@ -2,15 +2,19 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from exporter.clock import Clock
+from exporter.live.run import Run
+from exporter.live.run_pace import shifted
 from exporter.live.run_seconds import MAX_SECONDS, RunSeconds
 from exporter.live.seconds import SecondCounts, Seconds
+from exporter.live.success_gaps import MIN_SECONDS, GapsState, Interval, SuccessGaps
 from exporter.results.seconds_file import lines_of
 from exporter.run.registration import Registration
+from exporter.verdict.finding import Span
 
 FLUSH_SECONDS = 30.0
 MAX_ANSWERS = 4
@@ -40,6 +44,13 @@ class SecondLog:
         """all that is kept, by the exporter's clock"""
         self._ahead: int | None = None
         """of this clock to the exporter's, in whole seconds"""
+        self._ahead_of_workers = clock.wall() - clock.monotonic()
+        """of the wall clock to the workers', who run on this machine"""
+        self.gaps_state: GapsState | None = None
+        """what the exporter knows of the times without a success; None where it has given no answer"""
+        self.success_gaps: tuple[Span, ...] | None = None
+        """so far, as Evidence has them; that which lasts is in it as far as it is certain"""
+        self.unknown_gaps: tuple[Span, ...] = ()
         self.problem = ""
         """why the file could not be written; empty where it could"""
 
@@ -52,12 +63,20 @@ class SecondLog:
         if self._clock.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
-    def close(self, total: SecondCounts | None) -> None:
-        """The run has ended: what its workers counted after the last look; None where they left nothing.
+    def close(self, run: Run | None, ended: float) -> None:
+        """The load ended at that moment (Unix s): add what its workers counted after the last look.
 
-        `total` is all that they counted, and its second (by this clock) that in which the load ended.
+        `run` is made of their last reports; None where they left none.
         """
-        if total is not None:
+        if run is None:
+            if self.gaps_state is not None:
+                gaps = SuccessGaps(self.gaps_state)
+                gaps.end(max(ended - self._ahead_of_workers, 0.0))
+                self._note_gaps(gaps.gaps(math.inf), gaps.unknown(math.inf), gaps.state)
+        else:
+            status = run.pace.status(self._clock.monotonic())
+            self._note_gaps(status.gaps, status.unknown, status.state)
+            total = run.counted(math.floor(ended))
             last = self.seconds.last
             known = self._total or SecondCounts(total.second - 1, 0)
             rest = total.less(known)
@@ -67,12 +86,26 @@ class SecondLog:
                 self._keep(rest, second, second - before)
         self.flush()
 
+    def _note_gaps(self, gaps: Iterable[Interval], unknown: Iterable[Interval], state: GapsState) -> None:
+        self.gaps_state = state
+        self.success_gaps = None if state.begun is None else self._spans(gaps)
+        self.unknown_gaps = self._spans(unknown)
+
+    def _spans(self, intervals: Iterable[Interval]) -> tuple[Span, ...]:
+        return tuple(Span(*each) for each in shifted(intervals, self._ahead_of_workers))
+
+    @property
+    def min_success_gap_seconds(self) -> float:
+        """Gaps of no more may be missing."""
+        return max(MIN_SECONDS, self.gaps_state.dropped_seconds if self.gaps_state else 0.0)
+
     def _take(self, found: RunSeconds) -> bool:
         """Keep an answer; whether it was one that can be."""
         entries = [each.counts for each in found.seconds]
         if self._ahead is None:
             ahead = self._clock.wall() - found.now
             self._ahead = round(ahead) if abs(ahead) > SAME_CLOCK_SECONDS else 0
+        self._note_gaps(found.pace.gaps, found.pace.unknown, found.pace.state)
         before = _before(entries, found.total.counts)
         if before is None:
             return False

@@ -1,6 +1,5 @@
 """One run from its registration to its files: warm-up, load, drain, judgement."""
 
-import math
 import platform
 from contextlib import closing
 from dataclasses import dataclass
@@ -225,6 +224,10 @@ class _Soak:
             "connections": self.plan.connections,
             "allowed_statuses": self.plan.allowed_statuses,
             "seconds": self.seconds.seconds,
+            "success_gaps": self.seconds.success_gaps,
+            "unknown_gaps": self.seconds.unknown_gaps,
+            "min_success_gap_seconds": self.seconds.min_success_gap_seconds,
+            "longest_request": known.longest_request,
             "time_gaps": tuple(self.gaps.found),
             "phases": self.phases.spans(),
         }
@@ -236,7 +239,9 @@ class _Soak:
             load = run_load(self.plan, self.registration, folder, self.progress, self.interrupt, self.clock)
         ended = self.clock.wall()
         self.phases.enter(Phase.DRAIN)
-        run = final_run(self._info, self.registration.token, load.result.messages, self.clock)
+        run = final_run(
+            self._info, self.registration.token, load.result.messages, self.clock, self.seconds.gaps_state
+        )
         final = None if run is None else RunStatus.of(run, self.clock.monotonic())
         delivery = None
         if final is not None:
@@ -244,7 +249,7 @@ class _Soak:
             delivery.settle()
         self._drain(delivery)
         self.seconds.poll()
-        self.seconds.close(None if run is None else run.counted(math.floor(ended)))
+        self.seconds.close(run, ended)
         self.phases.end()
         return load, final, delivery
 

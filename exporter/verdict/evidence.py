@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exporter.live.message import FailureReason, Phase, Route
+from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import Seconds
 from exporter.live.status import Counts
+from exporter.live.success_gaps import MIN_SECONDS
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Said, Span
 
@@ -93,17 +95,6 @@ class PhaseSpan(Span):
 
 
 @dataclass(frozen=True)
-class LongestRequest:
-    """The attempt that took longest."""
-
-    seconds: float
-    until: float
-    """Unix s: when it ended, or when the load did"""
-    answered: bool
-    """whether a whole response came"""
-
-
-@dataclass(frozen=True)
 class AlertSpan(Span):
     """An alert of a Prometheus while it fired."""
 
@@ -158,7 +149,11 @@ class Evidence(Counts):
     seconds: Seconds = field(default_factory=Seconds, repr=False)
     """what was counted by the second"""
     success_gaps: tuple[Span, ...] | None = None
-    """each time without a success of a second or more, from the first request on, exact; None: not known"""
+    """each half a second or more without a success, from the first request on, exact; None: not known"""
+    unknown_gaps: tuple[Span, ...] = ()
+    """when it is not known whether there was a success; no part of success_gaps"""
+    min_success_gap_seconds: float = MIN_SECONDS
+    """all of more than so long are in success_gaps: there are too many that are shorter"""
     longest_request: LongestRequest | None = None
     """None where it is not known"""
     phases: tuple[PhaseSpan, ...] = ()

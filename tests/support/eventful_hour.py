@@ -10,10 +10,11 @@ from typing import Any
 
 from exporter.live.histogram import bucket_of
 from exporter.live.message import FailureReason, Phase
+from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import FINE_A_BUCKET, SecondCounts, Seconds
 from exporter.results.run_result import RunResult
 from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import AlertSpan, Evidence, GeneratorLoad, LongestRequest, PhaseSpan
+from exporter.verdict.evidence import AlertSpan, Evidence, GeneratorLoad, PhaseSpan
 from exporter.verdict.finding import Finding, Outcome, Said, Span
 from exporter.verdict.judgement import Judgement
 from tests.support.live_messages import run_info

@@ -74,8 +74,8 @@ def totals(runs: LiveRuns) -> tuple[object, ...]:
         pytest.param(with_sum(1, math.inf), "malformed", id="infinite"),
         pytest.param(with_sum(4, 1e300), "malformed", id="huge"),
         pytest.param(with_sum(1, -1.0), "malformed", id="negative"),
-        pytest.param(GOOD[:4] + b"\2" + GOOD[5:], "version", id="an older version"),
-        pytest.param(b"SOAK\4", "version", id="a newer version"),
+        pytest.param(GOOD[:4] + b"\3" + GOOD[5:], "version", id="an older version"),
+        pytest.param(b"SOAK\5", "version", id="a newer version"),
         pytest.param(of_pair(1), "inconsistent", id="a pair that was not announced"),
         pytest.param(of_pair(16), "malformed", id="a pair beyond the maximum"),
         pytest.param(bytes(LARGEST_DATAGRAM + 1), "oversized", id="oversized"),
@@ -139,10 +139,10 @@ def test_every_reason_is_exposed_from_the_start_with_zero() -> None:
 def test_messages_of_another_version_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     _, ingest = listening()
     for _ in range(3):
-        ingest.take(GOOD[:4] + b"\2" + GOOD[5:])
+        ingest.take(GOOD[:4] + b"\3" + GOOD[5:])
     [record] = caplog.records
     assert record.levelname == "WARNING"
-    assert "another version than 3" in record.getMessage()
+    assert "another version than 4" in record.getMessage()
     assert ingest.rejected == {**NOTHING, "version": 3}
 
 

@@ -1,13 +1,16 @@
 """exporter.live.runs: runs that are announced, current, silent, over or one too many."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.errors import ConfigurationError, WireError
 from exporter.live.message import MAX_PAIRS, FailureReason, Pair, Phase, Route
+from exporter.live.pace import PaceRecord
 from exporter.live.run import SILENT_SECONDS
+from exporter.live.run_pace import LongestRequest
 from exporter.live.runs import MAX_MODELS, MAX_RUNS, MODELS_A_SECOND, LiveRuns
 from exporter.live.status import RunStatus
 from exporter.load.engine import LoadPlan
@@ -288,3 +291,41 @@ def test_what_only_one_run_has_asked_is_kept_once_and_what_two_have_is_counted_a
         4,
         5,
     )
+
+
+def test_a_pace_that_goes_back_contradicts_what_its_worker_said(runs: LiveRuns) -> None:
+    record = PaceRecord(10e6)
+    record.succeeded(11e6)
+    later = record.pace(12e6, 1000)
+    runs.apply(answered({"2xx": [100]}, pace=later, sequence=1))
+    for changes in ({"begun_us": 9e6}, {"sent_us": 11.5e6}, {"last_success_us": 10.5e6}, {"gaps_counted": 0}):
+        with pytest.raises(WireError, match="inconsistent"):
+            runs.apply(answered({"2xx": [100] * 2}, pace=replace(later, **changes), sequence=2))
+    assert runs.runs[RUN].published.requests()[1] == 1
+
+
+def test_the_longest_request_is_that_which_took_longest_or_lasts(runs: LiveRuns, clock: FakeClock) -> None:
+    record = PaceRecord(clock.monotonic() * 1e6)
+    run = runs.runs[RUN]
+    assert run.longest_request(clock.monotonic()) is None
+    clock.advance(3.0)
+    record.took(2.5e6, clock.monotonic() * 1e6, answered=True)
+    pace = record.pace(clock.monotonic() * 1e6, 1000)
+    runs.apply(answered({"2xx": [100]}, pace=pace, in_flight=1))
+    assert run.longest_request(clock.monotonic()) == LongestRequest(2.5, clock.wall(), answered=True)
+    # Silent for nine seconds: its request was sent within the first of them.
+    clock.advance(9.0)
+    assert run.longest_request(clock.monotonic()) == LongestRequest(8.0, clock.wall(), answered=False)
+    last = record.pace(clock.monotonic() * 1e6, 1000)
+    runs.apply(answered({"2xx": [100]}, pace=last, in_flight=1, sequence=2, final=True, waiting_ms=8500))
+    assert run.longest_request(clock.monotonic()) == LongestRequest(8.5, clock.wall(), answered=False)
+    runs.register(run.info, token_of(), Phase.FINISHED)
+    clock.advance(60.0)
+    assert run.longest_request(clock.monotonic()) == LongestRequest(8.5, clock.wall() - 60, answered=False)
+
+
+def test_durations_that_are_not_known_have_no_longest(runs: LiveRuns, clock: FakeClock) -> None:
+    pace = PaceRecord(clock.monotonic() * 1e6).pace(clock.monotonic() * 1e6, 1000, timed=False)
+    runs.apply(answered({}, counters={"untimed_2xx": 5}, pace=pace, in_flight=1))
+    clock.advance(60.0)
+    assert runs.runs[RUN].longest_request(clock.monotonic()) is None

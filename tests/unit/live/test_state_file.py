@@ -15,6 +15,7 @@ import pytest
 
 from exporter.live.histogram import INDEX_COUNT
 from exporter.live.message import Counter, FailureReason, Pair, Phase, Route
+from exporter.live.pace import PaceRecord
 from exporter.live.runs import LiveRuns
 from exporter.live.state_file import MAX_BYTES, StateFile
 from tests.support.checkout import FIXTURES
@@ -23,6 +24,7 @@ from tests.support.live_messages import (
     INDEX,
     LOCAL_MODEL,
     RUN,
+    announced,
     answered,
     message,
     register,
@@ -334,3 +336,25 @@ def test_a_failure_to_write_is_logged_once_and_costs_no_scrape(
     folder.mkdir()
     state_file.save(runs)
     assert restarted(folder / "state.json").models[LOCAL_MODEL].requests()[1] == 2
+
+
+def test_the_times_without_a_success_come_back(file: Path, clock: FakeClock) -> None:
+    runs = announced(clock)
+    record = PaceRecord(10e6)
+    for at in (11.0, 11.1, 15.0):
+        record.succeeded(at * 1e6)
+    runs.apply(answered({"2xx": [100]}, pace=record.pace(16e6, 1000)))
+    state = runs.runs[RUN].pace.gaps.state
+    StateFile(file).save(runs)
+    assert restarted(file).runs[RUN].pace.gaps.state == state
+    assert state.gaps == ((11.1, 15.0),)
+
+
+def test_a_run_of_a_release_that_kept_no_such_times_goes_on(file: Path, runs: LiveRuns) -> None:
+    StateFile(file).save(runs)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    run = json.loads(lines[-1])
+    del run["gaps"]
+    file.write_text("\n".join([*lines[:-1], json.dumps(run)]) + "\n", encoding="utf-8")
+    found = restarted(file).runs[RUN]
+    assert (found.published.requests()[1], found.pace.gaps.begun) == (2, None)

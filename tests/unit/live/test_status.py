@@ -33,7 +33,9 @@ def test_a_run_without_messages_has_counts_of_zero_and_quantiles_of_null(
         "workers": 0,
         "final_workers": 0,
         "others": {},
-        "version": 3,
+        "last_success": None,
+        "longest_request": None,
+        "version": 4,
     }
 
 

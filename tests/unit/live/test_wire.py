@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE
 from exporter.live.message import FIRST_SUM, MAX_PAIRS, TOKEN_BYTES, WorkerCounts, values_of
+from exporter.live.pace import GAPS_A_MESSAGE, Pace
 from exporter.live.wire import HEADER, LARGEST_DATAGRAM, MAX_PARTS, WORDS_A_DATAGRAM, decode, encode
 from tests.support.live_messages import message, octaves
 
@@ -20,6 +21,28 @@ whole = st.integers(0, 2**53)
 pairs = st.lists(st.integers(0, MAX_PAIRS - 1), unique=True, max_size=3).map(sorted)
 values = st.tuples(*[whole] * FIRST_SUM, *[st.floats(0, 2.0**53)] * len(values_of()[FIRST_SUM:]))
 places = st.dictionaries(st.integers(0, INDEX_COUNT - 1), u32, max_size=4)
+
+
+@st.composite
+def paces(draw: st.DrawFn) -> Pace:
+    """The pace of a worker that has had any successes."""
+    times = iter(sorted(draw(st.lists(st.floats(1, 2.0**52), min_size=11, max_size=11))))
+    begun, told = next(times), draw(st.integers(0, GAPS_A_MESSAGE))
+    gaps = tuple((next(times), next(times)) for _ in range(told))
+    counted = draw(u32.filter(lambda count: count >= told)) if told == GAPS_A_MESSAGE else told
+    last = next(times) if told else begun
+    return Pace(
+        sent_us=2.0**53,
+        begun_us=begun,
+        last_success_us=last,
+        report_within_ms=draw(u32),
+        gaps_counted=counted,
+        gaps=gaps,
+        longest_us=draw(st.floats(0, 2.0**52)),
+        longest_until_us=draw(st.floats(0, 2.0**52)),
+        longest_answered=draw(st.booleans()),
+        timed=draw(st.booleans()),
+    )
 
 
 @st.composite
@@ -34,14 +57,16 @@ def reports(draw: st.DrawFn) -> WorkerCounts:
         connections=draw(u32),
         in_flight=draw(u32),
         waiting_ms=draw(u32),
+        pace=draw(st.none() | paces()),
         blocks=tuple((pair, draw(values)) for pair in draw(pairs)),
         rows=tuple(row for pair in draw(pairs) for row in octaves(draw(places), pair)),
     )
 
 
 DATAGRAM = encode(message(worker=3, sequence=9, sums_us=(0.0, 5.0, 0.0, 0.0, 0.0)))
-BLOCKS_AT = HEADER.size - 4
-LENGTH_AT = HEADER.size - 2
+PACE_AT = struct.calcsize("<4sBBH16sIIIIIHH")
+BLOCKS_AT = PACE_AT - 4
+LENGTH_AT = PACE_AT - 2
 
 
 def changed(position: int, value: bytes) -> bytes:
@@ -65,7 +90,8 @@ def with_rows(*spans: tuple[int, int] | tuple[int, int, int], cut: int = 0) -> b
 def with_pairs(*pairs: int) -> bytes:
     """A datagram with a block of each of these pairs."""
     blocks = [struct.pack("<Q", pair) + DATAGRAM[HEADER.size + 8 :] for pair in pairs]
-    return DATAGRAM[:BLOCKS_AT] + struct.pack("<HH", len(pairs), 0) + b"".join(blocks)
+    head = DATAGRAM[:BLOCKS_AT] + struct.pack("<HH", len(pairs), 0) + DATAGRAM[PACE_AT : HEADER.size]
+    return head + b"".join(blocks)
 
 
 @given(reports())
@@ -94,10 +120,15 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         counters={"untimed_2xx": 11, "untimed_5xx": 12},
         sums_us=(0.0, 1.5, 0.0, 0.0, 8.0),
         waiting_ms=513,
+        pace=Pace(
+            9.5, 1.5, 8.0, 1000, 2, ((1.5, 2.5), (3.0, 4.0)), 6.0, 7.0, longest_answered=True, timed=True
+        ),
     )
-    expected = b"SOAK" + bytes([3, 1, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
+    expected = b"SOAK" + bytes([4, 7, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
     words = (2 + 128) + (2 + 88)
     expected += struct.pack("<IIIHH", 1, 1, 513, 1, words)
+    expected += struct.pack("<3dII", 9.5, 1.5, 8.0, 1000, 2)
+    expected += struct.pack("<10d", 1.5, 2.5, 3.0, 4.0, 0, 0, 0, 0, 6.0, 7.0)
     expected += struct.pack("<Q", 1) + struct.pack("<9Q", 2, 3, 4, 0, 1, 0, 0, 0, 9)
     expected += struct.pack("<5Q", 0, 11, 0, 0, 12) + struct.pack("<5d", 0, 1.5, 0, 0, 8)
     expected += struct.pack("<IHH", 3456, 1, 128) + struct.pack("<128I", 6, *[0] * 127)
@@ -110,7 +141,7 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
 @example(b"")
 @example(b"SOAK")
 @example(b"SOAK\2")
-@example(b"SOAK\3")
+@example(b"SOAK\4")
 @example(bytes(LARGEST_DATAGRAM + 1))
 def test_arbitrary_bytes_are_refused_with_a_known_reason(datagram: bytes) -> None:
     with pytest.raises(WireError) as error:
@@ -185,7 +216,44 @@ def test_a_malformed_datagram_is_refused_as_malformed(datagram: bytes) -> None:
     assert error.value.reason == "malformed"
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 4, 255])
+GOOD_PACE = (9.0, 1.0, 8.0, 1000, 5, 1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 6.0, 7.0)
+
+
+def with_pace(*fields: float) -> bytes:
+    """A datagram whose pace has these fields, in order."""
+    return changed(PACE_AT, struct.pack("<3dII10d", *fields))
+
+
+def test_a_pace_whose_times_are_in_order_is_taken() -> None:
+    pace = decode(with_pace(*GOOD_PACE)).pace
+    assert pace is not None
+    assert pace.gaps == ((1.0, 2.0), (2.0, 3.0), (4.0, 5.0), (6.0, 7.0))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        pytest.param(0, 7.5, id="sent before its last success"),
+        pytest.param(0, math.nan, id="no number"),
+        pytest.param(0, math.inf, id="no end"),
+        pytest.param(1, 1.5, id="a gap before the begin"),
+        pytest.param(1, -1.0, id="below zero"),
+        pytest.param(2, 6.5, id="a gap after the last success"),
+        pytest.param(7, 1.5, id="gaps that overlap"),
+        pytest.param(6, 0.5, id="a gap that ends before it begins"),
+        pytest.param(13, 2.0**54, id="longer than can be"),
+        pytest.param(14, 9.5, id="a longest that ends after the message"),
+    ],
+)
+def test_a_pace_whose_times_cannot_be_is_malformed(place: int, value: float) -> None:
+    fields = [*GOOD_PACE]
+    fields[place] = value
+    with pytest.raises(WireError) as error:
+        decode(with_pace(*fields))
+    assert error.value.reason == "malformed"
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 5, 255])
 @pytest.mark.parametrize("length", [5, len(DATAGRAM)])
 def test_another_version_is_refused_as_such_whatever_follows(version: int, length: int) -> None:
     with pytest.raises(WireError) as error:

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.errors import ConfigurationError
 from exporter.live.message import Phase
+from exporter.live.run_pace import LongestRequest
 from exporter.results.run_document import (
     MAX_SPANS,
     RunDocument,
@@ -18,7 +19,7 @@ from exporter.results.run_document import (
 )
 from exporter.results.run_json import document_text, run_json
 from exporter.results.run_result import RunResult
-from exporter.verdict.evidence import AlertSpan, GeneratorLoad, LongestRequest, PhaseSpan
+from exporter.verdict.evidence import AlertSpan, GeneratorLoad, PhaseSpan
 from exporter.verdict.finding import Finding, Outcome, Said, Span
 from exporter.verdict.judgement import Judgement
 from tests.support.checkout import FIXTURES

@@ -20,7 +20,7 @@ from tests.support.watching import watch_of
 
 
 def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
-    with LocalHttp(lambda asked: (200, {"version": 3, "ingest_port": 9999})) as server:
+    with LocalHttp(lambda asked: (200, {"version": 4, "ingest_port": 9999})) as server:
         port = ExporterClient(server.url + "/").register(run_info(), token_of(), Phase.DRAIN)
     assert port == 9999
     (asked,) = server.asked
@@ -39,7 +39,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "baseline_p99_seconds": None,
         "baseline_requests_per_second": None,
         "phase": "drain",
-        "version": 3,
+        "version": 4,
         "token": token_of().hex(),
     }
 
@@ -48,7 +48,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
     "answer",
     [
         (400, {"error": "version: Unexpected keyword argument"}),
-        (409, {"error": "no", "version": 4}),
+        (409, {"error": "no", "version": 5}),
         (200, {"run": RUN, "phase": "load", "ingest_port": 9878}),
     ],
 )
@@ -57,7 +57,7 @@ def test_an_exporter_of_another_version_is_named_with_what_to_do(answer: Answer)
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     text = str(error.value)
     assert server.url in text
-    assert "version 3" in text
+    assert "version 4" in text
     assert "--exporter" in text
     assert "\n" not in text
 
@@ -72,7 +72,7 @@ def test_the_status_of_a_run_is_what_the_exporter_answers() -> None:
 @pytest.mark.parametrize("status", [400, 403, 409, 415])
 def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: int) -> None:
     with (
-        LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 3})) as server,
+        LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 4})) as server,
         pytest.raises(ConfigurationError) as error,
     ):
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
@@ -172,7 +172,7 @@ def drip(connection: socket.socket) -> None:
         ((200, {**WATCH, "also_known_as": ["a b"]}), "does not say what it watches"),
         ((200, {**WATCH, "names": ["n"] * 100}), "does not say what it watches"),
         ((200, {**WATCH, "processes": [{"name": "<script>", "role": "router"}]}), "does not say what it"),
-        ((200, {**WATCH, "version": 4}), "does not speak version 3"),
+        ((200, {**WATCH, "version": 5}), "does not speak version 4"),
         ((500, "wrong configuration"), "is no healthy exporter (HTTP 500)"),
         ((302, "", {"Location": "http://127.0.0.1:1/"}), "is no healthy exporter (HTTP 302)"),
         ((200, "x" * 2_000_000), "an answer of more than 1 MiB"),
@@ -222,7 +222,9 @@ STATUS = json.loads(RunStatus.of(announced(FakeClock()).runs[RUN], 0.0).to_json(
         {"recent_quantiles": {**STATUS["quantiles"], "0.5": "fast"}},
         {"duration_seconds": None},
         {"run": "f" * 16},
-        {"version": 4},
+        {"version": 3},
+        {"longest_request": {"seconds": -1.0, "until": 0.0, "answered": True}},
+        {"last_success": "now"},
         {"others": {"f" * 16: "a\x1b[31m"}},
         {"others": {f"{each:016}": "a" for each in range(17)}},
         {"phase": "lunch"},
@@ -235,7 +237,7 @@ def test_a_status_that_cannot_be_is_missing_evidence(changes: dict[str, Any]) ->
 
 
 def test_a_refusal_is_shown_bounded_and_without_escapes() -> None:
-    answer = (409, {"error": "\x1b[31m" + "x" * 10_000, "version": 3})
+    answer = (409, {"error": "\x1b[31m" + "x" * 10_000, "version": 4})
     with LocalHttp(lambda asked: answer) as server, pytest.raises(ConfigurationError) as error:
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     assert str(error.value).isprintable()
@@ -274,7 +276,7 @@ def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
     assert ExporterClient(url).url == url.rstrip("/")
 
 
-@pytest.mark.parametrize("answer", [{"version": 3}, {"version": 3, "ingest_port": "x"}])
+@pytest.mark.parametrize("answer", [{"version": 4}, {"version": 4, "ingest_port": "x"}])
 def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: dict[str, Any]) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)

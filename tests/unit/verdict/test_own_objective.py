@@ -6,9 +6,10 @@ import pytest
 
 from exporter.live.histogram import bucket_of
 from exporter.live.message import Phase
+from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import FINE_A_BUCKET, SecondCounts, Seconds
 from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import Evidence, LongestRequest, PhaseSpan
+from exporter.verdict.evidence import Evidence, PhaseSpan
 from exporter.verdict.finding import Finding, Outcome, Span
 from exporter.verdict.own_objective import OwnObjective
 from exporter.verdict.statement import read_statement
