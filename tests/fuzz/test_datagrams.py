@@ -269,7 +269,7 @@ def test_the_seconds_of_a_run_add_up_to_what_is_published_of_it(steps: list[Work
         clock.advance(step)
         runs.tick()
     for run in runs.runs.values():
-        answer = RunSeconds.of(run, 0, clock.wall())
+        answer = RunSeconds.of(run, 0, clock.wall(), clock.monotonic())
         assert RunSeconds.from_json(answer.to_json()) == answer
         added = SecondCounts(0, 0, seconds=0)
         for entry in answer.seconds:
