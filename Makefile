@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHON
 export DURATION KEEP UPGRADE
 
-.PHONY: help demo test fuzz lint format check-python bench leakbench faults lock clean
+.PHONY: help demo test fuzz lint format check-python bench driftbench leakbench faults lock clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
@@ -54,6 +54,7 @@ bench: check-python
 	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
 
 driftbench: check-python
+	@$(MAKE) --silent .venv/installed-dev
 	@$(BIN)/python -m tests.rules.driftbench
 
 leakbench: check-python
