@@ -10,7 +10,7 @@ import click
 from exporter.cli.command import FILE, opt, option_group
 from exporter.errors import ConfigurationError
 from exporter.run.objectives_file import COMMON, all_objectives, option_objectives, read_objectives
-from exporter.verdict.objectives import BOUNDED, CHECKS, lowered_checks
+from exporter.verdict.objectives import BOUNDED, CHECKS, lowered_checks, required_checks
 from exporter.verdict.own_objective import OwnObjective
 
 
@@ -22,6 +22,8 @@ class Limits:
     """by check"""
     warn: frozenset[str]
     """checks that do not fail the run"""
+    require: frozenset[str]
+    """checks without which it does not pass"""
     own: tuple[OwnObjective, ...]
     """the user's own objectives"""
     allowed_statuses: frozenset[str]
@@ -29,19 +31,27 @@ class Limits:
 
 
 def _limits(
-    warn: tuple[str, ...], objectives: Path | None, allow_status: tuple[str, ...], **given: Any
+    warn: tuple[str, ...],
+    require: tuple[str, ...],
+    objectives: Path | None,
+    allow_status: tuple[str, ...],
+    **given: Any,
 ) -> Limits:
     """Raises ConfigurationError for a name that is no check, and for an objective that cannot be read."""
-    names = [name.strip() for text in warn for name in text.split(",")]
     common = {option: given[_parameter(option)] for option in COMMON}
     return Limits(
         {check: given[bound.parameter] for check, bound in BOUNDED.items()},
-        lowered_checks(names),
+        lowered_checks(_split(warn)),
+        required_checks(_split(require)),
         all_objectives(
             option_objectives(common), read_objectives(objectives) if objectives is not None else ()
         ),
         _statuses(allow_status),
     )
+
+
+def _split(texts: tuple[str, ...]) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",")]
 
 
 def _statuses(texts: tuple[str, ...]) -> frozenset[str]:
@@ -96,6 +106,12 @@ objective_options = option_group(
         "--warn CHECK,…",
         "Checks that do not fail the run: a failure is shown as a warning. May be repeated. Where evidence "
         f"is missing the run stays inconclusive. Checks: {', '.join(CHECKS)}.",
+        multiple=True,
+    ),
+    opt(
+        "--require CHECK,…",
+        "Checks that have to be judged: where one is not, the run is inconclusive. `leaks` are the five of "
+        "memory, files, threads, connections and GPU memory. May be repeated.",
         multiple=True,
     ),
 )

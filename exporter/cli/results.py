@@ -100,7 +100,7 @@ def _record(folder: Path) -> RunRecord | None:
 def _show_verdict(record: RunRecord) -> None:
     """The findings in run.json."""
     verdict = record.document.verdict
-    click.echo(f"\n{one_line(record.name)}: {verdict.outcome.value}")
+    click.echo(f"\n{one_line(record.name)}: {_shown(verdict.sentence or verdict.outcome.value)}")
     for finding in verdict.findings[:MAX_FINDINGS]:
         click.echo(f"  {finding.outcome.value:<12}  {_shown(finding.check)}: {_shown(finding.text)}")
     if len(verdict.findings) > MAX_FINDINGS:

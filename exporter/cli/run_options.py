@@ -265,6 +265,7 @@ def plan_of(
         abort_on_error_ratio=load.abort_on_error_ratio,
         bounds=limits.bounds,
         warn=limits.warn,
+        require=limits.require,
         own=limits.own,
         allowed_statuses=limits.allowed_statuses,
         results=results.folder,

@@ -71,7 +71,7 @@ def _failures(result: RunResult) -> str:
 def _remarks(result: RunResult) -> list[str]:
     inputs = result.inputs
     remarks = [
-        f"判定 {VERDICTS[result.judgement.outcome]}",
+        f"判定 {VERDICTS[result.judgement.outcome]}{_unjudged(result)}",
         f"モデル {escaped(inputs.model)} ({MODEL_SOURCES[inputs.model_source]})",
     ]
     remarks += [
@@ -95,6 +95,12 @@ def _remarks(result: RunResult) -> list[str]:
     if result.alerts:
         remarks.append(f"アラート {', '.join(map(escaped, result.alerts))}")
     return remarks
+
+
+def _unjudged(result: RunResult) -> str:
+    """What was not judged and why, behind the verdict."""
+    parts = "; ".join(escaped(each.japanese) for each in result.judgement.unjudged)
+    return f" ({parts})" if parts else ""
 
 
 def peak(series: SeriesStore, name: str, **labels: str) -> float | None:

@@ -133,10 +133,27 @@ class FindingPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotJudgedPart:
+    """Checks that were not judged for one reason."""
+
+    __pydantic_config__ = DOCUMENTED
+
+    checks: tuple[str, ...]
+    """all five of what leaks are `leaks`"""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class VerdictPart:
     """The outcome of all findings together."""
 
+    __pydantic_config__ = DOCUMENTED
+
     outcome: Outcome
+    sentence: str = ""
+    """the outcome, which checks it is from, and what was not judged"""
+    not_judged: tuple[NotJudgedPart, ...] = ()
+    """what the sentence says was not judged"""
     findings: tuple[FindingPart, ...]
 
 
@@ -268,6 +285,11 @@ def document_of(result: RunResult) -> RunDocument:
         evidence=EvidencePart.of(result),
         verdict=VerdictPart(
             outcome=result.judgement.outcome,
+            sentence=result.judgement.said.english,
+            not_judged=tuple(
+                NotJudgedPart(checks=checks, reason=why.english)
+                for why, checks in result.judgement.not_judged
+            ),
             findings=tuple(map(FindingPart.of, result.judgement.findings)),
         ),
     )

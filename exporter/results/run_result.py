@@ -51,6 +51,8 @@ class RunInputs:
     """by check"""
     warn: tuple[str, ...]
     """checks that do not fail the run"""
+    require: tuple[str, ...] = ()
+    """checks without which it does not pass"""
     allowed_statuses: tuple[str, ...] = ()
     """that are no errors"""
     objectives: tuple[OwnInput, ...] = ()

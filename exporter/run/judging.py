@@ -41,10 +41,11 @@ class Judge:
     bounds: Mapping[str, float]
     warn: Collection[str]
     own: Sequence[OwnObjective] = ()
+    require: Collection[str] = ()
 
     def judge(self, evidence: Evidence) -> Judgement:
         """The findings of the run."""
-        return judge(evidence, self.bounds, self.warn, self.own)
+        return judge(evidence, self.bounds, self.warn, self.own, self.require)
 
     def publish(self, judgement: Judgement, at: float, so_far: bool, exporter: ExporterClient) -> None:
         """Show them to whoever watches; an exporter that is away gets the next ones.

@@ -49,6 +49,8 @@ class RunPlan:
     """statuses that are no errors"""
     warn: frozenset[str] = frozenset()
     """checks that do not fail the run"""
+    require: frozenset[str] = frozenset()
+    """checks without which it does not pass"""
     body_file: Path | None = None
     engine_version: str = ""
     """known once the plan is checked"""
@@ -117,6 +119,7 @@ class RunPlan:
             allowed_statuses=tuple(sorted(self.allowed_statuses)),
             objectives=tuple(OwnInput(each.name, each.statement.text, each.severity) for each in self.own),
             warn=tuple(sorted(self.warn)),
+            require=tuple(sorted(self.require)),
         )
 
 

@@ -94,7 +94,7 @@ def _measured(
     latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
     seconds = SecondLog(registration, clock, claimed.partial / PARTIAL_NAME)
     progress = Progress(registration, view, latest, seconds.poll)
-    judge = Judge(info.run, registration.token, plan.bounds, plan.warn, plan.own)
+    judge = Judge(info.run, registration.token, plan.bounds, plan.warn, plan.own, plan.require)
     soak = _Soak(
         *(plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress),
         *(seconds, judge, Phases(registration, recorder.now), TimeGaps(clock)),

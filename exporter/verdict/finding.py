@@ -65,6 +65,8 @@ class Finding:
     """of figure and bound: `seconds`, `ratio`, `requests_per_second`, `bytes_per_hour` …"""
     spans: tuple[Span, ...] = ()
     """when what it tells of happened; empty where it is about the whole run"""
+    short: Said | None = None
+    """why it is not judged in a few words, for the verdict's own sentence; None: `said` has few"""
 
     @property
     def text(self) -> str:

@@ -4,10 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome, overall
-from exporter.verdict.objectives import OBJECTIVES
+from exporter.verdict.finding import Finding, Outcome, Said, joined, overall, verbatim
+from exporter.verdict.objectives import LEAKS, OBJECTIVES
 from exporter.verdict.own_objective import OwnObjective
 
+_NAMES = {
+    Outcome.PASS: Said("pass", "合格"),
+    Outcome.FAIL: Said("fail", "不合格"),
+    Outcome.INCONCLUSIVE: Said("inconclusive", "判定不能"),
+    Outcome.NOT_JUDGED: Said("not judged", "未判定"),
+}
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 
 
@@ -19,9 +25,44 @@ class Judgement:
     findings: tuple[Finding, ...]
 
     @property
+    def said(self) -> Said:
+        """The outcome, which checks it is from, and what was not judged and why."""
+        parts = [_NAMES[self.outcome]]
+        if self.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+            checks = [each.check for each in self.findings if each.outcome == self.outcome]
+            parts[0] += verbatim(f": {', '.join(checks)}" if checks else "")
+        return joined([*parts, *self.unjudged])
+
+    @property
+    def unjudged(self) -> list[Said]:
+        """A statement for each reason of `not_judged`."""
+        return [
+            verbatim(", ".join(checks)) + Said(" not judged: ", " 判定なし: ") + why
+            for why, checks in self.not_judged
+        ]
+
+    @property
+    def not_judged(self) -> list[tuple[Said, tuple[str, ...]]]:
+        """Each reason for which something was not judged, and of which checks; all five leaks are `leaks`."""
+        found: dict[Said, list[str]] = {}
+        for each in self.findings:
+            if each.outcome == Outcome.NOT_JUDGED:
+                found.setdefault(each.short or each.said, []).append(each.check)
+        return [
+            (why, _leaks_together(checks))
+            for why, checks in sorted(found.items(), key=lambda each: each[1][0] not in LEAKS)
+        ]
+
+    @property
     def exit_code(self) -> int:
         """0 pass, 1 fail, 3 inconclusive."""
         return EXIT_CODES[self.outcome]
+
+
+def _leaks_together(checks: Sequence[str]) -> tuple[str, ...]:
+    if not set(LEAKS) <= set(checks):
+        return tuple(checks)
+    return ("leaks", *(check for check in checks if check not in LEAKS))
 
 
 def judge(
@@ -29,6 +70,7 @@ def judge(
     bounds: Mapping[str, float],
     warn: Collection[str],
     own: Sequence[OwnObjective] = (),
+    require: Collection[str] = (),
 ) -> Judgement:
     """Every check of OBJECTIVES; `bounds` by check replace the defaults, `warn` are lowered to a warning.
 
@@ -36,13 +78,16 @@ def judge(
 
     A lowered check that fails is a warning and does not fail the run. One that is inconclusive stays so:
     `--warn` accepts what the check finds, and where evidence is missing it finds nothing. A run that could
-    not be judged must not pass by it. Of a run that goes on nothing is missing only since it is young: what
-    cannot be known yet is not judged, and so is the run where that is all.
+    not be judged must not pass by it, and a check of `require` that is not judged is inconclusive. Of a
+    run that goes on nothing is missing only since it is young: what cannot be known yet is not judged,
+    and so is the run where that is all.
     """
     findings = (
         *(_lowered(objective.finding(evidence, bounds), warn) for objective in OBJECTIVES),
         *(objective.finding(evidence) for objective in own),
     )
+    if not evidence.so_far:
+        findings = tuple(_required(finding, require) for finding in findings)
     outcome = overall(finding.outcome for finding in findings)
     if evidence.so_far and all(finding.outcome == Outcome.NOT_JUDGED for finding in findings):
         outcome = Outcome.NOT_JUDGED
@@ -53,6 +98,13 @@ def with_finding(judgement: Judgement, finding: Finding) -> Judgement:
     """The judgement with one more finding, and the outcome of all."""
     findings = (*judgement.findings, finding)
     return replace(judgement, outcome=overall(each.outcome for each in findings), findings=findings)
+
+
+def _required(finding: Finding, require: Collection[str]) -> Finding:
+    if finding.outcome != Outcome.NOT_JUDGED or finding.check not in require:
+        return finding
+    said = Said("required, and not judged: ", "必須だが判定なし: ") + finding.said
+    return replace(finding, outcome=Outcome.INCONCLUSIVE, said=said)
 
 
 def _lowered(finding: Finding, warn: Collection[str]) -> Finding:

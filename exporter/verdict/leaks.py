@@ -43,7 +43,10 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
             f"a leak can be detected from {minutes} minutes of load on",
             f"リークの検出には {minutes} 分以上の負荷が必要",
         )
-        return finding(Outcome.NOT_JUDGED, too_short)
+        seconds = f"{evidence.planned_seconds:.0f}"
+        return finding(
+            Outcome.NOT_JUDGED, too_short, short=Said(f"{seconds} s of load", f"負荷 {seconds} 秒")
+        )
     if not observed and not missing:
         unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
         return finding(Outcome.NOT_JUDGED, unseen if evidence.watching.is_target else evidence.watching.said)

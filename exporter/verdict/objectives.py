@@ -147,6 +147,8 @@ OBJECTIVES = (
 JAPANESE = {objective.check: objective.japanese for objective in OBJECTIVES}
 """the name of each check in the record; the user's own are called _OWN_JAPANESE"""
 _OWN_JAPANESE = "目標"
+LEAKS = ("memory", "file_descriptors", "threads", "connections", "gpu_memory")
+"""the checks that are called `leaks` together"""
 CHECKS = tuple(objective.check for objective in OBJECTIVES)
 BOUNDED = {objective.check: objective.bound for objective in OBJECTIVES if objective.bound is not None}
 """the checks that have a bound"""
@@ -163,3 +165,13 @@ def lowered_checks(names: Iterable[str]) -> frozenset[str]:
         if name not in CHECKS:
             raise ConfigurationError(f"--warn: {name!r} is no check; one of {', '.join(CHECKS)}")
     return frozenset(names)
+
+
+def required_checks(names: Iterable[str]) -> frozenset[str]:
+    """The checks of `--require`, `leaks` being five; raises ConfigurationError for a name that is none."""
+    found: set[str] = set()
+    for name in names:
+        if name != "leaks" and name not in CHECKS:
+            raise ConfigurationError(f"--require: {name!r} is no check; leaks, or one of {', '.join(CHECKS)}")
+        found.update(LEAKS if name == "leaks" else (name,))
+    return frozenset(found)

@@ -10,6 +10,8 @@ from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, Span, verbatim
 
+_FEW = Said("too few requests", "リクエストが少なすぎる")
+
 
 def judge_latency(evidence: Evidence) -> Finding:
     """The latency stays what it was in the first minutes after the warm-up.
@@ -19,7 +21,7 @@ def judge_latency(evidence: Evidence) -> Finding:
     """
     found = course(evidence)
     if isinstance(found, Said):
-        return Finding("latency", Outcome.NOT_JUDGED, found)
+        return Finding("latency", Outcome.NOT_JUDGED, found, short=short_of(evidence))
     finding = partial(Finding, "latency", bound=MAX_SLOWER, unit="ratio")
     if found.slower:
         looked = max((each.worst for each in found.slower), key=partial(badness, "slower"))
@@ -39,7 +41,7 @@ def judge_latency(evidence: Evidence) -> Finding:
         return finding(Outcome.INCONCLUSIVE, unknown)
     judged = [each.p99 for each in found.looked if each.enough and each.p99 is not None]
     if not judged:
-        return Finding("latency", Outcome.NOT_JUDGED, _few(found))
+        return Finding("latency", Outcome.NOT_JUDGED, _few(found), short=_FEW)
     reference = found.reference
     when, p99 = from_to(evidence, reference.span), _duration(reference.p99)
     ratio = max(judged) / reference.p99
@@ -54,7 +56,7 @@ def judge_throughput(evidence: Evidence) -> Finding:
     """What is served stays at 70 % of the first minutes after the warm-up, by the same windows."""
     found = course(evidence)
     if isinstance(found, Said):
-        return Finding("throughput", Outcome.NOT_JUDGED, found)
+        return Finding("throughput", Outcome.NOT_JUDGED, found, short=short_of(evidence))
     finding = partial(Finding, "throughput", bound=MIN_SERVED, unit="ratio")
     if found.less:
         looked = max((each.worst for each in found.less), key=partial(badness, "less"))
@@ -76,7 +78,7 @@ def judge_throughput(evidence: Evidence) -> Finding:
     when, rate = from_to(evidence, reference.span), f"{reference.rate:,.4g}"
     rates = [each.rate for each in found.looked if each.rate is not None]
     if not reference.enough or not rates:
-        return Finding("throughput", Outcome.NOT_JUDGED, _few(found))
+        return Finding("throughput", Outcome.NOT_JUDGED, _few(found), short=_FEW)
     ratio = min(rates) / reference.rate
     said = Said(
         f"successes at least {ratio:.0%} of the {rate}/s of {when}",
@@ -123,6 +125,14 @@ def _few(found: Course) -> Said:
         f"too few requests: no window of {seconds} s and its reference have {MIN_REQUESTS} each",
         f"リクエストが少なすぎる: {seconds} 秒のウィンドウと基準に各 {MIN_REQUESTS} 件必要",
     )
+
+
+def short_of(evidence: Evidence) -> Said | None:
+    """How long a load was that is too short for a check; None where that is not why."""
+    if not len(evidence.seconds):
+        return None
+    seconds = f"{evidence.planned_seconds:.0f}"
+    return Said(f"{seconds} s of load", f"負荷 {seconds} 秒")
 
 
 def _spans(found: Sequence[Drift]) -> tuple[Span, ...]:

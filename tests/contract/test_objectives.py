@@ -54,7 +54,7 @@ def test_the_checks_have_the_names_of_the_contract_in_its_order() -> None:
 def test_the_options_are_those_of_the_table() -> None:
     of_files = ["--allow-status", "--objectives"]
     bounds = [bound.option for bound in BOUNDED.values()]
-    assert list(options_of(_bare)) == [*bounds, *COMMON, *of_files, "--warn"]
+    assert list(options_of(_bare)) == [*bounds, *COMMON, *of_files, "--warn", "--require"]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -20,6 +20,10 @@ from tests.support.run_results import (
     watched_router,
 )
 
+NOT_JUDGED = (
+    "leaks 判定なし: 負荷 60 秒; latency, throughput 判定なし: 秒ごとの件数が不明; "
+    "nodes 判定なし: 監視対象のノードがない"
+)
 WATCHED = "http://127.0.0.1:9877 のエクスポーターが http://127.0.0.1:8080 を監視 (プロセス: router)"
 
 
@@ -41,7 +45,7 @@ def test_a_good_run_fills_in_the_template_of_the_seed() -> None:
         "  - RPS: 16.67\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 0 (内訳 4xx: 0 / 5xx: 0 / timeout: 0)\n"
-        f"- 備考: 判定 合格、モデル gpt-oss:20b (既定)、{WATCHED}\n"
+        f"- 備考: 判定 合格 ({NOT_JUDGED})、モデル gpt-oss:20b (既定)、{WATCHED}\n"
     )
 
 
@@ -74,7 +78,7 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         "  - RPS: 15.00\n"
         "  - p95: 40.57 ms / p99: 61.23 ms\n"
         "- 失敗: 104 (内訳 4xx: 40 / 5xx: 58 / timeout: 0 / read: 3 / disconnect: 1 / 3xx: 2)\n"
-        "- 備考: 判定 不合格、モデル gpt-oss:20b (既定)、"
+        f"- 備考: 判定 不合格 ({NOT_JUDGED})、モデル gpt-oss:20b (既定)、"
         # What fails, what is only a warning, and what is inconclusive.
         f"応答 (answers): {texts['answers']}、切断 (disconnects): {texts['disconnects']}、"
         f"集計 (totals): {texts['totals']}、"
@@ -89,7 +93,7 @@ def test_what_is_not_known_is_shown_as_unknown_and_never_zero() -> None:
     text = record_text(run_result(known, quantiles=nothing), "x")
     assert line(text, "RPS") == "不明"
     assert line(text, "p95") == "不明 / p99: 不明"
-    assert line(text, "備考").startswith("判定 判定不能、")
+    assert line(text, "備考").startswith(f"判定 判定不能 ({NOT_JUDGED})、")
     assert "RSS" not in text
     assert "CPU" not in text
     assert "アラート" not in text

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from exporter.errors import ConfigurationError
 from exporter.live.message import FailureReason
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Count
 from exporter.verdict.finding import Finding, Outcome, overall, verbatim
 from exporter.verdict.judgement import EXIT_CODES, Judgement, judge
+from exporter.verdict.objectives import LEAKS, required_checks
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class
 
 NOBODY_COULD_JUDGE: dict[str, Any] = {
@@ -141,3 +143,71 @@ def test_lowering_checks_turns_no_run_green_that_nobody_could_judge() -> None:
     everything = {each.check for each in judge(known, {}, ()).findings}
     assert judge(known, {}, everything) == judge(known, {}, ())
     assert judge(known, {}, everything).exit_code == 3
+
+
+def finding_of(check: str, outcome: Outcome, text: str = "as it is", short: str | None = None) -> Finding:
+    return Finding(check, outcome, verbatim(text), short=None if short is None else verbatim(short))
+
+
+@pytest.mark.parametrize(
+    ("findings", "sentence"),
+    [
+        ([finding_of("answers", Outcome.PASS)], "pass"),
+        (
+            [
+                finding_of("answers", Outcome.PASS),
+                finding_of("nodes", Outcome.NOT_JUDGED, "no node is watched"),
+                *(
+                    finding_of(check, Outcome.NOT_JUDGED, "a leak can be detected later", "45 s of load")
+                    for check in LEAKS
+                ),
+            ],
+            "pass; leaks not judged: 45 s of load; nodes not judged: no node is watched",
+        ),
+        (
+            [
+                finding_of("latency", Outcome.NOT_JUDGED, "too short", "45 s of load"),
+                *(finding_of(check, Outcome.NOT_JUDGED, "later", "45 s of load") for check in LEAKS),
+                finding_of("totals", Outcome.PASS),
+            ],
+            "pass; leaks, latency not judged: 45 s of load",
+        ),
+        (
+            [
+                finding_of("answers", Outcome.FAIL),
+                finding_of("router", Outcome.INCONCLUSIVE),
+                finding_of("nodes", Outcome.FAIL),
+                finding_of("gpu_memory", Outcome.NOT_JUDGED, "none"),
+            ],
+            "fail: answers, nodes; gpu_memory not judged: none",
+        ),
+        ([finding_of("router", Outcome.INCONCLUSIVE)], "inconclusive: router"),
+    ],
+)
+def test_the_verdict_is_a_sentence_with_what_was_not_judged(findings: list[Finding], sentence: str) -> None:
+    judgement = Judgement(overall(each.outcome for each in findings), tuple(findings))
+    assert judgement.said.english == sentence
+
+
+def test_what_is_required_and_not_judged_makes_a_run_inconclusive() -> None:
+    judgement = judge(evidence(), {}, (), require=required_checks(["leaks", "answers"]))
+    assert (judgement.outcome, judgement.exit_code) == (Outcome.INCONCLUSIVE, 3)
+    assert {each.check for each in judgement.findings if each.outcome == Outcome.INCONCLUSIVE} == set(LEAKS)
+    assert finding(judgement, "memory").text.startswith("required, and not judged: ")
+    assert judgement.said.english.startswith(f"inconclusive: {', '.join(LEAKS)}; ")
+
+
+def test_what_is_required_and_judged_is_what_it_is() -> None:
+    assert judge(evidence(), {}, (), require={"answers", "router"}).outcome == Outcome.PASS
+    failing = judge(evidence(failures=failures_by_reason(read=1)), {}, (), require={"memory"})
+    assert failing.outcome == Outcome.FAIL
+
+
+def test_while_the_run_goes_on_nothing_that_is_required_is_missing_yet() -> None:
+    judgement = judge(evidence(so_far=True), {}, (), require=required_checks(["leaks"]))
+    assert judgement.outcome == Outcome.PASS
+
+
+def test_a_required_check_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="--require: 'leek' is no check; leaks, or one of answers, "):
+        required_checks(["latency", "leek"])
