@@ -1,0 +1,96 @@
+"""exporter.cli.verdict_text: what a run that has ended shows."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from exporter.cli.run_view import UNKNOWN
+from exporter.cli.terminal import STYLES
+from exporter.cli.verdict_text import print_verdict
+from exporter.verdict.finding import Finding, Outcome, verbatim
+from exporter.verdict.judgement import Judgement, judge
+from tests.support.run_results import evidence, failures_by_reason, run_result
+
+
+def console() -> tuple[Console, io.StringIO]:
+    written = io.StringIO()
+    return Console(file=written, width=200, force_terminal=False, highlight=False), written
+
+
+def test_the_verdict_is_the_last_line_behind_findings_figures_and_files() -> None:
+    out, written = console()
+    result = run_result(evidence(failures=failures_by_reason(read=2)))
+    print_verdict(out, result, {"csv": Path("results/x.csv"), "record": Path("results/x.md")})
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    [failed] = [line.split(maxsplit=2) for line in lines if line.startswith("fail ")]
+    assert failed[1] == "disconnects:"
+    assert "(read: 2)" in failed[2]
+    assert "16.7 successes/s, p50/p95/p99 20.1 / 40.6 / 61.2 ms" in lines
+    assert lines[-4:] == ["results/x.csv", "results/x.md", "", "verdict: fail"]
+
+
+def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None:
+    out, written = console()
+    print_verdict(out, run_result(), {})
+    lines = [line for line in written.getvalue().splitlines() if line.startswith("not judged: ")]
+    assert lines[0] == "not judged: latency, throughput: no counts by the second are known"
+    assert lines[1] == "not judged: nodes: no node is watched"
+    assert lines[2].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
+    assert len(lines) == 3
+
+
+def test_every_outcome_has_a_style_of_its_own() -> None:
+    assert set(STYLES) == set(Outcome)
+    assert len(set(STYLES.values())) == len(STYLES)
+
+
+def test_a_warning_is_shown_as_such_and_the_run_passes() -> None:
+    out, written = console()
+    judgement = judge(evidence(failures=failures_by_reason(read=2)), {}, {"disconnects"})
+    print_verdict(out, replace(run_result(), judgement=judgement), {})
+    lines = written.getvalue().splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("warning ")] == ["disconnects:"]
+    assert lines[-1] == "verdict: pass"
+
+
+def test_markup_in_a_finding_is_not_obeyed() -> None:
+    out, written = console()
+    finding = Finding("errors of [red]x[/red]", Outcome.FAIL, verbatim("route [/bold] failed"))
+    result = replace(run_result(), judgement=Judgement(Outcome.FAIL, (finding,)))
+    print_verdict(out, result, {})
+    assert "fail  errors of [red]x[/red]: route [/bold] failed" in written.getvalue()
+
+
+def test_a_verdict_without_figures_shows_them_as_unknown() -> None:
+    out, written = console()
+    unknown: dict[str, float | None] = dict.fromkeys(("0.5", "0.95", "0.99"))
+    print_verdict(out, run_result(evidence(measured_seconds=0.0), quantiles=unknown), {})
+    assert f"{UNKNOWN} successes/s, p50/p95/p99 {UNKNOWN} / {UNKNOWN} / {UNKNOWN} ms" in written.getvalue()
+
+
+def test_alerts_that_fired_are_named() -> None:
+    out, written = console()
+    print_verdict(out, run_result(alerts=["NodeOffline", "RouterDown"]), {})
+    assert "alerts that fired: NodeOffline, RouterDown\n" in written.getvalue()
+
+
+def test_the_verdict_says_which_model_is_the_label_and_where_that_is_from() -> None:
+    out, written = console()
+    result = run_result()
+    print_verdict(out, result, {})
+    assert written.getvalue().splitlines()[0] == (
+        "model gpt-oss:20b (the default), route local, at http://127.0.0.1:8080: 4 connections, 1:00 of load"
+    )
+
+
+def test_a_pass_is_one_line_however_long_and_a_failure_is_said_in_full() -> None:
+    written = io.StringIO()
+    narrow = Console(file=written, width=60, force_terminal=False, highlight=False)
+    long = "word " * 40 + "end"
+    found = (Finding("answers", Outcome.PASS, verbatim(long)), Finding("nodes", Outcome.FAIL, verbatim(long)))
+    print_verdict(narrow, replace(run_result(), judgement=Judgement(Outcome.FAIL, found)), {})
+    text = written.getvalue()
+    assert text.count(" end") == 1
+    assert "…" in text
