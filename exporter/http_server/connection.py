@@ -18,7 +18,7 @@ from exporter.http_server.tls import alternate_names
 REQUEST_SECONDS = 10.0
 """from the connection, or a request's first byte, to the end of the request"""
 ANSWER_SECONDS = 10.0
-"""for reading an answer, once it is written"""
+"""for reading an answer, or a piece of a stream, once it is written"""
 IDLE_SECONDS = 75.0
 """longer than a usual scrape interval, so that Prometheus keeps its connection"""
 MAX_HEAD_BYTES = 16 << 10
@@ -96,6 +96,16 @@ class Connection(asyncio.Protocol):
                 self._idle = False
                 self._await_client(REQUEST_SECONDS)
             self._read(data)
+
+    def pause_writing(self) -> None:
+        if self._exchange is not None and self._exchange.streams:
+            self._exchange.pause()
+            self._await_client(ANSWER_SECONDS)
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None and self._exchange.streams:
+            self._await_application()
+            self._exchange.resume()
 
     # the request
 
@@ -189,8 +199,9 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """End the connection as soon as nothing is due to the client; TLS would wait for its answer."""
-        if self._exchange is not None and self.waiting_since is None:
-            self._exchange.close_after()
+        exchange = self._exchange
+        if exchange is not None and self.waiting_since is None and not exchange.streams:
+            exchange.close_after()
         elif self._transport.get_write_buffer_size() == 0:
             self._transport.abort()
         else:

@@ -5,6 +5,7 @@ Source: asgi.readthedocs.io, "HTTP & WebSocket ASGI Message Format", version 2.3
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
@@ -15,6 +16,8 @@ from starlette.types import ASGIApp, Message, Scope
 STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
 }
+STREAM_BUFFER_BYTES = 64 << 10
+"""of the kernel, for each client of a stream"""
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +25,8 @@ class Exchange:
     """A request from its head to its answer; `on_answered` is called when the answer has been written.
 
     The application is called with the head, so that it can refuse a request before its body arrives. Answers
-    leave whole: pieces of a body are kept until the last.
+    leave whole: pieces of a body are kept until the last. Streams of events (`text/event-stream`) alone leave
+    piece by piece, the next one when the last has left; its connection closes after it.
     """
 
     def __init__(
@@ -30,6 +34,8 @@ class Exchange:
     ) -> None:
         self.whole = False
         """whether the request has been read to its end"""
+        self.streams = False
+        """whether its answer is a stream that goes on"""
         self.body_bytes = 0
         self._scope = scope
         self._transport = transport
@@ -45,6 +51,9 @@ class Exchange:
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._answer: list[bytes] = []
+        self._left = asyncio.Event()
+        """whether all that was written has left"""
+        self._left.set()
         self._task: asyncio.Future[None] | None = None
 
     @property
@@ -77,6 +86,15 @@ class Exchange:
         """No answer is sent; the application receives a disconnect."""
         self._finished = True
         self._arrived.set()
+        self._left.set()
+
+    def pause(self) -> None:
+        """What was written waits for the client: no more is, until `resume`."""
+        self._left.clear()
+
+    def resume(self) -> None:
+        """It has left."""
+        self._left.set()
 
     async def _receive(self) -> Message:
         if self._expects_continue and not (self._body or self.whole or self._finished):
@@ -96,21 +114,45 @@ class Exchange:
         if message["type"] == "http.response.start":
             self._status, self._headers = message["status"], list(message.get("headers", ()))
             return
+        more = message.get("more_body", False)
         self._answer.append(message.get("body", b""))
-        if message.get("more_body", False):
+        if more and self._is_stream():
+            await self._write_piece()
+            return
+        if more:
             return
         self._finished = True
         self._arrived.set()
         body = [] if self._scope["method"] == "HEAD" else self._answer
         # In one piece, which is one call of the kernel as a rule.
-        self._transport.write(b"".join([*self._head(), *body]))
+        self._transport.write(b"".join([*([] if self.streams else self._head()), *body]))
         self._on_answered()
+
+    def _is_stream(self) -> bool:
+        return self._scope["method"] != "HEAD" and any(
+            name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+            for name, value in self._headers
+        )
+
+    async def _write_piece(self) -> None:
+        """Write what there is of a stream; returns when it has left, or the client has."""
+        head: list[bytes] = []
+        if not self.streams:
+            self.streams, self._keep_alive = True, False
+            # The connection hears of every byte that waits, and the kernel keeps few of them.
+            self._transport.set_write_buffer_limits(high=0)
+            raw = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BUFFER_BYTES)
+            head = self._head()
+        piece, self._answer = b"".join([*head, *self._answer]), []
+        self._transport.write(piece)
+        await self._left.wait()
 
     def _head(self) -> list[bytes]:
         given = {name.lower() for name, _ in self._headers}
         lines = [STATUS_LINES[self._status], *(b"%b: %b\r\n" % header for header in self._headers)]
         lines.append(b"date: %b\r\n" % formatdate(usegmt=True).encode())
-        if b"content-length" not in given and self._status not in (204, 304):
+        if b"content-length" not in given and not self.streams and self._status not in (204, 304):
             lines.append(b"content-length: %d\r\n" % sum(map(len, self._answer)))
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")

@@ -11,7 +11,7 @@ from exporter.errors import ConfigurationError
 from exporter.http_server.auth import BasicAuth
 from exporter.http_server.config import RateLimit
 from exporter.http_server.login_queue import BusyError, address_of
-from exporter.http_server.reload import WebFile
+from exporter.http_server.reload import WebFile, WebSettings
 
 
 class _Bucket:
@@ -59,10 +59,19 @@ class WebGuard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *settings.headers]
+            elif message.get("more_body", False) and not self._still(settings):
+                # A stream ends with the settings that let it begin: its client asks again under the new ones.
+                message = {"type": message["type"]}
             await send(message)
 
         refusal = await self._refusal(scope, settings.users) if settings.users else None
         await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _still(self, settings: WebSettings) -> bool:
+        try:
+            return self._web.current() is settings
+        except ConfigurationError:
+            return False
 
     def _within(self, limit: RateLimit | None) -> bool:
         if limit is None:
