@@ -38,7 +38,7 @@ class _Announcement(RunInfo):
     token: _Token
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Findings(RunFindings):
     version: int
     token: _Token

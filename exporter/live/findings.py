@@ -9,12 +9,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from exporter.live.message import PLAIN, RunId, Timestamp
+from exporter.live.message import PLAIN, RunId, Text, Timestamp
 
 MAX_FINDINGS = 80
 """of a run: its checks, and the objectives of the user's own"""
 MAX_TEXT = 600
 MAX_SPANS = 8
+MAX_ALERTS = 32
 OBJECTIVE = "objective-"
 """how the name of a user's own check begins"""
 
@@ -64,6 +65,20 @@ class PublishedFinding:
     """when what it tells of happened, the first MAX_SPANS"""
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedAround:
+    """What the run alone knows of what is around it; None is what it does not know."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    alerts: Annotated[tuple[Text, ...], Field(max_length=MAX_ALERTS)] | None = None
+    """names of those that fire, the first MAX_ALERTS; after the run, of those that have fired"""
+    router_memory_at_start_bytes: Figure | None = None
+    router_memory_bytes_per_hour: Figure | None = None
+    router_down_seconds: Figure | None = None
+    """for how long nothing has got an answer; None where it is up"""
+
+
 def _distinct(found: tuple[PublishedFinding, ...]) -> tuple[PublishedFinding, ...]:
     if len({each.check for each in found}) != len(found):
         raise ValueError("a check is there twice")
@@ -85,3 +100,4 @@ class RunFindings:
     findings: Annotated[
         tuple[PublishedFinding, ...], Field(max_length=MAX_FINDINGS), AfterValidator(_distinct)
     ]
+    around: PublishedAround = PublishedAround()

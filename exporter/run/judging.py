@@ -9,15 +9,18 @@ from dataclasses import asdict, dataclass
 
 from exporter.errors import QueryError
 from exporter.live.findings import (
+    MAX_ALERTS,
     MAX_FINDINGS,
     MAX_SPANS,
     MAX_TEXT,
+    PublishedAround,
     PublishedFinding,
     RunFindings,
     Time,
 )
 from exporter.plain_text import one_line
 from exporter.run.exporter_client import ExporterClient
+from exporter.run.view import Surroundings
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding
 from exporter.verdict.judgement import Judgement, judge
@@ -26,6 +29,8 @@ from exporter.verdict.own_objective import OwnObjective
 JUDGE_SECONDS = 5.0
 MAX_BODY_BYTES = 60_000
 """of a request to the exporter"""
+MAX_ALERT = 128
+"""letters of an alert's name"""
 _SIZES = ((MAX_TEXT, MAX_SPANS), (MAX_TEXT // 2, 2), (MAX_TEXT // 4, 1), (MAX_TEXT // 10, 0))
 """letters of a sentence and times of a finding, tried until all of them fit into one request"""
 _UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
@@ -47,28 +52,34 @@ class Judge:
         """The findings of the run."""
         return judge(evidence, self.bounds, self.warn, self.own, self.require)
 
-    def publish(self, judgement: Judgement, at: float, so_far: bool, exporter: ExporterClient) -> None:
+    def publish(
+        self,
+        judgement: Judgement,
+        at: float,
+        so_far: bool,
+        exporter: ExporterClient,
+        around: Surroundings,
+    ) -> None:
         """Show them to whoever watches; an exporter that is away gets the next ones.
 
         Raises ConfigurationError where it refuses them, which does not change what was found.
         """
         with contextlib.suppress(QueryError):
-            exporter.publish(published(self.run, judgement, at, so_far), self.token)
+            exporter.publish(published(self.run, judgement, at, so_far, around), self.token)
 
 
-def published(run: str, judgement: Judgement, at: float, so_far: bool) -> RunFindings:
+def published(run: str, judgement: Judgement, at: float, so_far: bool, around: Surroundings) -> RunFindings:
     """A judgement as it is published: plain, and bounded."""
     for letters, spans in _SIZES:
         findings = tuple(_published(each, letters, spans) for each in judgement.findings[:MAX_FINDINGS])
-        found = RunFindings(run, at, so_far, judgement.outcome, findings)
+        found = RunFindings(run, at, so_far, judgement.outcome, findings, _around(around))
         if len(json.dumps(asdict(found))) <= MAX_BODY_BYTES:
             break
     return found
 
 
 def _published(finding: Finding, letters: int, spans: int) -> PublishedFinding:
-    shown = one_line(finding.text)
-    text = "".join("\ufffd" if unicodedata.category(each) in _UNSEEN else each for each in shown)
+    text = _plain(finding.text)
     return PublishedFinding(
         check=finding.check,
         outcome=finding.outcome,
@@ -78,6 +89,20 @@ def _published(finding: Finding, letters: int, spans: int) -> PublishedFinding:
         unit=finding.unit,
         spans=tuple(Time(each.since, each.until) for each in finding.spans[:spans]),
     )
+
+
+def _around(known: Surroundings) -> PublishedAround:
+    alerts = known.alerts
+    return PublishedAround(
+        None if alerts is None else tuple(_plain(each)[:MAX_ALERT] or "?" for each in alerts[:MAX_ALERTS]),
+        _finite(known.router_memory_at_start_bytes),
+        _finite(known.router_memory_bytes_per_hour),
+        _finite(known.router_down_seconds),
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join("\ufffd" if unicodedata.category(each) in _UNSEEN else each for each in one_line(text))
 
 
 def _finite(value: float | None) -> float | None:

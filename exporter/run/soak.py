@@ -32,7 +32,7 @@ from exporter.run.second_log import SecondLog
 from exporter.run.spool import SpooledStore, spool_places
 from exporter.run.surroundings import LOOK_SECONDS, Around
 from exporter.run.time_gaps import TimeGaps
-from exporter.run.view import RunView
+from exporter.run.view import RunView, Surroundings
 from exporter.run.watcher import Watcher
 from exporter.settings.temporary_folder import temporary_folder
 from exporter.verdict.evidence import Count, Evidence, Watching
@@ -104,7 +104,8 @@ def _measured(
         if plan.baseline is not None:
             result = plan.baseline.judged(result)
         try:
-            judge.publish(result.judgement, clock.wall(), False, exporter)
+            fired = Surroundings(alerts=None if result.alerts is None else tuple(result.alerts))
+            judge.publish(result.judgement, clock.wall(), False, exporter, fired)
         except ConfigurationError as error:
             view.warn(f"the verdict is not shown by the exporter: {error}")
         return result
@@ -180,7 +181,7 @@ class _Soak:
             if evidence is not None:
                 judgement = self.judge.judge(evidence)
                 self.progress.judged(judgement)
-                self.judge.publish(judgement, self.clock.wall(), True, exporter)
+                self.judge.publish(judgement, self.clock.wall(), True, exporter, around.latest)
 
         rounds = Rounds(
             (

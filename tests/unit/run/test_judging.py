@@ -7,19 +7,21 @@ from dataclasses import asdict
 import pytest
 from pydantic import TypeAdapter
 
-from exporter.live.findings import MAX_FINDINGS, MAX_TEXT, RunFindings, Time
+from exporter.live.findings import MAX_ALERTS, MAX_FINDINGS, MAX_TEXT, PublishedAround, RunFindings, Time
 from exporter.run.judging import MAX_BODY_BYTES, published
+from exporter.run.view import Surroundings
 from exporter.verdict.finding import Finding, Outcome, Said, Span, verbatim
 from exporter.verdict.judgement import Judgement, judge
 from tests.support.live_messages import RUN
 from tests.support.run_results import evidence
 
+NOTHING_KNOWN = Surroundings()
 _taken = TypeAdapter(RunFindings)
 
 
-def found(*findings: Finding) -> RunFindings:
+def found(*findings: Finding, around: Surroundings = NOTHING_KNOWN) -> RunFindings:
     """What is published of them, as the exporter takes it."""
-    made = published(RUN, Judgement(Outcome.FAIL, findings), 1_764_000_000.0, True)
+    made = published(RUN, Judgement(Outcome.FAIL, findings), 1_764_000_000.0, True, around)
     text = json.dumps(asdict(made))
     assert len(text) <= MAX_BODY_BYTES
     assert _taken.validate_json(text, strict=True) == made
@@ -46,7 +48,7 @@ def test_a_finding_is_published_with_all_that_it_says() -> None:
 
 def test_the_verdict_of_a_run_is_published_as_it_is() -> None:
     judgement = judge(evidence(), {}, ())
-    made = published(RUN, judgement, 1_764_000_000.0, False)
+    made = published(RUN, judgement, 1_764_000_000.0, False, NOTHING_KNOWN)
     assert [(each.check, each.outcome) for each in made.findings] == [
         (each.check, each.outcome) for each in judgement.findings
     ]
@@ -76,6 +78,21 @@ def test_as_many_findings_as_there_can_be_fit_whatever_their_letters() -> None:
         )
         for i in range(MAX_FINDINGS + 5)
     ]
-    made = found(*many)
+    alerts = tuple(f"語{i:01000}" for i in range(MAX_ALERTS + 5))
+    made = found(*many, around=Surroundings(alerts=alerts, router_memory_at_start_bytes=1 / 3))
+    assert made.around.alerts is not None
+    assert len(made.around.alerts) == MAX_ALERTS
     assert len(made.findings) == MAX_FINDINGS
     assert all(len(each.text) >= MAX_TEXT // 10 for each in made.findings)
+
+
+def test_what_is_around_the_run_is_published_plain_and_what_is_no_number_is_not_known() -> None:
+    around = Surroundings(
+        alerts=("RouterDown", "a\u202eb", ""),
+        router_memory_at_start_bytes=4e7,
+        router_memory_bytes_per_hour=float("nan"),
+        router_down_seconds=12.0,
+    )
+    made = found(around=around).around
+    assert made == PublishedAround(("RouterDown", "a\ufffdb", "?"), 4e7, None, 12.0)
+    assert found().around.alerts is None
