@@ -26,7 +26,9 @@ from exporter.cli.run_options import (
     target_options,
     watch_options,
 )
-from exporter.cli.terminal import PlainConsole, TerminalView, print_json, print_verdict
+from exporter.cli.run_view import TerminalView
+from exporter.cli.terminal import PlainConsole, print_json
+from exporter.cli.verdict_text import print_verdict
 from exporter.cli.watching import named_watcher, watcher_here
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
@@ -171,8 +173,8 @@ def scale(
         plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
 
         def view_of(step: RunPlan) -> TerminalView:
-            console.print(f"{step.connections} connections")
-            return TerminalView(console, step.title)
+            place = [each.connections for each in plans].index(step.connections) + 1
+            return TerminalView(console, step.title, step=(place, len(plans)))
 
         result = run_scale(plans, watcher, prometheus, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)

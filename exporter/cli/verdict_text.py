@@ -29,7 +29,7 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     for path in files.values():
         console.print(Text(str(path)), soft_wrap=True)
     verdict = result.judgement.outcome
-    console.print(Text(f"\nverdict: {verdict.value}", style=STYLES[verdict]))
+    console.print(Text(f"\nverdict: {result.judgement.said.english}", style=STYLES[verdict]), soft_wrap=True)
 
 
 def _print_run(console: Console, result: RunResult) -> None:

@@ -132,7 +132,8 @@ def test_what_an_exporter_says_acts_on_no_terminal(tmp_path: Path) -> None:
 
 def test_what_a_verdict_shows_acts_on_no_terminal() -> None:
     program = (
-        "from exporter.cli.terminal import PlainConsole, make_outputs_last, print_verdict;"
+        "from exporter.cli.terminal import PlainConsole, make_outputs_last;"
+        "from exporter.cli.verdict_text import print_verdict;"
         "from tests.support.run_results import run_result; import sys, json;"
         "make_outputs_last(); print_verdict(PlainConsole(), run_result(alerts=[sys.argv[1]]), {});"
         "print(sys.argv[1]); print(sys.argv[1], file=sys.stderr)"

@@ -13,6 +13,11 @@ from exporter.verdict.finding import Finding, Outcome, verbatim
 from exporter.verdict.judgement import Judgement, judge
 from tests.support.run_results import evidence, failures_by_reason, run_result
 
+NOT_JUDGED = (
+    "leaks not judged: 60 s of load; latency, throughput not judged: no counts by the second are known; "
+    "nodes not judged: no node is watched"
+)
+
 
 def console() -> tuple[Console, io.StringIO]:
     written = io.StringIO()
@@ -28,7 +33,7 @@ def test_the_verdict_is_the_last_line_behind_findings_figures_and_files() -> Non
     assert failed[1] == "disconnects:"
     assert "(read: 2)" in failed[2]
     assert "16.7 successes/s, p50/p95/p99 20.1 / 40.6 / 61.2 ms" in lines
-    assert lines[-4:] == ["results/x.csv", "results/x.md", "", "verdict: fail"]
+    assert lines[-4:] == ["results/x.csv", "results/x.md", "", f"verdict: fail: disconnects; {NOT_JUDGED}"]
 
 
 def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None:
@@ -52,7 +57,7 @@ def test_a_warning_is_shown_as_such_and_the_run_passes() -> None:
     print_verdict(out, replace(run_result(), judgement=judgement), {})
     lines = written.getvalue().splitlines()
     assert [line.split()[1] for line in lines if line.startswith("warning ")] == ["disconnects:"]
-    assert lines[-1] == "verdict: pass"
+    assert lines[-1] == f"verdict: pass; {NOT_JUDGED}"
 
 
 def test_markup_in_a_finding_is_not_obeyed() -> None:
