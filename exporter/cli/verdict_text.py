@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from exporter.cli.run_view import UNKNOWN, duration_text, milliseconds
@@ -17,7 +16,7 @@ IN_FULL = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING)
 def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -> None:
     """What was run, what was found, the figures, the files; the verdict is the last line.
 
-    What is not a pass is said in full; a pass has one line, as long as the terminal is wide.
+    What is not a pass is said in full; a pass has one line, no longer than a terminal is wide.
     """
     _print_run(console, result)
     _print_findings(console, result.judgement.findings)
@@ -43,23 +42,24 @@ def _print_run(console: Console, result: RunResult) -> None:
 
 
 def _print_findings(console: Console, findings: tuple[Finding, ...]) -> None:
-    width = max((len(each.check) for each in findings), default=0)
-    passes = Table.grid(padding=(0, 2))
-    passes.add_column(width=4)
-    passes.add_column(width=width, no_wrap=True)
-    passes.add_column(no_wrap=True, overflow="ellipsis")
+    passed = [each for each in findings if each.outcome == Outcome.PASS]
+    width = max((len(each.check) for each in passed), default=0)
+    for finding in passed:
+        line = _said(finding, f"  {finding.check:<{width}}  {finding.text}")
+        if console.is_terminal:
+            line.truncate(console.width, overflow="ellipsis")
+        console.print(line, soft_wrap=True)
+    for finding in findings:
+        if finding.outcome in IN_FULL:
+            line = _said(finding, f"  {finding.check}: {finding.text}")
+            console.print(line, soft_wrap=not console.is_terminal)
     not_judged: dict[str, list[str]] = {}
     for finding in findings:
         if finding.outcome == Outcome.NOT_JUDGED:
             not_judged.setdefault(finding.text, []).append(finding.check)
-        elif finding.outcome == Outcome.PASS:
-            passes.add_row(Text("pass", style=STYLES[Outcome.PASS]), finding.check, Text(finding.text))
-    if passes.row_count:
-        console.print(passes)
-    for finding in findings:
-        if finding.outcome in IN_FULL:
-            said = Text(finding.outcome.value, style=STYLES[finding.outcome])
-            said.append(f"  {finding.check}: {finding.text}", style="default")
-            console.print(said, soft_wrap=not console.is_terminal)
     for text, checks in not_judged.items():
         console.print(Text(f"not judged: {', '.join(checks)}: {text}", style=STYLES[Outcome.NOT_JUDGED]))
+
+
+def _said(finding: Finding, text: str) -> Text:
+    return Text(finding.outcome.value, style=STYLES[finding.outcome]).append(text, style="default")

@@ -13,6 +13,8 @@ FIRING = 'ALERTS{alertstate="firing",alertname!~"Watchdog|BenchmarkRunFailed"}'
 """what fires, without what always does, and without what the run itself says"""
 LOOK_SECONDS = 5.0
 """as often as is scraped"""
+SAME_SECONDS = 12.0
+"""two scrapes and more: a counter that has not moved for so long has not moved"""
 FLOOR_SECONDS = 300.0
 """a level is the least of so much time: it takes the sawtooth of garbage collection away"""
 MIN_TREND_SECONDS = 900.0
@@ -42,7 +44,9 @@ class Around:
         """of the router's memory: the least of each FLOOR_SECONDS, by their beginning"""
         self._at_start: float | None = None
         self._cpu: tuple[float, float] | None = None
+        self._cores: float | None = None
         self._host_cpu: tuple[float, float] | None = None
+        self._host_ratio: float | None = None
         self._served = 0
         self._down_since: float | None = None
 
@@ -96,11 +100,15 @@ class Around:
         return (after - before) / (last - first) * 3600
 
     def _router_cpu(self, now: float) -> float | None:
-        used = self._router(CPU)
-        before, self._cpu = self._cpu, None if used is None else (now, used)
+        used, before = self._router(CPU), self._cpu
+        if used is not None and before is not None and used == before[1] and now - before[0] < SAME_SECONDS:
+            return self._cores  # the same scrape is looked at twice
+        self._cpu = None if used is None else (now, used)
         if before is None or used is None or used < before[1] or now <= before[0]:
-            return None
-        return (used - before[1]) / (now - before[0])
+            self._cores = None
+        else:
+            self._cores = (used - before[1]) / (now - before[0])
+        return self._cores
 
     def _host(self) -> float | None:
         """The share of all CPU time that was not idle since the last look."""
@@ -109,10 +117,15 @@ class Around:
             return None
         idle = sum(value for labels, value in found.items() if dict(labels).get("mode") in ("idle", "iowait"))
         total = sum(found.values())
-        before, self._host_cpu = self._host_cpu, (total, idle)
-        if before is None or total <= before[0]:
-            return None
-        return min(max(1 - (idle - before[1]) / (total - before[0]), 0.0), 1.0)
+        before = self._host_cpu
+        if before is not None and total == before[0]:
+            return self._host_ratio
+        self._host_cpu = total, idle
+        if before is None or total < before[0]:
+            self._host_ratio = None
+        else:
+            self._host_ratio = min(max(1 - (idle - before[1]) / (total - before[0]), 0.0), 1.0)
+        return self._host_ratio
 
     def _down(self, now: float) -> float | None:
         """For how long neither the router's probe nor the load got an answer."""

@@ -92,10 +92,11 @@ def test_the_verdict_says_which_model_is_the_label_and_where_that_is_from() -> N
 
 def test_a_pass_is_one_line_however_long_and_a_failure_is_said_in_full() -> None:
     written = io.StringIO()
-    narrow = Console(file=written, width=60, force_terminal=False, highlight=False)
+    narrow = Console(file=written, width=60, force_terminal=True, color_system=None, highlight=False)
     long = "word " * 40 + "end"
     found = (Finding("answers", Outcome.PASS, verbatim(long)), Finding("nodes", Outcome.FAIL, verbatim(long)))
     print_verdict(narrow, replace(run_result(), judgement=Judgement(Outcome.FAIL, found)), {})
     text = written.getvalue()
-    assert text.count(" end") == 1
+    assert text.replace("\n", " ").count("word end") == 1
+    assert text.splitlines()[1].startswith("pass  answers  word word")
     assert "…" in text
