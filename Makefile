@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHON
 export DURATION KEEP UPGRADE
 
-.PHONY: help demo test fuzz lint format check-python bench driftbench leakbench faults lock clean
+.PHONY: help demo test fuzz lint format check-python bench driftbench leakbench judgebench faults lock clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
 	@echo "make driftbench  false alarms and recall of latency and throughput on labelled hours"
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
+	@echo "make judgebench  labelled runs, simulated and real, and what the verdict says of each (RUNS=leak-*,clean-60s)"
 	@echo "make faults  break a simulated router in every way and see which alerts reach a webhook (SCENE=hang)"
 	@echo "make lint    the checks alone     make format   rewrite to the project's format"
 	@echo "make lock    pin what the image installs anew, by hash (UPGRADE=1 takes newer versions)"
@@ -61,6 +62,11 @@ leakbench: check-python
 	@scripts/install_packages.sh demo
 	@$(MAKE) --silent .venv/installed-dev
 	@$(BIN)/python -m tests.rules.leakbench $(if $(SEEDS),--seeds $(SEEDS))
+
+judgebench: check-python
+	@scripts/install_packages.sh demo
+	@$(MAKE) --silent .venv/installed-dev
+	@$(BIN)/python -m tests.judgebench $(if $(RUNS),--runs '$(RUNS)')
 
 faults: check-python
 	@scripts/install_packages.sh demo test

@@ -60,6 +60,8 @@ def course(evidence: Evidence) -> Course | Said:
     late = _late(evidence, spans) if load >= SHORT_SECONDS else None
     # What becomes slow in the first minutes of a long load is what the rest would be held against.
     early = _early(evidence, spans, seconds, inf if late is None else evidence.begin + SHORT_SECONDS)
+    if late is not None and early is not None and _spoilt(late.reference, early):
+        late = _late(evidence, spans, early.reference)
     if late is None or early is None:
         return late or early or _too_short(load, seconds)
     return replace(
@@ -67,6 +69,14 @@ def course(evidence: Evidence) -> Course | Said:
         known=early.known and late.known,
         slower=_merged([*early.slower, *late.slower]),
         less=_merged([*early.less, *late.less]),
+    )
+
+
+def _spoilt(reference: Reference, early: Course) -> bool:
+    """Whether a part of it was slower already, or served less."""
+    return any(
+        each.since < reference.span.until and reference.span.since < each.until
+        for each in (*early.slower, *early.less)
     )
 
 
@@ -103,13 +113,16 @@ def _of(
     return Course(reference, tuple(looked), seconds, known, _merged(found["slower"]), _merged(found["less"]))
 
 
-def _late(evidence: Evidence, spans: Sequence[Span]) -> Course | None:
-    """By the five minutes before each quarter of a minute, as the alerts have it."""
+def _late(evidence: Evidence, spans: Sequence[Span], held: Reference | None = None) -> Course | None:
+    """By the five minutes before each quarter of a minute, as the alerts have it.
+
+    Against the first five, or what is given.
+    """
     blocks = [list(evidence.seconds.windows(span.since, span.until, BLOCK_SECONDS)) for span in spans]
     first = next((each for each in blocks if len(each) >= BLOCKS), None)
     if first is None:
         return None
-    reference = Reference(_sum(first[:BLOCKS]))
+    reference = held or Reference(_sum(first[:BLOCKS]))
     all_looked: list[Looked] = []
     found: dict[str, list[Drift]] = {"slower": [], "less": []}
     for each in blocks:

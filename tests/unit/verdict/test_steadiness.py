@@ -57,6 +57,14 @@ def test_a_router_that_becomes_three_times_slower_in_minute_20_fails_from_then_o
     assert (latency.bound, latency.unit, throughput.figure) == (1.5, "ratio", 0.34)
 
 
+def test_what_becomes_slow_in_the_first_minutes_and_stays_so_is_not_said_to_recover() -> None:
+    known = run(served(240), served(2460, rate=17, milliseconds=300))
+    latency, throughput = judge_latency(known), judge_throughput(known)
+    assert (latency.outcome, throughput.outcome) == (Outcome.FAIL, Outcome.FAIL)
+    assert spans(latency) == spans(throughput) == [(240, 2700)]
+    assert "recovered" not in latency.text + throughput.text
+
+
 def test_so_does_one_from_the_middle_of_90_seconds() -> None:
     known = run(served(45), served(45, rate=17, milliseconds=300, slow=0))
     latency, throughput = judge_latency(known), judge_throughput(known)
