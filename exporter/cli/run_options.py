@@ -34,6 +34,8 @@ SCENARIO_MODELS = {
     Route.ANTHROPIC: "anthropic:claude-3-opus",
 }
 
+MAX_DEFAULT_WARMUP_SECONDS = 120.0
+
 
 @dataclass(frozen=True)
 class TargetOptions:
@@ -59,6 +61,8 @@ class LoadOptions:
     script: Path | None
     headers: tuple[str, ...]
     connections: int
+    warmup: str | None
+    rest: str | None
     drain: str
     stall_after: str
     max_requests: int | None
@@ -142,6 +146,16 @@ load_options = option_group(
         f"Connections, 1 to {MAX_CONNECTIONS}, each with one request in flight.",
         type=click.IntRange(1, MAX_CONNECTIONS),
         default=20,
+    ),
+    opt(
+        "--warmup TIME",
+        "The beginning of the load, and in it, of which percentiles and drift are not judged; 0s: none "
+        "[default: a tenth of it, two minutes at most].",
+    ),
+    opt(
+        "--rest TIME",
+        "A pause between two halves of the load: what settles adds next to nothing in the second, a leak as "
+        "much again.",
     ),
     opt("--drain TIME", "How long the router is watched after the load.", default="10s"),
     opt("--stall-after TIME", "A request without an answer for so long counts as stalled.", default="30s"),
@@ -249,6 +263,7 @@ def plan_of(
         shown["connections"] = load.connections
     if workload.script is None:
         shown["model"] = workload.model
+    seconds = parse_duration(duration, "--duration")
     return RunPlan(
         command=context.info_name or "",
         soak_command=typed_again(context, shown),
@@ -258,7 +273,9 @@ def plan_of(
         scenario=workload.route.value,
         label=results.label or workload.route.value,
         connections=load.connections,
-        duration_seconds=parse_duration(duration, "--duration"),
+        duration_seconds=seconds,
+        warmup_seconds=_warmup_seconds(load.warmup, seconds),
+        rest_seconds=float(parse_duration(load.rest, "--rest")) if load.rest else 0.0,
         drain_seconds=float(parse_duration(load.drain, "--drain")),
         stall_after_seconds=float(parse_duration(load.stall_after, "--stall-after")),
         max_requests=load.max_requests,
@@ -271,6 +288,12 @@ def plan_of(
         results=results.folder,
         body_file=load.body_file,
     )
+
+
+def _warmup_seconds(given: str | None, load_seconds: int) -> float:
+    if given is None:
+        return min(load_seconds / 10, MAX_DEFAULT_WARMUP_SECONDS)
+    return 0.0 if given == "0s" else float(parse_duration(given, "--warmup"))
 
 
 def router_api_of(workload: Workload, target: TargetOptions) -> RouterApi:

@@ -18,6 +18,7 @@ from exporter.exposition.allowed_hosts import AllowedHosts
 from exporter.live.findings import OBJECTIVE, RunFindings
 from exporter.live.ingest import Ingest
 from exporter.live.message import Phase, RunInfo
+from exporter.live.run_durations import RunDurations
 from exporter.live.run_seconds import RunSeconds
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
@@ -49,7 +50,7 @@ _shown = TypeAdapter(RunFindings)
 
 
 class RunsApi:
-    """GET and PUT of `/api/runs/<id>` and `/api/runs/<id>/findings`, GET of `/api/runs/<id>/seconds`.
+    """GET and PUT of `/api/runs/<id>` and `/api/runs/<id>/findings`, GET of its `/seconds` and `/durations`.
 
     A PUT of a run has the fields of RunInfo and `version` (of the live message), `phase` and `token` (the
     secret of the run, 32 hexadecimal digits). Every answer to it names the exporter's `version`, and one of
@@ -81,6 +82,7 @@ class RunsApi:
             Route("/api/runs/{run}", self._run_status, methods=["GET"]),
             Route("/api/runs/{run}", self._announce, methods=["PUT"]),
             Route("/api/runs/{run}/seconds", self._seconds, methods=["GET"]),
+            Route("/api/runs/{run}/durations", self._durations, methods=["GET"]),
             Route("/api/runs/{run}/findings", self._shown_findings, methods=["GET"]),
             Route("/api/runs/{run}/findings", self._publish, methods=["PUT"]),
         ]
@@ -110,6 +112,16 @@ class RunsApi:
             if run is None:
                 return JSONResponse({"error": "no such run"}, status_code=404)
             found = RunSeconds.of(run, int(after), self._clock.wall(), self._clock.monotonic())
+        return Response(found.to_json(), media_type="application/json")
+
+    async def _durations(self, request: Request) -> Response:
+        if self._ingest is not None:
+            self._ingest.take_waiting()
+        with self._runs.lock:
+            run = self._runs.runs.get(request.path_params["run"])
+            if run is None:
+                return JSONResponse({"error": "no such run"}, status_code=404)
+            found = RunDurations.of(run)
         return Response(found.to_json(), media_type="application/json")
 
     def _refused(self, request: Request) -> Response | None:

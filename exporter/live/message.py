@@ -74,6 +74,8 @@ class Phase(StrEnum):
 
     WARMUP = "warmup"
     LOAD = "load"
+    REST = "rest"
+    """a pause in the midst of the load"""
     DRAIN = "drain"
     FINISHED = "finished"
 
@@ -90,6 +92,8 @@ RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
 MAX_PAIRS = 16
 MAX_CONNECTIONS = 1000
 """of a run, whatever the engine"""
+MAX_STARTS = 2
+"""of a run: before its rest and after it"""
 TOKEN_BYTES = 16
 """of the secret by which the exporter knows a run's messages"""
 
@@ -136,6 +140,8 @@ class RunInfo:
     """99th percentile of what the run is held against, where there is such a thing"""
     baseline_requests_per_second: Rate | None = None
     """its 2xx a second"""
+    starts: Annotated[int, Field(ge=1, le=MAX_STARTS)] = 1
+    """how often the engine is started; each start has workers of its own, `connections` of them"""
 
     @property
     def route(self) -> Route:

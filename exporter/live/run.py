@@ -136,7 +136,7 @@ class Run:
         known = self.workers.get(message.worker)
         worker = known or Worker()
         connections = self._connections + message.connections - worker.connections
-        most = self.info.connections
+        most = self.info.connections * self.info.starts
         if message.worker >= most or connections > most:
             raise WireError("inconsistent")
         parts = 0 if message.sequence > worker.sequence else worker.parts

@@ -1,13 +1,15 @@
 """What a load engine is, and what one leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from exporter.live.message import FailureReason, WorkerCounts
 from exporter.load.output import EngineOutput
 from exporter.load.workload import Workload
+
+K = TypeVar("K", bound=str)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class LoadPlan:
     """an empty folder of the engine's own, for its files"""
     max_requests: int | None = None
     """no more are sent; at least one for each connection"""
+    first_worker: int = 0
+    """the number of its first worker: an earlier load of the run has had those before"""
     say: Callable[[str], None] = lambda _line: None
     """shows the user a line that the engine or a script prints on standard error"""
 
@@ -47,6 +51,21 @@ class EngineTotals:
     stopped_after_seconds: tuple[float, ...] = ()
     """of each worker that a script has stopped, after how much of the load; the others worked to its end"""
 
+    def __add__(self, later: "EngineTotals") -> "EngineTotals":
+        """Of two loads of a run together, percentiles aside: they cannot be added."""
+        return EngineTotals(
+            requests=self.requests + later.requests,
+            duration_seconds=self.duration_seconds + later.duration_seconds,
+            non_2xx=self.non_2xx + later.non_2xx,
+            socket_errors=_sum(self.socket_errors, later.socket_errors),
+            failures=_sum(self.failures, later.failures),
+            percentiles_seconds={},
+            stopped_after_seconds=(
+                *self.stopped_after_seconds,
+                *(self.duration_seconds + seconds for seconds in later.stopped_after_seconds),
+            ),
+        )
+
 
 @dataclass(frozen=True)
 class LoadResult:
@@ -60,6 +79,12 @@ class LoadResult:
     """what the engine and the user's script printed"""
     report: str = ""
     """what the script's done() printed, for a terminal"""
+
+
+def _sum(one: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:
+    return {
+        key: one.get(key, 0) + other.get(key, 0) for key in (*one, *(key for key in other if key not in one))
+    }
 
 
 class RunningLoad(Protocol):

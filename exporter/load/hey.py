@@ -78,7 +78,7 @@ class RunningHey:
         self._plan = plan
         self._clock = clock
         self._program = program
-        self._tally = Tally(plan.token, clock.monotonic())
+        self._tally = Tally(plan.token, clock.monotonic(), plan.first_worker)
         self._stdout, self._stderr = Spool(STDOUT_BYTES), Spool(STDERR_BYTES)
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None

@@ -15,8 +15,9 @@ REASONS = (FailureReason.CONNECT, FailureReason.DISCONNECT, FailureReason.TIMEOU
 class Tally:
     """Cumulative counts of a run's responses and failures, as a live message holds them."""
 
-    def __init__(self, token: bytes, begun_seconds: float) -> None:
+    def __init__(self, token: bytes, begun_seconds: float, worker: int = 0) -> None:
         self._token = token
+        self._worker = worker
         self._pace = PaceRecord(begun_seconds * 1e6)
         self.timed = True
         """whether the longest attempt is known"""
@@ -55,11 +56,11 @@ class Tally:
     def report(
         self, connections: int, in_flight: int, final: bool, at_seconds: float, waiting_seconds: float = 0.0
     ) -> tuple[WorkerCounts, ...]:
-        """All counts up to this moment (monotonic), as live messages of worker 0."""
+        """All counts up to this moment (monotonic), as live messages of one worker."""
         self._sequence += 1
         report = WorkerCounts(
             token=self._token,
-            worker=0,
+            worker=self._worker,
             sequence=self._sequence,
             part=0,
             final=final,

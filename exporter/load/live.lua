@@ -17,6 +17,7 @@
 --   SOAK_INGEST_HOST    host of the ingest (default 127.0.0.1)
 --   SOAK_INGEST_PORT    UDP port of the ingest (default 9878)
 --   SOAK_THREADS        what wrk was given as -t
+--   SOAK_FIRST_WORKER   number of the first thread's worker, where an earlier load of the run had some (default 0)
 --   SOAK_CONNECTIONS    what wrk was given as -c (default: as many as threads)
 --   SOAK_BODY_FILE      file with the request body, sent byte for byte
 --   SOAK_HEADERS_FILE   file of "Name: value" lines
@@ -175,6 +176,7 @@ local connections = floor(tonumber(setting("SOAK_CONNECTIONS", tostring(threads)
 local timed = connections == 1
 local lookup = wrk.lookup
 local ingest_host, ingest_port = setting("SOAK_INGEST_HOST", "127.0.0.1"), setting("SOAK_INGEST_PORT", "9878")
+local first_worker = tonumber(setting("SOAK_FIRST_WORKER", "0"))
 local max_requests, finished_path = tonumber(setting("SOAK_MAX_REQUESTS")), setting("SOAK_FINISHED_FILE")
 local whole_responses = not timed or setting("SOAK_WHOLE_RESPONSES") ~= nil
 
@@ -271,7 +273,7 @@ local function report(of, flags, emit)
   if timed then flags = flags + FLAG_TIMED end
   if of.longest_answered > 0 then flags = flags + FLAG_ANSWERED end
   h.flags = flags
-  h.worker = of.number
+  h.worker = of.number + first_worker
   h.sequence = of.sequence
   -- A thread that the script has stopped has no connections any more, and waits for nothing.
   local stopped = of.stopped_us > 0

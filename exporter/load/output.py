@@ -52,9 +52,23 @@ class EngineOutput:
     stdout: Printed = Printed()
     stderr: Printed = Printed()
 
+    def __add__(self, later: "EngineOutput") -> "EngineOutput":
+        """That of two loads, one after the other, within the same bounds."""
+        return EngineOutput(
+            _one_after_the_other(self.stdout, later.stdout, STDOUT_BYTES),
+            _one_after_the_other(self.stderr, later.stderr, STDERR_BYTES),
+        )
+
     def __bytes__(self) -> bytes:
         stdout, stderr = bytes(self.stdout), bytes(self.stderr)
         return stdout + (b"\n[standard error]\n" + stderr if stderr else b"")
+
+
+def _one_after_the_other(first: Printed, second: Printed, max_bytes: int) -> Printed:
+    spool = Spool(max_bytes)
+    spool.write(bytes(first))
+    spool.write(bytes(second))
+    return spool.printed
 
 
 class Spool:

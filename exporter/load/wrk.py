@@ -80,6 +80,7 @@ class WrkEngine:
             "SOAK_INGEST_PORT": str(plan.ingest_port),
             "SOAK_THREADS": count,
             "SOAK_CONNECTIONS": count,
+            "SOAK_FIRST_WORKER": str(plan.first_worker),
             "SOAK_BODY_FILE": str(body),
             "SOAK_USER_SCRIPT": str(workload.script.resolve()) if workload.script else "",
             "SOAK_SUMMARY_FILE": str(plan.folder / "summary.json"),

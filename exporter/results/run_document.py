@@ -60,6 +60,8 @@ class RunPart:
     start_timestamp_seconds: Timestamp
     planned_duration_seconds: Seconds
     stall_after_seconds: Seconds
+    starts: int = 1
+    """how often the engine was started: twice with a rest"""
     baseline_p99_seconds: Seconds | None = None
     """of what the run is held against"""
     baseline_requests_per_second: Number | None = None
@@ -180,7 +182,9 @@ class EvidencePart:
     stalled_connections: Count53 = 0
     """when the load ended"""
     latency_seconds_2xx: dict[str, Seconds | None] = field(default_factory=dict)
-    """by quantile ("0.95")"""
+    """by quantile ("0.95"), after the warm-up; of the whole load where nothing came after it"""
+    latency_seconds_2xx_whole_load: dict[str, Seconds | None] = field(default_factory=dict)
+    """the same with the warm-up"""
     counts_by_source: dict[str, Count | None] = field(default_factory=dict)
     """null where a source gave no answer"""
     watching: Watching | None = None
@@ -232,6 +236,7 @@ class EvidencePart:
             failures={str(name): count for name, count in evidence.failures.items()},
             stalled_connections=evidence.stalled,
             latency_seconds_2xx=result.quantiles,
+            latency_seconds_2xx_whole_load=result.whole_quantiles,
             counts_by_source=evidence.totals,
             watching=evidence.watching,
             other_runs_of_this_model=dict(evidence.others),

@@ -57,6 +57,9 @@ class RunInputs:
     """that are no errors"""
     objectives: tuple[OwnInput, ...] = ()
     """the user's own"""
+    warmup_seconds: float = 0.0
+    rest_seconds: float = 0.0
+    drain_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ class RunResult:
     """host:port at which the exporter was scraped: what a Prometheus beside it calls it"""
     evidence: Evidence
     quantiles: Quantiles
-    """of 2xx over the whole run"""
+    """of 2xx after the warm-up; of all where nothing came after it"""
+    whole_quantiles: Quantiles
+    """of 2xx over the whole load"""
     judgement: Judgement
     versions: dict[str, str]
     inputs: RunInputs

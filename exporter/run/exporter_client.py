@@ -10,6 +10,7 @@ import requests
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.findings import RunFindings
 from exporter.live.message import Phase, RunInfo
+from exporter.live.run_durations import RunDurations
 from exporter.live.run_seconds import RunSeconds
 from exporter.live.status import RunStatus
 from exporter.live.wire import VERSION
@@ -142,6 +143,19 @@ class ExporterClient:
             raise QueryError(f"exporter at {self.url} gave no usable seconds of the run") from None
         if found.run != run:
             raise QueryError(f"exporter at {self.url} gave the seconds of another run")
+        return found
+
+    def durations(self, run: str) -> RunDurations:
+        """How long the 2xx of a run took so far; raises QueryError where that is not to be had."""
+        answer = self._ask("GET", f"{run}/durations", None)
+        if answer.status != 200:
+            raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
+        try:
+            found = RunDurations.from_json(answer.body)
+        except ValueError:
+            raise QueryError(f"exporter at {self.url} gave no usable durations of the run") from None
+        if found.run != run:
+            raise QueryError(f"exporter at {self.url} gave the durations of another run")
         return found
 
     def _put(self, path: str, body: dict[str, object]) -> Answer:

@@ -1,6 +1,7 @@
 """The load of a run: the engine from its start to what it leaves."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.clock import Clock
@@ -9,13 +10,15 @@ from exporter.live.message import Phase
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult, RunningLoad
 from exporter.run.error_ratio import ErrorRatio
 from exporter.run.interrupt import Interrupt
-from exporter.run.plan import RunPlan
+from exporter.run.phases import Phases
+from exporter.run.plan import RunPlan, Stretch
 from exporter.run.progress import EVERY_SECONDS, Progress
 from exporter.run.registration import Registration
 from exporter.verdict.finding import Said, verbatim
 
 POLL_SECONDS = 0.2
 OVERRUN_SECONDS = 30.0
+STOPPED = Said("stopped by the user", "利用者が停止")
 
 
 @dataclass(frozen=True)
@@ -38,85 +41,141 @@ def run_load(
     plan: RunPlan,
     registration: Registration,
     folder: Path,
+    phases: Phases,
     progress: Progress,
     interrupt: Interrupt,
     clock: Clock,
+    warmed: Callable[[], bool] = lambda: True,
+    rest: Callable[[Load], None] = lambda _load: None,
 ) -> Load:
-    """Start the engine, show its progress until it ends, and collect what it leaves.
+    """Start the engine, show its progress until it ends, and collect what it leaves; with a rest do it twice.
 
-    `folder` is empty and the engine's own. Raises EngineError where nothing could be measured.
+    `warmed` is asked once the warm-up is over, and again until it says that it need not be. `rest` passes
+    the time between two stretches, and gets what the first has left. `folder` is empty; the first start has
+    its files in `0` there, the second in `1`. Raises EngineError where nothing could be measured.
     """
-    wanted = LoadPlan(
-        token=registration.token,
-        workload=plan.workload,
-        connections=plan.connections,
-        duration_seconds=plan.duration_seconds,
-        max_requests=plan.max_requests,
-        ingest_host=registration.ingest_host,
-        ingest_port=registration.ingest_port,
-        folder=folder,
-        say=progress.warn,
+    run = _Running(plan, registration, folder, phases, progress, interrupt, clock, warmed)
+    load = run.stretch(plan.stretches[0])
+    for stretch in plan.stretches[1:]:
+        if load.ended_early or interrupt.requested:
+            break
+        phases.enter(Phase.REST)
+        rest(load)
+        if interrupt.requested:
+            return replace(load, ended_early=STOPPED)
+        phases.enter(Phase.LOAD)
+        try:
+            load = _joined(load, run.stretch(stretch, load.seconds))
+        except EngineError as error:  # what was measured stays
+            return replace(load, ended_early=verbatim(str(error)))
+    return load
+
+
+def _joined(first: Load, second: Load) -> Load:
+    totals = (first.result.totals, second.result.totals)
+    result = LoadResult(
+        totals=totals[0] + totals[1] if totals[0] and totals[1] else None,
+        # Those of the first alone are not all: then the exporter knows more.
+        messages=first.result.messages + second.result.messages if second.result.messages else (),
+        output=first.result.output + second.result.output,
     )
-    try:
-        running = plan.engine.start(wanted)
-    except OSError as error:
-        raise EngineError(f"{plan.engine.name}: cannot be started ({error})") from error
-    started = clock.monotonic()
-    ratio = ErrorRatio(plan.abort_on_error_ratio)
-    ended_early, aborted, problem = None, None, None
-    try:
-        ended_early, aborted = _watch(running, plan, started, progress, ratio, interrupt, clock)
-    except EngineError as error:
-        problem = error
-    finally:
-        running.stop()
-        result = running.result()
-    progress.quote(result.report)
-    if problem is not None and result.totals is not None:
-        progress.warn(str(problem))  # of the script's done(): the load was over
-    elif problem is not None:
-        status = registration.status() or progress.last_status
-        if status is None or status.responses == status.failed == 0:
-            raise problem
-        ended_early = verbatim(str(problem))
-    elif result.totals is None and not ended_early:
-        name = plan.engine.name
-        ended_early = Said(f"{name} died before it could give its totals", f"{name} が集計を出す前に異常終了")
-    seconds = _seconds(result.totals, plan) if result.totals else clock.monotonic() - started
-    return Load(running.command, result, seconds, ended_early, aborted, _stalled(result, plan, progress))
+    return replace(
+        second, result=result, seconds=first.seconds + second.seconds, stalled=first.stalled + second.stalled
+    )
+
+
+@dataclass
+class _Running:
+    """What a stretch of load needs."""
+
+    plan: RunPlan
+    registration: Registration
+    folder: Path
+    phases: Phases
+    progress: Progress
+    interrupt: Interrupt
+    clock: Clock
+    warmed: Callable[[], bool]
+
+    def stretch(self, stretch: Stretch, before: float = 0.0) -> Load:
+        """One of them, after so many seconds of load."""
+        plan, progress = self.plan, self.progress
+        folder = self.folder / str(plan.stretches.index(stretch))
+        folder.mkdir()
+        wanted = LoadPlan(
+            token=self.registration.token,
+            workload=plan.workload,
+            connections=plan.connections,
+            duration_seconds=stretch.seconds,
+            max_requests=stretch.max_requests,
+            first_worker=stretch.first_worker,
+            ingest_host=self.registration.ingest_host,
+            ingest_port=self.registration.ingest_port,
+            folder=folder,
+            say=progress.warn,
+        )
+        try:
+            running = plan.engine.start(wanted)
+        except OSError as error:
+            raise EngineError(f"{plan.engine.name}: cannot be started ({error})") from error
+        started = self.clock.monotonic()
+        ended_early, aborted, problem = None, None, None
+        try:
+            ended_early, aborted = self._watch(running, stretch, started, before)
+        except EngineError as error:
+            problem = error
+        finally:
+            running.stop()
+            result = running.result()
+        progress.quote(result.report)
+        if problem is not None and result.totals is not None:
+            progress.warn(str(problem))  # of the script's done(): the load was over
+        elif problem is not None:
+            status = self.registration.status() or progress.last_status
+            if status is None or status.responses == status.failed == 0:
+                raise problem
+            ended_early = verbatim(str(problem))
+        elif result.totals is None and not ended_early:
+            name = plan.engine.name
+            ended_early = Said(
+                f"{name} died before it could give its totals", f"{name} が集計を出す前に異常終了"
+            )
+        seconds = _seconds(result.totals, plan) if result.totals else self.clock.monotonic() - started
+        return Load(running.command, result, seconds, ended_early, aborted, _stalled(result, plan, progress))
+
+    def _watch(
+        self, running: RunningLoad, stretch: Stretch, started: float, before: float
+    ) -> tuple[Said | None, Said | None]:
+        """Show progress until the load ends; why it ended early, and the same where it was lost."""
+        plan, ratio, shown = self.plan, ErrorRatio(self.plan.abort_on_error_ratio), 0.0
+        warm = self.phases.current != Phase.WARMUP
+        while running.poll() is None:
+            now = self.clock.monotonic()
+            if now - started > stretch.seconds + OVERRUN_SECONDS:
+                return Said(
+                    f"{plan.engine.name} did not end by itself", f"{plan.engine.name} が自ら終了せず"
+                ), None
+            if self.phases.current == Phase.WARMUP and now - started >= plan.warmup_seconds:
+                self.phases.enter(Phase.LOAD)
+                warm = self.warmed()
+            if now - shown >= EVERY_SECONDS:
+                shown = now
+                warm = warm or self.phases.current == Phase.WARMUP or self.warmed()
+                elapsed = before + now - started
+                lost = ratio.lost(
+                    now, self.progress.show(self.phases.current, elapsed, plan.duration_seconds)
+                )
+                if lost is not None:
+                    return lost, lost
+            if self.interrupt.wait(POLL_SECONDS):
+                return STOPPED, None
+        return None, None
 
 
 def _seconds(totals: EngineTotals, plan: RunPlan) -> float:
     """How long the load lasted; wrk goes on for its time where every thread has stopped."""
     stopped = totals.stopped_after_seconds
     return max(stopped) if len(stopped) == plan.connections else totals.duration_seconds
-
-
-def _watch(
-    running: RunningLoad,
-    plan: RunPlan,
-    started: float,
-    progress: Progress,
-    ratio: ErrorRatio,
-    interrupt: Interrupt,
-    clock: Clock,
-) -> tuple[Said | None, Said | None]:
-    """Show progress until the load ends; why it ended early, and the same where it was lost."""
-    shown = 0.0
-    while running.poll() is None:
-        now = clock.monotonic()
-        if now - started > plan.duration_seconds + OVERRUN_SECONDS:
-            return Said(
-                f"{plan.engine.name} did not end by itself", f"{plan.engine.name} が自ら終了せず"
-            ), None
-        if now - shown >= EVERY_SECONDS:
-            shown = now
-            lost = ratio.lost(now, progress.show(Phase.LOAD, now - started, plan.duration_seconds))
-            if lost is not None:
-                return lost, lost
-        if interrupt.wait(POLL_SECONDS):
-            return Said("stopped by the user", "利用者が停止"), None
-    return None, None
 
 
 def _stalled(result: LoadResult, plan: RunPlan, progress: Progress) -> int:

@@ -23,6 +23,11 @@ class Phases:
         self._begun.append((phase, self._now()))
         self._registration.enter(phase)
 
+    @property
+    def current(self) -> Phase:
+        """The one under way."""
+        return self._begun[-1][0]
+
     def end(self) -> None:
         """The last phase ends; the exporter is told when the run is over."""
         self._ended = self._now()

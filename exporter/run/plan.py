@@ -19,6 +19,18 @@ from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi
 from exporter.verdict.own_objective import OwnObjective
 
+MIN_STRETCH_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch of a run's load: the engine from a start to its end."""
+
+    seconds: int
+    first_worker: int
+    """the number of its first worker"""
+    max_requests: int | None = None
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -39,6 +51,10 @@ class RunPlan:
     drain_seconds: float
     stall_after_seconds: float
     results: Path
+    warmup_seconds: float = 0.0
+    """at the beginning of the load and in it; percentiles and drift are of what follows"""
+    rest_seconds: float = 0.0
+    """a pause between two halves of the load; 0: there is none"""
     bounds: Mapping[str, float] = field(default_factory=dict)
     """by check; a check that has none here goes by its default"""
     own: tuple[OwnObjective, ...] = ()
@@ -70,6 +86,18 @@ class RunPlan:
             f"{self.engine.name} {self.engine_version}"
         )
 
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The load as the engine is started for it: once, or with a rest for each half."""
+        seconds, most = self.duration_seconds, self.max_requests
+        if not self.rest_seconds:
+            return (Stretch(seconds, 0, most),)
+        before = None if most is None else (most + 1) // 2
+        return (
+            Stretch((seconds + 1) // 2, 0, before),
+            Stretch(seconds // 2, self.connections, None if most is None else most // 2),
+        )
+
     def info(self, start_timestamp_seconds: float) -> RunInfo:
         """The run as it is announced, under a new id."""
         p99_ms = self.baseline.mean("p99_ms") if self.baseline else None
@@ -84,6 +112,7 @@ class RunPlan:
             start_timestamp_seconds=start_timestamp_seconds,
             planned_duration_seconds=float(self.duration_seconds),
             stall_after_seconds=self.stall_after_seconds,
+            starts=len(self.stretches),
             baseline_p99_seconds=None if p99_ms is None else p99_ms / 1000,
             baseline_requests_per_second=self.baseline.mean("rps") if self.baseline else None,
         )
@@ -113,6 +142,9 @@ class RunPlan:
             probe_timeout_seconds=self.router.timeout_seconds,
             connections=self.connections,
             duration_seconds=self.duration_seconds,
+            warmup_seconds=self.warmup_seconds,
+            rest_seconds=self.rest_seconds,
+            drain_seconds=self.drain_seconds,
             max_requests=self.max_requests,
             abort_on_error_ratio=self.abort_on_error_ratio,
             bounds=dict(self.bounds),
@@ -129,10 +161,24 @@ def _sha256(data: bytes) -> str:
 
 def check_plan(plan: RunPlan) -> RunPlan:
     """The plan with the engine's version; raises SoakError where number, label, folder or engine is wrong."""
-    if plan.max_requests is not None and plan.max_requests < plan.connections:
+    fewest = plan.connections * len(plan.stretches)
+    if plan.max_requests is not None and plan.max_requests < fewest:
+        half = " in each half of the load" if plan.rest_seconds else ""
         raise ConfigurationError(
             f"--max-requests: {plan.max_requests} is less than one for each of {plan.connections} "
-            "connections; give more, or lower --connections"
+            f"connections{half}; give more, or lower --connections"
+        )
+    first = plan.stretches[0].seconds
+    if plan.rest_seconds and plan.duration_seconds < MIN_STRETCH_SECONDS * 2:
+        raise ConfigurationError(
+            f"--rest: a load of {plan.duration_seconds} s has no two halves of {MIN_STRETCH_SECONDS} s; give "
+            "a longer --duration"
+        )
+    if plan.warmup_seconds >= first:
+        what = "the first half of --duration" if plan.rest_seconds else "--duration"
+        raise ConfigurationError(
+            f"--warmup: {plan.warmup_seconds:g} s are no less than {what} ({first} s), of which they are a "
+            "part; give less"
         )
     check_label(plan.label)
     if plan.baseline is not None:

@@ -76,7 +76,7 @@ class Delivery:
         if _has_all(self._registration.status(), self._final):
             self.arrived = True
             return True
-        self._registration.enter(Phase.DRAIN)
+        self._registration.repeat(at_once=True)
         # Where the exporter is away, the next round tries again.
         with contextlib.suppress(OSError):
             send(self._messages, self._registration.ingest_host, self._registration.ingest_port, self._clock)

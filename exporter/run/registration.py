@@ -5,6 +5,7 @@ import secrets
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, QueryError
 from exporter.live.message import TOKEN_BYTES, Phase, RunInfo
+from exporter.live.run_durations import RunDurations
 from exporter.live.run_seconds import RunSeconds
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
@@ -68,5 +69,12 @@ class Registration:
         """What it has counted of each second later than `after`, None where it gives no answer."""
         try:
             return self.exporter.seconds(self.info.run, after)
+        except QueryError:
+            return None
+
+    def durations(self) -> RunDurations | None:
+        """How long the 2xx took so far, or None where the exporter gives no answer."""
+        try:
+            return self.exporter.durations(self.info.run)
         except QueryError:
             return None

@@ -1,4 +1,4 @@
-"""One run from its registration to its files: warm-up, load, drain, judgement."""
+"""One run from its registration to its files: warm-up, load, rest, drain, judgement."""
 
 import platform
 from contextlib import closing
@@ -10,7 +10,8 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, EngineError, QueryError
 from exporter.live.message import Phase, RunInfo
-from exporter.live.status import RunStatus
+from exporter.live.run import Run
+from exporter.live.status import Quantiles, RunStatus
 from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
@@ -33,6 +34,7 @@ from exporter.run.spool import SpooledStore, spool_places
 from exporter.run.surroundings import LOOK_SECONDS, Around
 from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView, Surroundings
+from exporter.run.warmup import WarmUp
 from exporter.run.watcher import Watcher
 from exporter.settings.temporary_folder import temporary_folder
 from exporter.verdict.evidence import Count, Evidence, Watching
@@ -97,7 +99,7 @@ def _measured(
     judge = Judge(info.run, registration.token, plan.bounds, plan.warn, plan.own, plan.require)
     soak = _Soak(
         *(plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress),
-        *(seconds, judge, Phases(registration, recorder.now), TimeGaps(clock)),
+        *(seconds, judge, WarmUp(registration), Phases(registration, recorder.now), TimeGaps(clock)),
     )
     try:
         result = soak.measure()
@@ -132,6 +134,7 @@ class _Soak:
     seconds: SecondLog
 
     judge: Judge
+    warmup: WarmUp
     phases: Phases
     gaps: TimeGaps
 
@@ -145,15 +148,17 @@ class _Soak:
             self._warn_of_what_is_not_watched()
             try:
                 with self._rounds():
-                    load, final, delivery = self._load_and_drain()
+                    load, run, delivery = self._load_and_drain()
             finally:
                 self.recorder.stop()
         if delivery and delivery.arrived:
             delivery.publish(self.recorder, self.store)
+        final = None if run is None else RunStatus.of(run, self.clock.monotonic())
         known = final or self.registration.status() or self.progress.last_status
         if known is None:
             raise QueryError("neither the engine nor the exporter has counts of the run")
-        return self._result(load, known, self._totals(load, final, known))
+        after_warmup = self.warmup.quantiles_after(run)
+        return self._result(load, known, after_warmup, self._totals(load, final, known))
 
     def _warn_of_what_is_not_watched(self) -> None:
         """In the first seconds, not in the verdict after 45 minutes."""
@@ -233,38 +238,54 @@ class _Soak:
             "phases": self.phases.spans(),
         }
 
-    def _load_and_drain(self) -> tuple[Load, RunStatus | None, Delivery | None]:
-        """What the load left, and of its workers' last reports, where there are any, status and delivery."""
-        self.phases.enter(Phase.LOAD)
+    def _load_and_drain(self) -> tuple[Load, Run | None, Delivery | None]:
+        """What the load left, and of its workers' last reports, where there are any, the run and delivery."""
+        self.phases.enter(Phase.WARMUP if self.plan.warmup_seconds else Phase.LOAD)
         with temporary_folder("run") as folder:
-            load = run_load(self.plan, self.registration, folder, self.progress, self.interrupt, self.clock)
+            load = run_load(
+                *(self.plan, self.registration, folder, self.phases),
+                *(self.progress, self.interrupt, self.clock),
+                warmed=self.warmup.end,
+                rest=self._rest,
+            )
         ended = self.clock.wall()
         self.phases.enter(Phase.DRAIN)
-        run = final_run(
-            self._info, self.registration.token, load.result.messages, self.clock, self.seconds.gaps_state
-        )
-        final = None if run is None else RunStatus.of(run, self.clock.monotonic())
-        delivery = None
-        if final is not None:
-            delivery = Delivery(self.registration, load.result.messages, final, self.clock)
+        run = self._final_run(load)
+        delivery = self._delivery(load, run)
+        if delivery:
             delivery.settle()
-        self._drain(delivery)
+        self._wait(Phase.DRAIN, self.plan.drain_seconds, delivery)
         self.seconds.poll()
         self.seconds.close(run, ended)
         self.phases.end()
-        return load, final, delivery
+        return load, run, delivery
 
-    def _drain(self, delivery: Delivery | None) -> None:
+    def _rest(self, load: Load) -> None:
+        """The router has a pause: what settles does so now, and counts return."""
+        self._wait(Phase.REST, self.plan.rest_seconds, self._delivery(load, self._final_run(load)))
+
+    def _final_run(self, load: Load) -> Run | None:
+        """The run as its workers' last reports make it; None where they left none."""
+        messages, gaps = load.result.messages, self.seconds.gaps_state
+        return final_run(self._info, self.registration.token, messages, self.clock, gaps)
+
+    def _delivery(self, load: Load, run: Run | None) -> Delivery | None:
+        if run is None:
+            return None
+        status = RunStatus.of(run, self.clock.monotonic())
+        return Delivery(self.registration, load.result.messages, status, self.clock)
+
+    def _wait(self, phase: Phase, planned: float, delivery: Delivery | None) -> None:
         """Watch the router for a while without load: some leaks show only then.
 
         An exporter that was killed meanwhile gets the last reports again.
         """
-        started, planned = self.clock.monotonic(), self.plan.drain_seconds
+        started = self.clock.monotonic()
         while not self.interrupt.requested:
             elapsed = self.clock.monotonic() - started
             if elapsed >= planned:
                 return
-            self.progress.show(Phase.DRAIN, elapsed, planned)
+            self.progress.show(phase, elapsed, planned)
             if delivery:
                 delivery.repeat()
             self.interrupt.wait(min(EVERY_SECONDS, planned - elapsed))
@@ -290,7 +311,9 @@ class _Soak:
             )
         return totals
 
-    def _result(self, load: Load, known: RunStatus, totals: Totals) -> RunResult:
+    def _result(
+        self, load: Load, known: RunStatus, after_warmup: Quantiles | None, totals: Totals
+    ) -> RunResult:
         plan, engine = self.plan, load.result.totals
         evidence = Evidence(
             **self._common(known),
@@ -309,7 +332,8 @@ class _Soak:
             command=load.command,
             instance=self.registration.instance,
             evidence=evidence,
-            quantiles=known.quantiles,
+            quantiles=after_warmup or known.quantiles,
+            whole_quantiles=known.quantiles,
             judgement=self.judge.judge(evidence),
             versions={
                 "llm-router-soak": __version__,

@@ -68,8 +68,8 @@ def _short_load(evidence: Evidence) -> Iterator[Said]:
         count, first, last = evidence.connections, f"{min(early):.1f}", f"{max(early):.1f}"
         after = first if first == last else f"{first}–{last}"
         yield Said(
-            f"{len(early)} of {count} connections ended early: after {after} s of {planned} s",
-            f"{count} 接続のうち {len(early)} 接続が途中で終了: {planned} 秒のうち {after} 秒",
+            f"{min(len(early), count)} of {count} connections ended early: after {after} s of {planned} s",
+            f"{count} 接続のうち {min(len(early), count)} 接続が途中で終了: {planned} 秒のうち {after} 秒",
         )
 
 

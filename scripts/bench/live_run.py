@@ -20,6 +20,7 @@ from exporter.load.wrk import WrkEngine
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import run_load
+from exporter.run.phases import Phases
 from exporter.run.plan import RunPlan
 from exporter.run.progress import Progress
 from exporter.run.reconcile import Delivery, final_run
@@ -90,12 +91,15 @@ class LiveLoad:
             registration = Registration(plan.info(clock.wall()), exporter, clock, Phase.LOAD)
             progress = Progress(registration, _Scrapes(scraper, each_scrape), lambda *_, **_labels: None)
             cpu_before, started = cpu_seconds(self.exporter.pid), clock.monotonic()
-            load = run_load(plan, registration, Path(folder) / "wrk", progress, Interrupt(), clock)
+            phases = Phases(registration, clock.wall)
+            phases.enter(Phase.LOAD)
+            wrk = Path(folder) / "wrk"
+            load = run_load(plan, registration, wrk, phases, progress, Interrupt(), clock)
             cpu, wall = cpu_seconds(self.exporter.pid) - cpu_before, clock.monotonic() - started
             at_end = scraper.text()
             if load.ended_early:
                 raise SoakError(f"the live wrk: {load.ended_early}")
-            totals, histogram = _clean_totals(load.result), read_histogram(Path(folder) / "wrk")
+            totals, histogram = _clean_totals(load.result), read_histogram(wrk / "0")
             run = final_run(registration.info, registration.token, load.result.messages, clock)
             if run is None:
                 raise SoakError("the live wrk left no last reports")

@@ -37,6 +37,11 @@ LISTENING = "http://LISTENING"
 COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--duration", "soon"): "--duration: 'soon'",
     ("run", "--drain", "-1"): "--drain: '-1'",
+    ("run", "--warmup", "soon"): "--warmup: 'soon'",
+    ("run", "--warmup", "30s"): "--warmup: 30 s are no less than --duration",
+    ("run", "--rest", "1m", "--warmup", "15s"): "--warmup: 15 s are no less than the first half",
+    ("run", "--rest", "1m", "--duration", "3s"): "--rest: a load of 3 s has no two halves",
+    ("run", "--rest", "1m", "--max-requests", "39"): "--max-requests: 39 is less than one for each",
     ("run", "--stall-after", "0s"): "--stall-after: '0s'",
     ("run", "--header", "no colon"): "--header: ",
     ("run", "--header", "my key: x"): "--header: 'my key'",

@@ -70,6 +70,14 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
             "0.99": 0.0612349,
             "0.999": 0.09,
         },
+        whole_quantiles={
+            "0.5": 0.0202,
+            "0.75": 0.0255,
+            "0.9": 0.0335,
+            "0.95": 0.0407,
+            "0.99": 0.07,
+            "0.999": 0.12,
+        },
         judgement=judge(known, {}, ()),
         versions={"wrk": "4.1.0"},
         inputs=RunInputs(

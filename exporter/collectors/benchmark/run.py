@@ -9,7 +9,7 @@ from exporter.live.message import Phase, RunInfo
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 
-PHASES = (Phase.WARMUP, Phase.LOAD, Phase.DRAIN)
+PHASES = (Phase.WARMUP, Phase.LOAD, Phase.REST, Phase.DRAIN)
 _RUN: Table = {
     "benchmark_run_active": ("1 while a benchmark run is under way.",),
     "benchmark_run_start_timestamp_seconds": ("When the run began, in Unix time.",),

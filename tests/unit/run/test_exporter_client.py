@@ -38,6 +38,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "stall_after_seconds": 30.0,
         "baseline_p99_seconds": None,
         "baseline_requests_per_second": None,
+        "starts": 1,
         "phase": "drain",
         "version": 4,
         "token": token_of().hex(),

@@ -17,6 +17,7 @@ from exporter.load.workload import Workload, make_workload
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.load_phase import Load, run_load
+from exporter.run.phases import Phases
 from exporter.run.plan import RunPlan
 from exporter.run.progress import Progress
 from exporter.run.registration import Registration
@@ -26,6 +27,7 @@ from exporter.verdict.judgement import Judgement
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import message, run_info
 from tests.support.local_http import LocalHttp
+from tests.support.run_plans import run_plan
 
 WHOLE = EngineTotals(100, 60.0, 0, {}, {}, {})
 
@@ -107,7 +109,9 @@ def load(tmp_path: Path) -> Iterator[Callable[[Engine], tuple[Load, list[str]]]]
                 results=tmp_path,
             )
             progress = Progress(registration, view, lambda *_, **_labels: None)
-            return run_load(plan, registration, tmp_path, progress, Interrupt(), FakeClock()), view.said
+            clock, phases = FakeClock(), Phases(registration, FakeClock().wall)
+            phases.enter(Phase.LOAD)
+            return run_load(plan, registration, tmp_path, phases, progress, Interrupt(), clock), view.said
 
         yield run
 
@@ -172,3 +176,77 @@ def test_connections_that_wait_for_too_long_at_the_end_are_stalled_each_once(loa
     )
     found, _ = load(Engine(left(messages=messages)))
     assert found.stalled == 4
+
+
+class Halves(Engine):
+    """An engine whose starts leave one result each; an error for one that fails to start."""
+
+    def __init__(self, *results: LoadResult | OSError) -> None:
+        super().__init__(left())
+        self._results = list(results)
+        self.plans: list[LoadPlan] = []
+
+    def start(self, plan: LoadPlan) -> Engine:
+        self.plans.append(plan)
+        found = self._results[len(self.plans) - 1]
+        if isinstance(found, OSError):
+            raise found
+        return Engine(found)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Callable[[Halves], tuple[Load, Phases, list[Load]]]]:
+    with registered() as registration:
+
+        def run(engine: Halves) -> tuple[Load, Phases, list[Load]]:
+            plan = run_plan(
+                engine=engine, connections=2, duration_seconds=61, rest_seconds=5.0, max_requests=9
+            )
+            progress = Progress(registration, View(), lambda *_, **_labels: None)
+            rested: list[Load] = []
+            phases = Phases(registration, FakeClock().wall)
+            phases.enter(Phase.LOAD)
+            load = run_load(
+                *(plan, registration, tmp_path, phases, progress, Interrupt(), FakeClock()),
+                rest=rested.append,
+            )
+            return load, phases, rested
+
+        yield run
+
+
+Two = Callable[[Halves], tuple[Load, Phases, list[Load]]]
+
+
+def test_a_load_with_a_rest_is_two_starts_and_one_result(two: Two) -> None:
+    messages = message(worker=0, final=True), message(worker=2, final=True)
+    engine = Halves(*(left(messages=(each,)) for each in messages))
+    load, phases, rested = two(engine)
+    assert [(each.duration_seconds, each.first_worker, each.max_requests) for each in engine.plans] == [
+        (31, 0, 5),
+        (30, 2, 4),
+    ]
+    assert len({each.folder for each in engine.plans}) == 2
+    assert [each.phase for each in phases.spans()] == [Phase.LOAD, Phase.REST, Phase.LOAD]
+    assert [each.result.messages for each in rested] == [messages[:1]]
+    assert load.result.messages == messages
+    assert (load.result.totals, load.seconds) == (WHOLE + WHOLE, 120.0)
+    assert load.ended_early is None
+
+
+def test_a_second_half_that_cannot_start_keeps_the_first(two: Two) -> None:
+    load, _, _ = two(Halves(left(), OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))))
+    assert load.result.totals == WHOLE
+    assert load.ended_early is not None
+    assert "cannot be started" in load.ended_early.english
+
+
+def test_a_first_half_that_ended_early_has_no_second(two: Two) -> None:
+    load, phases, rested = two(Halves(left(None), left()))
+    assert (load.result.totals, rested) == (None, [])
+    assert [each.phase for each in phases.spans()] == [Phase.LOAD]
+
+
+def test_last_reports_of_one_half_alone_are_not_taken_for_all(two: Two) -> None:
+    load, _, _ = two(Halves(left(messages=(message(worker=0, final=True),)), left(None)))
+    assert load.result.messages == ()

@@ -65,3 +65,21 @@ def test_a_key_in_the_path_is_neither_kept_nor_shown() -> None:
     plan = run_plan(workload=workload)
     assert plan.inputs.endpoint == "/v1/chat?key=${SECRET_KEY}"
     assert "hunter2" not in plan.title
+
+
+@pytest.mark.parametrize(
+    ("rest", "seconds", "most", "stretches"),
+    [
+        (0.0, 61, None, [(61, 0, None)]),
+        (0.0, 61, 101, [(61, 0, 101)]),
+        (180.0, 60, None, [(30, 0, None), (30, 4, None)]),
+        (180.0, 61, 101, [(31, 0, 51), (30, 4, 50)]),
+    ],
+)
+def test_a_rest_parts_the_load_into_two_halves_with_workers_of_their_own(
+    rest: float, seconds: int, most: int | None, stretches: list[tuple[int, int, int | None]]
+) -> None:
+    plan = run_plan(duration_seconds=seconds, rest_seconds=rest, max_requests=most)
+    assert [(each.seconds, each.first_worker, each.max_requests) for each in plan.stretches] == stretches
+    assert plan.info(0).starts == len(stretches)
+    assert sum(each.seconds for each in plan.stretches) == seconds

@@ -41,6 +41,7 @@ def test_an_announced_run_is_described_once_and_its_connections_begin_at_zero(
         "benchmark_run_planned_duration_seconds": 60.0,
         "benchmark_run_phase/warmup": 1,
         "benchmark_run_phase/load": 0,
+        "benchmark_run_phase/rest": 0,
         "benchmark_run_phase/drain": 0,
         "benchmark_in_flight_requests/local/gpt-oss:20b": 0,
         "benchmark_connections/local/gpt-oss:20b/open": 0,
@@ -67,12 +68,12 @@ def test_the_labels_of_the_run_info_are_those_of_the_contract(runs: LiveRuns, cl
     }
 
 
-@pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.LOAD, Phase.DRAIN])
+@pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.LOAD, Phase.REST, Phase.DRAIN])
 def test_exactly_the_phase_of_the_run_is_one(runs: LiveRuns, clock: FakeClock, phase: Phase) -> None:
     register(runs, phase)
     found = {name: v for name, v in values(runs, clock).items() if name.startswith("benchmark_run_phase/")}
     assert {name for name, one in found.items() if one == 1} == {f"benchmark_run_phase/{phase.value}"}
-    assert len(found) == 3
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize("ends", ["finished", "silent"])
