@@ -93,6 +93,10 @@ class RunningLoad(Protocol):
     command: tuple[str, ...]
     """what was started, without secrets"""
 
+    @property
+    def pid(self) -> int | None:
+        """The process that makes the load now; None between two."""
+
     def poll(self) -> int | None:
         """The exit code, or None while it runs; raises EngineError where it cannot measure."""
 

@@ -130,6 +130,11 @@ class RunningHey:
         left = self._plan.max_requests - self._tally.responses - sum(self._tally.failures.values())
         return min(whole, left // connections * connections or left)
 
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return None if process is None else process.pid
+
     def _window(self, requests: int) -> float:
         """One hey; the responses a second that it had."""
         started = self._clock.monotonic()

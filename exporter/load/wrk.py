@@ -140,6 +140,10 @@ class RunningWrk:
             {self._process.stdout: self._stdout.write, self._process.stderr: self._take_errors}
         )
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
     def _take_errors(self, data: bytes) -> None:
         self._stderr.write(data)
         self._lines.write(data)

@@ -47,14 +47,16 @@ def run_load(
     clock: Clock,
     warmed: Callable[[], bool] = lambda: True,
     rest: Callable[[Load], None] = lambda _load: None,
+    look: Callable[[int | None], None] = lambda _pid: None,
 ) -> Load:
     """Start the engine, show its progress until it ends, and collect what it leaves; with a rest do it twice.
 
     `warmed` is asked once the warm-up is over, and again until it says that it need not be. `rest` passes
-    the time between two stretches, and gets what the first has left. `folder` is empty; the first start has
+    the time between two stretches, and gets what the first has left. `look` gets the engine's process, several
+    times a second. `folder` is empty; the first start has
     its files in `0` there, the second in `1`. Raises EngineError where nothing could be measured.
     """
-    run = _Running(plan, registration, folder, phases, progress, interrupt, clock, warmed)
+    run = _Running(plan, registration, folder, phases, progress, interrupt, clock, warmed, look)
     load = run.stretch(plan.stretches[0])
     for stretch in plan.stretches[1:]:
         if load.ended_early or interrupt.requested:
@@ -96,6 +98,7 @@ class _Running:
     interrupt: Interrupt
     clock: Clock
     warmed: Callable[[], bool]
+    look: Callable[[int | None], None]
 
     def stretch(self, stretch: Stretch, before: float = 0.0) -> Load:
         """One of them, after so many seconds of load."""
@@ -151,6 +154,7 @@ class _Running:
         warm = self.phases.current != Phase.WARMUP
         while running.poll() is None:
             now = self.clock.monotonic()
+            self.look(running.pid)
             if now - started > stretch.seconds + OVERRUN_SECONDS:
                 return Said(
                     f"{plan.engine.name} did not end by itself", f"{plan.engine.name} が自ら終了せず"

@@ -16,6 +16,7 @@ from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import PARTIAL_NAME
+from exporter.run.generator_watch import GeneratorWatch
 from exporter.run.http_answer import printable
 from exporter.run.interrupt import Interrupt
 from exporter.run.judging import JUDGE_SECONDS, Judge
@@ -100,6 +101,7 @@ def _measured(
     soak = _Soak(
         *(plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress),
         *(seconds, judge, WarmUp(registration), Phases(registration, recorder.now), TimeGaps(clock)),
+        GeneratorWatch(clock),
     )
     try:
         result = soak.measure()
@@ -137,6 +139,7 @@ class _Soak:
     warmup: WarmUp
     phases: Phases
     gaps: TimeGaps
+    generator: GeneratorWatch
 
     @property
     def _info(self) -> RunInfo:
@@ -236,6 +239,7 @@ class _Soak:
             "longest_request": known.longest_request,
             "time_gaps": tuple(self.gaps.found),
             "phases": self.phases.spans(),
+            "generator": self.generator.result(),
         }
 
     def _load_and_drain(self) -> tuple[Load, Run | None, Delivery | None]:
@@ -247,6 +251,7 @@ class _Soak:
                 *(self.progress, self.interrupt, self.clock),
                 warmed=self.warmup.end,
                 rest=self._rest,
+                look=self.generator.look,
             )
         ended = self.clock.wall()
         self.phases.enter(Phase.DRAIN)

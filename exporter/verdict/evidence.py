@@ -112,8 +112,12 @@ class GeneratorLoad:
     cpu_ratio: float
     """its CPU time by that of the CPUs that it may use"""
     wait_ratio: float | None
-    """share of the wall time in which a thread of it was ready and waited for a CPU, the worst thread's; None
+    """share of the time in which a thread of it was ready and waited for a CPU, the mean of all threads; None
     where the kernel does not count it"""
+    seconds: float = 0.0
+    """for how long that was looked at"""
+    short: tuple[Span, ...] = ()
+    """when it was short of CPU"""
 
 
 @dataclass(frozen=True, kw_only=True)

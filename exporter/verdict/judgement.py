@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, overall, verbatim
-from exporter.verdict.objectives import LEAKS, OBJECTIVES
+from exporter.verdict.generator import doubted
+from exporter.verdict.objectives import LEAKS, OBJECTIVES, Objective
 from exporter.verdict.own_objective import OwnObjective
+from exporter.verdict.statement import Kind
 
 _NAMES = {
     Outcome.PASS: Said("pass", "合格"),
@@ -83,8 +85,8 @@ def judge(
     and so is the run where that is all.
     """
     findings = (
-        *(_lowered(objective.finding(evidence, bounds), warn) for objective in OBJECTIVES),
-        *(objective.finding(evidence) for objective in own),
+        *(_lowered(_of(objective, evidence, bounds), warn) for objective in OBJECTIVES),
+        *(_own(objective, evidence) for objective in own),
     )
     if not evidence.so_far:
         findings = tuple(_required(finding, require) for finding in findings)
@@ -98,6 +100,16 @@ def with_finding(judgement: Judgement, finding: Finding) -> Judgement:
     """The judgement with one more finding, and the outcome of all."""
     findings = (*judgement.findings, finding)
     return replace(judgement, outcome=overall(each.outcome for each in findings), findings=findings)
+
+
+def _of(objective: Objective, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
+    found = objective.finding(evidence, bounds)
+    return doubted(evidence, found) if objective.of_latency else found
+
+
+def _own(objective: OwnObjective, evidence: Evidence) -> Finding:
+    found = objective.finding(evidence)
+    return doubted(evidence, found) if objective.statement.measure.kind == Kind.SECONDS else found
 
 
 def _required(finding: Finding, require: Collection[str]) -> Finding:

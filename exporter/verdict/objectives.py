@@ -15,6 +15,7 @@ from exporter.verdict.coverage import judge_completeness, judge_totals
 from exporter.verdict.disconnects import judge_disconnects
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding
+from exporter.verdict.generator import judge_generator
 from exporter.verdict.growth import MIN_SECONDS
 from exporter.verdict.leaks import judge_leak
 from exporter.verdict.nodes import judge_nodes
@@ -52,6 +53,8 @@ class Objective:
     alerts: tuple[str, ...] = ()
     """the alerts that say the same while the run goes on"""
     bound: Bound | None = None
+    of_latency: bool = False
+    """it says nothing where the load generator was the limit"""
 
     def finding(self, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
         """The finding of this check, with its bound of `bounds` (by check) or its default."""
@@ -95,6 +98,7 @@ OBJECTIVES = (
         "The latency stays within 1.5 times, or 25 ms, of the first minutes after the warm-up: over five "
         "minutes, or two windows of a tenth of a load under ten minutes.",
         alerts=("BenchmarkLatencyRegression",),
+        of_latency=True,
     ),
     Objective(
         "throughput",
@@ -102,6 +106,7 @@ OBJECTIVES = (
         judge_throughput,
         "The 2xx a second stay at 70 % of those minutes, over the same windows.",
         alerts=("BenchmarkThroughputDrop",),
+        of_latency=True,
     ),
     Objective(
         "router",
@@ -130,6 +135,14 @@ OBJECTIVES = (
         f"{_RETURNS} CLOSE_WAIT ends within a minute.",
     ),
     _leak("gpu_memory", "GPU メモリ", "GpuMemoryLeak", "GPU memory"),
+    Objective(
+        "generator",
+        "負荷ツール",
+        judge_generator,
+        "The load generator has the CPU that it needs in three quarters of the load: its threads wait for "
+        "one in no more than 5 % of the time, and it uses less than 90 % of those that it may. Otherwise "
+        "the run, and what is said of latency and throughput, is inconclusive.",
+    ),
     Objective(
         "completeness",
         "完全性",

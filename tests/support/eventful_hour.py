@@ -107,7 +107,7 @@ def _evidence(length: int) -> Evidence:
             AlertSpan(BEGAN + 1265, BEGAN + 1330, "NodeOffline", "warning", True, {"node": "node-2"}),
             AlertSpan(BEGAN + 1290, BEGAN + 1400, "BenchmarkErrorRateHigh", "critical", True, {}),
         ),
-        generator=GeneratorLoad(0.31, 0.004),
+        generator=GeneratorLoad(0.31, 0.004, 3600.0),
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from exporter.live.message import FailureReason, Route
 from exporter.live.probe_result import ProbeResult
 from exporter.timeseries import Loss, SeriesStore
-from exporter.verdict.evidence import Count, GapKind, TimeGap, Watching
-from exporter.verdict.finding import Said
+from exporter.verdict.evidence import Count, GapKind, GeneratorLoad, TimeGap, Watching
+from exporter.verdict.finding import Said, Span
 from tests.support.held import held, memory, phases, saturating, steps
 from tests.support.run_results import failures_by_reason, requests_by_class
 from tests.support.run_seconds import Stretch, run_seconds
@@ -110,6 +110,9 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
             Stretch(12, 0, {"502": 2}, {FailureReason.CONNECT: 1}),
             Stretch(120),
         ),
+    },
+    "a generator at its limit": {
+        "generator": GeneratorLoad(0.97, 0.31, 60.0, (Span(BEGAN, BEGAN + 60),)),
     },
     "no success": statuses(_401=500),
     "no success on a cloud route": {**statuses(_401=500), "route": Route.OPENAI},

@@ -49,6 +49,10 @@ class Engine:
     def start(self, plan: LoadPlan) -> "Engine":
         return self
 
+    @property
+    def pid(self) -> int | None:
+        return None
+
     def poll(self) -> int | None:
         if self._problem:
             raise EngineError(self._problem)
