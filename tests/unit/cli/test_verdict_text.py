@@ -15,7 +15,7 @@ from tests.support.run_results import evidence, failures_by_reason, run_result
 
 NOT_JUDGED = (
     "leaks not judged: 60 s of load; latency, throughput not judged: no counts by the second are known; "
-    "nodes not judged: no node is watched"
+    "nodes not judged: no node is watched; generator not judged: not known"
 )
 
 
@@ -43,7 +43,8 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     assert lines[0] == "not judged: latency, throughput: no counts by the second are known"
     assert lines[1] == "not judged: nodes: no node is watched"
     assert lines[2].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
-    assert len(lines) == 3
+    assert lines[3] == "not judged: generator: not known"
+    assert len(lines) == 4
 
 
 def test_every_outcome_has_a_style_of_its_own() -> None:
