@@ -52,9 +52,9 @@ def run_load(
     """Start the engine, show its progress until it ends, and collect what it leaves; with a rest do it twice.
 
     `warmed` is asked once the warm-up is over, and again until it says that it need not be. `rest` passes
-    the time between two stretches, and gets what the first has left. `look` gets the engine's process, several
-    times a second. `folder` is empty; the first start has
-    its files in `0` there, the second in `1`. Raises EngineError where nothing could be measured.
+    the time between two stretches, and gets what the first has left. `look` gets the engine's process,
+    several times a second. `folder` is empty; the first start has its files in `0` there, the second in `1`.
+    Raises EngineError where nothing could be measured.
     """
     run = _Running(plan, registration, folder, phases, progress, interrupt, clock, warmed, look)
     load = run.stretch(plan.stretches[0])
