@@ -22,8 +22,10 @@ from pydantic import TypeAdapter
 from exporter.cli.rendering import check_or_render
 from exporter.results.run_document import RunDocument
 from exporter.results.run_result import RunInputs
+from exporter.run.objectives_file import KEYS, MAX_OBJECTIVES, NAME, SEVERITIES
 from exporter.settings.shipped import CHECKOUT
 from exporter.verdict.objectives import BOUNDED, OBJECTIVES
+from exporter.verdict.statement import STATEMENT_BEGINS
 
 COMMAND = "python scripts/render_docs.py"
 TEMPLATES = Environment(
@@ -190,6 +192,39 @@ def run_schema() -> str:
     return json.dumps(head | _without_titles(schema), indent=2, ensure_ascii=False) + "\n"
 
 
+def objectives_schema() -> str:
+    """docs/schemas/objectives.schema.json: the file of `--objectives`, as JSON Schema."""
+    check, severity, name = KEYS
+    text = {"type": "string", "description": "what has to hold, as `each 5m: p99 < 500ms`", "minLength": 1}
+    entry = {
+        "type": "object",
+        "properties": {
+            check: text,
+            severity: {"enum": [each.value for each in SEVERITIES], "default": SEVERITIES[0].value},
+            name: {"type": "string", "pattern": f"^{NAME.pattern}$"},
+        },
+        "required": [check],
+        "additionalProperties": False,
+    }
+    unquoted = {
+        "type": "object",
+        "description": "`each 5m: p99 < 500ms` without quotes",
+        "propertyNames": {"pattern": f"^({'|'.join(STATEMENT_BEGINS)})( |$)"},
+        "additionalProperties": text,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "objectives of llm-router-soak (--objectives)",
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_OBJECTIVES,
+        "items": {"anyOf": [text, entry, unquoted]},
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def _without_titles(schema: Any) -> Any:
     """A title is the field's name once more; what Python calls None is null."""
     if isinstance(schema, list):
@@ -210,6 +245,7 @@ def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
     files = sorted((checkout / "prometheus" / "rules").glob("*.alerts.yml"))
     yield checkout / "docs" / "alerts.md", alerts_page(file.read_text(encoding="utf-8") for file in files)
     yield checkout / "docs" / "schemas" / "run.schema.json", run_schema()
+    yield checkout / "docs" / "schemas" / "objectives.schema.json", objectives_schema()
     verdict = checkout / "docs" / "verdict.md"
     yield verdict, with_checks(verdict.read_text(encoding="utf-8"))
 

@@ -7,7 +7,7 @@ from exporter.live.seconds import Window
 from exporter.plain_text import one_line
 from exporter.results.curves import MAX_BINS, Line, Panel, Point, gauge, parted, rate, series_of, summed
 from exporter.results.run_record import CPU, RunRecord
-from exporter.results.timeline import Timeline
+from exporter.results.timeline import Timeline, load_of
 from exporter.timeseries import Series
 
 MAX_LINES = 8
@@ -49,7 +49,7 @@ def _bin_seconds(timeline: Timeline) -> float:
 def _rates(record: RunRecord, timeline: Timeline, width: float) -> Panel:
     if len(record.seconds):
         seconds = max(1, math.ceil(width))
-        windows = list(record.seconds.windows(math.floor(timeline.begin), timeline.end, seconds))
+        windows = list(record.seconds.windows(*load_of(timeline), seconds))
         good: list[Point | None] = [
             None if each.successes_per_second is None else (_middle(each), each.successes_per_second)
             for each in windows
@@ -78,7 +78,7 @@ def _latencies(record: RunRecord, timeline: Timeline) -> Panel:
     named = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     if len(record.seconds):
         seconds = max(MIN_LATENCY_SECONDS, math.ceil(_bin_seconds(timeline)))
-        windows = list(record.seconds.windows(math.floor(timeline.begin), timeline.end, seconds))
+        windows = list(record.seconds.windows(*load_of(timeline), seconds))
         lines = tuple(
             Line(name, parted(_quantile_point(each, quantile) for each in windows))
             for name, quantile in named

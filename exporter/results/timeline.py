@@ -79,6 +79,12 @@ def elapsed_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
 
 
+def load_of(timeline: Timeline) -> tuple[float, float]:
+    """From the first request to the last, a rest between two loads included."""
+    loads = loads_of(timeline.phases)
+    return (loads[0].since, loads[-1].until) if loads else (timeline.begin, timeline.end)
+
+
 def loads_of(phases: Iterable[PhasePart]) -> list[PhasePart]:
     """The times under load, warm-up included."""
     return [each for each in phases if each.phase in (Phase.WARMUP, Phase.LOAD)]

@@ -15,8 +15,8 @@ from exporter.verdict.statement import STATEMENT_BEGINS, read_statement
 
 MAX_OBJECTIVES = 50
 SEVERITIES = (Outcome.FAIL, Outcome.WARNING)
-_KEYS = ("check", "severity", "name")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
+KEYS = ("check", "severity", "name")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _NO_LIST = (
     "not a list of objectives; write one a line, like\n- 'each 5m: p99 < 500ms'\n"
     "- {check: 'errors < 1 %', severity: warning, name: few-errors}"
@@ -120,9 +120,9 @@ def _entry(node: yaml.Node) -> dict[str, str]:
         return {"check": text}
     entry: dict[str, str] = {}
     for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.value not in _KEYS:
+        if not isinstance(key, yaml.ScalarNode) or key.value not in KEYS:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-            raise ConfigurationError(f"{str(name)[:60]!r}: unknown key; one of {', '.join(_KEYS)}")
+            raise ConfigurationError(f"{str(name)[:60]!r}: unknown key; one of {', '.join(KEYS)}")
         if key.value in entry:
             raise ConfigurationError(f"{key.value}: given twice")
         if not isinstance(value, yaml.ScalarNode):
@@ -150,7 +150,7 @@ def _objective(entry: Mapping[str, str]) -> OwnObjective:
     if severity not in SEVERITIES:
         raise ConfigurationError(f"severity: {severity[:60]!r}; one of {', '.join(SEVERITIES)}")
     name = entry.get("name") or _named(statement.text)
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ConfigurationError(
             f"name: {name[:60]!r}: give 1 to 40 of a-z, 0-9, - and _, a letter or digit first"
         )

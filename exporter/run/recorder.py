@@ -102,7 +102,7 @@ class Recorder:
         """One scrape; a failed one is counted and leaves a gap, as in Prometheus. Whether it succeeded."""
         time = self.now()
         try:
-            families = _families(self._http.ask("GET", self._url))
+            families = families_of(self._http.ask("GET", self._url))
         except UnansweredError as error:
             _log.info("scrape of %s failed: %s", self._url, error)
             self.failed_scrapes += 1
@@ -127,7 +127,7 @@ class Recorder:
         return {each: value for each, (time, value) in found.items() if time >= oldest}
 
 
-def _families(answer: Answer) -> list[Metric]:
+def families_of(answer: Answer) -> list[Metric]:
     """What is in an answer of `/metrics`; raises UnansweredError where it is none."""
     if answer.status != 200:
         raise UnansweredError(f"HTTP {answer.status}")

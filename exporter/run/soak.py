@@ -30,6 +30,7 @@ from exporter.run.reconcile import Delivery, Totals, count_of, final_run, in_pro
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
 from exporter.run.rounds import Rounds, Task
+from exporter.run.router_metrics import RouterMetrics
 from exporter.run.second_log import SecondLog
 from exporter.run.spool import SpooledStore, spool_places
 from exporter.run.surroundings import LOOK_SECONDS, Around
@@ -146,13 +147,17 @@ class _Soak:
         return self.registration.info
 
     def measure(self) -> RunResult:
+        api, headers = self.plan.router, self.plan.workload.headers
+        own = RouterMetrics(api, headers, self.clock, self.recorder, self.store)
         with self.gaps:
             self.recorder.start()
             self._warn_of_what_is_not_watched()
+            own.start()
             try:
                 with self._rounds():
                     load, run, delivery = self._load_and_drain()
             finally:
+                own.stop()
                 self.recorder.stop()
         if delivery and delivery.arrived:
             delivery.publish(self.recorder, self.store)

@@ -14,7 +14,9 @@ ALERTS = (CHECKOUT / "docs" / "alerts.md").read_text(encoding="utf-8")
 
 def test_the_pages_are_what_the_golden_exposition_and_the_rules_render_to() -> None:
     pages = dict(render_docs.pages(CHECKOUT))
-    assert {path.name for path in pages} == {"metrics.md", "alerts.md", "run.schema.json", "verdict.md"}
+    assert {path.name for path in pages} == {
+        "metrics.md", "alerts.md", "run.schema.json", "objectives.schema.json", "verdict.md",
+    }  # fmt: skip
     for path, text in pages.items():
         assert path.read_text(encoding="utf-8") == text, f"{path}: run: {render_docs.COMMAND} render"
 
