@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from exporter.plain_text import one_line
@@ -32,7 +31,7 @@ from exporter.results.run_document import FindingPart, RunDocument, row_of
 from exporter.results.run_record import CPU, RunRecord
 from exporter.results.svg import events_svg, panel_svg, swatch_svg
 from exporter.results.timeline import Timeline, timeline_of
-from exporter.results.verdict_line import verdict_details
+from exporter.results.verdict_line import verdict_sentence
 from exporter.verdict.finding import Outcome
 from exporter.verdict.unit import shown
 
@@ -55,14 +54,13 @@ def html_report(record: RunRecord) -> str:
     ordered = sorted(document.verdict.findings, key=lambda each: ORDER.index(each.outcome))
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = _environment().from_string((_HERE / "report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return _rendered(
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=Markup(style),
         name=record.name,
         subtitle=_subtitle(document),
         outcome=document.verdict.outcome.value,
-        sentence=verdict_details(document),
+        sentence=verdict_sentence(document).removeprefix(document.verdict.outcome),
         incomplete=document.incomplete,
         figures=list(_figures(document)),
         findings=[_finding(each, timeline) for each in ordered[:MAX_FINDINGS]],
@@ -93,8 +91,10 @@ def write_report(record: RunRecord, folder: Path) -> Path:
     return file
 
 
-def _environment() -> Environment:
-    """Every text is escaped, stands on one line and is no longer than MAX_TEXT."""
+def _rendered(**values: Any) -> str:
+    """The template with these; every text is escaped, stands on one line and is no longer than MAX_TEXT."""
+    # The exporter is of the same command, makes no page and shall not carry this.
+    from jinja2 import Environment, StrictUndefined, TemplateError  # noqa: PLC0415
 
     def plain(value: Any) -> Any:
         if isinstance(value, Markup) or not isinstance(value, str):
@@ -102,7 +102,12 @@ def _environment() -> Environment:
         text = one_line(value)
         return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
-    return Environment(autoescape=True, undefined=StrictUndefined, finalize=plain)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=plain)
+    try:
+        template = environment.from_string((_HERE / "report.html.j2").read_text(encoding="utf-8"))
+        return template.render(values)
+    except TemplateError as error:
+        raise ValueError(f"the template of the page: {error}") from error
 
 
 def _subtitle(document: RunDocument) -> str:

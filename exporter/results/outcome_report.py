@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.results.compare import Change
 from exporter.results.report_tables import UNKNOWN, csv_text
 from exporter.results.run_document import RunDocument, row_of
-from exporter.results.verdict_line import verdict_details
+from exporter.results.verdict_line import verdict_sentence
 from exporter.verdict.finding import Outcome
 from exporter.verdict.unit import shown
 
@@ -49,7 +49,7 @@ def suite_of_run(document: RunDocument) -> Suite:
     return Suite(
         name=document.run.label,
         outcome=verdict.outcome,
-        sentence=f"{verdict.outcome}{verdict_details(document)}",
+        sentence=verdict_sentence(document),
         cases=tuple(
             Case(
                 each.check,

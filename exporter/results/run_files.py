@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from jinja2 import TemplateError
-
 from exporter.live.message import RunInfo
 from exporter.live.results_csv import rows_text
 from exporter.plain_text import one_line
@@ -29,12 +27,12 @@ _MISTAKES = (
     AttributeError,
     ImportError,
     LookupError,
+    OSError,
     RuntimeError,
-    TemplateError,
     TypeError,
     ValueError,
 )
-"""what a mistake in making a page or a picture raises"""
+"""what a mistake in making a page or a picture raises, or an installation that lacks a part"""
 
 
 def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Published:

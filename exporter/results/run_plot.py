@@ -17,7 +17,7 @@ from exporter.results.panels import panels_of
 from exporter.results.picture import check_matplotlib, drawing, picture_kind, save_picture
 from exporter.results.run_record import RunRecord
 from exporter.results.timeline import Kind, Timeline, timeline_of
-from exporter.results.verdict_line import verdict_details
+from exporter.results.verdict_line import verdict_sentence
 from exporter.verdict.finding import Outcome
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _head(figure: "Figure", record: RunRecord) -> None:
         f"{run.model} at {run.target}, {run.connections} connections, {run.engine}, {day:%Y-%m-%d %H:%M %Z}"
     )
     figure.suptitle(
-        f"{_plain(record.name)}\n{_plain(names)}\n{_plain(f'{verdict}{verdict_details(document)}')}",
+        f"{_plain(record.name)}\n{_plain(names)}\n{_plain(verdict_sentence(document))}",
         x=0.01,
         ha="left",
         fontsize=10.5,

@@ -1,26 +1,19 @@
-"""The verdict in one sentence: what decided it, and what was not judged."""
+"""The verdict in one sentence, of this release's records and of earlier ones."""
 
 from exporter.results.run_document import RunDocument
 from exporter.verdict.finding import Outcome
 
-_DECIDED_BY = {
-    Outcome.FAIL: (Outcome.FAIL,),
-    Outcome.INCONCLUSIVE: (Outcome.INCONCLUSIVE,),
-    Outcome.PASS: (Outcome.WARNING,),
-}
 
-
-def verdict_details(document: RunDocument) -> str:
-    """What stands behind the outcome: `: latency, nodes; not judged: memory, threads`; may be empty."""
+def verdict_sentence(document: RunDocument) -> str:
+    """`fail: latency, nodes; leaks not judged: 45 s of load`; an earlier release kept none."""
     verdict = document.verdict
+    if verdict.sentence:
+        return verdict.sentence
     deciding = [
-        each.check for each in verdict.findings if each.outcome in _DECIDED_BY.get(verdict.outcome, ())
+        each.check
+        for each in verdict.findings
+        if each.outcome == verdict.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
     ]
     not_judged = [each.check for each in verdict.findings if each.outcome == Outcome.NOT_JUDGED]
-    parts = []
-    if deciding:
-        names = ", ".join(deciding)
-        parts.append(f"with a warning: {names}" if verdict.outcome == Outcome.PASS else names)
-    if not_judged:
-        parts.append(f"not judged: {', '.join(not_judged)}")
-    return f": {'; '.join(parts)}" if parts else ""
+    names = f": {', '.join(deciding)}" if deciding else ""
+    return f"{verdict.outcome}{names}" + (f"; {', '.join(not_judged)} not judged" if not_judged else "")
