@@ -231,6 +231,9 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     for name, value in document.inputs.items():
         if value is not None and value != [] and name != "command":
             yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    whole = document.evidence.latency_seconds_2xx_whole_load
+    if whole:
+        yield "percentiles with the warm-up", ", ".join(_percentile(*each) for each in whole.items())
     for name, value in document.versions.items():
         yield f"version of {name}", value
     watching = document.evidence.watching
@@ -244,6 +247,11 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     for each in record.series.each(CPU, mode="all"):
         yield "CPUs of the host", each.label("cpus") or UNKNOWN
     yield "scrapes", f"{document.evidence.scrapes:,} succeeded, {document.evidence.failed_scrapes:,} failed"
+
+
+def _percentile(quantile: str, seconds: float | None) -> str:
+    shown_ms = UNKNOWN if seconds is None else f"{seconds * 1000:.3f} ms"
+    return f"{one_line(quantile)}: {shown_ms}"
 
 
 def _when(time: float) -> str:

@@ -52,7 +52,7 @@ def eventful_hour(seconds: int = SECONDS, **changes: Any) -> RunResult:
             spans=(Span(BEGAN + STALL[0], BEGAN + STALL[1]),),
         ),
         Finding(
-            "router",
+            "latency",
             Outcome.WARNING,
             Said("p99 rose from 61 to 183 ms", "p99 が 61 から 183 ms に上昇"),
             figure=0.183,

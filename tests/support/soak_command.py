@@ -16,6 +16,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.stack.native import NativeStack
+from tests.support.schemas import check_where_possible
 from tests.support.waiting import wait_for
 
 
@@ -66,6 +67,8 @@ class SoakRun:
         """Wait for it, and read its files."""
         output, errors = self.process.communicate(timeout=timeout)
         document = json.loads(output) if output else {}
+        if document:
+            check_where_possible(document)
         rows: list[dict[str, str]] = []
         for file in sorted(self._results.glob("*.csv")):
             rows += csv.DictReader(file.read_text(encoding="utf-8").splitlines())

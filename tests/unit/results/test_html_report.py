@@ -150,7 +150,7 @@ def test_findings_stand_with_figure_bound_and_times_what_failed_first() -> None:
         ["fail", "answers"],
         ["fail", "disconnects"],
         ["fail", "memory"],
-        ["warning", "router"],
+        ["warning", "latency"],
         ["pass", "completeness"],
         ["not judged", "gpu_memory"],
     ]

@@ -35,7 +35,7 @@ def test_every_check_is_a_case_and_its_outcome_is_junits() -> None:
     }  # fmt: skip
     assert suite.attrib["timestamp"] == "2025-11-24T16:00:00"
     cases = {case.attrib["name"]: case for case in suite.iter("testcase")}
-    assert list(cases) == ["answers", "completeness", "disconnects", "router", "memory", "gpu_memory"]
+    assert list(cases) == ["answers", "completeness", "disconnects", "latency", "memory", "gpu_memory"]
     assert {case.attrib["classname"] for case in cases.values()} == {"soak.nightly"}
     failure = cases["disconnects"].find("failure")
     assert failure is not None
@@ -45,7 +45,7 @@ def test_every_check_is_a_case_and_its_outcome_is_junits() -> None:
     assert skipped is not None
     assert skipped.attrib == {"message": "no GPU is watched"}
     assert [each.tag for each in cases["completeness"]] == ["system-out"]
-    assert cases["router"].findtext("system-out") == "warning: p99 rose from 61 to 183 ms"
+    assert cases["latency"].findtext("system-out") == "warning: p99 rose from 61 to 183 ms"
 
 
 def test_what_is_inconclusive_is_an_error() -> None:
