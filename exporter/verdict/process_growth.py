@@ -65,12 +65,13 @@ def _outcome(
     if course == Course.CYCLES:
         return Outcome.NOT_JUDGED
     # What grew evenly for long enough for the alert is over only where its end is seen.
-    unseen = floor.window_seconds > floor.seconds / 8
+    unseen = floor.window_seconds > floor.seconds / 8 and sum(quarters.rises[2:]) > quarters.visible / 4
     goes_on = steady is not None and (quarters.last_grew or unseen)
     again = repeat is not None and repeat.leaks
     if course == Course.LEAKING or (course == Course.UNEVEN and (goes_on or again)):
         return Outcome.FAIL if quarters.grown >= resource.min_growth else Outcome.WARNING
-    at_rest = course in (Course.FLAT, Course.SETTLED)
+    small = course == Course.JUMPED and quarters.grown < resource.min_growth
+    at_rest = course in (Course.FLAT, Course.SETTLED) or small
     if repeat is not None and (at_rest or (course != Course.JUMPED and repeat.settled)):
         return Outcome.PASS
     if course == Course.FILLING:

@@ -30,6 +30,8 @@ JUMP_RATIO = 0.03
 """of all growth in one bin, of some hundred: that is at once"""
 MIN_JUMP_RATIO = 0.05
 """of all growth: the smallest jump"""
+SMOOTH_RATIO = 0.15
+"""of all growth: where no jump is so great it grows smoothly"""
 ONE_JUMP_RATIO = 0.6
 """of all growth: a jump that is most of it"""
 ALIKE_RATIO = 0.6
@@ -87,11 +89,13 @@ class Quarters:
     """s between its steps"""
     rest: float
     """s since it grew last"""
+    wobble: float
+    """how far the floor fell at most: a rise of no more is none"""
 
     @property
     def last_grew(self) -> bool:
         """Whether it grew in the last quarter."""
-        return self.rises[-1] > max(self.visible / 2.5, 0.02 * self.grown)
+        return self.rises[-1] > max(self.visible / 2.5, 0.02 * self.grown, 1.25 * self.wobble)
 
 
 def quarters_of(floor: Floor, min_grown: float) -> Quarters:
@@ -142,6 +146,7 @@ def _quarters(floor: Floor, levels: Sequence[float], smallest: float, visible: f
         jumps=_jumps(times, levels, grown) if grown > 0 else (),
         gaps=tuple(after - before for before, after in pairwise(steps)),
         rest=floor.end - (steps[-1] if steps else times[0]),
+        wobble=floor.fall,
     )
     return replace(quarters, course=_course(quarters, smallest, floor)) if grown > visible else quarters
 
@@ -156,7 +161,7 @@ def _course(quarters: Quarters, smallest: float, floor: Floor) -> Course:
         # What begins there is the end of a start.
         at_start = greatest.time <= floor.times[0] + START_RATIO * floor.seconds
         return Course.SETTLED if at_start and settled else Course.JUMPED
-    smooth = sum(sizes) < 0.25 * grown
+    smooth = not sizes or sizes[0] < SMOOTH_RATIO * grown
     shrinking = all(after <= max(SHRINKING_RATIO * before, 0) for before, after in pairwise(rises))
     fades = not quarters.last_grew and shrinking and smooth and sum(rises[2:]) <= 0.08 * grown
     ordered = all(after.grown <= before.grown for before, after in pairwise(jumps))
@@ -174,9 +179,10 @@ def _is_settled(quarters: Quarters, smallest: float, floor: Floor) -> bool:
     """Whether it is at rest for long enough."""
     rises, grown, rest = quarters.rises, quarters.grown, quarters.rest
     # The last window hides what grew in it.
-    if floor.window_seconds > floor.seconds / 8:
-        return sum(rises[1:]) <= smallest / 2
     longest, load = max(quarters.gaps, default=0.0), floor.end - floor.times[0]
+    if floor.window_seconds > floor.seconds / 8:
+        still = sum(rises[2:]) <= smallest / 4 and rest >= RESTS * longest
+        return still or sum(rises[1:]) <= smallest / 2
     flattened = sum(rises[2:]) <= max(smallest / 2, 0.04 * grown) or sum(rises[1:]) <= smallest
     return (
         rest >= max(RESTS * longest, MIN_REST_RATIO * load, MIN_REST_SECONDS)
@@ -204,7 +210,14 @@ def _goes_on(quarters: Quarters) -> bool:
         last >= STEADY_RATIO * fmean(rises[:-1])
         or sum(rises[2:]) >= STEADY_RATIO * sum(rises[:2])
         or (all(grew) and last >= LASTING_RATIO * max(fmean(rises[1:-1]), rises[2]))
+        or (all(grew) and _bends_to_a_line(rises))
     )
+
+
+def _bends_to_a_line(rises: Sequence[float]) -> bool:
+    """Whether a start ends in an even growth; what fills shrinks by the same share each time."""
+    shares = [after / before for before, after in pairwise(rises)]
+    return shares[-1] >= 0.8 and shares[1] >= 0.6 and shares[-1] >= shares[0] + 0.2
 
 
 def _rises(times: Sequence[float], levels: Sequence[float], end: float) -> tuple[float, ...]:

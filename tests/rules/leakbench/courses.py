@@ -223,7 +223,10 @@ LEAKING: dict[str, Shape] = {
     "late": late,
     "aborts": aborts,
     "accelerating": accelerating,
+    "cut by a restart": line,
 }
+GROUPS = {"clean": CLEAN, "settling": SETTLING, "filling": FILLING, "leaking": LEAKING}
+SHAPES = {**CLEAN, **SETTLING, **FILLING, **LEAKING}
 UNEVEN = ("staircase", "random staircase", "bursts", "climbing teeth", "aborts")
 
 
@@ -244,25 +247,34 @@ class Load:
     """bytes; NaN where the scrape was lost"""
     rested: tuple[float, float] | None = None
     """minutes of the rest, in the middle of the load"""
+    restarted: float | None = None
+    """minute in which the process was started again"""
+    swapped: bool = False
+    """whether what is beyond the first level is swapped out"""
 
 
 def load(group: str, kind: str, seed: int, minutes: float, *, grown: float = 0, rest: float = 0) -> Load:
     """One load of that kind; with a rest, time stands still for the shape while it lasts."""
-    rng = np.random.default_rng([seed, len(group), len(kind), ord(kind[0])])
+    rng = np.random.default_rng([seed, *kind.encode()])
     under_load = np.arange(0, minutes * 60, STEP_SECONDS) / 60
-    shape = {**CLEAN, **SETTLING, **FILLING, **LEAKING}[kind](rng, under_load, grown)
+    shape = SHAPES[kind](rng, under_load, grown)
+    restarted = None
+    if kind == "cut by a restart":
+        restarted = minutes * rng.uniform(0.4, 0.6)
+        shape -= np.where(under_load < restarted, 0, grown * restarted / 60)
     half = len(shape) // 2
     pause = int(rest * 60 / STEP_SECONDS)
     level = np.concatenate([shape[:half], np.full(pause, min(shape[half - 12 : half])), shape[half:]])
-    if group in ("filling", "leaking", "settling"):
+    if group != "clean":
         beside = str(rng.choice(["flat", "teeth", "warm-up", "flat"]))
-        level += {**CLEAN}[beside](rng, np.arange(len(level)) * STEP_SECONDS / 60, 0) - 1
+        level += CLEAN[beside](rng, np.arange(len(level)) * STEP_SECONDS / 60, 0) - 1
     level *= noise(rng, len(level))
     base = float(np.exp(rng.uniform(np.log(8), np.log(40 * 1024)))) * MIB
     values = np.maximum(np.round(base * level / 4096) * 4096, 0)
     values[_lost(rng, len(values))] = np.nan
-    rested = (half * STEP_SECONDS / 60, half * STEP_SECONDS / 60 + rest) if rest else None
-    return Load(seed, group, kind, minutes, base, grown, values, rested)
+    rested = (minutes / 2, minutes / 2 + rest) if rest else None
+    swapped = bool(rng.uniform() < 0.2)
+    return Load(seed, group, kind, minutes, base, grown, values, rested, restarted, swapped)
 
 
 def noise(rng: Generator, count: int) -> Floats:
