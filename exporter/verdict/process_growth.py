@@ -20,6 +20,8 @@ from exporter.verdict.stretch import Stretch, stretch_of
 MIN_STRETCH_SECONDS = 1200.0
 """of load after its warm-up: quarters of five minutes"""
 MIN_SAMPLES = 60
+LATE_RATIO = 0.3
+"""of all growth, in the second half: what fills until two thirds of a load adds a quarter there"""
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,13 @@ def _outcome(
     if course == Course.CYCLES:
         return Outcome.NOT_JUDGED
     # What grew evenly for long enough for the alert is over only where its end is seen.
-    unseen = floor.window_seconds > floor.seconds / 8 and sum(quarters.rises[2:]) > quarters.visible / 4
-    goes_on = steady is not None and (quarters.last_grew or unseen)
+    late = sum(quarters.rises[2:])
+    unseen = floor.window_seconds > floor.seconds / 8 and late > quarters.visible / 4
+    lasted = late >= LATE_RATIO * quarters.grown
+    goes_on = steady is not None and (quarters.last_grew or unseen or lasted)
     again = repeat is not None and repeat.leaks
     if course == Course.LEAKING or (course == Course.UNEVEN and (goes_on or again)):
-        return Outcome.FAIL if quarters.grown >= resource.min_growth else Outcome.WARNING
+        return Outcome.FAIL if steady or quarters.grown >= resource.min_growth else Outcome.WARNING
     small = course == Course.JUMPED and quarters.grown < resource.min_growth
     at_rest = course in (Course.FLAT, Course.SETTLED) or small
     if repeat is not None and (at_rest or (course != Course.JUMPED and repeat.settled)):

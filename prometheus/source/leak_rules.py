@@ -23,6 +23,11 @@ NAMES = {
 """what each of LOOKS is called, and what it finds"""
 
 
+GROWING = {"grown": 0.08, "fallen": 0.01, "risen": 0.005, "steps": 3, "lasting": 0.375}
+"""what resource:growing:rate asks: shares of the floor that all growth, a step back and a step up are beyond;
+how many steps go up; the last three by the four before"""
+
+
 def values() -> dict[str, object]:
     """What the template is filled with."""
     return {
@@ -32,6 +37,7 @@ def values() -> dict[str, object]:
         # How many steps of each length are recorded: as many as the longest look of it needs.
         "steps": {look.step_minutes: look.steps for look in sorted(LOOKS, key=lambda look: look.steps)},
         "floor_minutes": FLOOR_MINUTES,
+        "growing": GROWING,
     }
 
 

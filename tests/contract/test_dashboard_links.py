@@ -46,7 +46,7 @@ def test_every_alert_leads_to_the_dashboard_that_shows_it() -> None:
     assert set(led.values()) == {"soak", "leaks", "router-and-nodes", "gpu", "stack-health"}
     assert {alert for alert, uid in led.items() if uid == "leaks"} == {
         *("ProcessMemoryLeak", "ProcessFdLeak", "ProcessThreadLeak", "ConnectionLeak", "GpuMemoryLeak"),
-        "NodeMemoryLeak",
+        *("ProcessMemoryGrowing", "NodeMemoryLeak"),
     }
     assert {led[name] for name in ("GpuXidError", "GpuEccError", "GpuThrottled", "GpuDisappeared")} == {"gpu"}
     assert {led[name] for name in ("ExporterDown", "CollectorFailing", "Watchdog")} == {"stack-health"}

@@ -23,6 +23,7 @@ from tests.support.prometheus_files import (
 
 ALERTS = {
     "ProcessMemoryLeak", "ProcessFdLeak", "ProcessThreadLeak", "ConnectionLeak", "GpuMemoryLeak",
+    "ProcessMemoryGrowing",
     "NodeMemoryLeak", "RouterDown", "RouterRestarted", "NodeOffline", "NodeFlapping", "BenchmarkDisconnects",
     "BenchmarkStalled", "BenchmarkErrorRateHigh", "BenchmarkLatencyRegression", "BenchmarkThroughputDrop",
     "BenchmarkRunFailed",

@@ -10,7 +10,7 @@ DASHBOARD_OF_ALERT = {
     "(Router|Node).*": "router-and-nodes",
     "Gpu.*": "gpu",
     "(Exporter|Collector|Watchdog).*": "stack-health",
-    ".*Leak": "leaks",
+    "(.*Leak|ProcessMemoryGrowing)": "leaks",
 }
 """the uid of the dashboard for alerts whose whole name matches; the last match counts"""
 

@@ -25,6 +25,8 @@ from .series import Labelled
 
 RULES = CHECKOUT / "prometheus" / "rules"
 OURS = "ours"
+GROWING = "ProcessMemoryGrowing"
+"""the info beside them: neither flat nor a leak"""
 RAW = '{__name__=~"observed_process_(anonymous_memory_bytes|open_fds|threads|connections)"}'
 FLOOR = "resource:usage:min5m"
 
@@ -105,7 +107,7 @@ def replay_batch(series: Sequence[Labelled]) -> list[Fired]:
     for name, process, seconds in re.findall(
         r'\{[^{}]*?alertname="([^"]+)"[^{}]*?process="(\d+)"[^{}]*\} ([0-9.E+]+)', output
     ):
-        rule = name if name in OTHERS else OURS
+        rule = name if name in (*OTHERS, GROWING) else OURS
         fired[int(process)][rule] = float(seconds) / 60
     return fired
 

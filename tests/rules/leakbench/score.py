@@ -6,10 +6,10 @@ from math import sqrt
 
 import numpy as np
 
-from .replay import OTHERS, OURS, Fired
+from .replay import GROWING, OTHERS, OURS, Fired
 from .series import AMBIGUOUS, COMMON, RATES, Labelled
 
-RULES = (OURS, *OTHERS)
+RULES = (OURS, *OTHERS, GROWING)
 Judged = Sequence[tuple[Labelled, Fired]]
 
 
