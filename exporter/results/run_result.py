@@ -100,11 +100,15 @@ class RunResult:
     """what the engine and the user's script printed"""
     preflight: Preflight | None = None
     """None: the target was not asked"""
-    alerts: list[str] | None = None
-    """alerts that fired during the run, or None where no Prometheus was asked"""
 
     @property
     def requests_per_second(self) -> float | None:
         """2xx responses per second of load, or None where nothing was measured."""
         seconds = self.evidence.measured_seconds
         return self.evidence.successes / seconds if seconds > 0 else None
+
+    @property
+    def alerts(self) -> list[str] | None:
+        """Names of the alerts that fired during the run; None where no Prometheus was asked, or answered."""
+        fired = self.evidence.alerts
+        return None if fired is None else sorted({each.name for each in fired})

@@ -16,8 +16,8 @@ from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import PARTIAL_NAME
+from exporter.run.fired import fired
 from exporter.run.generator_watch import GeneratorWatch
-from exporter.run.http_answer import printable
 from exporter.run.interrupt import Interrupt
 from exporter.run.judging import JUDGE_SECONDS, Judge
 from exporter.run.load_phase import Load, run_load
@@ -39,7 +39,7 @@ from exporter.run.view import RunView, Surroundings
 from exporter.run.warmup import WarmUp
 from exporter.run.watcher import Watcher
 from exporter.settings.temporary_folder import temporary_folder
-from exporter.verdict.evidence import Count, Evidence, Watching
+from exporter.verdict.evidence import AlertSpan, Count, Evidence, Watching
 
 SCRAPE_INTERVAL_SECONDS = 5.0
 UNWATCHED = (
@@ -245,6 +245,8 @@ class _Soak:
             "time_gaps": tuple(self.gaps.found),
             "phases": self.phases.spans(),
             "generator": self.generator.result(),
+            "instance": self.registration.instance,
+            "pairs": self._info.pairs,
         }
 
     def _load_and_drain(self) -> tuple[Load, Run | None, Delivery | None]:
@@ -335,6 +337,7 @@ class _Soak:
             stopped_after_seconds=engine.stopped_after_seconds if engine else (),
             engine_failures=engine.failures if engine else {},
             asked=self._asked(load.seconds),
+            alerts=self._fired(),
         )
         return RunResult(
             info=self._info,
@@ -354,7 +357,6 @@ class _Soak:
             engine_totals=engine,
             output=load.result.output,
             preflight=plan.preflight,
-            alerts=self._alerts(),
         )
 
     def _asked(self, load_seconds: float) -> dict[str, tuple[float, ...] | None]:
@@ -370,17 +372,8 @@ class _Soak:
                 answers[expression] = None
         return answers
 
-    def _alerts(self) -> list[str] | None:
-        """Names of the alerts that fired during the run, the one that always fires aside."""
+    def _fired(self) -> tuple[AlertSpan, ...] | None:
+        """The alerts that fired during the run, where a Prometheus was given and answered."""
         if self.prometheus is None:
             return None
-        try:
-            series = self.prometheus.query_range(
-                'ALERTS{alertstate="firing",alertname!~"Watchdog|BenchmarkRunFailed"}',
-                self._info.start_timestamp_seconds,
-                self.clock.wall(),
-                SCRAPE_INTERVAL_SECONDS,
-            )
-        except QueryError:
-            return None
-        return sorted({printable(each.label("alertname") or "") for each in series})
+        return fired(self.prometheus, self._info.start_timestamp_seconds, self.clock.wall())

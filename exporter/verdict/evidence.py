@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from exporter.live.message import FailureReason, Phase, Route
+from exporter.live.message import FailureReason, Pair, Phase, Route
 from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import Seconds
 from exporter.live.status import Counts
@@ -161,6 +161,10 @@ class Evidence(Counts):
     longest_request: LongestRequest | None = None
     """None where it is not known"""
     phases: tuple[PhaseSpan, ...] = ()
+    instance: str = ""
+    """what a Prometheus calls the exporter of the run"""
+    pairs: tuple[Pair, ...] = ()
+    """the routes and models that are asked; none: not known"""
     alerts: tuple[AlertSpan, ...] | None = None
     """None where no Prometheus was asked, or gave no answer"""
     generator: GeneratorLoad | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, overall, verbatim
 from exporter.verdict.generator import doubted
-from exporter.verdict.objectives import LEAKS, OBJECTIVES, Objective
+from exporter.verdict.objectives import CHECK_OF_ALERT, LEAKS, OBJECTIVES, Objective
 from exporter.verdict.own_objective import OwnObjective
 from exporter.verdict.statement import Kind
 
@@ -16,6 +16,8 @@ _NAMES = {
     Outcome.INCONCLUSIVE: Said("inconclusive", "判定不能"),
     Outcome.NOT_JUDGED: Said("not judged", "未判定"),
 }
+_BY_CHOICE = ("alerts",)
+"""not judged where the user gives no Prometheus, which is no gap in the run's own record"""
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 
 
@@ -48,7 +50,7 @@ class Judgement:
         """Each reason for which something was not judged, and of which checks; all five leaks are `leaks`."""
         found: dict[Said, list[str]] = {}
         for each in self.findings:
-            if each.outcome == Outcome.NOT_JUDGED:
+            if each.outcome == Outcome.NOT_JUDGED and each.check not in _BY_CHOICE:
                 found.setdefault(each.short or each.said, []).append(each.check)
         return [
             (why, _leaks_together(checks))
@@ -85,7 +87,7 @@ def judge(
     and so is the run where that is all.
     """
     findings = (
-        *(_lowered(_of(objective, evidence, bounds), warn) for objective in OBJECTIVES),
+        *_findings(evidence, bounds, warn),
         *(_own(objective, evidence) for objective in own),
     )
     if not evidence.so_far:
@@ -100,6 +102,20 @@ def with_finding(judgement: Judgement, finding: Finding) -> Judgement:
     """The judgement with one more finding, and the outcome of all."""
     findings = (*judgement.findings, finding)
     return replace(judgement, outcome=overall(each.outcome for each in findings), findings=findings)
+
+
+def _findings(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[str]) -> list[Finding]:
+    """One for each of OBJECTIVES, in their order; those that are of the findings come last."""
+    found = {
+        objective.check: _lowered(_of(objective, evidence, bounds), warn)
+        for objective in OBJECTIVES
+        if not objective.of_findings
+    }
+    alone = tuple(found.values())
+    for objective in OBJECTIVES:
+        if objective.of_findings:
+            found[objective.check] = _lowered(objective.judge(evidence, alone, CHECK_OF_ALERT), warn)
+    return [found[objective.check] for objective in OBJECTIVES]
 
 
 def _of(objective: Objective, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:

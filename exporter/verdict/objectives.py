@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from exporter.errors import ConfigurationError
+from exporter.verdict.alerts import judge_alerts
 from exporter.verdict.answers import judge_answers
 from exporter.verdict.coverage import judge_completeness, judge_totals
 from exporter.verdict.disconnects import judge_disconnects
@@ -53,6 +54,8 @@ class Objective:
     alerts: tuple[str, ...] = ()
     """the alerts that say the same while the run goes on"""
     bound: Bound | None = None
+    of_findings: bool = False
+    """it is judged by the findings of all others, too"""
     of_latency: bool = False
     """it says nothing where the load generator was the limit"""
 
@@ -144,6 +147,14 @@ OBJECTIVES = (
         "the run, and what is said of latency and throughput, is inconclusive.",
     ),
     Objective(
+        "alerts",
+        "アラート",
+        judge_alerts,
+        "No alert of the Prometheus that is given fires for this run that fails one, unless its own check "
+        "says the same. Where it does not, that is a warning.",
+        of_findings=True,
+    ),
+    Objective(
         "completeness",
         "完全性",
         judge_completeness,
@@ -160,6 +171,8 @@ OBJECTIVES = (
 JAPANESE = {objective.check: objective.japanese for objective in OBJECTIVES}
 """the name of each check in the record; the user's own are called _OWN_JAPANESE"""
 _OWN_JAPANESE = "目標"
+CHECK_OF_ALERT = {alert: objective.check for objective in OBJECTIVES for alert in objective.alerts}
+"""the check that says the same as an alert"""
 LEAKS = ("memory", "file_descriptors", "threads", "connections", "gpu_memory")
 """the checks that are called `leaks` together"""
 CHECKS = tuple(objective.check for objective in OBJECTIVES)

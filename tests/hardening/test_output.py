@@ -20,7 +20,7 @@ from exporter.results.run_json import run_json
 from tests.support.checkout import HAND_TOOLS
 from tests.support.local_http import LocalHttp
 from tests.support.pseudo_terminal import SOAK, on_a_terminal
-from tests.support.run_results import run_result
+from tests.support.run_results import alert_spans, evidence, run_result
 from tests.support.waiting import need
 from tests.support.watching import watch_of
 
@@ -134,8 +134,9 @@ def test_what_a_verdict_shows_acts_on_no_terminal() -> None:
     program = (
         "from exporter.cli.terminal import PlainConsole, make_outputs_last;"
         "from exporter.cli.verdict_text import print_verdict;"
-        "from tests.support.run_results import run_result; import sys, json;"
-        "make_outputs_last(); print_verdict(PlainConsole(), run_result(alerts=[sys.argv[1]]), {});"
+        "from tests.support.run_results import alert_spans, evidence, run_result; import sys, json;"
+        "make_outputs_last(); known = evidence(alerts=alert_spans(sys.argv[1]));"
+        "print_verdict(PlainConsole(), run_result(known), {});"
         "print(sys.argv[1]); print(sys.argv[1], file=sys.stderr)"
     )
     text = "".join(value for value in ACTING.values() if "\n" not in value)
@@ -143,15 +144,15 @@ def test_what_a_verdict_shows_acts_on_no_terminal() -> None:
     assert code == 0, shown
     assert acts(shown.replace("\r\n", "\n")) == []
     assert "\x1b[1;32m" in shown, "the colours of the verdict are rich's own"
-    assert shown.count("mine") == 3
+    assert shown.count("mine") == 4
 
 
 @pytest.mark.parametrize("text", [MARKUP, *map(hostile, ACTING)])
 def test_in_the_record_nothing_is_markup(text: str) -> None:
-    result = run_result(alerts=[text], soak_command=f"soak run --model '{text}'")
+    result = run_result(evidence(alerts=alert_spans(text)), soak_command=f"soak run --model '{text}'")
     result = replace(result, inputs=replace(result.inputs, model=text, model_source=ModelSource.SCRIPT))
     record = record_text(result, "name")
-    plain = record_text(run_result(alerts=["x"]), "name")
+    plain = record_text(run_result(evidence(alerts=alert_spans("x"))), "name")
     assert acts(record.replace("\n", " ")) == []
     assert record.count("\n") == plain.count("\n")
     shown = [line for line in record.splitlines() if "コマンド" not in line]

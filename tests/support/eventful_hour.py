@@ -74,7 +74,6 @@ def eventful_hour(seconds: int = SECONDS, **changes: Any) -> RunResult:
         known,
         info=run_info(planned_duration_seconds=float(seconds), connections=20),
         judgement=Judgement(Outcome.FAIL, findings),
-        alerts=["NodeOffline", "BenchmarkErrorRateHigh"],
         versions={"llm-router-soak": "1.0.0", "wrk": "4.1.0", "python": "3.11.2"},
         **changes,
     )

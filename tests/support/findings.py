@@ -9,7 +9,7 @@ from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, GeneratorLoad, TimeGap, Watching
 from exporter.verdict.finding import Said, Span
 from tests.support.held import held, memory, phases, saturating, steps
-from tests.support.run_results import failures_by_reason, requests_by_class
+from tests.support.run_results import alert_spans, failures_by_reason, requests_by_class
 from tests.support.run_seconds import Stretch, run_seconds
 
 BEGAN = 1_764_000_000.0
@@ -114,6 +114,17 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "a generator at its limit": {
         "generator": GeneratorLoad(0.97, 0.31, 60.0, (Span(BEGAN, BEGAN + 60),)),
     },
+    "alerts of all kinds": {
+        **statuses(_200=900, _503=100),
+        "instance": "a:9877",
+        "alerts": (
+            *alert_spans("TokensLost", "RouterRestarted", "BenchmarkErrorRateHigh", since=BEGAN + 20),
+            *alert_spans("NodeMemoryLeak", since=BEGAN - 20),
+            *alert_spans("ConnectionLeak", since=BEGAN + 30, instance="b:9877"),
+            *alert_spans("ProcessFdLeak", since=BEGAN + 30, role="load"),
+        ),
+    },
+    "a Prometheus without an answer": {"totals": {"live": Count(1000, 0), "prometheus": None}},
     "no success": statuses(_401=500),
     "no success on a cloud route": {**statuses(_401=500), "route": Route.OPENAI},
     "no response": {"statuses": {}, "requests": requests_by_class()},

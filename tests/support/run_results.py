@@ -8,7 +8,7 @@ from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
 from exporter.results.run_result import RunInputs, RunResult
 from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import Count, Evidence, Watching
+from exporter.verdict.evidence import AlertSpan, Count, Evidence, Watching
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
 
@@ -51,6 +51,13 @@ def evidence(**changes: Any) -> Evidence:
         "watching": Watching("http://127.0.0.1:9877", "http://127.0.0.1:8080", ("router",)),
     }
     return Evidence(**{**fields, **changes})
+
+
+def alert_spans(*names: str, since: float = 1_764_000_020.0, **labels: str) -> tuple[AlertSpan, ...]:
+    """Alerts that fired for ten seconds of a run, and fail one."""
+    return tuple(
+        AlertSpan(since, since + 10, name, "critical", fails_run=True, labels=labels) for name in names
+    )
 
 
 def run_result(known: Evidence | None = None, label: str = "nightly", **changes: Any) -> RunResult:

@@ -11,7 +11,7 @@ from exporter.cli.terminal import STYLES
 from exporter.cli.verdict_text import print_verdict
 from exporter.verdict.finding import Finding, Outcome, verbatim
 from exporter.verdict.judgement import Judgement, judge
-from tests.support.run_results import evidence, failures_by_reason, run_result
+from tests.support.run_results import alert_spans, evidence, failures_by_reason, run_result
 
 NOT_JUDGED = (
     "leaks not judged: 60 s of load; latency, throughput not judged: no counts by the second are known; "
@@ -44,7 +44,8 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     assert lines[1] == "not judged: nodes: no node is watched"
     assert lines[2].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
     assert lines[3] == "not judged: generator: not known"
-    assert len(lines) == 4
+    assert lines[4] == "not judged: alerts: no Prometheus was asked"
+    assert len(lines) == 5
 
 
 def test_every_outcome_has_a_style_of_its_own() -> None:
@@ -78,7 +79,9 @@ def test_a_verdict_without_figures_shows_them_as_unknown() -> None:
 
 def test_alerts_that_fired_are_named() -> None:
     out, written = console()
-    print_verdict(out, run_result(alerts=["NodeOffline", "RouterDown"]), {})
+    print_verdict(
+        out, run_result(evidence(alerts=alert_spans("RouterDown", "NodeOffline", "RouterDown"))), {}
+    )
     assert "alerts that fired: NodeOffline, RouterDown\n" in written.getvalue()
 
 

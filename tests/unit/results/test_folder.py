@@ -19,7 +19,7 @@ from exporter.results.run_json import run_json
 from exporter.results.run_record import read_record
 from exporter.results.run_result import RunResult
 from exporter.verdict.evidence import Count
-from tests.support.run_results import evidence, requests_by_class, run_result
+from tests.support.run_results import alert_spans, evidence, requests_by_class, run_result
 
 DAY = "20251125"  # in Tokyo; in UTC it is still the day before
 
@@ -182,7 +182,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def test_run_json_holds_inputs_versions_evidence_and_verdict() -> None:
     engine = EngineTotals(1000, 60.0, 0, {"read": 0}, {FailureReason.READ: 0}, {"99": 0.06})
-    found = document(engine_totals=engine, alerts=["RouterDown"])
+    found = document(engine_totals=engine, known=evidence(alerts=alert_spans("RouterDown")))
     assert found["run"]["route"] == "local"
     assert found["run"]["start_timestamp_seconds"] == 1_764_000_000.0
     assert found["inputs"]["command"] == "run"

@@ -13,6 +13,7 @@ from exporter.verdict.evidence import Count
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
 from tests.support.run_results import (
+    alert_spans,
     evidence,
     failures_by_reason,
     requests_by_class,
@@ -64,9 +65,9 @@ def test_a_failing_run_breaks_down_its_failures_and_remarks_what_was_seen() -> N
         failures=failures_by_reason(read=3, disconnect=1),
         totals={"live": Count(1000, 4), "exporter": None},
         series=series,
+        alerts=alert_spans("BenchmarkDisconnects", "BenchmarkErrorRateHigh"),
     )
-    alerts = ["BenchmarkDisconnects", "BenchmarkErrorRateHigh"]
-    result = replace(run_result(known, alerts=alerts), judgement=judge(known, {}, {"disconnects"}))
+    result = replace(run_result(known), judgement=judge(known, {}, {"disconnects"}))
     texts = {finding.check: finding.said.japanese for finding in result.judgement.findings}
     assert record_text(result, "20251125-nightly-2") == (
         "## 20251125-nightly-2\n"
