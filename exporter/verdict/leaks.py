@@ -13,14 +13,14 @@ from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verba
 from exporter.verdict.growth import MIN_SECONDS, MINUTE, Growth, steady_growth
 from exporter.verdict.levels import close_wait, not_returned
 from exporter.verdict.lives import Life, lives
-from exporter.verdict.process_growth import Told, flat_said, told_of
+from exporter.verdict.process_growth import Told, flat_said, grown_so_far, told_of, told_of_drain
 from exporter.verdict.processes import last_worker_death, not_watched
 from exporter.verdict.resource import RESOURCES, Resource
 
 Parts = list[Series]
 """the series that are summed"""
 COUNTED = ("file_descriptors", "threads", "connections")
-WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING, Outcome.PASS)
+_UNSURE = Said("too few cycles, or too short a life", "周期が少ないか、起動からの時間が短い")
 
 
 def judge_leak(check: str, evidence: Evidence) -> Finding:
@@ -43,6 +43,13 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
             f"a leak can be detected from {minutes} minutes of load on",
             f"リークの検出には {minutes} 分以上の負荷が必要",
         )
+        grown = [
+            said
+            for parts in observed
+            for life in lives(parts, _starts(evidence, parts[0]))
+            if (said := grown_so_far(evidence, resource, _name(parts[0]), life)) is not None
+        ]
+        too_short = joined([too_short, *grown])
         seconds = f"{evidence.planned_seconds:.0f}"
         return finding(
             Outcome.NOT_JUDGED, too_short, short=Said(f"{seconds} s of load", f"負荷 {seconds} 秒")
@@ -87,7 +94,7 @@ def _finding(
         return finding(Outcome.WARNING, joined([*beside, *unjudged]), spans=_spans(warned))
     unjudged += [each.said for each in filling]
     if not (clean := by_outcome[Outcome.PASS]):
-        return finding(Outcome.NOT_JUDGED, joined(unjudged))
+        return finding(Outcome.NOT_JUDGED, joined(unjudged), short=_UNSURE)
     names = list(dict.fromkeys(each.name for each in clean))
     return finding(Outcome.PASS, joined([flat_said(names, resource, clean, evidence), *unjudged]))
 
@@ -131,6 +138,8 @@ def _courses(resource: Resource, evidence: Evidence, parts: Parts) -> Iterator[T
         told_of(evidence, resource, name, life, steady if _is_in(steady, parts[0], life) else None)
         for life in found
     ]
+    if resource.is_size and (drained := told_of_drain(evidence, resource, name, found[-1])) is not None:
+        told.append(drained)
     if not evidence.so_far and all(life.span.seconds < MIN_SECONDS for life in found):
         minutes = f"{MIN_SECONDS / 60:.0f}"
         short = Said(

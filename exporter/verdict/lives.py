@@ -92,9 +92,12 @@ def loads(evidence: Evidence, life: Life) -> list[Span]:
 def rests(evidence: Evidence) -> list[Span]:
     """The pauses between two parts of the load, and the drain after the last."""
     whole = evidence.under_load
-    between = [Span(before.until, after.since) for before, after in pairwise(whole)]
-    drains = [Span(each.since, each.until) for each in evidence.phases if each.phase == Phase.DRAIN]
-    return between + drains
+    return [Span(before.until, after.since) for before, after in pairwise(whole)] + drains(evidence)
+
+
+def drains(evidence: Evidence) -> list[Span]:
+    """The drain after the load, where there is one."""
+    return [Span(each.since, each.until) for each in evidence.phases if each.phase == Phase.DRAIN]
 
 
 def _restarts(starts: Series) -> Iterator[float]:

@@ -4,22 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exporter.timeseries import Series
-from exporter.verdict.driver import best_driver, requests_between
-from exporter.verdict.elapsed import at, from_to
-from exporter.verdict.events import meanwhile
+from exporter.verdict.elapsed import from_to
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Outcome, Said, Span, joined, verbatim
 from exporter.verdict.floors import Floor, floor_of
 from exporter.verdict.growth import MINUTE, Growth
-from exporter.verdict.lives import Life, loads
+from exporter.verdict.growth_told import Teller, steadily
+from exporter.verdict.lives import Life, drains, loads
 from exporter.verdict.quarters import Course, Quarters, quarters_of
 from exporter.verdict.repeat import Repeat, repeat_of
 from exporter.verdict.resource import Resource
-from exporter.verdict.stretch import Stretch, stretch_of
+from exporter.verdict.stretch import stretch_of
 
 MIN_STRETCH_SECONDS = 1200.0
 """of load after its warm-up: quarters of five minutes"""
 MIN_SAMPLES = 60
+MIN_DRAIN_SECONDS = 600.0
+"""from here on a drain is judged as well"""
+DRAIN_STARTS_SECONDS = 60.0
+MUCH = 4
+"""times the minimum growth: so much is told of a load that is too short"""
 LATE_RATIO = 0.3
 """of all growth, in the second half: what fills until two thirds of a load adds a quarter there"""
 
@@ -49,7 +53,7 @@ def told_of(evidence: Evidence, resource: Resource, name: str, life: Life, stead
     repeat = repeat_of(evidence, stretch, floor, quarters)
     outcome = _outcome(resource, floor, quarters, repeat, steady)
     hours = max(floor.end - floor.times[0], 1.0) / 3600
-    teller = _Teller(evidence, resource, name, stretch, floor, quarters, repeat, steady, life.held)
+    teller = Teller(evidence, resource, name, stretch, floor, quarters, repeat, steady, life.held)
     return Told(
         name,
         outcome,
@@ -57,6 +61,46 @@ def told_of(evidence: Evidence, resource: Resource, name: str, life: Life, stead
         steady.slope * 3600 if steady and outcome == Outcome.FAIL else quarters.grown / hours,
         quarters.visible / hours,
         teller.spans(outcome),
+    )
+
+
+def told_of_drain(evidence: Evidence, resource: Resource, name: str, life: Life) -> Told | None:
+    """Growth that goes on in a long drain; None where there is none, or the drain is short."""
+    for pause in drains(evidence):
+        if pause.seconds < MIN_DRAIN_SECONDS:
+            continue
+        # What the load leaves is given back first.
+        stretch = stretch_of(life, [Span(pause.since + DRAIN_STARTS_SECONDS, pause.until)])
+        if len(stretch.times) < MIN_SAMPLES:
+            continue
+        quarters = quarters_of(floor_of(stretch.times, stretch.values, resource.min_told), resource.min_told)
+        if quarters.course != Course.LEAKING or quarters.grown < resource.min_growth:
+            continue
+        grown, minutes = resource.amount(quarters.grown), f"{stretch.seconds / 60:.0f}"
+        said = Said(
+            f"{name} went on growing in the drain, without any load: +{grown} in {minutes} minutes",
+            f"{name} は負荷のないドレイン中も増え続けた: {minutes} 分で +{grown}",
+        )
+        return Told(name, Outcome.FAIL, said, quarters.grown / stretch.seconds * 3600, None, stretch.spans)
+    return None
+
+
+def grown_so_far(evidence: Evidence, resource: Resource, name: str, life: Life) -> Said | None:
+    """How far it grew in a load that is too short to call it a leak; None where that is not much."""
+    stretch = stretch_of(life, loads(evidence, life))
+    if len(stretch.times) < MIN_SAMPLES // 3:
+        return None
+    quarters = quarters_of(floor_of(stretch.times, stretch.values, resource.min_told), resource.min_told)
+    if (
+        quarters.course in (Course.FLAT, Course.SETTLED, Course.CYCLES)
+        or quarters.grown < MUCH * resource.min_growth
+    ):
+        return None
+    first, last = resource.amount(quarters.first), resource.amount(quarters.first + quarters.grown)
+    minutes = f"{stretch.seconds / 60:.0f}"
+    return Said(
+        f"{name} grew from {first} to {last} in {minutes} minutes",
+        f"{name} が {minutes} 分で {first} から {last} へ増えた",
     )
 
 
@@ -89,7 +133,7 @@ def _told_of_looks(resource: Resource, name: str, held: Series, steady: Growth |
         return None
     begin = held.times[0]
     span = Span(begin + steady.first_minute * MINUTE, begin + steady.last_minute * MINUTE)
-    return Told(name, Outcome.FAIL, _steadily(resource, name, steady), steady.slope * 3600, None, (span,))
+    return Told(name, Outcome.FAIL, steadily(resource, name, steady), steady.slope * 3600, None, (span,))
 
 
 def _too_short(evidence: Evidence, name: str, life: Life) -> Told:
@@ -99,170 +143,6 @@ def _too_short(evidence: Evidence, name: str, life: Life) -> Told:
         f"{name}: 起動から {minutes} 分 ({when}) では短く判定できない",
     )
     return Told(name, Outcome.NOT_JUDGED, lived)
-
-
-def _steadily(resource: Resource, name: str, steady: Growth) -> Said:
-    rate = resource.an_hour(steady.slope * 3600)
-    first, last, of = steady.first_minute, steady.last_minute, steady.minutes
-    return Said(
-        f"{name} grew steadily by {rate} (detected in minutes {first} to {last} of {of})",
-        f"{name} が {rate} で増え続けた ({of} 分のうち {first}〜{last} 分に検出)",
-    )
-
-
-@dataclass(frozen=True)
-class _Teller:
-    """All that the sentence of one life is made of."""
-
-    evidence: Evidence
-    resource: Resource
-    name: str
-    stretch: Stretch
-    floor: Floor
-    quarters: Quarters
-    repeat: Repeat | None
-    steady: Growth | None
-    held: Series
-
-    def said(self, outcome: Outcome) -> Said:
-        """The sentence; empty where there is nothing to tell."""
-        match outcome:
-            case Outcome.FAIL:
-                begin = _steadily(self.resource, self.name, self.steady) if self.steady else self._grew()
-                return begin + self._again() + self._driven()
-            case Outcome.INCONCLUSIVE:
-                return self._still_filling()
-            case Outcome.NOT_JUDGED:
-                return self._cycles()
-            case Outcome.WARNING:
-                return self._warned()
-        return self._settled() if self.quarters.course != Course.FLAT else verbatim("")
-
-    def spans(self, outcome: Outcome) -> tuple[Span, ...]:
-        """When it was."""
-        if outcome in (Outcome.PASS, Outcome.NOT_JUDGED):
-            return ()
-        if self.steady is not None and outcome == Outcome.FAIL:
-            begin = self.held.times[0]
-            first, last = self.steady.first_minute, self.steady.last_minute
-            return (Span(begin + first * MINUTE, begin + last * MINUTE),)
-        if self.quarters.course == Course.JUMPED:
-            return (self._jump(),)
-        return self.stretch.spans
-
-    def _warned(self) -> Said:
-        name, quarters = self.name, self.quarters
-        if quarters.course == Course.LEAKING:
-            least = self.resource.amount(self.resource.min_growth)
-            return self._grew() + Said(
-                f"; less than {least} fails no run", f"。{least} 未満では不合格にならない"
-            )
-        if quarters.course == Course.JUMPED:
-            jump = max(quarters.jumps, key=lambda each: each.grown)
-            moment, grown = at(self.evidence, self._jump().since), self.resource.amount(jump.grown)
-            at_once = Said(
-                f"{name} grew by {grown} at once, at {moment}, and kept it",
-                f"{name} が {moment} に一度に {grown} 増え、そのまま戻らない",
-            )
-            return at_once + meanwhile(self.evidence, (self._jump(),)) + self._driven()
-        if quarters.course == Course.UNEVEN:
-            uneven = Said("; too uneven to be called a leak", "。リークと呼ぶには不規則")
-            return self._grew() + uneven + self._again() + self._driven()
-        if self.steady is None:
-            return self._grew()
-        over = Said(" and then no more", "、その後は増えていない")
-        if quarters.course == Course.FLAT:
-            over = Said(" and fell again", "、その後は減った")
-        elif quarters.rest >= MINUTE:
-            minutes = f"{quarters.rest / 60:.0f}"
-            over = Said(f", and not in the last {minutes} minutes", f"。最後の {minutes} 分は増えていない")
-        return _steadily(self.resource, name, self.steady) + over
-
-    def _grew(self) -> Said:
-        """How far, and how it is spread."""
-        quarters, amount = self.quarters, self.resource.amount
-        first, last = amount(quarters.first), amount(quarters.first + quarters.grown)
-        rises = self._rises()
-        rate = self.resource.an_hour(quarters.grown / max(self.floor.end - self.floor.times[0], 1) * 3600)
-        return Said(
-            f"{self.name} grew from {first} to {last} and never fell: {rises} in the quarters of "
-            f"{self.stretch.seconds / 60:.0f} minutes, {rate}",
-            f"{self.name} が {first} から {last} へ増え、一度も減らない: "
-            f"{self.stretch.seconds / 60:.0f} 分の各四半分で {rises}、{rate}",
-        )
-
-    def _rises(self) -> str:
-        return ", ".join(f"+{self.resource.amount(rise)}" for rise in self.quarters.rises)
-
-    def _still_filling(self) -> Said:
-        rises, minutes = self._rises(), f"{self.stretch.seconds / 60:.0f}"
-        filling = Said(
-            f"{self.name} is still filling: {rises} in the quarters of {minutes} minutes",
-            f"{self.name} はまだ増えている途中: {minutes} 分の各四半分で {rises}",
-        )
-        if self.repeat is not None:
-            return filling + self._again()
-        return filling + Said(
-            "; a longer load tells, or --rest 3m", "。より長い負荷か --rest 3m で判定できる"
-        )
-
-    def _settled(self) -> Said:
-        quarters = self.quarters
-        grown = self.resource.amount(quarters.grown)
-        moment = at(self.evidence, self.stretch.unix(max(self.floor.end - quarters.rest, 0)))
-        settled = Said(
-            f"{self.name} settled: +{grown} until {moment}", f"{self.name} は {moment} までに +{grown} で安定"
-        )
-        return settled + self._again()
-
-    def _cycles(self) -> Said:
-        minutes = self.stretch.seconds / 60
-        fell = self.resource.amount(max(self.floor.fall, self.floor.height))
-        return Said(
-            f"{self.name} rose and fell by {fell}: {minutes:.0f} minutes have fewer than three of its "
-            f"cycles, {3 * minutes:.0f} may do",
-            f"{self.name} は {fell} の増減を繰り返す: {minutes:.0f} 分では 3 周期に満たず、"
-            f"{3 * minutes:.0f} 分ほど必要",
-        )
-
-    def _again(self) -> Said:
-        """What the second part of the load added."""
-        if self.repeat is None:
-            return verbatim("")
-        first, second = (
-            self.resource.amount(max(each, 0)) for each in (self.repeat.first, self.repeat.second)
-        )
-        return Said(
-            f"; after the rest the same load added {second}, before it {first}",
-            f"。休止前の負荷で +{first}、休止後の同じ負荷で +{second}",
-        )
-
-    def _driven(self) -> Said:
-        """What the growth goes with."""
-        best = best_driver(self.evidence, self.stretch, self.floor)
-        if best is not None:
-            driver, growth = best
-            amount, what = self._small(growth), driver.each
-            return Said(
-                f"; it goes with what was counted: {amount} per {what.english}",
-                f"。{what.japanese}あたり {amount} で増加",
-            )
-        since, until = (self.stretch.unix(time) for time in (self.floor.times[0], self.floor.end))
-        asked = requests_between(self.evidence, since, until)
-        if not asked:
-            return verbatim("")
-        each = self._small(self.quarters.grown / asked * 1000)
-        return Said(f"; {each} per 1,000 requests", f"。1,000 リクエストあたり {each}")
-
-    def _small(self, value: float) -> str:
-        return self.resource.amount(value) if self.resource.is_size else f"{value:.3g} {self.resource.unit}"
-
-    def _jump(self) -> Span:
-        jump = max(self.quarters.jumps, key=lambda each: each.grown)
-        width = self.floor.seconds / max(len(self.floor.times), 1)
-        moment = self.stretch.unix(jump.time)
-        # It came in the bin before this one's samples stood above it, or in this.
-        return Span(moment - width, moment + width)
 
 
 def flat_said(names: Sequence[str], resource: Resource, told: Sequence[Told], evidence: Evidence) -> Said:

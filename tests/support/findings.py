@@ -213,6 +213,15 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
         "series": memory(lambda t: 100 + min(t, 1800) / 60 + max(t - 1980, 0) / 60, seconds=3790),
         "phases": RESTED,
     },
+    "a short load that grows": {
+        "series": memory(lambda t: 40 + t / 2, seconds=600),
+        "planned_seconds": 600.0,
+    },
+    "a drain that grows": {
+        **HOUR,
+        "series": memory(lambda t: 100 + max(t - 1800, 0) / 30, seconds=2700),
+        "phases": phases(("warmup", 120), ("load", 1680), ("drain", 900)),
+    },
     "restarts": {
         **HOUR,
         "series": held(memory(lambda _: 100.0), "start_time_seconds", lambda t: BEGAN + t // 900 * 900),

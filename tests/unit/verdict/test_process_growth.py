@@ -243,6 +243,34 @@ def test_lives_that_are_all_too_short_are_inconclusive() -> None:
     assert "router: observed for less than 24 minutes at a time, in " in finding.text
 
 
+# Short loads, and the drain.
+
+
+def test_a_load_too_short_to_judge_says_how_far_it_grew() -> None:
+    finding = found(lambda t: 40 + t / 2, seconds=1200, planned_seconds=1200.0)
+    assert finding.outcome == Outcome.NOT_JUDGED
+    assert finding.text.startswith("a leak can be detected from 24 minutes of load on; router grew from 10")
+    assert finding.text.endswith(" in 18 minutes")
+
+
+def test_of_a_short_load_that_is_flat_nothing_more_is_said() -> None:
+    finding = found(CLEAN["flat"], seconds=1200, planned_seconds=1200.0)
+    assert finding.text == "a leak can be detected from 24 minutes of load on"
+
+
+def test_what_grows_in_a_long_drain_leaks() -> None:
+    drained = phases(("warmup", 120), ("load", 1680), ("drain", 900))
+    finding = found(lambda t: 100 + max(t - 1800, 0) / 30, seconds=2700, phases=drained)
+    assert finding.outcome == Outcome.FAIL
+    assert "router went on growing in the drain, without any load: +2" in finding.text
+
+
+def test_what_is_given_back_in_a_long_drain_does_not() -> None:
+    drained = phases(("warmup", 120), ("load", 1680), ("drain", 900))
+    shape: Shape = lambda t: 100.0 if t < 1800 else 60 + 40 / (1 + (t - 1800) / 30)  # noqa: E731
+    assert found(shape, seconds=2700, phases=drained).outcome == Outcome.PASS
+
+
 # What it goes with.
 
 
