@@ -110,6 +110,7 @@ def run(
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        console.print(Text(f"live page: {watcher.live_url}"), soft_wrap=True)
         sys.exit(_run(plan, watcher, prometheus, console, interrupt, ci, as_json))
 
 
@@ -170,6 +171,7 @@ def scale(
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        console.print(Text(f"live page: {watcher.live_url}"), soft_wrap=True)
         plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
 
         def view_of(step: RunPlan) -> TerminalView:
@@ -286,6 +288,7 @@ def demo(
 def _urls(stack: NativeStack, console: Console) -> str:
     ports = stack.ports
     lines = [
+        f"live page     {ports.url('exporter')}/live",
         f"router        {ports.url('router')}",
         f"exporter      {ports.url('exporter')}/metrics",
         f"Prometheus    {ports.url('prometheus')}",

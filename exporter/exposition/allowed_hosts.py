@@ -46,11 +46,16 @@ class AllowedHosts:
         own = tuple(f"{scheme}://{hosts[0].lower()}" for scheme in ("http", "https"))
         if any(origin.lower() not in own for origin in headers.getlist("origin")):
             return 403, "no run is taken from a web page of another origin"
-        if any(site not in _OWN_SITE for site in headers.getlist("sec-fetch-site")):
+        if is_other_site(request):
             return 403, "no run is taken from a web page of another site"
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return 415, "an announcement has the Content-Type application/json"
         return None
+
+
+def is_other_site(request: Request) -> bool:
+    """Whether a browser says that a web page of another site makes the request."""
+    return any(site not in _OWN_SITE for site in request.headers.getlist("sec-fetch-site"))
 
 
 def is_host(text: str) -> bool:

@@ -16,6 +16,9 @@ from exporter.collectors.isolation import Collection, IsolatedCollectors
 from exporter.collectors.priority import RightOfWay
 from exporter.exposition.allowed_hosts import AllowedHosts
 from exporter.exposition.landing import landing_page
+from exporter.exposition.last_hour import LastHour
+from exporter.exposition.live_page import EVERY_SECONDS, PAGE_HEADERS, LivePage
+from exporter.exposition.live_state import LiveState
 from exporter.exposition.runs_api import RunsApi
 from exporter.exposition.text_format import TextFormat
 from exporter.exposition.watch_api import watch_route
@@ -46,7 +49,6 @@ class Exposition:
         owner: str | None = None,
         hosts: AllowedHosts | None = None,
     ) -> None:
-        self._runs = runs
         self._clock = clock
         self._watch = watch
         self._collectors = collectors
@@ -55,6 +57,8 @@ class Exposition:
         self._beginning = threading.Lock()
         self._scrapes = 0
         self._text = TextFormat()
+        self._hour = LastHour(runs, clock)
+        self._live_state = LiveState(runs, self._hour, watch, clock)
         self._right_of_way = right_of_way or RightOfWay()
         self.app = Starlette(
             routes=[
@@ -63,6 +67,7 @@ class Exposition:
                 Route("/-/ready", self._healthy),
                 watch_route(watch),
                 *RunsApi(runs, ingest, clock, watch.ingest_port, owner, hosts).routes,
+                *LivePage(self._live_state, self._hour).routes,
                 Route("/", self._landing),
             ]
         )
@@ -95,6 +100,7 @@ class Exposition:
     def _written(self, until: float, request: Request) -> Response:
         """The answer to a scrape, in the format and coding that it accepts."""
         families = self._shared_collection().families(until)
+        self._hour.take(families)
         _, content_type = choose_encoder(request.headers.get("accept", ""))
         openmetrics = content_type.startswith("application/openmetrics-text")
         body = self._text.openmetrics(families) if openmetrics else self._text.plain(families)
@@ -109,7 +115,8 @@ class Exposition:
         return PlainTextResponse("ok\n")
 
     async def _landing(self, _request: Request) -> Response:
-        return HTMLResponse(landing_page(self._watch, self._runs.current()))
+        state = self._live_state.of(self._live_state.newest(), EVERY_SECONDS / 2)
+        return HTMLResponse(landing_page(self._watch, state), headers=PAGE_HEADERS)
 
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"

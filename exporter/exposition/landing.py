@@ -1,28 +1,69 @@
-"""The landing page: where things are, and the run under way."""
+"""The landing page: where things are, and the run under way with its main figures, without a script."""
 
 import html
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from exporter import __version__
-from exporter.live.run import Run
 from exporter.settings.watch import Watch
 
+MIB = 2**20
 
-def _described(run: Run) -> dict[str, str]:
-    info = run.info
-    started = datetime.fromtimestamp(info.start_timestamp_seconds, UTC)
+
+def _time(unix: float) -> str:
+    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _figures(state: dict[str, Any]) -> dict[str, str]:
+    """The main figures of a run that is known; what is not known is shown as –."""
+    run, scrape = state["run"], state["scrape"] or {}
+    verdict = run["verdict"]
+    latency = " / ".join(
+        "–" if run["quantiles"][each] is None else f"{run['quantiles'][each] * 1000:,.3g}"
+        for each in ("0.5", "0.95", "0.99")
+    )
+    memory = scrape.get("memory")
+    failing = [] if verdict is None else [each for each in verdict["findings"] if each["outcome"] == "fail"]
+    failures = {**run["statuses"], **run["failures"]}
     return {
-        "run": info.run,
-        "label": info.label,
-        "phase": run.phase.value,
-        "scenario": info.scenario,
-        "engine": info.engine,
-        "route": info.route.value,
-        "model": info.model,
-        "target": info.target,
-        "connections": str(info.connections),
-        "started": f"{started:%Y-%m-%d %H:%M:%S} UTC",
-        "planned": f"{info.planned_duration_seconds:,.0f} s",
+        "verdict": _verdict(verdict, run["active"]),
+        **{f"fails: {each['check']}": each["text"] for each in failing},
+        "success": f"{_rate(run['successes_per_second'])}, {run['successes']:,} in all",
+        "failed": f"{_rate(run['failures_per_second'])}, "
+        + (", ".join(f"{name}: {count:,}" for name, count in failures.items()) or "none so far"),
+        "p50 / p95 / p99": f"{latency} ms, {'last 10 s' if run['active'] else 'whole run'}",
+        "router memory": "–" if memory is None else f"{memory / MIB:,.1f} MiB",
+    }
+
+
+def _verdict(verdict: dict[str, Any] | None, active: bool) -> str:
+    if verdict is None:
+        return "not judged yet" if active else "not known"
+    outcome = str(verdict["outcome"].value).replace("not_judged", "not judged yet")
+    return f"{outcome} so far" if verdict["so_far"] else outcome
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}/s"
+
+
+def _described(run: dict[str, Any]) -> dict[str, str]:
+    info = run["info"]
+    pairs = info["pairs"]
+    return {
+        "run": info["run"],
+        "label": info["label"],
+        "phase": run["phase"],
+        "scenario": info["scenario"],
+        "engine": info["engine"],
+        "route": ", ".join(dict.fromkeys(each["route"].value for each in pairs)),
+        "model": ", ".join(each["model"] for each in pairs),
+        "target": info["target"],
+        "connections": str(info["connections"]),
+        "started": _time(info["start_timestamp_seconds"]),
+        "planned": f"{info['planned_duration_seconds']:,.0f} s",
+        **({} if run["ended"] is None else {"ended": _time(run["ended"])}),
     }
 
 
@@ -36,40 +77,46 @@ def _watched_section(watch: Watch) -> str:
     )
 
 
-def _run_section(takes_runs: bool, run: Run | None) -> str:
-    if not takes_runs:
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows
+    )
+    return f"<table>{cells}</table>"
+
+
+def _run_section(state: dict[str, Any]) -> str:
+    run = state["run"]
+    if not state["takes_runs"]:
         return "<p>It takes no runs: <code>--ingest.listen-address</code> is empty.</p>"
     if run is None:
         return "<p>No run is under way. Start one with <code>soak run</code>.</p>"
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in _described(run).items()
-    )
-    return f"<h2>Run under way</h2><table>{rows}</table>"
+    if run["info"] is None:
+        return (
+            "<p>No run is under way. Of the last one its verdict alone is known: "
+            f"{html.escape(_verdict(run['verdict'], False))}.</p>"
+        )
+    head = "Run under way" if run["active"] else "The last run"
+    figures, described = _table(_figures(state).items()), _table(_described(run).items())
+    return f"<h2>{head}</h2>{figures}<h2>What it is</h2>{described}"
 
 
-def landing_page(watch: Watch, run: Run | None) -> str:
-    """The page as HTML, with what is watched and the run under way; the texts of both are escaped."""
+def landing_page(watch: Watch, state: dict[str, Any]) -> str:
+    """The page as HTML, with what is watched and the newest run (live_state.py); the texts are escaped."""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>LLM router soak exporter</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem;
-       color: #1c2733; background: #fff }}
-h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.1rem; margin-top: 2rem }}
-th {{ text-align: left; padding: .15rem 1.5rem .15rem 0; font-weight: 500; color: #51606f;
-      white-space: nowrap }}
-td {{ font-variant-numeric: tabular-nums; overflow-wrap: anywhere }}
-a {{ color: #0b5cad }} code {{ background: #f0f3f6; padding: .1rem .3rem; border-radius: .2rem }}
-</style></head><body>
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="live/live.css">
+</head><body class="landing">
 <h1>LLM router soak exporter {html.escape(__version__)}</h1>
 <p>Live client latency and throughput of a benchmark, beside the router's process and this host.</p>
+<p class="go"><a href="live">Live page</a></p>
+{_run_section(state)}
+{_watched_section(watch)}
 <ul>
 <li><a href="{html.escape(watch.telemetry_path)}">Metrics</a></li>
 <li><a href="/-/healthy">Health</a></li>
 <li><a href="/-/ready">Readiness</a></li>
 </ul>
-{_watched_section(watch)}
-{_run_section(watch.ingest_port is not None, run)}
 </body></html>
 """

@@ -90,6 +90,8 @@ class Run:
         self._room = room
         self.boot = began - since_boot
         """Unix s by the wall clock at the beginning: set back later it would reorder the seconds"""
+        self.ended: float | None = None
+        """Unix s; None while it is not over"""
         self.ring = SecondRing(math.floor(began))
         self.pace = RunPace(began - now)
         self._taken = PAIR_BYTES * len(models)

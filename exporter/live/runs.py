@@ -121,6 +121,7 @@ class LiveRuns:
         if run.phase == Phase.FINISHED:
             return
         run.finish(self._clock.monotonic())
+        run.ended = self._clock.wall()
         self._by_digest.pop(run.digest, None)
         # Those that ended last are last, here and in the state file.
         for pair in run.info.pairs:

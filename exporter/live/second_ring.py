@@ -4,6 +4,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from exporter.live.histogram import BUCKETS, COUNT_BITS, STATUS_PAGE, STATUSES, split
 from exporter.live.message import SUCCESS_CLASS, FailureReason
@@ -91,6 +92,15 @@ class SecondRing:
         if rest is None:
             raise ValueError("the kept seconds are more than the total")
         return asked, rest
+
+    def newest(self, most: int) -> tuple[int, int, int]:
+        """Of the newest `most` entries together: how many seconds, 2xx, and all else that ended."""
+        seconds = successes = errors = 0
+        for bare, _, statuses in islice(reversed(self._kept), most):
+            seconds += bare.seconds
+            successes += bare.successes
+            errors += sum(bare.failures.values()) + sum(statuses[1::2])
+        return seconds, successes, errors
 
     def _unpacked(self) -> Iterator[SecondCounts]:
         for bare, durations, statuses in self._kept:

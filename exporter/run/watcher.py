@@ -18,6 +18,11 @@ class Watcher:
     metrics_url: str
     watching: Watching
 
+    @property
+    def live_url(self) -> str:
+        """Of its live page."""
+        return f"{self.exporter.url}/live"
+
 
 def watcher_at(exporter: ExporterClient, target: str, owner: str | None = None) -> Watcher:
     """That exporter as the watcher of a run against `target`; `owner` is its `owner_digest`.

@@ -22,6 +22,8 @@ from exporter.collectors.priority import RightOfWay
 from exporter.collectors.router.probe import Answer, HttpProbe
 from exporter.collectors.router.router import RouterCollector
 from exporter.exposition.landing import landing_page
+from exporter.exposition.last_hour import LastHour
+from exporter.exposition.live_state import LiveState
 from exporter.exposition.text_format import TextFormat
 from exporter.live.ingest import Ingest
 from exporter.live.message import Pair, Route
@@ -29,7 +31,7 @@ from exporter.live.results_csv import ResultRow
 from exporter.live.runs import LiveRuns
 from exporter.plain_text import one_line
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import answered, register
+from tests.support.live_messages import RUN, answered, register
 from tests.support.mutations import ACTING, TEXTS, WRITABLE
 from tests.support.raw_router import reader_of
 from tests.support.waiting import need
@@ -127,9 +129,12 @@ def test_models_labels_and_targets_of_any_kind_come_back(pairs: list[Pair], labe
     load = LiveLoad(runs, Ingest(runs.apply))
     comes_back(LoadCollector(load, FakeClock()).collect())
     page = Texts()
-    page.feed(landing_page(watch_of(), runs.current()))
+    clock = FakeClock()
+    state = LiveState(runs, LastHour(runs, clock), watch_of(), clock).of(RUN, 0)
+    page.feed(landing_page(watch_of(), state))
     shown = dict(zip(page.found["th"], page.found["td"], strict=True))
-    assert (shown["label"], shown["target"], shown["model"]) == (label, target, pairs[0].model)
+    models = ", ".join(each.model for each in pairs)
+    assert (shown["label"], shown["target"], shown["model"]) == (label, target, models)
 
 
 OUR_ELEMENTS = [
@@ -137,7 +142,7 @@ OUR_ELEMENTS = [
     "head",
     "meta",
     "title",
-    "style",
+    "link",
     "body",
     "h1",
     "h2",
@@ -163,7 +168,9 @@ class Texts(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in OUR_ELEMENTS
-        assert all(name in ("lang", "charset", "name", "content", "href") for name, _ in attrs)
+        assert all(
+            name in ("lang", "charset", "name", "content", "href", "rel", "class") for name, _ in attrs
+        )
         if tag in self.found:
             self.found[tag].append("")
             self._in = tag
