@@ -114,8 +114,8 @@ class GeneratorLoad:
     wait_ratio: float | None
     """share of the time in which a thread of it was ready and waited for a CPU, the mean of all threads; None
     where the kernel does not count it"""
-    seconds: float = 0.0
-    """for how long that was looked at"""
+    seconds: float | None = None
+    """for how long that was looked at; None: over the load, and when it was short is not known"""
     short: tuple[Span, ...] = ()
     """when it was short of CPU"""
 

@@ -29,7 +29,7 @@ def judge_generator(evidence: Evidence) -> Finding:
     Its threads wait for one in no more than 5 % of the time, and it uses less than 90 % of those that it may.
     """
     load = evidence.generator
-    if load is None or load.seconds < MIN_SECONDS:
+    if load is None or _looked_seconds(evidence, load) < MIN_SECONDS:
         if load is None and evidence.planned_seconds >= MIN_SECONDS and not evidence.so_far:
             return Finding("generator", Outcome.NOT_JUDGED, Said("not known", "不明"))
         few = Said(f"watched for less than {MIN_SECONDS:.0f} s", f"観測が {MIN_SECONDS:.0f} 秒未満")
@@ -39,7 +39,7 @@ def judge_generator(evidence: Evidence) -> Finding:
     finding = partial(
         Finding, "generator", figure=load.wait_ratio, bound=MAX_WAIT_RATIO, unit="ratio", spans=load.short
     )
-    if not was_limit(load):
+    if not was_limit(evidence):
         said = _figures(load)
         if load.short:
             said += Said(", short of CPU for a while, ", "、一時的に CPU 不足、")
@@ -54,9 +54,12 @@ def judge_generator(evidence: Evidence) -> Finding:
     return finding(Outcome.INCONCLUSIVE, limit + _figures(load) + lasted + _host(evidence) + advice)
 
 
-def was_limit(load: GeneratorLoad | None) -> bool:
+def was_limit(evidence: Evidence) -> bool:
     """Whether it was for so long that no latency of the run says anything of the router."""
-    return load is not None and load.seconds >= MIN_SECONDS and _short_ratio(load) > MAX_SHORT_RATIO
+    load = evidence.generator
+    if load is None or _looked_seconds(evidence, load) < MIN_SECONDS:
+        return False
+    return _short_ratio(load) > MAX_SHORT_RATIO
 
 
 def doubted(evidence: Evidence, finding: Finding) -> Finding:
@@ -64,13 +67,20 @@ def doubted(evidence: Evidence, finding: Finding) -> Finding:
     load = evidence.generator
     if finding.outcome not in (Outcome.PASS, Outcome.FAIL, Outcome.WARNING) or load is None:
         return finding
-    if not was_limit(load) and not (finding.outcome != Outcome.PASS and _mostly_within(finding, load)):
+    if not was_limit(evidence) and not (finding.outcome != Outcome.PASS and _mostly_within(finding, load)):
         return finding
     because = Said("; the load generator was the limit: ", "。負荷ツール自体が限界: ")
     return replace(finding, outcome=Outcome.INCONCLUSIVE, said=finding.said + because + _figures(load))
 
 
+def _looked_seconds(evidence: Evidence, load: GeneratorLoad) -> float:
+    return evidence.measured_seconds if load.seconds is None else load.seconds
+
+
 def _short_ratio(load: GeneratorLoad) -> float:
+    """Of the time that was looked at."""
+    if load.seconds is None:
+        return float(is_short(load.cpu_ratio, load.wait_ratio))
     return sum(each.seconds for each in load.short) / load.seconds
 
 

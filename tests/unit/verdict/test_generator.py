@@ -66,6 +66,21 @@ def test_how_busy_the_host_was_is_a_note() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("cpu", "wait", "outcome"),
+    [
+        (0.3, 0.05, Outcome.PASS),
+        (0.3, 0.051, Outcome.INCONCLUSIVE),
+        (0.89, None, Outcome.PASS),
+        (0.9, None, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_where_its_times_are_not_known_the_whole_load_says_it(
+    cpu: float, wait: float | None, outcome: Outcome
+) -> None:
+    assert judge_generator(evidence(generator=GeneratorLoad(cpu, wait))).outcome == outcome
+
+
 def latency(outcome: Outcome, *spans: Span) -> Finding:
     return Finding("latency", outcome, verbatim("p99 was so and so"), spans=spans)
 
