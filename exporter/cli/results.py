@@ -24,6 +24,7 @@ from exporter.results.run_plot import WITHOUT_MATPLOTLIB, plot_run
 from exporter.results.run_record import RunRecord, read_record
 from exporter.results.spread import MIN_RUNS
 from exporter.results.summary import read_files, summary_table
+from exporter.run.killed_run import is_killed, write_killed
 from exporter.settings.shipped import shipped
 from exporter.stack.replay import replay
 from exporter.verdict.judgement import EXIT_CODES
@@ -49,7 +50,8 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     """Redo the report of runs: a table, what was found, report.html and a plot.
 
     A RESULT is a results file, a glob, or the folder of a run. In a run's folder report.html is made again
-    from what is there, and plot.png; nothing else is written to it.
+    from what is there, and plot.png; nothing else is written to it. A run that was killed gets all of its
+    files, of what was known by then.
 
     \b
     soak report benchmarks/results/20261124-nightly
@@ -57,7 +59,8 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     """
     folders = [Path(result) for result in results if Path(result).is_dir()]
     for folder in folders:
-        check_whole(folder)
+        if is_killed(folder):
+            _fold(folder)
     rows, problems = read_files([f"{Path(each)}.csv" if Path(each) in folders else each for each in results])
     for problem in problems:
         click.echo(f"soak: {problem}", err=True)
@@ -82,6 +85,15 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
             plot_run(alone, plot)
         click.echo(plot)
     sys.exit(2 if problems else 0)
+
+
+def _fold(folder: Path) -> None:
+    """Write the files of a run that was killed, as far as it is known; they say that it is incomplete."""
+    written = write_killed(folder)
+    click.echo(f"soak: {folder}: this run was killed; its report is of what was known by then", err=True)
+    for text in (written.problem, *written.notes):
+        if text:
+            click.echo(f"soak: {text}", err=True)
 
 
 def _has_curves(folder: Path) -> bool:

@@ -86,8 +86,10 @@ PLAIN = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$"
 Text = Annotated[str, Field(min_length=1, max_length=128, pattern=PLAIN)]
 Seconds = Annotated[float, Field(ge=0, le=366 * 86_400, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Timestamp = Annotated[float, Field(ge=0, le=4_102_444_800, allow_inf_nan=False)]
-"""Unix time, to the year 2100"""
+MAX_TIMESTAMP = 4_102_444_800
+"""the year 2100"""
+Timestamp = Annotated[float, Field(ge=0, le=MAX_TIMESTAMP, allow_inf_nan=False)]
+"""Unix time"""
 RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{16}$")]
 MAX_PAIRS = 16
 MAX_CONNECTIONS = 1000

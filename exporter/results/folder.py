@@ -99,7 +99,8 @@ def check_whole(folder: Path) -> None:
     """Raise ConfigurationError for the folder of a run that has not been written to its end."""
     if (folder / PARTIAL).is_dir() and not (folder / "run.json").exists():
         raise ConfigurationError(
-            f"{folder}: this run goes on, or it was killed; what it has seen so far is in {PARTIAL}/"
+            f"{folder}: this run goes on, or it was killed; what it has seen so far is in {PARTIAL}/, and "
+            "soak report makes the files of one that was killed"
         )
 
 

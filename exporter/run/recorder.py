@@ -22,8 +22,8 @@ MAX_ANSWER_BYTES = 16 << 20
 MAX_LINES, MAX_LINE_BYTES = 100_000, 1 << 14
 """of an answer: what it takes to read it grows faster than its bytes"""
 EDGE_TRIES = 3
-SCRAPES_A_FLUSH = 12
-"""a minute: so much is lost where the run is killed"""
+SCRAPES_A_FLUSH = 6
+"""half a minute: so much is lost where the run is killed"""
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 """names in quotes may be anything, and no `series.om.gz` that has one could be loaded"""

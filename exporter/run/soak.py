@@ -1,12 +1,10 @@
 """One run from its registration to its files: warm-up, load, rest, drain, judgement."""
 
-import platform
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, EngineError, QueryError
 from exporter.live.message import Phase, RunInfo
@@ -16,10 +14,13 @@ from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import PARTIAL_NAME
+from exporter.run.beside import Beside, noted_plan_of, versions_of
 from exporter.run.fired import fired
 from exporter.run.generator_watch import GeneratorWatch
 from exporter.run.interrupt import Interrupt
-from exporter.run.judging import JUDGE_SECONDS, Judge
+from exporter.run.judging import Judge
+from exporter.run.killed_notes import CourseFile, note_plan
+from exporter.run.killed_run import under_way
 from exporter.run.load_phase import Load, run_load
 from exporter.run.objectives_file import with_length
 from exporter.run.phases import Phases
@@ -29,11 +30,9 @@ from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.reconcile import Delivery, Totals, count_of, final_run, in_prometheus, scraped
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
-from exporter.run.rounds import Rounds, Task
 from exporter.run.router_metrics import RouterMetrics
 from exporter.run.second_log import SecondLog
 from exporter.run.spool import SpooledStore, spool_places
-from exporter.run.surroundings import LOOK_SECONDS, Around
 from exporter.run.time_gaps import TimeGaps
 from exporter.run.view import RunView, Surroundings
 from exporter.run.warmup import WarmUp
@@ -63,7 +62,7 @@ def run_soak(
     interrupt.check()
     info = plan.info(clock.wall())
     claimed = claim_anywhere(plan.results, base_name(info.start_timestamp_seconds, info.label))
-    with closing(SpooledStore(spool_places(claimed))) as store:
+    with under_way(claimed.partial), closing(SpooledStore(spool_places(claimed))) as store:
         try:
             result = _measured(plan, info, watcher, prometheus, view, interrupt, clock, claimed, store)
         except EngineError:
@@ -73,11 +72,11 @@ def run_soak(
             # What was recorded stays where it is.
             claimed.release_if_empty()
             raise
-        published = write_results(result, claimed, plan.results)
-    for text in (published.problem, *published.notes):
+        written = write_results(result, claimed, plan.results)
+    for text in (written.problem, *written.notes):
         if text:
             view.warn(text)
-    return result, published.files
+    return result, written.files
 
 
 def _measured(
@@ -95,14 +94,20 @@ def _measured(
     recorder = Recorder(watcher.metrics_url, SCRAPE_INTERVAL_SECONDS, clock, exporter.session(), store)
     registration = Registration(info, exporter, clock, Phase.WARMUP)
     note_begin(info, plan.inputs, plan.soak_command, claimed)
+    with suppress(OSError):
+        note_plan(claimed.partial, noted_plan_of(plan, info, watcher.watching, registration.instance))
     latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
     seconds = SecondLog(registration, clock, claimed.partial / PARTIAL_NAME)
     progress = Progress(registration, view, latest, seconds.poll)
     judge = Judge(info.run, registration.token, plan.bounds, plan.warn, plan.own, plan.require)
+    warmup, phases, gaps = WarmUp(registration), Phases(registration, recorder.now), TimeGaps(clock)
     soak = _Soak(
         *(plan, watcher.watching, prometheus, interrupt, clock, recorder, store, registration, progress),
-        *(seconds, judge, WarmUp(registration), Phases(registration, recorder.now), TimeGaps(clock)),
-        GeneratorWatch(clock),
+        *(seconds, judge, warmup, phases, gaps, GeneratorWatch(clock)),
+        Beside(
+            *(registration, recorder, store, seconds, judge, warmup, phases, gaps),
+            *(CourseFile(claimed.partial), watcher.watching.is_target, prometheus, clock),
+        ),
     )
     try:
         result = soak.measure()
@@ -141,6 +146,7 @@ class _Soak:
     phases: Phases
     gaps: TimeGaps
     generator: GeneratorWatch
+    beside: Beside
 
     @property
     def _info(self) -> RunInfo:
@@ -154,7 +160,7 @@ class _Soak:
             self._warn_of_what_is_not_watched()
             own.start()
             try:
-                with self._rounds():
+                with self.beside.rounds(self.progress, self._so_far):
                     load, run, delivery = self._load_and_drain()
             finally:
                 own.stop()
@@ -173,38 +179,6 @@ class _Soak:
         seen = self.recorder.newest("observed_process_up", role="router")
         if not self.watching.is_target or not any(seen.values()):
             self.progress.warn(UNWATCHED)
-
-    def _rounds(self) -> Rounds:
-        """What is done beside the load."""
-        exporter = self.registration.exporter.beside()
-        around = Around(
-            self.recorder,
-            self.watching.is_target,
-            self.prometheus.beside() if self.prometheus else None,
-            lambda: self.progress.last_status.successes if self.progress.last_status else 0,
-            self.clock,
-        )
-
-        def look() -> None:
-            around.look()
-            self.progress.around = around.latest
-
-        def judge() -> None:
-            evidence = self._so_far()
-            if evidence is not None:
-                judgement = self.judge.judge(evidence)
-                self.progress.judged(judgement)
-                self.judge.publish(judgement, self.clock.wall(), True, exporter, around.latest)
-
-        rounds = Rounds(
-            (
-                Task("the state of router and host", look, LOOK_SECONDS),
-                Task("the verdict so far", judge, JUDGE_SECONDS),
-            ),
-            self.clock,
-        )
-        self.progress.problems = lambda: rounds.problems
-        return rounds
 
     def _so_far(self) -> Evidence | None:
         """What is known of the run under way; None before anything is."""
@@ -348,11 +322,7 @@ class _Soak:
             quantiles=after_warmup or known.quantiles,
             whole_quantiles=known.quantiles,
             judgement=self.judge.judge(evidence),
-            versions={
-                "llm-router-soak": __version__,
-                plan.engine.name: plan.engine_version,
-                "python": platform.python_version(),
-            },
+            versions=versions_of(plan),
             inputs=plan.inputs,
             engine_totals=engine,
             output=load.result.output,

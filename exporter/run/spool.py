@@ -1,8 +1,10 @@
 """A run's series on disk: a day of them needs little memory, and a run that is killed leaves what it saw.
 
-The file is a row of records: two numbers (the series', how many samples), then the times and the values of
-so many samples, 8 bytes each. A record with NAMES set in its first number holds a series' name and labels as
-JSON, and the second number is its length.
+The file is a row of segments, one a flush, each added at its end and never written again: MAGIC, the CRC-32
+and the length of what follows. That is a row of records: two numbers (the series', how many samples), then
+the times and the values of so many samples, 8 bytes each. A record with NAMES set in its first number holds a
+series' name and labels as JSON, and the second number is its length. killed_series.py reads what a kill, a
+power cut or a full disk has left of it.
 """
 
 import errno
@@ -11,6 +13,7 @@ import os
 import struct
 import tempfile
 import threading
+import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -30,10 +33,14 @@ MAX_SERIES = 100_000
 RESERVE_BYTES = 64 << 20
 """of a disk, which are left to others: a full one would disturb the router"""
 SAMPLE_BYTES = 16
+MAGIC = b"SOAK"
+NAME = "series.spool"
+"""in the run's own `partial/`"""
 NAMES = 1 << 31
 
-_HEADER = struct.Struct("=II")
-_COUNT_BITS, _OFFSET_BITS = 21, 40
+SEGMENT = struct.Struct("=4sIQ")
+HEADER = struct.Struct("=II")
+COUNT_BITS, OFFSET_BITS = 21, 40
 """of a chunk's place, 64 bits: file, samples, offset"""
 
 
@@ -46,7 +53,7 @@ def spool_places(claimed: RunFolder) -> Iterator[Opener]:
 
     The temporary folder comes last: it may be memory.
     """
-    yield lambda: os.open(claimed.partial / "series.spool", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    yield lambda: os.open(claimed.partial / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
     yield lambda: _unnamed(state_folder())
     yield lambda: _unnamed(None)
 
@@ -70,7 +77,7 @@ class SpooledStore(SeriesStore):
         super().__init__()
         self.lock = threading.RLock()
         """for a scrape that is to be seen whole or not at all"""
-        self._kept: dict[Key, _Kept] = {}
+        self._kept: dict[Key, Kept] = {}
         self._files = [_File(opener) for opener in openers]
         self._pending = 0
         self._refusal = ""
@@ -83,7 +90,7 @@ class SpooledStore(SeriesStore):
                 self._lose(1, time, f"more than {MAX_SERIES:,} series")
                 return
             if kept is None:
-                kept = self._kept[key] = _Kept(len(self._kept))
+                kept = self._kept[key] = Kept(len(self._kept))
                 self._named[name].append(key)
             elif kept.last[0] == time:
                 # Twice in one scrape: the first counts, as in Prometheus.
@@ -107,10 +114,10 @@ class SpooledStore(SeriesStore):
             chunks, times, values = kept.chunks[:], kept.times[:], kept.values[:]
         lost = []
         for chunk in chunks:
-            count = chunk >> _OFFSET_BITS & (1 << _COUNT_BITS) - 1
+            count = chunk >> OFFSET_BITS & (1 << COUNT_BITS) - 1
             try:
-                file = self._files[chunk >> _COUNT_BITS + _OFFSET_BITS]
-                data = file.read(chunk & (1 << _OFFSET_BITS) - 1, count * SAMPLE_BYTES)
+                file = self._files[chunk >> COUNT_BITS + OFFSET_BITS]
+                data = file.read(chunk & (1 << OFFSET_BITS) - 1, count * SAMPLE_BYTES)
             except OSError as error:
                 lost.append((chunk, count, error.strerror or str(error)))
                 continue
@@ -126,7 +133,7 @@ class SpooledStore(SeriesStore):
     def _newest(self, key: Key) -> tuple[float, float] | None:
         return self._kept[key].last
 
-    def _forget(self, kept: "_Kept", lost: Iterable[tuple[int, int, str]]) -> None:
+    def _forget(self, kept: "Kept", lost: Iterable[tuple[int, int, str]]) -> None:
         """Note once what can be read no more."""
         with self.lock:
             for chunk, count, reason in lost:
@@ -147,6 +154,11 @@ class SpooledStore(SeriesStore):
                     self._refusal = ""
                     return
 
+    def sync(self) -> None:
+        """Wait until the disk has what was flushed; for a thread that may."""
+        for file in self._files:
+            file.sync()
+
     def close(self) -> None:
         """Close the files; what lies in them is known no more."""
         for file in self._files:
@@ -154,22 +166,22 @@ class SpooledStore(SeriesStore):
 
     def _flush_to(self, number: int, file: "_File") -> None:
         data = bytearray()
-        moved: list[tuple[_Kept, int]] = []
+        moved: list[tuple[Kept, int]] = []
         for key, kept in self._kept.items():
             if not kept.times:
                 continue
             if kept.number not in file.named:
                 text = json.dumps(key).encode()
-                data += _HEADER.pack(kept.number | NAMES, len(text)) + text
-            data += _HEADER.pack(kept.number, len(kept.times))
-            moved.append((kept, file.end + len(data)))
+                data += HEADER.pack(kept.number | NAMES, len(text)) + text
+            data += HEADER.pack(kept.number, len(kept.times))
+            moved.append((kept, file.end + SEGMENT.size + len(data)))
             data += kept.times.tobytes() + kept.values.tobytes()
         if sum(each.end for each in self._files) + len(data) > MAX_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        file.append(data)
+        file.append(SEGMENT.pack(MAGIC, zlib.crc32(data), len(data)) + data)
         for kept, offset in moved:
-            place = number << _COUNT_BITS | len(kept.times)
-            kept.chunks.append(place << _OFFSET_BITS | offset)
+            place = number << COUNT_BITS | len(kept.times)
+            kept.chunks.append(place << OFFSET_BITS | offset)
             file.named.add(kept.number)
             del kept.times[:], kept.values[:]
         self._pending = 0
@@ -180,7 +192,7 @@ class SpooledStore(SeriesStore):
 
 
 @dataclass
-class _Kept:
+class Kept:
     """A series: what is in memory of it, and where the rest is."""
 
     number: int
@@ -212,7 +224,12 @@ class _File:
         if self._descriptor is not None:
             os.close(self._descriptor)
 
-    def append(self, data: bytearray) -> None:
+    def sync(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.fdatasync(self._descriptor)
+
+    def append(self, data: bytes) -> None:
         descriptor = self.open()
         found = os.fstatvfs(descriptor)
         if found.f_bavail * found.f_frsize < len(data) + RESERVE_BYTES:

@@ -24,7 +24,10 @@ class WarmUp:
 
         None where that is not known, or nothing came after it.
         """
-        whole = self._registration.durations() if final is None else RunDurations.of(final)
+        return self.quantiles_of(self._registration.durations() if final is None else RunDurations.of(final))
+
+    def quantiles_of(self, whole: RunDurations | None) -> Quantiles | None:
+        """Of those of the whole load that came since then."""
         if whole is None or self._at_its_end is None:
             return None
         counts = whole.since(self._at_its_end)

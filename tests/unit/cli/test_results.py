@@ -268,9 +268,13 @@ def test_a_run_that_is_not_whole_is_not_shown_as_a_whole_one(tmp_path: Path, com
     folder = str(tmp_path / "20261124-b")
     done = CliRunner().invoke(soak, [command, folder, folder][: 2 if command == "report" else 3])
     assert isinstance(done.exception, ConfigurationError)
-    assert str(done.exception) == (
-        f"{folder}: this run goes on, or it was killed; what it has seen so far is in partial/"
-    )
+    unknown = "without it nothing is known of a run that was killed"
+    so_far = "what it has seen so far is in partial/, and soak report makes the files of one that was killed"
+    expected = {
+        "report": f"{folder}/partial/plan.json: cannot be read (No such file or directory), and {unknown}",
+        "compare": f"{folder}: this run goes on, or it was killed; {so_far}",
+    }
+    assert str(done.exception) == expected[command]
 
 
 def test_what_is_being_written_is_no_result_for_a_glob(tmp_path: Path) -> None:
