@@ -11,6 +11,8 @@ Point = tuple[float, float]
 """Unix s, and a value in the panel's unit"""
 MAX_BINS = 360
 """stretches of time that are drawn apart; of each the least and the greatest value"""
+LEAST, GREATEST = 1e-12, 1e18
+"""of what is drawn"""
 GAP_FACTOR = 3.0
 """a time of so many usual steps without a sample is a gap in the line"""
 
@@ -65,7 +67,7 @@ def gauge(series: Series, width: float, factor: float = 1.0) -> tuple[tuple[Poin
     points = [
         (time, value * factor)
         for time, value in zip(series.times, series.values, strict=True)
-        if math.isfinite(value)
+        if _is_drawn(value * factor)
     ]
     return parted(_binned(points, width, _extremes), _longest_step(series, width))
 
@@ -76,10 +78,15 @@ def rate(series: Series, width: float, factor: float = 1.0) -> tuple[tuple[Point
     for (earlier, before), (later, after) in itertools.pairwise(
         zip(series.times, series.values, strict=True)
     ):
-        if later > earlier and math.isfinite(after - before):
-            rise = after - before if after >= before else after
-            points.append((later, rise / (later - earlier) * factor))
+        rise = after - before if after >= before else after
+        if later > earlier and _is_drawn(value := rise / (later - earlier) * factor):
+            points.append((later, value))
     return parted(_binned(points, width, _mean), _longest_step(series, width))
+
+
+def _is_drawn(value: float) -> bool:
+    """What is no number, and what no run has measured, is a gap."""
+    return value == 0 or LEAST <= abs(value) <= GREATEST
 
 
 def _longest_step(series: Series, width: float) -> float:

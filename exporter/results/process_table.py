@@ -95,7 +95,7 @@ def processes_of(record: RunRecord, timeline: Timeline) -> list[ProcessRow]:
                 open_fds=level("observed_process_open_fds"),
                 threads=level("observed_process_threads"),
                 established=level("observed_process_connections", state="established"),
-                restarts=None if restarted is None else round(restarted.increase()),
+                restarts=_count(restarted),
             )
         )
     return rows
@@ -122,6 +122,11 @@ def _values(series: Series, since: float, until: float) -> Sequence[float]:
 def _floor(values: Sequence[float]) -> float:
     ordered = sorted(values)
     return ordered[int(FLOOR * (len(ordered) - 1))]
+
+
+def _count(counter: Series | None) -> int | None:
+    rise = None if counter is None else counter.increase()
+    return None if rise is None or not math.isfinite(rise) else round(rise)
 
 
 def _mean_rate(series: Series, since: float, until: float) -> float | None:

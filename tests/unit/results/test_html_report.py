@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporter.live.results_csv import read_rows
+from exporter.live.seconds import Seconds
 from exporter.results.folder import claim
 from exporter.results.html_report import html_report, write_report
 from exporter.results.run_document import parse_document
 from exporter.results.run_files import write_results
 from exporter.results.run_json import run_json
-from exporter.results.run_record import RunRecord, read_record, record_of
+from exporter.results.run_record import RUNTIME, SHOWN, RunRecord, picked, read_record, record_of
 from exporter.results.run_result import RunResult
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import AlertSpan
@@ -287,3 +291,56 @@ def test_the_folder_of_an_earlier_release_becomes_a_page() -> None:
     assert [a["href"] for tag, a in found.elements if tag == "a"] == [
         "../20261129-earlier.csv", "../20261129-earlier.md", "run.json", "series.om.gz",
     ]  # fmt: skip
+
+
+NUMBERS = st.floats(width=64) | st.sampled_from([0.0, 5e-324, 1.7e308, -1.0, math.inf, math.nan])
+TIMES = st.floats(1e9, 4.1e9)
+
+
+@st.composite
+def strange_series(draw: st.DrawFn) -> SeriesStore:
+    """Series of every name that is shown, with any times and values."""
+    store = SeriesStore()
+    for name in sorted(SHOWN | RUNTIME):
+        labels = {"process": "router", "role": "router", "mode": "idle", "node": "a", "gpu": "0"}
+        labels |= {"quantile": "0.99", "status_class": "2xx", "state": "established"}
+        if name in RUNTIME:
+            labels["job"] = "router"
+        for time in sorted(set(draw(st.lists(TIMES, min_size=1, max_size=4)))):
+            store.add(name, labels, time, draw(NUMBERS))
+    return store
+
+
+SPANS = st.tuples(st.floats(0, 4.1e9), st.floats(0, 4.1e9))
+
+
+@settings(max_examples=40)
+@given(
+    series=strange_series(),
+    spans=st.lists(SPANS, max_size=4),
+    figure=st.floats(allow_nan=False, allow_infinity=False),
+    measured=st.floats(0, 3e7),
+    start=st.floats(0, 4.1e9),
+    latency=st.none() | st.floats(0, 3e7),
+)
+def test_whatever_a_record_says_it_becomes_a_page_and_a_picture(
+    series: SeriesStore,
+    spans: list[tuple[float, float]],
+    figure: float,
+    measured: float,
+    start: float,
+    latency: float | None,
+) -> None:
+    document = json.loads(run_json(eventful_hour(30)))
+    document["run"]["start_timestamp_seconds"] = start
+    known = document["evidence"]
+    known |= {"measured_seconds": measured, "latency_seconds_2xx": {"0.99": latency}}
+    known["phases"] = [{"since": since, "until": until, "phase": "load"} for since, until in spans]
+    known["success_gaps"] = [{"since": since, "until": until} for since, until in spans]
+    for each in document["verdict"]["findings"]:
+        each |= {"figure": figure, "bound": -figure, "spans": known["success_gaps"]}
+    record = RunRecord("a", parse_document(json.dumps(document)), picked(series), Seconds(), ())
+    text = html_report(record)
+    Page(text)
+    assert not re.search(r"[ML ,](-?inf|nan)", "".join(re.findall(r' d="([^"]*)"', text)))
+    assert len(text) < 400_000
