@@ -118,12 +118,14 @@ def _outcome(
     again = repeat is not None and repeat.leaks
     if course == Course.LEAKING or (course == Course.UNEVEN and (goes_on or again)):
         return Outcome.FAIL if steady or quarters.grown >= resource.min_growth else Outcome.WARNING
-    small = course == Course.JUMPED and quarters.grown < resource.min_growth
+    small = course == Course.JUMPED and max(each.grown for each in quarters.jumps) < resource.min_growth
     at_rest = course in (Course.FLAT, Course.SETTLED) or small
     if repeat is not None and (at_rest or (course != Course.JUMPED and repeat.settled)):
         return Outcome.PASS
     if course == Course.FILLING:
         return Outcome.INCONCLUSIVE
+    if steady and course == Course.SETTLED and quarters.rest >= (floor.end - floor.times[0]) / 2:
+        return Outcome.PASS
     return Outcome.WARNING if steady or not at_rest else Outcome.PASS
 
 

@@ -152,6 +152,17 @@ def test_one_jump_is_a_warning_with_its_moment_and_what_happened_then() -> None:
     assert finding.spans[0].since < BEGAN + 1500 < finding.spans[0].until
 
 
+def test_a_jump_below_the_minimum_growth_is_told_and_passes() -> None:
+    finding = found(steps((25, 3), base=20), noise=0)
+    assert finding.outcome == Outcome.PASS
+    assert "router settled: +3 MiB until 25:" in finding.text
+
+
+def test_what_stopped_before_the_half_passes_though_the_looks_found_it() -> None:
+    finding = found(lambda t: 100 + min(t, 2400) / 40, seconds=7200, planned_seconds=7200.0)
+    assert finding.outcome == Outcome.PASS
+
+
 def test_an_even_growth_that_stopped_is_a_warning_that_says_when() -> None:
     finding = found(lambda t: 100 + min(t, 2100) / 35)
     assert finding.outcome == Outcome.WARNING
