@@ -297,6 +297,7 @@ def document_of(result: RunResult) -> RunDocument:
             ),
             findings=tuple(map(FindingPart.of, result.judgement.findings)),
         ),
+        incomplete=result.incomplete,
     )
 
 

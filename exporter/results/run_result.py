@@ -100,6 +100,8 @@ class RunResult:
     """what the engine and the user's script printed"""
     preflight: Preflight | None = None
     """None: the target was not asked"""
+    incomplete: str | None = None
+    """why this is not all that the run would have left; None: it came to its end"""
 
     @property
     def requests_per_second(self) -> float | None:

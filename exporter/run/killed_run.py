@@ -122,6 +122,7 @@ def _result(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds: 
         engine_totals=None,
         output=EngineOutput(),
         preflight=plan.preflight,
+        incomplete=KILLED.english,
     )
 
 

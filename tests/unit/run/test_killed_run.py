@@ -105,6 +105,9 @@ def test_a_killed_run_is_written_with_all_that_was_noted_and_is_inconclusive(fol
     assert not is_killed(folder)
     assert not (folder / PARTIAL).exists()
     found = document(folder)
+    assert found["incomplete"] == "the run was killed; what is known of it ends here"
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<b>Incomplete:</b> the run was killed; what is known of it ends here." in page
     assert found["verdict"]["outcome"] == "inconclusive"
     assert found["evidence"]["requests"]["2xx"] == 1000
     assert found["evidence"]["measured_seconds"] == 30
