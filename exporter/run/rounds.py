@@ -39,7 +39,7 @@ class Task:
         except Exception as error:  # noqa: BLE001
             problem = one_line(f"{type(error).__name__}: {error}")[:MAX_PROBLEM]
             if problem != self.problem:
-                _log.warning("%s: %s", self.name, problem, exc_info=error)
+                _log.info("%s: %s", self.name, problem, exc_info=error)
             self.problem = problem
         self._due = now + max(self.every_seconds, (_cpu_seconds() - began) / MAX_CPU_RATIO)
 

@@ -1,6 +1,7 @@
 """The short proof end to end, with real Prometheus and Alertmanager; and that a proof can fail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import pytest
 import requests
@@ -9,7 +10,7 @@ from tests.support.waiting import need
 
 from .fault_proof.findings import broken, late
 from .fault_proof.proof import Proof
-from .fault_proof.scenes import Expected, Fault, Scene, nothing, short_form
+from .fault_proof.scenes import FAILS_RUN, Expected, Fault, Scene, nothing, short_form
 from .fault_proof.stage import Stage
 from .fault_proof.webhook import Episode, Webhook
 
@@ -96,6 +97,7 @@ def played(
     resolves: bool = True,
     within: float = 0.2,
     after: Scene = AFTER,
+    expected: Mapping[str, str] = MappingProxyType({}),
 ) -> Proof:
     """A scene that is to raise `Lost` of one:9877 and may raise `Slow`; what it tells of has these labels."""
 
@@ -107,7 +109,7 @@ def played(
         for each in labels if resolves else ():
             stage.tell("resolved", **each)
 
-    lost = Expected("Lost", {"instance": "{instance}"}, within)
+    lost = Expected("Lost", {"instance": "{instance}", **expected}, within)
     scene = Scene("scene", "", Fault(begin, end), (lost,), frozenset({"Slow"}), resolves_within=0.3)
     proof = Proof(stage, ((scene,), (after,)), Diary())  # type: ignore[arg-type]
     proof.run()
@@ -126,6 +128,23 @@ def test_an_alert_that_comes_and_resolves_is_no_finding_and_neither_is_one_that_
     [row] = proof.rows
     assert row.webhook_seconds is not None
     assert row.resolved_seconds is not None
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_run_that_fails_says_so_where_the_scene_fails_it_and_nowhere_else(
+    stage: EmptyStage, fails: bool
+) -> None:
+    said = {"alert": "BenchmarkRunFailed", "instance": "one:9877", "check": "answers"}
+    lost = {**LOST, **(FAILS_RUN if fails else {})}
+    proof = played(stage, lost, said, expected=FAILS_RUN if fails else {})
+    assert broken(proof) == (
+        []
+        if fails
+        else [
+            "scene: BenchmarkRunFailed was not expected: text {'alertname': 'BenchmarkRunFailed', "
+            "'instance': 'one:9877', 'check': 'answers'}"
+        ]
+    )
 
 
 def test_an_alert_with_other_labels_did_not_come_and_was_not_expected(stage: EmptyStage) -> None:

@@ -84,6 +84,9 @@ class Row:
         return self.episode.resolved_at - self.act.ended
 
 
+VERDICT = "BenchmarkRunFailed"
+
+
 class Proof:
     """Plays steps of scenes on a stage.
 
@@ -177,6 +180,10 @@ class Proof:
                     row.episode = episode
                     self._view.say(f"  {episode.alert} after {episode.fired_at - act.began:.1f} s")
                     return
+            if episode.alert == VERDICT and act.scene.fails_run:
+                # The run goes on with what has failed, and says so for each check, at its end too.
+                self._view.say(f"  {episode.alert}: {episode.labels.get('check')}")
+                return
             if episode.alert in act.scene.follows and (act.over is None or now - act.over < FOLLOWS_SECONDS):
                 act.followers.append(episode)
                 self._view.say(f"  {episode.alert} follows: {episode.summary}")

@@ -49,6 +49,11 @@ class Scene:
     lingers: bool = False
     """its alerts take long to resolve and no later scene keeps them back: the next one need not wait"""
 
+    @property
+    def fails_run(self) -> bool:
+        """Whether it fails the run under way, which has an alert of its own."""
+        return any(FAILS_RUN.items() <= expected.labels.items() for expected in self.expected)
+
 
 def simulated(name: str, query: str = "", **parameters: Any) -> Fault:
     """A fault of the simulated router; `query` is for the command that ends it."""

@@ -1,5 +1,6 @@
 """exporter.run.rounds: what is done beside the load costs the run nothing, not even where it fails."""
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -89,3 +90,15 @@ def test_tasks_are_done_in_a_thread_of_their_own_until_the_rounds_end() -> None:
         assert done.wait(10)
     assert set(threads) == {"rounds"}
     assert not any(each.name == "rounds" for each in threading.enumerate())
+
+
+def test_what_goes_wrong_is_for_the_view_and_no_traceback_is_on_the_terminal(
+    cpu: Cpu, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise OSError(2, "No such file or directory")
+
+    task = Task("what a kill would leave", fail, 5.0)
+    task.do_if_due(0.0)
+    assert task.problem == "FileNotFoundError: [Errno 2] No such file or directory"
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
