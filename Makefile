@@ -5,13 +5,14 @@ BIN := .venv/bin
 export PYTHON
 export DURATION KEEP UPGRADE
 
-.PHONY: help demo test fuzz lint format check-python bench driftbench leakbench judgebench faults lock clean
+.PHONY: help demo test fuzz lint format check-python bench driftbench leakbench judgebench stallbench faults lock clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
 	@echo "make fuzz    hostile datagrams, files, texts and names, other ones at every run (MINUTES=10)"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
+	@echo "make stallbench  the check of stalls on simulated loads: clean ones of many kinds, and those that stand still"
 	@echo "make driftbench  false alarms and recall of latency and throughput on labelled hours"
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
 	@echo "make judgebench  labelled runs, simulated and real, and what the verdict says of each (RUNS=leak-*,clean-60s)"
@@ -53,6 +54,10 @@ bench: check-python
 	@scripts/install_packages.sh demo bench
 	@$(MAKE) --silent .venv/installed-dev
 	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+
+stallbench: check-python
+	@$(MAKE) --silent .venv/installed-dev
+	@$(BIN)/python -m tests.stallbench
 
 driftbench: check-python
 	@$(MAKE) --silent .venv/installed-dev

@@ -110,6 +110,15 @@ class RunPace:
             return None
         return LongestRequest(found.seconds, max(found.until + ahead, 0.0), found.answered)
 
+    def longest_recently(
+        self, workers: Iterable[Worker], now: float, seconds: float
+    ) -> LongestRequest | None:
+        """The same where it lasts or ended within so many seconds; of no length where it did not."""
+        longest = self.longest_request(workers, now)
+        if longest is None or self._epoch + now - longest.until <= seconds:
+            return longest
+        return LongestRequest(0.0, longest.until, longest.answered)
+
     def status(self, now: float) -> PaceStatus:
         """The gaps now."""
         theirs = self.theirs(now)

@@ -27,6 +27,11 @@ _MIDDLES_SECONDS = tuple(
 )
 
 
+def seconds_of(bucket: int) -> float:
+    """The middle of a bucket of durations, in seconds."""
+    return _MIDDLES_SECONDS[bucket]
+
+
 @dataclass(frozen=True, slots=True)
 class SecondCounts:
     """What ended in one second of a run, as its workers' reports came in."""

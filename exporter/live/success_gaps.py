@@ -158,6 +158,11 @@ class SuccessGaps:
             self.dropped_seconds = max(self.dropped_seconds, _length(shortest))
 
     @property
+    def min_gap_seconds(self) -> float:
+        """All gaps of more than this are kept."""
+        return max(MIN_SECONDS, self.dropped_seconds)
+
+    @property
     def _all_heard(self) -> bool:
         return len(self._heard) >= max(self._expected, 1)
 

@@ -216,6 +216,7 @@ class _Soak:
             "unknown_gaps": self.seconds.unknown_gaps,
             "min_success_gap_seconds": self.seconds.min_success_gap_seconds,
             "longest_request": known.longest_request,
+            "stall_after_seconds": self.plan.stall_after_seconds,
             "time_gaps": tuple(self.gaps.found),
             "phases": self.phases.spans(),
             "generator": self.generator.result(),

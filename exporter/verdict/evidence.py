@@ -158,6 +158,8 @@ class Evidence(Counts):
     """when it is not known whether there was a success; no part of success_gaps"""
     min_success_gap_seconds: float = MIN_SECONDS
     """all of more than so long are in success_gaps: there are too many that are shorter"""
+    stall_after_seconds: float = 30.0
+    """`--stall-after`: how long is too long where nothing else tells it"""
     longest_request: LongestRequest | None = None
     """None where it is not known"""
     phases: tuple[PhaseSpan, ...] = ()

@@ -21,6 +21,7 @@ from exporter.verdict.growth import MIN_SECONDS
 from exporter.verdict.leaks import judge_leak
 from exporter.verdict.nodes import judge_nodes
 from exporter.verdict.router import judge_router
+from exporter.verdict.stalls import judge_stalls
 from exporter.verdict.steadiness import judge_latency, judge_throughput
 
 
@@ -92,7 +93,15 @@ OBJECTIVES = (
         "切断",
         judge_disconnects,
         "Every request gets a whole answer: none is refused, cut off or stalled at the end of the load.",
-        alerts=("BenchmarkDisconnects", "BenchmarkStalled"),
+        alerts=("BenchmarkDisconnects",),
+    ),
+    Objective(
+        "stalls",
+        "停止",
+        judge_stalls,
+        "No time without a success is 10 s and 20 times as long as they usually are, and no request takes "
+        "10 s and 5 times as long as the others.",
+        alerts=("BenchmarkStalled",),
     ),
     Objective(
         "latency",

@@ -73,7 +73,7 @@ def exposition(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     clock, pids = FakeClock(), WatchedPids()
     runs = LiveRuns(clock)
     ingest = Ingest(runs.apply)
-    scene.some_load(runs, ingest)
+    scene.some_load(runs, ingest, clock)
     results = scene.some_results(tmp_path / "results", clock)
     with (
         stub_gpus(nvml_library, tmp_path / "nvml.script", monkeypatch),

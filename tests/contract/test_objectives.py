@@ -26,7 +26,7 @@ FAILS_A_RUN = {
 
 WITHOUT_A_CHECK = {
     "StreamsTruncated": "streams",
-    "StreamStalled": "stalls",
+    "StreamStalled": "streams",
 }
 """alerts of FAILS_A_RUN that no check covers yet, with the check that is to"""
 

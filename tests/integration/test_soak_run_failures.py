@@ -66,6 +66,29 @@ def test_truncated_answers_are_no_successes(live: NativeStack, soak: Soak) -> No
     assert evidence["requests"]["2xx"] == evidence["engine"]["requests"]
 
 
+def test_a_load_that_stood_still_fails_with_its_time_though_it_goes_on(live: NativeStack, soak: Soak) -> None:
+    run = soak("--duration", "19s", "--connections", "4")
+    running(live)
+    fault(live, "hang", ratio=1.0)
+    stalled = "benchmark_stall_seconds"
+    wait_for("a stall on /metrics", lambda: total(live, stalled, of="success_gap") >= 11, 60)
+    assert total(live, "benchmark_stall_bound_seconds", of="success_gap") == 10
+    end_faults(live)
+    ended = run.end()
+    assert ended.code == 1, ended.errors
+    [found] = [each for each in ended.document["verdict"]["findings"] if each["check"] == "stalls"]
+    assert found["outcome"] == "fail"
+    assert found["text"].startswith("no success for 1")
+    [gap] = [
+        each for each in ended.document["evidence"]["success_gaps"] if each["until"] - each["since"] > 10
+    ]
+    assert gap in found["spans"]
+    assert found["figure"] == pytest.approx(gap["until"] - gap["since"])
+    # What hung until then is the longest request, and has an answer or none.
+    longest = ended.document["evidence"]["longest_request"]
+    assert longest["seconds"] == pytest.approx(found["figure"], abs=1.0)
+
+
 def test_hung_requests_are_stalled_connections_and_a_failure(live: NativeStack, soak: Soak) -> None:
     run = soak("--duration", "12s", "--connections", "4", "--stall-after", "2s")
     running(live)

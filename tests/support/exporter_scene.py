@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import prometheus_client
@@ -20,6 +21,7 @@ from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.live.findings import Outcome, PublishedFinding, RunFindings
 from exporter.live.ingest import Ingest
+from exporter.live.pace import PaceRecord
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import encode
 from exporter.settings.exporter_config import (
@@ -116,13 +118,19 @@ def some_results(folder: Path, clock: FakeClock) -> Path:
     return folder
 
 
-def some_load(runs: LiveRuns, ingest: Ingest) -> None:
+def some_load(runs: LiveRuns, ingest: Ingest, clock: FakeClock) -> None:
     """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse."""
     register(runs, connections=2, baseline_p99_seconds=0.25, baseline_requests_per_second=120.5)
     first = answered({"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1)
     second = answered(
         {"2xx": [19_000], "5xx": [2_000_000]}, {502: 1}, worker=1, failures={"connect": 1, "read": 2}
     )
+    # The first has had its last success two seconds ago, and its longest request took 350 ms.
+    record = PaceRecord((clock.monotonic() - 20) * 1e6)
+    for ago in (18.0, 17.9, 2.0):
+        record.succeeded((clock.monotonic() - ago) * 1e6)
+    record.took(350_000, (clock.monotonic() - 2) * 1e6, answered=True)
+    first = replace(first, pace=record.pace(clock.monotonic() * 1e6, 1000))
     for message in (first, second):
         ingest.take(encode(message))
     ingest.take(b"not a message")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.live.message import FailureReason, StatusClass
+from exporter.live.run_pace import LongestRequest
 from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
 from exporter.results.run_result import RunInputs, RunResult
@@ -11,6 +12,8 @@ from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import AlertSpan, Count, Evidence, Watching
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
+
+BEGAN = 1_764_000_000.0
 
 
 def requests_by_class(**counts: int) -> dict[StatusClass, int]:
@@ -27,7 +30,7 @@ def watched_router(seconds: float = 60.0) -> SeriesStore:
     """A router that answered every probe and whose process stayed."""
     store = SeriesStore()
     for i in range(int(seconds // 5) + 1):
-        time = 1_764_000_000.0 + 5 * i
+        time = BEGAN + 5 * i
         store.add("router_up", {}, time, 1.0)
         labels = {"process": "router", "role": "router"}
         store.add("observed_process_restarts_total", labels, time, 0.0)
@@ -48,6 +51,8 @@ def evidence(**changes: Any) -> Evidence:
         "scrapes": 13,
         "failed_scrapes": 0,
         "series": watched_router(),
+        "success_gaps": (),
+        "longest_request": LongestRequest(0.09, BEGAN + 30, answered=True),
         "watching": Watching("http://127.0.0.1:9877", "http://127.0.0.1:8080", ("router",)),
     }
     return Evidence(**{**fields, **changes})

@@ -7,6 +7,7 @@ from prometheus_client.core import Metric
 
 from exporter.clock import Clock
 from exporter.collectors.benchmark.findings import FINDING_FAMILIES, finding_families
+from exporter.collectors.benchmark.pace import PACE_FAMILIES, pace_families
 from exporter.collectors.benchmark.requests import REQUEST_FAMILIES, request_families
 from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families, run_families
 from exporter.collectors.collector import LiveLoad, Shared
@@ -29,6 +30,7 @@ class LoadCollector:
     families: ClassVar = (
         *REQUEST_FAMILIES,
         *RUN_FAMILIES,
+        *PACE_FAMILIES,
         *FINDING_FAMILIES,
         *_INGEST,
         "exporter_state_file_set_aside",
@@ -51,6 +53,7 @@ class LoadCollector:
             families = [
                 *request_families(runs.models),
                 *connection_families(runs, self._clock.monotonic()),
+                *pace_families(runs, self._clock.monotonic()),
                 *run_families(runs.current()),
                 *finding_families(runs.shown_findings()),
                 *ingest_families(self._load.ingest),

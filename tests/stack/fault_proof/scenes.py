@@ -110,8 +110,8 @@ HANG = Scene(
     "hang",
     "no request is answered any more, and no connection ends",
     simulated("hang"),
-    # 30 s of them are soak run's --stall-after.
-    (Expected("BenchmarkStalled", {**LOAD, **CRITICAL, **FAILS_RUN}, 65),),
+    # 10 s of them are the bound, and two what a message may be late.
+    (Expected("BenchmarkStalled", {**LOAD, **CRITICAL, **FAILS_RUN}, 45),),
     # What hangs is dropped at the end.
     follows=frozenset({"BenchmarkDisconnects"}),
 )
@@ -129,8 +129,10 @@ ROUTER_KILLED = Scene(
     "the router is killed under load, and started again",
     Fault(lambda stage: stage.stack.kill("router"), lambda stage: stage.start_router()),
     (Expected("RouterDown", {**ROUTER, **CRITICAL, **FAILS_RUN}, 30), DISCONNECTS),
-    # Requests were refused after they had been cut off, and the process is another one.
-    follows=frozenset({"BenchmarkDisconnects", "BenchmarkErrorRateHigh", "RouterRestarted"}),
+    # Requests were refused after they had been cut off, nobody had an answer, and the process is another one.
+    follows=frozenset(
+        {"BenchmarkDisconnects", "BenchmarkErrorRateHigh", "BenchmarkStalled", "RouterRestarted"}
+    ),
     lingers=True,
 )
 

@@ -65,7 +65,8 @@ def test_what_was_written_is_read_back() -> None:
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    known = parse_document(run_json(run_result())).evidence
+    unknown = evidence(success_gaps=None, longest_request=None)
+    known = parse_document(run_json(run_result(unknown))).evidence
     assert known.success_gaps is None
     assert known.longest_request is None
     assert known.alert_spans is None

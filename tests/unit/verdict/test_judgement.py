@@ -61,6 +61,7 @@ def test_a_good_run_passes_with_exit_code_zero() -> None:
     assert [(each.check, each.outcome.value) for each in judgement.findings] == [
         ("answers", "pass"),
         ("disconnects", "pass"),
+        ("stalls", "pass"),
         ("latency", "not_judged"),
         ("throughput", "not_judged"),
         ("router", "pass"),

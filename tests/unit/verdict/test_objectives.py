@@ -52,4 +52,4 @@ def test_the_table_for_users_has_a_line_a_check_with_bound_and_alerts() -> None:
     assert [line.split("`")[1] for line in lines[2:]] == list(CHECKS)
     assert {line.count("|") for line in lines} == {5}
     assert "| `--max-error-ratio` (0.01) | `BenchmarkErrorRateHigh` |" in lines[2]
-    assert "| `BenchmarkDisconnects`, `BenchmarkStalled` |" in lines[3]
+    assert "| `BenchmarkDisconnects` |" in lines[3]
