@@ -57,7 +57,7 @@ class Row:
                 (Outcome.PASS,),
             )
         ]
-        return f"{self.name:34}" + "".join(f"{share!s:>32}" for share in shares)
+        return f"{self.name:34}" + "".join(f"{share!s:>34}" for share in shares)
 
 
 def of_hour(hour: Labelled) -> Judged:
@@ -146,7 +146,7 @@ def load_table(judged: Sequence[Judged], title: str) -> Iterator[str]:
 
 def _header(title: str) -> str:
     return f"{title:34}" + "".join(
-        f"{name:>32}" for name in ("fail", "fail or warning", "inconclusive", "not judged", "pass")
+        f"{name:>34}" for name in ("fail", "fail or warning", "inconclusive", "not judged", "pass")
     )
 
 
