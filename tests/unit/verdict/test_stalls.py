@@ -8,7 +8,7 @@ from exporter.live.histogram import bucket_of
 from exporter.live.message import Phase
 from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import FINE_A_BUCKET, SecondCounts, Seconds
-from exporter.verdict.evidence import GapKind, PhaseSpan, TimeGap
+from exporter.verdict.evidence import GapKind, GeneratorLoad, PhaseSpan, TimeGap
 from exporter.verdict.finding import Finding, Outcome, Span
 from exporter.verdict.stalls import judge_stalls
 from tests.support.run_results import BEGAN, evidence, failures_by_reason, requests_by_class
@@ -124,6 +124,19 @@ def test_one_request_that_hangs_while_others_go_on_fails() -> None:
     )
     answered = _judged(longest_request=LongestRequest(12.0, BEGAN + 40, answered=True))
     assert answered.text == "one request took 12.0 s, 00:28–00:40 (allowed 10 s)"
+
+
+def test_one_request_that_hangs_at_a_generator_that_is_short_of_cpu_is_inconclusive() -> None:
+    hanging = LongestRequest(31.2, BEGAN + 60, answered=False)
+    short = GeneratorLoad(0.95, 0.4, 60.0, (Span(BEGAN, BEGAN + 60),))
+    found = _judged(longest_request=hanging, generator=short)
+    assert found.outcome == Outcome.INCONCLUSIVE
+    assert (
+        "one request had no answer for 31.2 s, 00:29–01:00 (allowed 10 s); the load generator was the limit"
+        in found.text
+    )
+    frozen = _judged(success_gaps=(_gap(30, 45),), longest_request=hanging, generator=short)
+    assert frozen.outcome == Outcome.FAIL
 
 
 def test_a_long_request_among_long_ones_passes() -> None:
