@@ -1,6 +1,6 @@
 """Make the pictures of the live page in docs/images: a real run against the simulated router, with faults.
 
-    scripts/picture_live.py [--minutes 12]
+    python scripts/picture_live.py [--minutes 12]
 
 Needs chromium, prometheus and wrk. The run has a burst of errors, so that there is something to see.
 """
@@ -20,9 +20,9 @@ from exporter.stack.ports import free_ports
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PICTURES = (
-    ("live.png", 1280, 900, 1.5, False),
-    ("live-dark.png", 1280, 900, 1.5, True),
-    ("live-phone.png", 390, 844, 2.0, False),
+    ("live.png", 1280, 900, 1.0, False),
+    ("live-dark.png", 1280, 900, 1.0, True),
+    ("live-phone.png", 390, 844, 1.5, False),
 )
 """name, width and height in CSS pixels, how many pixels each is, dark"""
 
@@ -45,7 +45,10 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=IMAGES, help="the folder of the pictures")
     options = parser.parse_args()
     seconds = options.minutes * 60
-    with tempfile.TemporaryDirectory() as folder, NativeStack(free_ports()) as stack:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        NativeStack(free_ports()) as stack,
+    ):
         stack.start_simulator("--latency-median", "0.020", "--latency-p99", "0.060")
         stack.start_exporter()
         stack.start_alertmanager()

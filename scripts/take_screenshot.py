@@ -5,49 +5,26 @@ URL.
 """
 
 import argparse
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-TIMEOUT_SECONDS = 60
-LEAST_WIDTH = 500
-"""Chromium makes no narrower window; a narrower page is shown in a frame"""
+from browser import Browser, BrowserError
 
 
 def take(page: str, out: Path, width: int, height: int, dark: bool) -> None:
     """Write the picture; raises SystemExit with one line where that cannot be done."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        raise SystemExit("no Chromium is installed: apt install chromium")
     url = page if "://" in page else Path(page).resolve().as_uri()
-    with tempfile.TemporaryDirectory() as folder:
-        if width < LEAST_WIDTH:
-            frame = Path(folder) / "frame.html"
-            frame.write_text(
-                f'<body style="margin:0"><iframe src="{url}" width="{width}" height="{height}" '
-                'style="border:0"></iframe>',
-                encoding="utf-8",
-            )
-            url = frame.as_uri()
-        command = [
-            program,
-            "--headless",
-            # As root it runs without, and the page is ours.
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--force-device-scale-factor=1",
-            f"--user-data-dir={folder}/profile",
-            f"--window-size={width},{height}",
-            f"--screenshot={out.resolve()}",
-            *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-            url,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-    if done.returncode or not out.exists():
-        raise SystemExit(f"{program} took no picture (exit code {done.returncode})")
+    try:
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+            Browser(Path(folder) / "profile") as browser,
+        ):
+            browser.screen(width, height, dark=dark)
+            browser.open(url)
+            browser.wait_for("document.readyState", lambda state: state == "complete")
+            out.write_bytes(browser.picture())
+    except BrowserError as error:
+        raise SystemExit(f"no picture of {page}: {error}") from error
 
 
 def main() -> None:

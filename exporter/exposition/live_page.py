@@ -23,7 +23,7 @@ from exporter.exposition.last_hour import LastHour
 from exporter.exposition.live_state import LiveState
 
 MAX_VIEWERS = 8
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 1.0
 RETRY_MS = 2000
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -90,7 +90,8 @@ class LivePage:
         run, count = "", 0
         text = f"retry: {RETRY_MS}\n\n"
         kind = "hour"
-        while True:
+        # A chosen run may make room for others: its viewer asks again, and is told.
+        while not wanted or self._state.knows(wanted):
             newest = wanted or self._state.newest()
             if newest != run:
                 run, count, kind = newest, 0, "hour"

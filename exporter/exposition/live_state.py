@@ -18,7 +18,7 @@ from exporter.settings.watch import Watch
 
 RATE_SECONDS = 5
 """over which a rate is that of now"""
-_LOADED = (Phase.WARMUP, Phase.LOAD)
+_LOADED = (Phase.WARMUP, Phase.LOAD, Phase.REST)
 
 
 class LiveState:
@@ -99,14 +99,16 @@ class LiveState:
         now = self._clock.monotonic()
         info, status = run.info, RunStatus.of(run, now)
         active = run.active(now)
-        end = info.start_timestamp_seconds + info.planned_duration_seconds
+        elapsed = self._clock.wall() - info.start_timestamp_seconds - run.rested_seconds(now)
+        left = max(info.planned_duration_seconds - elapsed, 0.0)
         seconds, successes, errors = run.ring.newest(RATE_SECONDS) if active else (0, 0, 0)
         return {
             **document,
             "info": asdict(info),
             "phase": run.phase.value,
             "active": active,
-            "left_seconds": max(end - self._clock.wall(), 0.0) if active and run.phase in _LOADED else None,
+            "elapsed_seconds": elapsed,
+            "left_seconds": left if active and run.phase in _LOADED else None,
             "ended": run.ended,
             "silent_since": None if active or run.ended else self._clock.wall() - (now - run.last_report),
             "successes_per_second": successes / seconds if seconds else None,

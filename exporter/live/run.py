@@ -90,6 +90,9 @@ class Run:
         self._room = room
         self.boot = began - since_boot
         """Unix s by the wall clock at the beginning: set back later it would reorder the seconds"""
+        self._rested = 0.0
+        """seconds of the rests that are over"""
+        self._entered = now
         self.ended: float | None = None
         """Unix s; None while it is not over"""
         self.ring = SecondRing(math.floor(began))
@@ -108,6 +111,17 @@ class Run:
     def recent(self) -> tuple[int, ...]:
         """Its 2xx bucket counts of the last seconds."""
         return split(sum(pair.published.recent_page() for pair in self.pairs), BUCKETS)
+
+    def enter(self, phase: Phase, now: float) -> None:
+        """It is in this phase at `now` (monotonic s), as its command says."""
+        if phase != self.phase:
+            if self.phase == Phase.REST:
+                self._rested += now - self._entered
+            self.phase, self._entered = phase, now
+
+    def rested_seconds(self, now: float) -> float:
+        """How long its rests have lasted by now."""
+        return self._rested + (now - self._entered if self.phase == Phase.REST else 0.0)
 
     def tick(self, now: float, since_boot: float, step: float = 0.0) -> None:
         """Move the trailing window, and close the second that has ended; called once a second."""

@@ -82,7 +82,7 @@ class LiveRuns:
             if phase == Phase.FINISHED:
                 self._end(run)
             else:
-                run.phase = phase
+                run.enter(phase, now)
 
     def _begin(self, info: RunInfo, digest: bytes, phase: Phase, now: float) -> Run:
         if digest in self._by_digest:

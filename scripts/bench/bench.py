@@ -23,13 +23,16 @@ from parser_cost import parser_rows
 from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, find_program, running, running_exporter, soak_command
 from table import Row, render
+from viewer_cost import ROUNDS as VIEWER_ROUNDS
+from viewer_cost import SECONDS as VIEWER_SECONDS
+from viewer_cost import measure_viewer, viewer_rows
 
 from exporter.cli.main import run_command
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workload
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 
-PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "parsers", "dashboards", "memory")
+PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "viewer", "parsers", "dashboards", "memory")
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 STEADY_PAIRS = 3
@@ -73,6 +76,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     scrape      CPU and time of a scrape (host, four processes, router) and those of node_exporter's, in turns
     gpu         time of a scrape with eight GPUs (the NVML stub) and sixteen processes on them
     observer    throughput and p99 of the simulated router, scraped every second and not, in turns
+    viewer      the exporter's CPU with the live page open and without, in turns
     parsers     CPU of the hand tools on 10,000 rows
     dashboards  time of every query of the Grafana dashboards over an hour of series
     memory      the exporter's memory over minutes: under full-speed load, and scraped every second
@@ -82,7 +86,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory run, eleven minutes
+    make bench                     everything but the memory run, fourteen minutes
     make bench MINUTES=10          with ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
@@ -117,11 +121,11 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
             if "observer" in chosen:
                 _say(f"observer: {OBSERVED_ROUNDS} rounds of three runs of {OBSERVED_SECONDS} s")
                 rows += _observer(load, target, folder)
-            if "parsers" in chosen:
-                rows += parser_rows(folder)
-            if "dashboards" in chosen:
-                _say("dashboards: every query over an hour")
-                rows += dashboard_rows(folder)
+            if "viewer" in chosen:
+                _say(f"viewer: {VIEWER_ROUNDS} rounds of two runs of {VIEWER_SECONDS} s")
+                with _loaded(_steady_router(folder), OBSERVED_CONNECTIONS, folder) as (_, watched):
+                    rows += viewer_rows(measure_viewer(watched))
+            rows += _without_load(chosen, folder)
             if "memory" in chosen:
                 minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")
@@ -171,6 +175,16 @@ def _observer(load: LiveLoad, target: Service, folder: Path) -> list[Row]:
         length = (OBSERVED_CONNECTIONS, OBSERVED_SECONDS)
         rounds = run_observed(exporter, workload, length, OBSERVED_ROUNDS, folder)
     return observer_rows(rounds, "the simulated router")
+
+
+def _without_load(chosen: set[str], folder: Path) -> list[Row]:
+    rows: list[Row] = []
+    if "parsers" in chosen:
+        rows += parser_rows(folder)
+    if "dashboards" in chosen:
+        _say("dashboards: every query over an hour")
+        rows += dashboard_rows(folder)
+    return rows
 
 
 def _memory(load: LiveLoad, target: Service, minutes: int, folder: Path) -> list[Row]:

@@ -9,7 +9,7 @@ const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const FIXED = [
   { title: "Requests", unit: "a second", lines: [["successes", "success", 0], ["failures", "failed", 1]], show: (v) => `${number(v)} /s` },
   { title: "Latency of successes", unit: "ms", factor: 1000, lines: [["p50", "p50", 2], ["p95", "p95", 0], ["p99", "p99", 1]], show: (v) => time(v / 1000) },
-  { title: "Router memory", unit: "MiB", factor: 1 / MIB, lines: [["memory", "resident", 0], ["private", "private, with swap", 2], ["floor", "its floor (least of 5 min)", 1]], show: (v) => bytes(v * MIB) },
+  { title: "Router memory", unit: "MiB", factor: 1 / MIB, lines: [["memory", "resident", 0], ["private", "private, with swap", 2], ["floor", "floor of 5 min", 1]], show: (v) => bytes(v * MIB) },
   { title: "Router files and sockets", unit: "", lines: [["open_fds", "open files", 0], ["sockets", "connections", 2], ["close_wait", "of them CLOSE_WAIT", 1]], show: number },
   { title: "CPU", unit: "cores busy", lines: [["router_cores", "router", 0], ["host_cores", "whole host", 6]], show: number },
 ];

@@ -42,6 +42,7 @@ export const bytes = (value) =>
   !known(value) ? UNKNOWN : Math.abs(value) >= 2 ** 30 ? `${number(value / 2 ** 30)} GiB` : `${number(value / 2 ** 20)} MiB`;
 const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${bytes(Math.abs(value))}`;
 
+const forShell = (text) => (/^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const named = (counts) => Object.entries(counts).map(([name, value]) => `${name}: ${count(value)}`).join(", ");
 
 function sentence(run, verdict) {
@@ -53,13 +54,14 @@ function sentence(run, verdict) {
   return `No verdict: last judged ${clock(verdict.at)}, ${word}`;
 }
 
-function timeOf(run, now) {
+function timeOf(run) {
   const info = run.info;
   if (!info) return "";
-  const elapsed = now - info.start_timestamp_seconds, planned = info.planned_duration_seconds;
+  const elapsed = run.elapsed_seconds, planned = info.planned_duration_seconds;
   if (run.ended) return `ended ${clock(run.ended)}, after ${span(run.ended - info.start_timestamp_seconds)}`;
   if (run.silent_since) return `no sign of life since ${clock(run.silent_since)}: its command was killed, or cannot reach this exporter`;
-  if (run.left_seconds > 0) return `${run.phase} · ${span(elapsed)} of ${span(planned)} · ${span(run.left_seconds)} left`;
+  const rest = info.starts > 1 ? " of load, without its rest" : "";
+  if (run.left_seconds > 0) return `${run.phase} · ${span(elapsed)} of ${span(planned)} · ${span(run.left_seconds)} left${rest}`;
   return `${run.phase} · ${span(elapsed)} since the begin, ${span(planned)} of load planned`;
 }
 
@@ -93,13 +95,13 @@ export function showVerdict(state) {
     : info ? `${info.label} · ${models} at ${info.target} · ${info.connections} connections, ${info.engine}` : "The exporter was restarted since: of this run its verdict alone is known.");
   const command = element("command");
   command.hidden = Boolean(run) || !state.takes_runs;
-  put("command", `soak run --target ${state.router ?? "http://ROUTER:8080"} --duration 45m --exporter ${location.origin}`);
-  const left = timeOf(run ?? {}, state.now);
+  put("command", `soak run --target ${forShell(state.router ?? "http://ROUTER:8080")} --duration 45m --exporter ${location.origin}`);
+  const left = timeOf(run ?? {});
   element("time").hidden = !left;
   put("left", left);
   const progress = element("progress");
   progress.hidden = !run?.active;
-  if (info) progress.value = Math.min(1, (state.now - info.start_timestamp_seconds) / Math.max(1, info.planned_duration_seconds));
+  if (info) progress.value = Math.min(1, run.elapsed_seconds / Math.max(1, info.planned_duration_seconds));
   findings(verdict);
   const late = verdict?.so_far && run.active && state.now - verdict.at > 30;
   put("judged", late ? `judged ${clock(verdict.at)}, and not since` : "").hidden = !late;
@@ -141,8 +143,12 @@ export function showFigures(state) {
     const failed = { ...run.statuses, ...run.failures }, bad = Object.keys(failed).length > 0;
     const lastSuccess = run.active && run.last_success && state.now - run.last_success > 10 ? `; the last ${clock(run.last_success)}` : "";
     boxes.push(
-      figure("Success now", run.active ? `${number(run.successes_per_second)} /s` : UNKNOWN, `${count(run.successes)} in all${lastSuccess}`, lastSuccess ? "bad" : ""),
-      figure("Failed now", run.active ? `${number(run.failures_per_second)} /s` : UNKNOWN, bad ? named(failed) : "none so far", run.failures_per_second > 0 ? "bad" : bad ? "doubt" : ""),
+      run.active
+        ? figure("Success now", `${number(run.successes_per_second)} /s`, `${count(run.successes)} in all${lastSuccess}`, lastSuccess ? "bad" : "")
+        : figure("Successes", count(run.successes), "whole run", ""),
+      run.active
+        ? figure("Failed now", `${number(run.failures_per_second)} /s`, bad ? named(failed) : "none so far", run.failures_per_second > 0 ? "bad" : bad ? "doubt" : "")
+        : figure("Failures", count(Object.values(failed).reduce((sum, each) => sum + each, 0)), bad ? named(failed) : "whole run", bad ? "doubt" : ""),
       figure("p99", time(run.quantiles["0.99"]), `p50 ${time(run.quantiles["0.5"])} · p95 ${time(run.quantiles["0.95"])}, ${whole}`),
     );
     if (run.stalled) boxes.push(figure("Stalled", `${count(run.stalled)} of ${count(run.open)}`, "connections without an answer", "bad"));

@@ -14,7 +14,7 @@ from exporter.exposition import live_page
 from exporter.exposition.live_page import CSP, MAX_VIEWERS
 from exporter.live.findings import Outcome, PublishedAround, PublishedFinding, RunFindings
 from exporter.live.message import Phase
-from exporter.live.runs import LiveRuns
+from exporter.live.runs import MAX_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, register, token_of
 from tests.support.served_app import ServedApp
@@ -119,6 +119,7 @@ def test_without_a_run_there_is_none_and_it_says_what_it_watches(served: Served)
     found = state(served)
     assert (found["run"], found["runs"], found["takes_runs"]) == (None, [], True)
     assert (found["router"], found["scrape"]) == ("http://127.0.0.1:8080", None)
+    assert (found["since"], found["now"]) == (1_764_000_000, 1_764_000_000)
 
 
 def test_a_run_under_way_has_its_rates_verdict_surroundings_and_the_time_left(
@@ -148,6 +149,22 @@ def test_a_run_under_way_has_its_rates_verdict_surroundings_and_the_time_left(
 
 def _fields(report: Any) -> dict[str, Any]:
     return {name: getattr(report, name) for name in report.__slots__}
+
+
+def test_a_rest_is_no_part_of_the_load_that_is_left(served: Served, clock: FakeClock) -> None:
+    def left(phase: Phase) -> tuple[float, float]:
+        register(served.runs, phase=phase)
+        clock.advance(10)
+        register(served.runs, phase=phase)
+        run = state(served)["run"]
+        return run["elapsed_seconds"], run["left_seconds"]
+
+    assert left(Phase.LOAD) == (10, 50)
+    assert left(Phase.REST) == (10, 50)
+    assert left(Phase.LOAD) == (20, 40)
+    register(served.runs, phase=Phase.DRAIN)
+    clock.advance(2)
+    assert state(served)["run"]["left_seconds"] is None
 
 
 def test_a_run_that_has_ended_stays_with_its_verdict_and_when_it_ended(
@@ -200,6 +217,19 @@ def test_of_several_runs_one_can_be_chosen_and_the_newest_is_shown_else(
     assert state(served, f"?run={RUN}")["run"]["info"]["label"] == "first"
     answer = served.get("/live/events?run=0000000000000000")
     assert (answer.status_code, answer.text) == (404, "no such run\n")
+
+
+def test_who_looks_at_a_run_that_makes_room_for_others_is_sent_to_ask_again(
+    served: Served, clock: FakeClock
+) -> None:
+    register(served.runs)
+    with viewer(served, f"?run={RUN}") as events:
+        events.next("state")
+        for number in range(MAX_RUNS):
+            register(served.runs, run=f"{number:016x}", phase=Phase.FINISHED)
+            clock.advance(40)
+        assert events.ended()
+    assert served.get(f"/live/events?run={RUN}").status_code == 404
 
 
 def test_points_follow_as_others_scrape_and_the_page_itself_scrapes_nothing(
