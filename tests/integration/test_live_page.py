@@ -77,6 +77,12 @@ def test_the_page_shows_a_run_its_verdict_and_its_curves_and_keeps_them_after_it
     assert "succeeded" in text(page, "#collectors")
     assert live.ports.url("router") in text(page, "#watched")
 
+    page.screen(390, 844)
+    plots = "[...document.querySelectorAll('.uplot')].map((each) => each.clientWidth)"
+    widths = f"[document.documentElement.scrollWidth, ...{plots}]"
+    page.wait_for(widths, lambda found: max(found) <= 390)
+    page.screen(1280, 900)
+
     # The cursor is one for all curves, and goes by the keyboard.
     page.value("document.querySelector('.plot').focus()")
     page.call("Input.dispatchKeyEvent", type="keyDown", key="ArrowLeft", code="ArrowLeft")

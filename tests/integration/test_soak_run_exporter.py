@@ -73,6 +73,7 @@ def test_a_run_without_an_exporter_starts_its_own_and_stops_it(
     assert "exporter for this run: http://127.0.0.1:" in ended.stderr
     assert json.loads(ended.stdout)["verdict"]["outcome"] == "pass"
     own = ended.stderr.split("exporter for this run: ")[1].split("/metrics")[0]
+    assert f"\nlive page: {own}/live\n" in ended.stderr
     assert not requests_answer(own + "/-/healthy")
 
 

@@ -69,6 +69,18 @@ def test_responses_that_are_not_timed_are_successes_without_a_duration(
     assert [(each.successes, each.durations) for each in _all(runs)] == [(5, {})]
 
 
+def test_the_newest_entries_are_added_up_for_a_rate(runs: LiveRuns, clock: FakeClock) -> None:
+    ring = runs.runs[RUN].ring
+    assert ring.newest(5) == (0, 0, 0)
+    runs.apply(answered({"2xx": [100] * 9}))
+    _tick(runs, clock)
+    more = answered({"2xx": [100] * 13, "5xx": [7] * 3}, {503: 3}, sequence=2, failures={"read": 2})
+    runs.apply(more)
+    _tick(runs, clock, 2.0)
+    assert ring.newest(1) == (2, 4, 5)
+    assert ring.newest(5) == (3, 13, 5)
+
+
 def test_seconds_in_which_nobody_looked_are_one_entry(runs: LiveRuns, clock: FakeClock) -> None:
     _tick(runs, clock)
     runs.apply(answered({"2xx": [100] * 7}))
