@@ -35,6 +35,8 @@ class Judgement:
         if self.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
             checks = [each.check for each in self.findings if each.outcome == self.outcome]
             parts[0] += verbatim(f": {', '.join(checks)}" if checks else "")
+        if warned := [each.check for each in self.findings if each.outcome == Outcome.WARNING]:
+            parts.append(Said("warning: ", "警告: ") + verbatim(", ".join(warned)))
         return joined([*parts, *self.unjudged])
 
     @property

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from tests.judgebench.bench import Played, play
 from tests.judgebench.case import Case
 from tests.judgebench.cases import CASES
+from tests.judgebench.scene import Draw
 from tests.judgebench.table import lines_of, markdown
 
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="name the runs and what is in them")
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/measured.md too")
     parser.add_argument("--workers", type=int, default=2, choices=range(1, 9), help="runs at a time")
+    parser.add_argument("--seed", type=int, default=Draw.seed, help="of what is drawn in the simulated runs")
     given = parser.parse_args(arguments)
     cases = [
         case
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count += 1
         print(f"{count:3}/{len(cases)} ", "\n".join(lines_of(played)), sep="", flush=True)
 
-    all_played = play(cases, given.workers, seen)
+    all_played = play(cases, given.workers, seen, given.seed)
     bad = [each for each in all_played if each.wrong]
     if given.markdown:
         print(*markdown(all_played), sep="\n")

@@ -1,11 +1,11 @@
 """What the load sees, in simulated time: slow, frozen, failing, and what is none of it."""
 
 from exporter.live.message import FailureReason, Route
-from exporter.verdict.evidence import GeneratorLoad
+from exporter.live.run_pace import LongestRequest
 from exporter.verdict.finding import Outcome
 from tests.judgebench.case import Case, simulated
 from tests.judgebench.right import Cause, Right
-from tests.judgebench.scene import Scene
+from tests.judgebench.scene import BEGAN, Scene
 
 PASS, FAIL, WARNING = Outcome.PASS, Outcome.FAIL, Outcome.WARNING
 INCONCLUSIVE, NOT_JUDGED = Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED
@@ -193,6 +193,39 @@ FAULTY = (
         lambda: Scene(DAY, rate=5, median=0.2).slower(DAY - 7200, DAY, 3).evidence(),
     ),
     simulated(
+        "slower-by-and-by",
+        "45 min",
+        "slower by 3 % a minute: never at once, and twice and more in the end",
+        fails(Cause("latency", FAIL), beside=("throughput",)),
+        lambda: _by_and_by().evidence(),
+    ),
+    simulated(
+        "slower-four-minutes",
+        "45 min",
+        "four times slower for four minutes",
+        slow(1500, 1740, 60),
+        lambda: Scene(LONG, median=0.05).slower(1500, 1740, 4).evidence(),
+    ),
+    simulated(
+        "one-connection-hangs",
+        "45 min",
+        "one of four connections gets no answer from minute 25 on",
+        fails(Cause("stalls", FAIL, ("no answer",), (1500, LONG), 2), beside=("disconnects",)),
+        lambda: (
+            Scene(LONG)
+            .less(1500, LONG, 0.75)
+            .but(longest_request=LongestRequest(LONG - 1500.0, BEGAN + float(LONG), answered=False))
+            .evidence()
+        ),
+    ),
+    simulated(
+        "errors-at-the-end",
+        "45 min",
+        "the last 15 s are errors",
+        fails(Cause("answers", FAIL, ("500",), (LONG - 15, LONG)), beside=("stalls",)),
+        lambda: Scene(LONG).answers(LONG - 15, LONG, "500", 1).evidence(),
+    ),
+    simulated(
         "less-served",
         "45 min",
         "half the rate from minute 20 on, each answer as fast as before",
@@ -311,25 +344,44 @@ FAULTY = (
         Right(
             INCONCLUSIVE, (Cause("generator", INCONCLUSIVE), Cause("latency", INCONCLUSIVE)), ("throughput",)
         ),
-        lambda: (
-            Scene(LONG, median=0.06).slower(1500, LONG, 2).but(generator=GeneratorLoad(0.5, 0.12)).evidence()
-        ),
+        lambda: Scene(LONG, median=0.06).slower(1500, LONG, 2).generator_short(0, LONG, 0.5, 0.12).evidence(),
     ),
     simulated(
         "generator-limit-cpu",
         "45 min",
         "the generator used 97 % of the CPUs that it may use",
         Right(INCONCLUSIVE, (Cause("generator", INCONCLUSIVE),), ("latency", "throughput")),
-        lambda: Scene(LONG).but(generator=GeneratorLoad(0.97, 0.01)).evidence(),
+        lambda: Scene(LONG).generator_short(0, LONG, 0.97, 0.01).evidence(),
+    ),
+    simulated(
+        "generator-short-for-a-minute",
+        "45 min",
+        "the generator was short of CPU for one minute of 45: told, and no more",
+        clean(*SERVICE, "generator"),
+        lambda: Scene(LONG).generator_short(1200, 1260, 0.3, 0.012).evidence(),
+    ),
+    simulated(
+        "slower-3x-90s-few",
+        "90 s",
+        "three times slower at 13 requests a second: too few for latency, and throughput says it",
+        fails(Cause("throughput", FAIL, when=(45, 90), within=10), beside=("latency",)),
+        lambda: Scene(90).slower(45, 90, 3).evidence(),
     ),
     simulated(
         "generator-limit-errors",
         "45 min",
         "the generator at its limit, and 5 % errors: these stand",
         fails(Cause("answers", FAIL, ("502",)), beside=("generator", "latency", "throughput")),
-        lambda: Scene(LONG).answers(0, LONG, "502", 0.05).but(generator=GeneratorLoad(0.97, 0.2)).evidence(),
+        lambda: Scene(LONG).answers(0, LONG, "502", 0.05).generator_short(0, LONG, 0.97, 0.2).evidence(),
     ),
 )
+
+
+def _by_and_by() -> Scene:
+    scene = Scene(LONG, median=0.1)
+    for minute in range(2, LONG // 60):
+        scene.slower(minute * 60, LONG, 1.03)
+    return scene
 
 
 CASES: tuple[Case, ...] = (*CLEAN, *FAULTY)

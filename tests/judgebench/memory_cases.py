@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 
 from exporter.verdict.evidence import Evidence
 from tests.judgebench.case import Case, simulated
-from tests.judgebench.load_cases import FAIL, INCONCLUSIVE, LONG, NOT_JUDGED, PASS, WARNING, clean, fails
+from tests.judgebench.load_cases import (
+    FAIL,
+    INCONCLUSIVE,
+    LONG,
+    NOT_JUDGED,
+    PASS,
+    SERVICE,
+    WARNING,
+    clean,
+    fails,
+)
 from tests.judgebench.right import Cause, Right
 from tests.judgebench.scene import MIB, SCRAPE_SECONDS, Scene
 from tests.rules.leakbench import courses
@@ -15,6 +25,8 @@ from tests.support.checkout import CHECKOUT
 HOUR = 3600
 BASE_MIB = 200.0
 MEMORY = "observed_process_anonymous_memory_bytes"
+FILES = "observed_process_open_fds"
+REST_MINUTES = 3.0
 RECORDED = CHECKOUT / "tests" / "fixtures" / "growth" / "llmlb-45min.csv"
 
 
@@ -29,6 +41,24 @@ def _shaped(
         return float(values[min(int(at) // SCRAPE_SECONDS, len(values) - 1)])
 
     return Scene(seconds).level(MEMORY, held).evidence()
+
+
+def _rested(group: str, kind: str, seed: int, grown: float = 0) -> Evidence:
+    """An hour of load in two halves with three minutes between, and that shape."""
+    load = courses.load(group, kind, seed, HOUR / 60 + 1, grown=grown, rest=REST_MINUTES)
+    values = load.values * (BASE_MIB * MIB / load.base)
+    assert load.rested is not None
+    rest = (int(load.rested[0] * 60), int(load.rested[1] * 60))
+    scene = Scene(HOUR + int(REST_MINUTES * 60), rest=rest)
+    return scene.level(
+        MEMORY, lambda at: float(values[min(int(at) // SCRAPE_SECONDS, len(values) - 1)])
+    ).evidence()
+
+
+def _kept_files() -> Evidence:
+    """Files that each half opens and does not close."""
+    scene = Scene(HOUR + 180, rest=(1800, 1980))
+    return scene.level(FILES, lambda s: 30 + min(s, 1800) // 60 + max(s - 1980, 0) // 60).evidence()
 
 
 def leaks(name: str, what: str, kind: str, seed: int, grown: float, seconds: int = HOUR) -> Case:
@@ -108,6 +138,45 @@ CASES: tuple[Case, ...] = (
         lambda: Scene(5400).restarted(2700).memory(lambda m: 100 + 3 * (m if m < 45 else m - 45)).evidence(),
     ),
     simulated(
+        "leak-in-a-node",
+        "45 min",
+        "a node's process leaks, and the router does not",
+        fails(Cause("memory", FAIL, ("inference",))),
+        lambda: Scene(LONG).also_watched("inference", "node", lambda m: 500 + 8 * m).evidence(),
+    ),
+    simulated(
+        "leak-of-the-load",
+        "45 min",
+        "the load generator leaks: no fault of the router",
+        clean(*SERVICE, "memory"),
+        lambda: Scene(LONG).also_watched("wrk", "load", lambda m: 50 + 8 * m).evidence(),
+    ),
+    simulated(
+        "leak-in-the-drain",
+        "45 min",
+        "memory grows in a drain of ten minutes, and not under load",
+        fails(Cause("memory", FAIL, ("router",))),
+        lambda: Scene(LONG, drain=900).memory(lambda m: 200 + 10 * max(m - 45, 0)).evidence(),
+    ),
+    simulated(
+        "leak-of-gpu-memory",
+        "45 min",
+        "what the router holds on a GPU grows by 100 MiB a minute",
+        fails(Cause("gpu_memory", FAIL, ("router",))),
+        lambda: (
+            Scene(LONG)
+            .level("gpu_process_memory_bytes", lambda s: (4000 + s / 60 * 100) * MIB, gpu="0", uuid="GPU-1")
+            .evidence()
+        ),
+    ),
+    simulated(
+        "memory-falls",
+        "45 min",
+        "memory falls all along",
+        clean("memory"),
+        lambda: Scene(LONG).memory(lambda m: 400 - 3 * m).evidence(),
+    ),
+    simulated(
         "leak-short",
         "10 min",
         "a leak in 10 minutes: too short, and said so",
@@ -175,7 +244,42 @@ CASES: tuple[Case, ...] = (
         state="established",
     ),
     simulated(
-        "real-staircase",
+        "rest-clean",
+        "63 min",
+        "a rest of three minutes: no stall, and nothing less is served",
+        clean(*SERVICE, "memory", "file_descriptors", "threads", "connections"),
+        lambda: Scene(HOUR + 180, rest=(1800, 1980)).evidence(),
+    ),
+    simulated(
+        "rest-cache",
+        "63 min",
+        "a cache that fills in the first half, and a rest",
+        clean("memory"),
+        lambda: _rested("settling", "saturating", 31),
+    ),
+    simulated(
+        "rest-allocator",
+        "63 min",
+        "an allocator that settles, and a rest",
+        clean("memory"),
+        lambda: _rested("settling", "allocator", 32),
+    ),
+    simulated(
+        "rest-leak",
+        "63 min",
+        "a leak of 1 % a minute, and a rest",
+        fails(Cause("memory", FAIL, ("router",))),
+        lambda: _rested("leaking", "line", 33, 0.6),
+    ),
+    simulated(
+        "rest-files",
+        "63 min",
+        "files that each half opens do not come back in the rest",
+        fails(Cause("file_descriptors", FAIL, ("router",))),
+        _kept_files,
+    ),
+    simulated(
+        "recorded-staircase",
         "45 min",
         "a real router that went on to 247 MiB: a staircase from 42 to 107 MiB",
         fails(Cause("memory", FAIL, ("router",))),

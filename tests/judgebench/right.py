@@ -1,13 +1,15 @@
 """What is right of a run, what was said, and whether that is the same."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.verdict.finding import Outcome
 
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
 TIME_SECONDS = 15.0
 """how far a finding's time may be from the fault's: a window or three scrapes"""
+DOUBTED = ("generator", "latency", "throughput")
+"""what is inconclusive where the load generator is short of CPU"""
 QUIET = (Outcome.PASS, Outcome.NOT_JUDGED)
 
 
@@ -79,9 +81,24 @@ class Said:
         return [each for each in self.findings if each.outcome not in QUIET]
 
 
+def short_of_cpu(right: Right, said: Said) -> bool:
+    """Whether this machine was too busy for what is said of latency, in a run that is not about that."""
+    return "generator" not in {cause.check for cause in right.causes} and any(
+        found.check == "generator" and found.outcome == Outcome.INCONCLUSIVE for found in said.findings
+    )
+
+
 def wrong(right: Right, said: Said) -> list[str]:
     """What is not as it should be, a line each; empty where all is right."""
-    return list(_wrong(right, said))
+    return list(_wrong(_on_busy_cpus(right) if short_of_cpu(right, said) else right, said))
+
+
+def _on_busy_cpus(right: Right) -> Right:
+    """What is right where the generator really is the limit: no pass, and what else failed still fails."""
+    causes = tuple(cause for cause in right.causes if cause.check not in DOUBTED)
+    failed = any(cause.outcome == Outcome.FAIL for cause in causes)
+    outcome = Outcome.FAIL if failed else Outcome.INCONCLUSIVE
+    return replace(right, outcome=outcome, causes=causes, beside=(*right.beside, *DOUBTED))
 
 
 def _wrong(right: Right, said: Said) -> Iterator[str]:

@@ -34,6 +34,12 @@ MIB = 2.0**20
 PIDS_STARTED = BEGAN - 7200.0
 
 
+class Draw:
+    """Which random numbers all scenes have."""
+
+    seed = 1
+
+
 @dataclass
 class Node:
     """A node of the router, and when it is away (s of the load)."""
@@ -53,7 +59,6 @@ class Scene:
     median: float = 0.02
     spread: float = 0.3
     """of the logarithm: 0.3 makes a 99th percentile of twice the median"""
-    seed: int = 1
     drain: int = 10
     route: Route = Route.LOCAL
     ended_at: int | None = None
@@ -63,7 +68,7 @@ class Scene:
     """from when to when of the load it pauses"""
 
     def __post_init__(self) -> None:
-        self.rng = np.random.default_rng(self.seed)
+        self.rng = np.random.default_rng(Draw.seed)
         self.lasts = self.ended_at if self.ended_at is not None else self.seconds
         self.slow: Floats = np.ones(self.lasts)
         self.more: Floats = np.ones(self.lasts)
@@ -160,6 +165,19 @@ class Scene:
         """The router's anonymous memory in MiB, by the minutes of the load."""
         return self.level("observed_process_anonymous_memory_bytes", lambda s: mib(s / 60) * MIB)
 
+    def also_watched(self, process: str, role: str, mib: Callable[[float], float]) -> "Scene":
+        """Another process, and its memory by the minutes of the load."""
+        levels: dict[str, Callable[[float], float]] = {
+            "observed_process_up": lambda _: 1.0,
+            "observed_process_start_time_seconds": lambda _: PIDS_STARTED,
+            "observed_process_anonymous_memory_bytes": lambda s: mib(s / 60) * MIB,
+            "observed_process_swap_bytes": lambda _: 0.0,
+            "observed_process_restarts_total": lambda _: 0.0,
+        }
+        for name, of in levels.items():
+            self.level(name, of, process=process, role=role)
+        return self
+
     def exporter_away(self, since: int, until: int) -> "Scene":
         """Nobody counts by the second and nothing is scraped; the totals come afterwards."""
         self._uncounted.append((since, until))
@@ -179,6 +197,11 @@ class Scene:
         """No process of the router is watched."""
         self._watched = False
         return self
+
+    def generator_short(self, since: float, until: float, cpu: float, wait: float) -> "Scene":
+        """The load generator is short of CPU meanwhile; the ratios are those of the whole load."""
+        short = (Span(BEGAN + since, BEGAN + until),)
+        return self.but(generator=GeneratorLoad(cpu, wait, float(self.lasts), short))
 
     def but(self, **changes: Any) -> "Scene":
         """Other fields of the evidence."""
@@ -209,11 +232,12 @@ class Scene:
             by_class[name] = by_class.get(name, 0) + count
         responses, failed = sum(statuses.values()), sum(failures.values())
         times, lost = self._scrapes()
+        rested = 0 if self.rest is None else self.rest[1] - self.rest[0]
         good = self._successes(counted, ends)
         longest = int(np.argmax(durations)) if len(durations) else None
         fields: dict[str, Any] = {
-            "planned_seconds": float(self.seconds),
-            "measured_seconds": float(self.lasts),
+            "planned_seconds": float(self.seconds - rested),
+            "measured_seconds": float(self.lasts - rested),
             "ended_early": None if self.ended_at is None else InBoth("it was ended", "終了"),
             "requests": requests_by_class(**by_class),
             "statuses": statuses,
@@ -241,19 +265,24 @@ class Scene:
             if longest is None
             else LongestRequest(float(durations[longest]), BEGAN + float(ends[longest]), answered=True),
             "phases": self._phases(),
-            "generator": GeneratorLoad(0.3, 0.01),
+            "generator": GeneratorLoad(0.3, 0.01, float(self.lasts)),
         }
         return evidence(**{**fields, **self._changes})
 
     def _phases(self) -> tuple[PhaseSpan, ...]:
         warmup = min(self.seconds // 10, 120)
         end, drained = BEGAN + self.lasts, BEGAN + self.lasts + self.drain
-        loads = [(warmup, self.lasts)]
+        between: tuple[tuple[int, int, Phase], ...] = ((warmup, self.lasts, Phase.LOAD),)
         if self.rest is not None:
-            loads = [(warmup, self.rest[0]), (self.rest[1], self.lasts)]
+            since, until = self.rest
+            between = (
+                (warmup, since, Phase.LOAD),
+                (since, until, Phase.REST),
+                (until, self.lasts, Phase.LOAD),
+            )
         return (
             PhaseSpan(BEGAN, BEGAN + warmup, Phase.WARMUP),
-            *(PhaseSpan(BEGAN + since, BEGAN + until, Phase.LOAD) for since, until in loads),
+            *(PhaseSpan(BEGAN + since, BEGAN + until, phase) for since, until, phase in between),
             PhaseSpan(end, drained, Phase.DRAIN),
         )
 
@@ -385,15 +414,15 @@ class Scene:
 
     def _process(self, times: Floats) -> Iterator[tuple[str, dict[str, str], Floats]]:
         router = {"process": "router", "role": "router"}
-        yield "observed_process_up", router, np.ones(len(times))
         started = np.full(len(times), PIDS_STARTED)
         for at in self._started:
             started = np.where(times >= at, BEGAN + at, started)
-        yield "observed_process_start_time_seconds", router, started
         noise = self.rng.normal(0, 0.2, len(times))
         gauges: dict[tuple[str, tuple[tuple[str, str], ...]], Floats] = {
             (name, tuple(sorted({**router, **more}.items()))): values
             for name, more, values in (
+                ("observed_process_up", {}, np.ones(len(times))),
+                ("observed_process_start_time_seconds", {}, started),
                 ("observed_process_anonymous_memory_bytes", {}, (60 + noise) * MIB),
                 ("observed_process_swap_bytes", {}, np.zeros(len(times))),
                 ("observed_process_open_fds", {}, np.full(len(times), 30.0)),

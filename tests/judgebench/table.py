@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tests.judgebench.bench import Played
-from tests.judgebench.right import Cause, Found, Right
+from tests.judgebench.right import Cause, Found, Right, short_of_cpu
 
 MAX_TEXT = 150
 
@@ -12,7 +12,10 @@ def lines_of(played: Played) -> Iterator[str]:
     """One run: what is right, what was said, what is wrong of it."""
     case = played.case
     mark = "WRONG" if played.wrong else "right"
-    yield f"{mark}  {case.name} ({'real' if case.real else 'simulated'}, {case.length}): {case.what}"
+    busy = (
+        ", on CPUs that were too few for the load generator" if short_of_cpu(case.right, played.said) else ""
+    )
+    yield f"{mark}  {case.name} ({'real' if case.real else 'simulated'}, {case.length}{busy}): {case.what}"
     yield f"       is right: {right_text(case.right)}"
     yield f"       was said: {said_text(played)}"
     for line in played.wrong:

@@ -1,7 +1,7 @@
 """Router, nodes and what is watched, in simulated time; and evidence that is missing."""
 
 from exporter.live.message import FailureReason
-from exporter.verdict.evidence import Count, GapKind, TimeGap, Watching
+from exporter.verdict.evidence import AlertSpan, Count, Evidence, GapKind, TimeGap, Watching
 from tests.judgebench.case import Case, simulated
 from tests.judgebench.load_cases import (
     FAIL,
@@ -17,6 +17,7 @@ from tests.judgebench.load_cases import (
 from tests.judgebench.right import Cause, Right
 from tests.judgebench.scene import BEGAN, Scene
 
+EXPORTER = "127.0.0.1:9877"
 DEATHS = "observed_process_worker_deaths_total"
 
 
@@ -167,6 +168,47 @@ CASES: tuple[Case, ...] = (
         lambda: Scene(LONG).exporter_away(1200, 1500).evidence(),
     ),
     simulated(
+        "exporter-away-at-the-end",
+        "45 min",
+        "the exporter is away for the last 5 minutes",
+        missing(
+            Cause("latency", INCONCLUSIVE, ("exporter was away",)),
+            Cause("throughput", INCONCLUSIVE),
+            beside=("completeness", "stalls"),
+        ),
+        lambda: Scene(LONG).exporter_away(2400, LONG).evidence(),
+    ),
+    simulated(
+        "exporter-away-at-the-begin",
+        "45 min",
+        "the exporter is away from minute 2 to 7: what the rest is held against",
+        missing(
+            Cause("latency", INCONCLUSIVE, ("exporter was away",)),
+            Cause("throughput", INCONCLUSIVE),
+            beside=("completeness", "stalls"),
+        ),
+        lambda: Scene(LONG).exporter_away(120, 420).evidence(),
+    ),
+    simulated(
+        "router-process-ends",
+        "45 min",
+        "the router's process ends at minute 44",
+        fails(Cause("router", FAIL, ("ended",))),
+        lambda: Scene(LONG).level("observed_process_up", lambda s: float(s < 2640)).evidence(),
+    ),
+    simulated(
+        "nothing-is-watched",
+        "45 min",
+        "no router is watched, and no node: a pass that says so",
+        clean(
+            "answers",
+            "latency",
+            "throughput",
+            but=(Cause("router", NOT_JUDGED), Cause("nodes", NOT_JUDGED), Cause("memory", NOT_JUDGED)),
+        ),
+        lambda: _nothing_watched().evidence(),
+    ),
+    simulated(
         "exporter-away-and-slower",
         "45 min",
         "the same, and three times slower from minute 30 on: that stands",
@@ -263,7 +305,54 @@ CASES: tuple[Case, ...] = (
         clean("answers", "disconnects", "router", but=(Cause("latency", PASS, ("another run",)),)),
         lambda: _other_run().evidence(),
     ),
+    simulated(
+        "alert-without-check",
+        "45 min",
+        "an alert that fails a run fires, and no check of the run's own says the same",
+        fails(Cause("alerts", FAIL, ("StreamStalled",), (1500, 1600))),
+        lambda: _alerted("StreamStalled", instance=EXPORTER, route="local", model="gpt-oss:20b"),
+    ),
+    simulated(
+        "alert-that-differs",
+        "45 min",
+        "RouterDown fires, and the run's own record says that it was up: a warning",
+        Right(PASS, (Cause("alerts", WARNING, ("RouterDown",), (1500, 1600)), Cause("router", PASS))),
+        lambda: _alerted("RouterDown", instance=EXPORTER),
+    ),
+    simulated(
+        "alert-elsewhere",
+        "45 min",
+        "the same alert of another exporter's router",
+        clean(*SERVICE, "alerts"),
+        lambda: _alerted("RouterDown", instance="10.0.0.9:9877"),
+    ),
+    simulated(
+        "alert-of-the-load",
+        "45 min",
+        "ProcessMemoryLeak of the load generator",
+        clean(*SERVICE, "alerts"),
+        lambda: _alerted("ProcessMemoryLeak", instance=EXPORTER, process="router", role="load"),
+    ),
+    simulated(
+        "alert-that-fails-nothing",
+        "45 min",
+        "NodeMemoryPressure, which fails no run",
+        clean(*SERVICE, "alerts"),
+        lambda: _alerted("NodeMemoryPressure", fails_run=False, instance=EXPORTER),
+    ),
 )
+
+
+def _nothing_watched() -> Scene:
+    scene = Scene(LONG).no_process().but(watching=Watching("http://127.0.0.1:9877", None, is_target=False))
+    scene.nodes = []
+    return scene
+
+
+def _alerted(name: str, fails_run: bool = True, **labels: str) -> Evidence:
+    """An alert fires in a run to which nothing else happens."""
+    span = AlertSpan(BEGAN + 1500.0, BEGAN + 1600.0, name, "critical", fails_run, labels)
+    return Scene(LONG).but(alerts=(span,), instance=EXPORTER).evidence()
 
 
 def _few_gaps() -> Scene:

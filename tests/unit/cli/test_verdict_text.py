@@ -59,7 +59,7 @@ def test_a_warning_is_shown_as_such_and_the_run_passes() -> None:
     print_verdict(out, replace(run_result(), judgement=judgement), {})
     lines = written.getvalue().splitlines()
     assert [line.split()[1] for line in lines if line.startswith("warning ")] == ["disconnects:"]
-    assert lines[-1] == f"verdict: pass; {NOT_JUDGED}"
+    assert lines[-1] == f"verdict: pass; warning: disconnects; {NOT_JUDGED}"
 
 
 def test_markup_in_a_finding_is_not_obeyed() -> None:

@@ -130,7 +130,10 @@ def test_its_figures_are_those_of_run_json_the_record_and_the_csv(tmp_path: Path
     for each in known["verdict"]["findings"]:
         assert each["text"] in found.text
     assert known["verdict"]["outcome"] == "fail"
-    assert "fail: answers, disconnects, memory; gpu_memory not judged: no GPU is watched" in found.text
+    sentence = (
+        "fail: answers, disconnects, memory; warning: latency; gpu_memory not judged: no GPU is watched"
+    )
+    assert sentence in found.text
 
 
 def test_from_its_files_the_same_page_is_made_again(tmp_path: Path) -> None:

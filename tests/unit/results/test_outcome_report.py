@@ -104,7 +104,10 @@ def test_the_summary_has_the_verdict_first_and_what_failed_above_the_rest() -> N
     text = summary_text("run", [run_suite()])
     lines = text.splitlines()
     assert lines[0] == "### soak run: nightly"
-    assert lines[2] == "**fail: answers, disconnects, memory; gpu_memory not judged: no GPU is watched**"
+    sentence = (
+        "fail: answers, disconnects, memory; warning: latency; gpu_memory not judged: no GPU is watched"
+    )
+    assert lines[2] == f"**{sentence}**"
     outcomes = [
         line.split("|")[1].strip() for line in lines if line.startswith("| ") and line.count("|") == 6
     ]

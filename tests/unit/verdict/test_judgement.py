@@ -185,6 +185,7 @@ def finding_of(check: str, outcome: Outcome, text: str = "as it is", short: str 
             "fail: answers, nodes; gpu_memory not judged: none",
         ),
         ([finding_of("router", Outcome.INCONCLUSIVE)], "inconclusive: router"),
+        ([finding_of("nodes", Outcome.WARNING), finding_of("totals", Outcome.PASS)], "pass; warning: nodes"),
     ],
 )
 def test_the_verdict_is_a_sentence_with_what_was_not_judged(findings: list[Finding], sentence: str) -> None:
