@@ -24,7 +24,7 @@ from panels import (
     lines,
     timeline,
 )
-from queries import alerts, gpu, hosts, leaks, load, processes, router
+from queries import alerts, gpu, hosts, leaks, load, processes, router, run
 from soak_header import header
 from tables import KEEPING_ALL, Column, labels, rows
 
@@ -164,10 +164,19 @@ def system() -> Section:
         ALERT_COLUMNS,
         no_value="nothing fires, not even the Watchdog: are the rules loaded?",
     )
+    checks = rows(
+        "Checks of the run",
+        "What each check of the run has come to so far, or came to in the last run; the sentences are in its "
+        "terminal and on the exporter's page /live.",
+        COUNT,
+        [Series(run.RUN_CHECKS, "checks")],
+        labels("check", "outcome"),
+        no_value=NO_RUN,
+    )
     return Section(
         "Router, nodes and machines",
         NOT_WATCHED,
-        [Row(8, [memory, handles]), Row(8, [cpu, host, gpus]), Row(7, [nodes, firing])],
+        [Row(8, [memory, handles]), Row(8, [cpu, host, gpus]), Row(7, [nodes, firing, checks])],
     )
 
 

@@ -1,13 +1,19 @@
 """The head of the dashboard *Soak*: is a run on, which one, how far, and is it well."""
 
 from layout import Row, Section
-from palette import FAILURE, GREEN, ORANGE, PURPLE, UP_OR_DOWN, from_one, mapped
+from palette import FAILURE, GREEN, ORANGE, PURPLE, UP_OR_DOWN, mapped
 from panels import COUNT, NO_RUN, RATE, RATIO, SECONDS, Series, dial, figure, names, states
 from queries import alerts, load, router, run
 
 RUN_DETAILS = (
     "{{run}} · {{scenario}} · {{engine}} · {{model}} · {{target}} · {{connections}} connections {{label}}"
 )
+VERDICTS = {
+    "0": ("pass", GREEN),
+    "1": ("pass, with a warning", ORANGE),
+    "2": ("inconclusive", ORANGE),
+    "3": ("failing", FAILURE),
+}
 
 
 def header() -> Section:
@@ -25,10 +31,11 @@ def header() -> Section:
     )
     verdict = states(
         "Verdict so far",
-        "Failing: an alert that fails a run fires, or has fired since its start. The verdict at the end of "
-        "the run also asks whether all evidence is there.",
-        [mapped({"0": ("no alert so far", GREEN)}), from_one("failing", FAILURE)],
-        Series(run.RUN_FAILING_ALERTS, "failing alerts"),
+        "The worst of the run's checks, as its terminal and /live have it; it stays until the next run "
+        "begins.",
+        [mapped(VERDICTS)],
+        Series(run.RUN_VERDICT, "verdict"),
+        no_value=NO_RUN,
     )
     successes = figure(
         "Successes",

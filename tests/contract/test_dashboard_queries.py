@@ -56,7 +56,6 @@ FIXED_RANGES = {
     "run.ANNOTATION_RESTART": {"30s"},  # Grafana gives an annotation no $__rate_interval
     "leaks.HANDLES_PER_1000": {"12m"},  # as long as the slope that is divided
     "leaks.MEMORY_BYTES_PER_1000": {"12m"},
-    "run.RUN_FAILING_ALERTS": {"12h"},  # longer than a run
 }
 """everything else is over $__rate_interval, or over $__range where a panel is about the whole of it"""
 # A name before "(" is a function or an operator, one in braces a label, one in brackets a duration.

@@ -48,6 +48,8 @@ def _scrape(start: float, elapsed: float) -> list[tuple[str, dict[str, str], flo
         ("benchmark_run_phase", {"phase": "load"}, 1.0),
         ("benchmark_run_start_timestamp_seconds", {}, start),
         ("benchmark_run_planned_duration_seconds", {}, MINUTES * 60.0),
+        ("benchmark_run_check", {"check": "router", "outcome": "pass"}, float(elapsed < began)),
+        ("benchmark_run_check", {"check": "router", "outcome": "fail"}, float(elapsed >= began)),
         ("router_up", {}, float(is_up)),
         ("observed_process_up", process, 1.0),
         ("observed_process_start_time_seconds", process, start - 3600),

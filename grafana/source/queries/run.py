@@ -18,17 +18,14 @@ RUN_PROGRESS_RATIO = (
     f" / (benchmark_run_planned_duration_seconds{{{OWN}}} > 0)), 1)"
 )
 
-# How many of the alerts that fail a run fire, or began since its start and have fired. The Watchdog, which
-# always fires, is counted and taken off: with it gone nobody evaluates the rules, and this shows nothing.
-_WATCHDOG = 'ALERTS{alertstate="firing",alertname="Watchdog"}'
-RUN_FAILING_ALERTS = (
-    "(count(count by (alertname) ("
-    f'{_WATCHDOG} or ALERTS{{alertstate="firing",fails_run="true"}}'
-    ' or (max_over_time(ALERTS_FOR_STATE{fails_run="true"}[12h])'
-    f" >= on () group_left () max(benchmark_run_start_timestamp_seconds{{{OWN}}})"
-    f' and ignoring (alertstate) max_over_time(ALERTS{{alertstate="firing"}}[12h]))'
-    f")) - count({_WATCHDOG}))"
-    f" and on () max(benchmark_run_start_timestamp_seconds{{{OWN}}})"
+# What the run has found so far, and after its end until the next begins: the same that its terminal shows.
+_CHECKS = f"benchmark_run_check{{{OWN}"
+RUN_CHECKS = f"{_CHECKS}}} == 1"
+RUN_VERDICT = (
+    "max("
+    f'3 * ({_CHECKS},outcome="fail"}} == 1) or 2 * ({_CHECKS},outcome="inconclusive"}} == 1)'
+    f' or ({_CHECKS},outcome="warning"}} == 1) or 0 * ({_CHECKS},outcome="pass"}} == 1)'
+    ")"
 )
 
 # Runs within the time range, their first and last moment in whole ms, so that a link can show just them.
