@@ -88,7 +88,7 @@ def test_a_rule_that_reads_its_own_last_value_keeps_it(prometheus: PrometheusCli
 def test_the_alerts_of_the_run_fire_when_they_did(prometheus: PrometheusClient) -> None:
     found = prometheus.query_range(run.ANNOTATION_ALERT, START, END, 5)
     since = {series.label("alertname"): series.times[0] - START for series in found}
-    assert since.keys() == {"RouterDown", "ProcessMemoryLeak"}
+    assert since.keys() == {"RouterDown", "ProcessMemoryLeak", "BenchmarkRunFailed"}
     outage = OUTAGE_MINUTES[0] * 60
     assert outage + 5 <= since["RouterDown"] <= outage + 20
     assert 18 * 60 <= since["ProcessMemoryLeak"] <= 35 * 60
