@@ -5,7 +5,8 @@ from exporter.live.run_pace import LongestRequest
 from exporter.verdict.finding import Outcome
 from tests.judgebench.case import Case, simulated
 from tests.judgebench.right import Cause, Right
-from tests.judgebench.scene import BEGAN, Scene
+from tests.judgebench.scene import Scene
+from tests.judgebench.scene_series import BEGAN
 
 PASS, FAIL, WARNING = Outcome.PASS, Outcome.FAIL, Outcome.WARNING
 INCONCLUSIVE, NOT_JUDGED = Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED

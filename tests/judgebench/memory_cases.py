@@ -18,7 +18,8 @@ from tests.judgebench.load_cases import (
     fails,
 )
 from tests.judgebench.right import Cause, Right
-from tests.judgebench.scene import MIB, SCRAPE_SECONDS, Scene
+from tests.judgebench.scene import SCRAPE_SECONDS, Scene
+from tests.judgebench.scene_series import MIB
 from tests.rules.leakbench import courses
 from tests.support.checkout import CHECKOUT
 

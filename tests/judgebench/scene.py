@@ -3,9 +3,8 @@
 The load is closed, as wrk's is: what takes three times as long comes a third as often.
 """
 
-from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from exporter.live.message import FailureReason, Phase, Route
 from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import FINE_A_BUCKET, SecondCounts, Seconds
-from exporter.timeseries import Series, SeriesStore
 from exporter.verdict.evidence import (
     Count,
     Evidence,
@@ -25,27 +23,16 @@ from exporter.verdict.evidence import (
 )
 from exporter.verdict.finding import Said as InBoth
 from exporter.verdict.finding import Span
+from tests.judgebench.scene_series import BEGAN, MIB, PIDS_STARTED, Floats, Watched, key_of
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class
 
-Floats = NDArray[np.float64]
-BEGAN = 1_764_000_000
 SCRAPE_SECONDS = 5
-MIB = 2.0**20
-PIDS_STARTED = BEGAN - 7200.0
 
 
 class Draw:
     """Which random numbers all scenes have."""
 
     seed = 1
-
-
-@dataclass
-class Node:
-    """A node of the router, and when it is away (s of the load)."""
-
-    name: str
-    away: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -80,14 +67,8 @@ class Scene:
         self._tails: list[tuple[float, float, float, float]] = []
         self._uncounted: list[tuple[int, int]] = []
         self._unscraped: list[tuple[float, float]] = []
-        self._down: list[tuple[float, float]] = []
-        self._counters: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
-        self._levels: dict[tuple[str, tuple[tuple[str, str], ...]], Callable[[float], float]] = {}
-        self._started: list[float] = []
         self._changes: dict[str, Any] = {}
-        self._runs: list[tuple[str, float, float]] = []
-        self._watched = True
-        self.nodes = [Node("node-1"), Node("node-2")]
+        self.watched = Watched()
 
     # what happens to the load
 
@@ -136,29 +117,27 @@ class Scene:
 
     def node_away(self, name: str, since: float, until: float) -> "Scene":
         """A node is listed as offline."""
-        next(node for node in self.nodes if node.name == name).away.append((since, until))
+        next(node for node in self.watched.nodes if node.name == name).away.append((since, until))
         return self
 
     def router_down(self, since: float, until: float) -> "Scene":
         """Its probes fail."""
-        self._down.append((since, until))
+        self.watched.down.append((since, until))
         return self
 
     def restarted(self, at: float) -> "Scene":
         """The router's process is another one from then on."""
-        self._started.append(at)
+        self.watched.started.append(at)
         return self.counted("observed_process_restarts_total", at)
 
     def counted(self, name: str, at: float, **labels: str) -> "Scene":
         """A counter of the router rises by one."""
-        found = {"process": "router", "role": "router", **labels}
-        self._counters.setdefault((name, tuple(sorted(found.items()))), []).append(at)
+        self.watched.counters.setdefault(key_of(name, **labels), []).append(at)
         return self
 
     def level(self, name: str, of: Callable[[float], float], **labels: str) -> "Scene":
         """A gauge of the router, by the seconds of the load; NaN where it was not scraped."""
-        found = {"process": "router", "role": "router", **labels}
-        self._levels[name, tuple(sorted(found.items()))] = of
+        self.watched.levels[key_of(name, **labels)] = of
         return self
 
     def memory(self, mib: Callable[[float], float]) -> "Scene":
@@ -190,12 +169,12 @@ class Scene:
 
     def info(self, run: str, since: float, until: float) -> "Scene":
         """The exporter shows another run meanwhile."""
-        self._runs.append((run, since, until))
+        self.watched.runs.append((run, since, until))
         return self
 
     def no_process(self) -> "Scene":
         """No process of the router is watched."""
-        self._watched = False
+        self.watched.process = False
         return self
 
     def generator_short(self, since: float, until: float, cpu: float, wait: float) -> "Scene":
@@ -250,11 +229,13 @@ class Scene:
             },
             "scrapes": len(times),
             "failed_scrapes": lost,
-            "series": self._series(times, counted),
+            "series": self.watched.store(
+                times, [each.successes for each in counted], self.route.value, self.rng
+            ),
             "watching": Watching(
                 "http://127.0.0.1:9877",
                 "http://127.0.0.1:8080",
-                ("router",) if self._watched else (),
+                ("router",) if self.watched.process else (),
             ),
             "connections": self.connections,
             "route": self.route,
@@ -379,73 +360,6 @@ class Scene:
         for since, until in self._unscraped:
             there &= ~((times >= since) & (times < until))
         return times[there], int((~there).sum())
-
-    def _series(self, times: Floats, counted: list[SecondCounts]) -> SeriesStore:
-        store = SeriesStore()
-        for name, labels, values in self._values(times, counted):
-            known = ~np.isnan(values)
-            stamps = array("d", (BEGAN + times[known]).tolist())
-            found = Series(name, tuple(sorted(labels.items())), stamps, array("d", values[known].tolist()))
-            store.put(found)
-        return store
-
-    def _values(
-        self, times: Floats, counted: list[SecondCounts]
-    ) -> Iterator[tuple[str, dict[str, str], Floats]]:
-        down = _within(times, self._down)
-        yield "router_up", {}, 1.0 - down
-        answered = {"result": "answered"}
-        yield "router_probe_result", answered, 1.0 - down
-        yield "router_probe_result", {"result": "refused"}, down
-        served = np.concatenate([[0], np.cumsum([each.successes for each in counted])])
-        load = {"route": self.route.value, "model": "gpt-oss:20b", "status_class": "2xx"}
-        yield "benchmark_requests_total", load, served[np.minimum(times, self.lasts).astype(int)] * 1.0
-        away = [_within(times, node.away) for node in self.nodes]
-        for node, gone in zip(self.nodes, away, strict=True):
-            yield "router_node_up", {"node": node.name}, 1.0 - gone
-        if self.nodes:
-            offline = np.sum(away, axis=0)
-            yield "router_nodes", {"status": "online"}, len(self.nodes) - offline
-            yield "router_nodes", {"status": "offline"}, offline
-        for run, since, until in self._runs:
-            yield "benchmark_run_info", {"run": run}, np.where(_within(times, [(since, until)]), 1, np.nan)
-        if self._watched:
-            yield from self._process(times)
-
-    def _process(self, times: Floats) -> Iterator[tuple[str, dict[str, str], Floats]]:
-        router = {"process": "router", "role": "router"}
-        started = np.full(len(times), PIDS_STARTED)
-        for at in self._started:
-            started = np.where(times >= at, BEGAN + at, started)
-        noise = self.rng.normal(0, 0.2, len(times))
-        gauges: dict[tuple[str, tuple[tuple[str, str], ...]], Floats] = {
-            (name, tuple(sorted({**router, **more}.items()))): values
-            for name, more, values in (
-                ("observed_process_up", {}, np.ones(len(times))),
-                ("observed_process_start_time_seconds", {}, started),
-                ("observed_process_anonymous_memory_bytes", {}, (60 + noise) * MIB),
-                ("observed_process_swap_bytes", {}, np.zeros(len(times))),
-                ("observed_process_open_fds", {}, np.full(len(times), 30.0)),
-                ("observed_process_threads", {}, np.full(len(times), 12.0)),
-                ("observed_process_connections", {"state": "established"}, np.full(len(times), 8.0)),
-                ("observed_process_connections", {"state": "close_wait"}, np.zeros(len(times))),
-            )
-        }
-        for key, of in self._levels.items():
-            gauges[key] = np.array([of(float(time)) for time in times])
-        for (name, labels), values in gauges.items():
-            yield name, dict(labels), values
-        counters: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]]
-        counters = {("observed_process_restarts_total", tuple(sorted(router.items()))): []} | self._counters
-        for (name, labels), moments in counters.items():
-            yield name, dict(labels), np.sum([times >= at for at in moments] or [times < 0], axis=0) * 1.0
-
-
-def _within(times: Floats, spans: list[tuple[float, float]]) -> Floats:
-    inside = np.zeros(len(times))
-    for since, until in spans:
-        inside[(times >= since) & (times < until)] = 1
-    return inside
 
 
 def _gaps(successes: Floats, end: float) -> Iterator[Span]:

@@ -15,7 +15,8 @@ from tests.judgebench.load_cases import (
     fails,
 )
 from tests.judgebench.right import Cause, Right
-from tests.judgebench.scene import BEGAN, Scene
+from tests.judgebench.scene import Scene
+from tests.judgebench.scene_series import BEGAN
 
 EXPORTER = "127.0.0.1:9877"
 DEATHS = "observed_process_worker_deaths_total"
@@ -345,7 +346,7 @@ CASES: tuple[Case, ...] = (
 
 def _nothing_watched() -> Scene:
     scene = Scene(LONG).no_process().but(watching=Watching("http://127.0.0.1:9877", None, is_target=False))
-    scene.nodes = []
+    scene.watched.nodes = []
     return scene
 
 
