@@ -257,7 +257,8 @@ class Score:
 
     total: int = 0
     right: int = 0
-    unsure: int = 0
+    unsure: Counter[float] = field(default_factory=Counter)
+    """those that are inconclusive, by the share of their datagrams that was lost"""
     wrong: list[str] = field(default_factory=list)
 
 
@@ -266,9 +267,10 @@ def score_clean(seeds: range) -> Score:
     score = Score()
     for seed in seeds:
         chosen = random.Random(seed)
-        found = judged(run(clean(seed), chosen), chosen, chosen.choice([0.0, 0.0, 0.05, 0.3]))
+        ran, lost = run(clean(seed), chosen), chosen.choice([0.0, 0.0, 0.05, 0.3])
+        found = judged(ran, chosen, lost)
         score.total += 1
-        score.unsure += found.outcome == Outcome.INCONCLUSIVE
+        score.unsure[lost] += found.outcome == Outcome.INCONCLUSIVE
         if found.outcome == Outcome.FAIL:
             score.wrong.append(f"{seed} ({clean(seed).kind}): {found.text}")
         else:
@@ -320,8 +322,11 @@ def main() -> int:
     bad = score_stalled(iter(range(options.first + options.clean, sys.maxsize)), options.stalled)
     for line in (*good.wrong, *bad.wrong):
         print(line)
+    unsure = ", ".join(
+        f"{count} with {lost:.0%} of the datagrams lost" for lost, count in good.unsure.items()
+    )
     print(
-        f"clean: {len(good.wrong)} of {good.total} failed, {good.unsure} inconclusive (datagrams were lost); "
+        f"clean: {len(good.wrong)} of {good.total} failed, {good.unsure.total()} inconclusive ({unsure}); "
         f"stalled: {bad.right} of {bad.total} found, to the second"
     )
     return 1 if good.wrong or bad.wrong else 0
