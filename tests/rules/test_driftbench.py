@@ -24,12 +24,12 @@ needs_promtool = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def hours() -> list[Judged]:
     """A few hours of each kind."""
-    return list(judged(asked(3 * len(CLEAN), 5 * len(FAULTY), SEEDS), workers=2))
+    return list(judged(asked(2 * len(CLEAN), 4 * len(FAULTY), SEEDS), workers=2))
 
 
 def test_clean_hours_are_clean_but_for_a_rare_one(hours: list[Judged]) -> None:
     share = false(hours)
-    assert share.of == 3 * len(CLEAN)
+    assert share.of == 2 * len(CLEAN)
     assert share.hits <= 1
 
 
@@ -42,7 +42,7 @@ def test_a_99th_percentile_that_doubles_is_found_within_six_minutes(hours: list[
 def test_the_report_has_a_line_for_each_kind(hours: list[Judged]) -> None:
     lines = report(hours)
     assert [kind for kind in (*CLEAN, *FAULTY) if not any(f"  {kind} " in line for line in lines)] == []
-    assert lines[0].split()[4] == f"{false(hours).hits}/{3 * len(CLEAN)}"
+    assert lines[0].split()[4] == f"{false(hours).hits}/{2 * len(CLEAN)}"
 
 
 @needs_promtool
