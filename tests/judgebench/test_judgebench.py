@@ -1,4 +1,4 @@
-"""The judge bench's own method, and all of its runs in simulated time but those of a day."""
+"""The judge bench's own method, and half of its runs in simulated time; `make judgebench` plays all."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.judgebench.case import Case
 from tests.judgebench.cases import CASES, SIMULATED
 from tests.judgebench.right import Cause, Found, Right, Said, wrong
 
-SHORT = [case for case in SIMULATED if "24 h" not in case.length]
+SHORT = [case for case in SIMULATED if "24 h" not in case.length][::2]
 
 
 @pytest.mark.parametrize("case", SHORT, ids=[case.name for case in SHORT])
