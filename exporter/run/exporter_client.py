@@ -2,7 +2,9 @@
 
 import copy
 import socket
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +21,7 @@ from exporter.settings.login import NO_LOGIN, HttpClient
 from exporter.settings.url import port_of, server_url
 from exporter.settings.watch import OWNER_HEADER, Watch
 
+R = TypeVar("R", RunStatus, RunSeconds, RunDurations)
 TIMEOUT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 1 << 20
 EXAMPLE = "http://127.0.0.1:9877"
@@ -121,41 +124,27 @@ class ExporterClient:
 
     def status(self, run: str) -> RunStatus:
         """The state of a run; raises QueryError where there is none to be had."""
-        answer = self._ask("GET", run, None)
-        if answer.status != 200:
-            raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
-        try:
-            status = RunStatus.from_json(answer.body)
-        except ValueError:
-            raise QueryError(f"exporter at {self.url} gave no usable status of the run") from None
-        if status.run != run:
-            raise QueryError(f"exporter at {self.url} gave the status of another run")
-        return status
+        return self._of_run(run, "", RunStatus.from_json, "status")
 
     def seconds(self, run: str, after: int) -> RunSeconds:
         """The seconds of a run later than `after`; raises QueryError where there are none to be had."""
-        answer = self._ask("GET", f"{run}/seconds?after={after}", None)
-        if answer.status != 200:
-            raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
-        try:
-            found = RunSeconds.from_json(answer.body)
-        except ValueError:
-            raise QueryError(f"exporter at {self.url} gave no usable seconds of the run") from None
-        if found.run != run:
-            raise QueryError(f"exporter at {self.url} gave the seconds of another run")
-        return found
+        return self._of_run(run, f"/seconds?after={after}", RunSeconds.from_json, "seconds")
 
     def durations(self, run: str) -> RunDurations:
         """How long the 2xx of a run took so far; raises QueryError where that is not to be had."""
-        answer = self._ask("GET", f"{run}/durations", None)
+        return self._of_run(run, "/durations", RunDurations.from_json, "durations")
+
+    def _of_run(self, run: str, path: str, read: Callable[[bytes], R], what: str) -> R:
+        """What the exporter says of a run below its path, as `read` reads it."""
+        answer = self._ask("GET", run + path, None)
         if answer.status != 200:
             raise QueryError(f"exporter at {self.url} answers HTTP {answer.status}")
         try:
-            found = RunDurations.from_json(answer.body)
+            found = read(answer.body)
         except ValueError:
-            raise QueryError(f"exporter at {self.url} gave no usable durations of the run") from None
+            raise QueryError(f"exporter at {self.url} gave no usable {what} of the run") from None
         if found.run != run:
-            raise QueryError(f"exporter at {self.url} gave the durations of another run")
+            raise QueryError(f"exporter at {self.url} gave the {what} of another run")
         return found
 
     def _put(self, path: str, body: dict[str, object]) -> Answer:

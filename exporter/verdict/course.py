@@ -18,6 +18,7 @@ from exporter.verdict.drift import (
     Reference,
     in_pairs,
     lasting,
+    summed,
     trailing,
 )
 from exporter.verdict.elapsed import together
@@ -90,7 +91,7 @@ def _early(evidence: Evidence, spans: Sequence[Span], seconds: int, until: float
     first = max(1, len(windows) // 3)
     if len(windows) < first + 2:
         return None
-    reference = Reference(_sum(windows[:first]))
+    reference = Reference(summed(windows[:first]))
     looked = tuple(in_pairs(windows[first:], reference))
     pairs = {
         kind: [
@@ -122,7 +123,7 @@ def _late(evidence: Evidence, spans: Sequence[Span], held: Reference | None = No
     first = next((each for each in blocks if len(each) >= BLOCKS), None)
     if first is None:
         return None
-    reference = held or Reference(_sum(first[:BLOCKS]))
+    reference = held or Reference(summed(first[:BLOCKS]))
     all_looked: list[Looked] = []
     found: dict[str, list[Drift]] = {"slower": [], "less": []}
     for each in blocks:
@@ -169,13 +170,6 @@ def _merged(found: Sequence[Drift]) -> tuple[Drift, ...]:
         worst = max((each.worst for each in inside), key=partial(badness, kind))
         merged.append(Drift(span.since, span.until, worst, min(each.detected for each in inside)))
     return tuple(merged)
-
-
-def _sum(windows: Sequence[Window]) -> Window:
-    total = Window(windows[0].since, windows[-1].until)
-    for each in windows:
-        total.add(each)
-    return total
 
 
 def other_runs(evidence: Evidence) -> Iterator[Span]:

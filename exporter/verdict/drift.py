@@ -173,7 +173,7 @@ def trailing(blocks: Sequence[Window], reference: Reference) -> Iterator[Looked]
     half = BLOCKS // 2
     if len(blocks) < BLOCKS:
         return
-    first, second = (_sum(blocks[begin : begin + half]) for begin in (0, half))
+    first, second = (summed(blocks[begin : begin + half]) for begin in (0, half))
     for end in range(BLOCKS, len(blocks) + 1):
         yield reference.look(first, second)
         if end < len(blocks):
@@ -212,7 +212,8 @@ def in_pairs(windows: Sequence[Window], reference: Reference) -> Iterator[Looked
         )
 
 
-def _sum(windows: Sequence[Window]) -> Window:
+def summed(windows: Sequence[Window]) -> Window:
+    """Windows end to end as one."""
     total = Window(windows[0].since, windows[-1].until)
     for each in windows:
         total.add(each)
