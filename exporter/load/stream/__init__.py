@@ -1,0 +1,1 @@
+"""The streaming engine: LLM streams, each event timed, each attempt counted once."""
