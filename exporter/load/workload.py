@@ -76,10 +76,8 @@ def make_workload(
     own "model", if it is JSON and has one, is the model that the metrics are labelled with. So is the one
     that a script names, unless `model` is given by its option.
     """
-    parts = _target_parts(target)
-    if not _ENDPOINT.fullmatch(endpoint):
-        raise ConfigurationError(f"--endpoint: {endpoint!r} must begin with / and hold no spaces")
-    endpoint = _below(parts.path.rstrip("/"), endpoint)
+    parts = server_parts(target, "--target")
+    endpoint = endpoint_at(target, endpoint, "--endpoint")
     if script is not None and not script.is_file():
         raise ConfigurationError(f"--script: {script} is not a file")
     if body_file is not None:
@@ -99,9 +97,8 @@ def make_workload(
         except OSError as error:
             raise ConfigurationError(f"--script: {script} cannot be read ({error.strerror})") from error
         model, model_source = model_in_script(text, model, model_source)
-    if not 1 <= len(model) <= 128 or not model.isprintable():
-        by = "" if model_source == ModelSource.OPTION else f" ({model_source.text})"
-        raise ConfigurationError(f"--model: {model[:140]!r}{by} must be 1 to 128 printable characters")
+    by = "" if model_source == ModelSource.OPTION else f" ({model_source.text})"
+    check_model(model, "--model", by)
     sent = [_parse_header(header) for header in headers]
     if api_key is not None:
         if not api_key.isprintable():
@@ -123,29 +120,46 @@ def check_reachable(workload: Workload) -> None:
         ) from error
 
 
-def _target_parts(target: str) -> SplitResult:
+def check_model(model: str, what: str, by: str = "") -> None:
+    """Raises ConfigurationError where a model's name, given by the option or key `what`, can be no label."""
+    if not 1 <= len(model) <= 128 or not model.isprintable():
+        raise ConfigurationError(f"{what}: {model[:140]!r}{by} must be 1 to 128 printable characters")
+
+
+def endpoint_at(target: str, endpoint: str, what: str) -> str:
+    """The path of a request as it is sent to `target`, which may have the beginning of it.
+
+    Raises ConfigurationError naming `what`, the option or key that gives the endpoint.
+    """
+    if not _ENDPOINT.fullmatch(endpoint):
+        raise ConfigurationError(f"{what}: {endpoint!r} must begin with / and hold no spaces")
+    return _below(urlsplit(target).path.rstrip("/"), endpoint)
+
+
+def server_parts(url: str, option: str) -> SplitResult:
+    """The parts of the URL of a router or node; raises ConfigurationError naming the option."""
     try:
-        parts = urlsplit(target)
+        parts = urlsplit(url)
         # A host that cannot be looked up at all: an empty label, or one that is too long.
         (parts.hostname or "").encode("idna")
         is_valid = (parts.port is None or parts.port > 0) and parts.scheme in ("http", "https")
     except ValueError:
         is_valid = False
     # What stands before an @ may be a password.
-    shown = target.rpartition("@")[2]
+    shown = url.rpartition("@")[2]
     if not is_valid or not parts.hostname:
-        raise ConfigurationError(f"--target: {shown!r} is not a URL like http://localhost:8080")
+        raise ConfigurationError(f"{option}: {shown!r} is not a URL like http://localhost:8080")
     if "@" in parts.netloc:
         raise ConfigurationError(
-            "--target: no user and password are taken from it; give the router's key with --api-key-env or "
+            f"{option}: no user and password are taken from it; give the router's key with --api-key-env or "
             "--api-key-file"
         )
     if parts.path.strip("/") and not parts.path.rstrip("/").endswith(API_VERSION):
-        raise ConfigurationError(f"--target: {shown!r} has a path; give that with --endpoint")
+        raise ConfigurationError(f"{option}: {shown!r} has a path; give that with --endpoint")
     if parts.query or parts.fragment:
-        raise ConfigurationError(f"--target: {shown!r} has a query; give that with --endpoint")
-    if len(target) > 128 or not target.isprintable() or " " in target:
-        raise ConfigurationError("--target: at most 128 printable characters")
+        raise ConfigurationError(f"{option}: {shown!r} has a query; give that with --endpoint")
+    if len(url) > 128 or not url.isprintable() or " " in url:
+        raise ConfigurationError(f"{option}: at most 128 printable characters")
     return parts
 
 

@@ -32,6 +32,8 @@ class Asked:
     """whether the body asks for a stream"""
     choices: int
     """answers that it asks for at once (`n`)"""
+    direct_endpoint: str | None = None
+    """its path at the node of `StreamShape.direct`"""
 
 
 @dataclass(frozen=True)
