@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from exporter.live.histogram import BUCKETS, COUNT_BITS, INDEX_COUNT, Histogram
+from exporter.live.histogram import BUCKETS, COUNT_BITS, STATUS_END, Histogram
 from exporter.live.message import UNTIMED
 from exporter.live.totals import LARGEST_RESTORED, Totals
 
@@ -21,7 +21,7 @@ def lines_of(document: Any) -> list[str]:
         ended = [*ended, *(entry["info"]["run"] for entry in runs)]
         models = [{**entry, "totals": _totals_of_version_1(entry["totals"])} for entry in models]
         runs = []
-    head = {"version": 3, "models": len(models), "runs": len(runs), "ended": ended}
+    head = {"version": 4, "models": len(models), "runs": len(runs), "ended": ended}
     models = [{**entry, "totals": _with_pages(entry["totals"])} for entry in models]
     runs = [{**entry, "totals": [_with_pages(each) for each in entry["totals"]]} for entry in runs]
     return [json.dumps(each) for each in (head, *models, *runs)]
@@ -34,7 +34,7 @@ def _with_pages(document: Any) -> dict[str, Any]:
     for index, count in counts.items():
         if type(index) is not int or type(count) is not int:
             raise ValueError(f"count {count} at {index} is none")
-        if not 0 <= index < INDEX_COUNT or not 0 <= count <= LARGEST_RESTORED:
+        if not 0 <= index < STATUS_END or not 0 <= count <= LARGEST_RESTORED:
             raise ValueError(f"count {count} at {index} is out of range")
         page, offset = divmod(index, BUCKETS)
         totals.pages[page] += count << COUNT_BITS * offset
@@ -45,8 +45,8 @@ def _with_pages(document: Any) -> dict[str, Any]:
 def _totals_of_version_1(document: Any) -> dict[str, Any]:
     counts = document["counts"]
     return {
-        "counts": [(index, count) for index, count in counts if index < INDEX_COUNT],
+        "counts": [(index, count) for index, count in counts if index < STATUS_END],
         "sums_us": {Histogram.DURATION.name.lower(): document["sum_us"]},
         "failures": document["failures"],
-        "counters": {UNTIMED[index - INDEX_COUNT]: count for index, count in counts if index >= INDEX_COUNT},
+        "counters": {UNTIMED[index - STATUS_END]: count for index, count in counts if index >= STATUS_END},
     }

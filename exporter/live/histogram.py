@@ -4,10 +4,10 @@ A duration is a whole number of microseconds. Up to 256 µs every value has a bu
 octave has 128 buckets, so a bucket is at most 1/128 of its value wide and its middle at most 0.4 % from any
 value in it. Durations of 2^32 µs (71 minutes) and more share the last bucket.
 
-A page is BUCKETS indices: one status class of one histogram, or the responses by HTTP status. Index of
-(histogram h, status class c, bucket b): (h + c) · BUCKETS + b, where h is the histogram's first page. Behind
-the durations, STATUS_BASE + s counts the responses with HTTP status s (status 200 is left out: it is what
-remains of 2xx). A further histogram takes the next pages, so that no index ever means something else.
+A page is BUCKETS indices. Index of (page p, bucket b): p · BUCKETS + b. The durations have a page for each
+status class; behind them STATUS_BASE + s counts the responses with HTTP status s (status 200 is left out: it
+is what remains of 2xx); every later histogram has one page. A further histogram takes the next, so that no
+index ever means something else.
 """
 
 import math
@@ -23,16 +23,48 @@ CLASSES = 5
 STATUS_PAGE = 5
 STATUS_BASE = STATUS_PAGE * BUCKETS
 STATUSES = 600
-INDEX_COUNT = STATUS_BASE + STATUSES
-PAGES = 6
+STATUS_END = STATUS_BASE + STATUSES
+"""no index from here to the end of the page is used"""
+PAGES = 17
+INDEX_COUNT = PAGES * BUCKETS
 OCTAVE = 128
 LONGEST_US = 2**32 - 1
 
 
 class Histogram(IntEnum):
-    """What is measured of a request, by the first of its pages."""
+    """What is measured of a request, by the first of its pages; in µs, where nothing else is said."""
 
     DURATION = 0
+    """by status class"""
+    FIRST_TOKEN = 6
+    FIRST_OUTPUT = 7
+    """the first that is no reasoning"""
+    CHUNK_GAP = 8
+    TIME_PER_TOKEN = 9
+    EVENTS_PER_READ = 10
+    """the number itself"""
+    CLIENT_LAG = 11
+    SEND_LATENESS = 12
+    FIRST_TOKEN_OVER = 13
+    """of a pair of requests, by how much the one through the router took longer; so are the next three"""
+    FIRST_TOKEN_UNDER = 14
+    """by how much it was faster"""
+    TOTAL_OVER = 15
+    TOTAL_UNDER = 16
+
+    @property
+    def classes(self) -> int:
+        """How many pages and sums it has."""
+        return CLASSES if self is Histogram.DURATION else 1
+
+
+def end_of_row(index: int) -> int:
+    """Where a row that begins at `index` has to end: with its page, that of the statuses at STATUS_END.
+
+    Not after `index` where there is no such index.
+    """
+    page = index // BUCKETS
+    return STATUS_END if page == STATUS_PAGE else min((page + 1) * BUCKETS, INDEX_COUNT)
 
 
 def bucket_of(microseconds: int) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from exporter.live.histogram import CLASSES, Histogram
+from exporter.live.histogram import Histogram
 from exporter.live.pace import Pace
 
 
@@ -55,6 +55,23 @@ class FailureReason(StrEnum):
     STALLED = "stalled"
 
 
+class StreamEnd(StrEnum):
+    """How a stream of a 2xx answer ended."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    """properly, without its finish"""
+    IN_BAND = "in_band"
+    """with an error in the stream"""
+    EMPTY = "empty"
+    """without a token"""
+    STALLED = "stalled"
+    DISCONNECT = "disconnect"
+    TIMEOUT = "timeout"
+    ABORTED = "aborted"
+    """by the client, as it was asked to"""
+
+
 class Counter(StrEnum):
     """What else a worker counts, beside failures and what is in a histogram."""
 
@@ -63,10 +80,44 @@ class Counter(StrEnum):
     UNTIMED_3XX = "untimed_3xx"
     UNTIMED_4XX = "untimed_4xx"
     UNTIMED_5XX = "untimed_5xx"
+    END_COMPLETE = "end_complete"
+    END_TRUNCATED = "end_truncated"
+    END_IN_BAND = "end_in_band"
+    END_EMPTY = "end_empty"
+    END_STALLED = "end_stalled"
+    END_DISCONNECT = "end_disconnect"
+    END_TIMEOUT = "end_timeout"
+    END_ABORTED = "end_aborted"
+    OUTPUT_TOKENS = "output_tokens"
+    """of complete answers, as `usage` says them; where it says none, events with tokens"""
+    INPUT_TOKENS = "input_tokens"
+    """of complete answers, as `usage` says them"""
+    WITHOUT_USAGE = "without_usage"
+    """complete streams whose output tokens are counted events"""
+    SKIPPED = "skipped"
+    """open load: not sent, since too many were in flight"""
+    GOOD = "good"
+    """streams within the goodput expression"""
+    SHAPED = "shaped"
+    """complete streams that are long enough to tell whether the router buffers"""
+    BUFFERED = "buffered"
+    """those of them that look buffered"""
+    CHECKED = "checked"
+    """events that were parsed in full to check the scan"""
+    DISAGREED = "disagreed"
+    """those of them where the scan had found something else"""
+    UNSTAMPED = "unstamped"
+    """reads without a kernel stamp"""
+    ROUTER_REFUSALS = "router_refusals"
+    """answers other than 2xx that are the router's own by their head and body"""
+    UPSTREAM_REFUSALS = "upstream_refusals"
+    """those that are the upstream's; what cannot be told is neither"""
 
 
 UNTIMED = tuple(Counter(f"untimed_{each}") for each in StatusClass)
 """whole responses whose duration is not known, by status class"""
+STREAM_ENDS = tuple(Counter(f"end_{each}") for each in StreamEnd)
+"""in the order of StreamEnd"""
 
 
 class Phase(StrEnum):
@@ -160,7 +211,7 @@ Row = tuple[int, int, bytes]
 """place of the pair, an index (histogram.py), and the counts from there on (u32, little-endian)"""
 
 Values = tuple[float, ...]
-"""failures by reason, counters, sums of each histogram in µs by status class; in the order of the enums"""
+"""failures by reason, counters, sums of each histogram (durations by class); in the order of the enums"""
 
 FIRST_COUNTER = len(FailureReason)
 FIRST_SUM = FIRST_COUNTER + len(Counter)
@@ -175,7 +226,7 @@ def values_of(
     sums_us: Mapping[Histogram, Sequence[float]] = MappingProxyType({}),
 ) -> Values:
     """The values of a block; what is not named is 0."""
-    sums = (total for each in Histogram for total in sums_us.get(each, (0.0,) * CLASSES))
+    sums = (total for each in Histogram for total in sums_us.get(each, (0.0,) * each.classes))
     return (
         *(failures.get(reason, 0) for reason in FailureReason),
         *(counters.get(counter, 0) for counter in Counter),

@@ -7,6 +7,8 @@ messages that came since account for more than what had been published.
 
 import math
 from collections.abc import Sequence
+from itertools import compress, count
+from operator import ne
 
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, split
@@ -53,12 +55,12 @@ class _PairTotals:
         self.published.begin_with(totals, now)
 
     def add_values(self, before: Values, now: Values) -> None:
-        for place, (old, new) in enumerate(zip(before, now, strict=True)):
-            if new != old:
-                paid = min(new - old, self.owed.values[place])
-                self.owed.values[place] -= paid
-                self.published.values[place] += new - old - paid
-                self.model.values[place] += new - old - paid
+        for place in compress(count(), map(ne, now, before)):
+            added = now[place] - before[place]
+            paid = min(added, self.owed.values[place])
+            self.owed.values[place] -= paid
+            self.published.values[place] += added - paid
+            self.model.values[place] += added - paid
 
 
 class Run:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from exporter.clock import Clock
-from exporter.live.histogram import OCTAVE
+from exporter.live.histogram import OCTAVE, end_of_row
 from exporter.live.message import Row, WorkerCounts
 from exporter.live.wire import WORDS_A_DATAGRAM, encode
 
@@ -17,10 +17,11 @@ ROWS_A_DATAGRAM = WORDS_A_DATAGRAM // (2 + OCTAVE)
 """of one octave each"""
 
 
-def rows_of(counts: Sequence[int]) -> tuple[Row, ...]:
-    """Counts of the whole index space as rows of the first pair, one for each octave that has any."""
-    octaves = ((start, counts[start : start + OCTAVE]) for start in range(0, len(counts), OCTAVE))
-    return tuple((0, start, struct.pack(f"<{len(row)}I", *row)) for start, row in octaves if any(row))
+def rows_of(counts: Sequence[int], pair: int = 0) -> tuple[Row, ...]:
+    """Counts from index 0 on as rows of a pair, one for each octave that has any."""
+    spans = ((start, min(start + OCTAVE, end_of_row(start))) for start in range(0, len(counts), OCTAVE))
+    octaves = ((start, counts[start:end]) for start, end in spans)
+    return tuple((pair, start, struct.pack(f"<{len(row)}I", *row)) for start, row in octaves if any(row))
 
 
 def parts_of(report: WorkerCounts) -> tuple[WorkerCounts, ...]:

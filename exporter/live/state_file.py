@@ -25,7 +25,7 @@ from pydantic import Field, TypeAdapter
 from exporter.errors import ConfigurationError
 from exporter.live import earlier_state
 from exporter.live.findings import RunFindings
-from exporter.live.histogram import CLASSES, PAGES, Histogram
+from exporter.live.histogram import PAGES, Histogram
 from exporter.live.message import Counter, FailureReason, Pair, Phase, RunInfo, values_of
 from exporter.live.runs import MAX_ENDED, MAX_MODELS, MAX_RUNS, LiveRuns
 from exporter.live.state_snapshot import Snapshot
@@ -34,9 +34,9 @@ from exporter.live.totals import LARGEST_RESTORED, Totals
 from exporter.log import ProblemLog
 from exporter.regular_file import open_regular
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 160 << 20
 """twice what MAX_MODELS models and as many of runs can have"""
-MAX_LINE_BYTES = 4 << 20
+MAX_LINE_BYTES = 12 << 20
 """of a run of MAX_PAIRS models, all of whose counts are there"""
 MAX_COMMAS = 1 << 16
 """of a line: what is in a text of JSON may take a hundred times its room"""
@@ -50,12 +50,12 @@ _log = logging.getLogger(__name__)
 
 _Number = Annotated[int, Field(ge=0, le=LARGEST_RESTORED)]
 _Sum = Annotated[float, Field(ge=0, le=LARGEST_RESTORED, allow_inf_nan=False)]
-_Sums = Annotated[list[_Sum], Field(min_length=CLASSES, max_length=CLASSES)]
+PAGES_OF_VERSION = {3: 6, 4: PAGES}
 
 
 @dataclass(frozen=True)
 class _Head:
-    version: Literal[3]
+    version: Literal[3, 4]
     models: Annotated[int, Field(ge=0, le=MAX_MODELS)]
     runs: Annotated[int, Field(ge=0, le=MAX_RUNS)]
     """how many lines of each follow"""
@@ -66,13 +66,18 @@ class _Head:
 
 @dataclass(frozen=True)
 class _Totals:
-    pages: Annotated[list[str], Field(min_length=PAGES, max_length=PAGES)]
-    sums_us: dict[Literal["duration"], _Sums]
+    pages: Annotated[list[str], Field(max_length=PAGES)]
+    sums_us: dict[str, list[_Sum]]
     failures: dict[FailureReason, _Number]
     counters: dict[Counter, _Number]
 
-    def totals(self) -> Totals:
+    def totals(self, version: int) -> Totals:
+        """Counters and histograms that an earlier version had not are not in it, and have counted nothing."""
+        if len(self.pages) != PAGES_OF_VERSION[version]:
+            raise ValueError("more pages or fewer than its version has")
         sums = {Histogram[name.upper()]: each for name, each in self.sums_us.items()}
+        if any(len(each) != histogram.classes for histogram, each in sums.items()):
+            raise ValueError("more sums of a histogram or fewer than it has")
         return Totals.unpacked(self.pages, values_of(self.failures, self.counters, sums))
 
 
@@ -114,8 +119,8 @@ class StateFile:
             with open_regular(self._path) as file:
                 lines = self._lines(file)
                 head = _head.validate_json(next(lines, ""), strict=True)
-                models = [_restored_model(next(lines, "")) for _ in range(head.models)]
-                under_way = [_restored_run(next(lines, "")) for _ in range(head.runs)]
+                models = [_restored_model(next(lines, ""), head.version) for _ in range(head.models)]
+                under_way = [_restored_run(next(lines, ""), head.version) for _ in range(head.runs)]
                 if next(lines, ""):
                     raise ValueError("more lines than it announces")
         except FileNotFoundError:
@@ -239,14 +244,14 @@ def _next_line(file: BinaryIO) -> str:
     return line.decode()
 
 
-def _restored_model(line: str) -> tuple[Pair, Totals]:
+def _restored_model(line: str, version: int) -> tuple[Pair, Totals]:
     found = _model.validate_json(line, strict=True)
-    return Pair(found.route, found.model), found.totals.totals()
+    return Pair(found.route, found.model), found.totals.totals(version)
 
 
-def _restored_run(line: str) -> tuple[RunInfo, bytes, Phase, list[Totals], GapsState | None]:
+def _restored_run(line: str, version: int) -> tuple[RunInfo, bytes, Phase, list[Totals], GapsState | None]:
     found = _run.validate_json(line, strict=True)
     if len(found.totals) != len(found.info.pairs):
         raise ValueError("a run has other totals than models")
-    totals = [each.totals() for each in found.totals]
+    totals = [each.totals(version) for each in found.totals]
     return found.info, bytes.fromhex(found.token_digest), found.phase, totals, found.gaps

@@ -16,7 +16,7 @@ from exporter.live.runs import LiveRuns
 from exporter.live.success_gaps import GapsState
 from exporter.live.totals import Totals
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)

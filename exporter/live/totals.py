@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.live.histogram import (
     BUCKETS,
-    CLASSES,
     PAGES,
     STATUS_PAGE,
     STATUSES,
@@ -28,9 +27,11 @@ from exporter.live.message import (
 WINDOW_SECONDS = 10.0
 LARGEST_RESTORED = 2**62
 """room for more of them below 2^63, where `excess` ends"""
-_LENGTHS = (*[BUCKETS] * STATUS_PAGE, STATUSES)
+LENGTHS = tuple(STATUSES if page == STATUS_PAGE else BUCKETS for page in range(PAGES))
 """counts of each page"""
-_FIRST_SUM_OF = {each: FIRST_SUM + CLASSES * place for place, each in enumerate(Histogram)}
+_FIRST_SUM_OF = {
+    each: FIRST_SUM + sum(before.classes for before in Histogram if before < each) for each in Histogram
+}
 
 
 class Totals:
@@ -61,15 +62,26 @@ class Totals:
 
     @classmethod
     def unpacked(cls, pages: Sequence[str], values: Values) -> "Totals":
-        """The inverse; raises ValueError where the text of a page is none."""
+        """The inverse; raises ValueError where the text of a page is none.
+
+        Of an earlier release are fewer pages: nothing was counted on the others.
+        """
         totals = cls()
-        totals.pages = [_unpacked(text, length) for text, length in zip(pages, _LENGTHS, strict=True)]
+        for page, text in enumerate(pages):
+            totals.pages[page] = _unpacked(text, LENGTHS[page])
         totals.values = list(values)
         return totals
 
-    def of_class(self, status_class: int, histogram: Histogram = Histogram.DURATION) -> tuple[int, ...]:
-        """The bucket counts of one status class (0 is 1xx); empty where nothing of it was timed."""
-        number = self.pages[histogram + status_class]
+    def of_class(self, status_class: int) -> tuple[int, ...]:
+        """The bucket counts of durations of one status class (0 is 1xx); empty where nothing was timed."""
+        return self._of_page(Histogram.DURATION + status_class)
+
+    def of(self, histogram: Histogram) -> tuple[int, ...]:
+        """The bucket counts of a histogram of one page; empty where nothing is in it."""
+        return self._of_page(histogram)
+
+    def _of_page(self, page: int) -> tuple[int, ...]:
+        number = self.pages[page]
         return split(number, BUCKETS) if number else ()
 
     def of_statuses(self) -> tuple[int, ...]:
@@ -77,9 +89,9 @@ class Totals:
         return split(self.pages[STATUS_PAGE], STATUSES)
 
     def sums_us(self, histogram: Histogram = Histogram.DURATION) -> list[float]:
-        """Sums of a histogram in µs, by status class."""
+        """Sums of a histogram, in µs where it is of times: of durations one for each status class."""
         first = _FIRST_SUM_OF[histogram]
-        return self.values[first : first + CLASSES]
+        return self.values[first : first + histogram.classes]
 
     def failures(self) -> dict[FailureReason, int]:
         """Failures by reason."""

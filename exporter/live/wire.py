@@ -2,14 +2,15 @@
 
 A datagram, little-endian and unpadded, has a header, blocks and rows.
 
-header  magic "SOAK", u8 version (4), u8 flags (1 final, 2 timed, 4 the longest was answered), u16 part,
+header  magic "SOAK", u8 version (5), u8 flags (1 final, 2 timed, 4 the longest was answered), u16 part,
         16 bytes token, u32 worker, u32 sequence, u32 connections, u32 requests in flight, u32 waiting,
         u16 number of blocks, u16 length of the rows in words of 4 bytes; and the pace (pace.py), in µs of a
         clock that all workers of a run share: f64 sent, f64 begun, f64 last success, u32 report within (ms),
         u32 gaps so far, f64 since and f64 until of the last 4 (oldest first, those that are missing 0),
         f64 longest, f64 until. All of it is 0 where a worker has not begun.
-block   u64 place of the pair, u64 failures (9, in the order of `FailureReason`), u64 counters (5, `Counter`),
-        f64 sums in µs by status class (5 for each `Histogram`); blocks come in order of pairs
+block   u64 place of the pair, u64 failures (9, in the order of `FailureReason`), u64 counters (25, in that
+        of `Counter`), f64 sums (16: of durations by status class, one of each later `Histogram`; µs, where
+        it is of times); blocks come in order of pairs
 row     u32 index of the first count, u16 place of the pair, u16 number of counts, and the counts, u32 each
         (histogram.py has the index space); a row is one octave or several within a page. Rows come in order
         of pair and index, and a count in no row is 0.
@@ -21,23 +22,24 @@ token is the secret of the run; the id of the run is public and in no message.
 """
 
 import struct
+from math import isnan
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, OCTAVE, Histogram
-from exporter.live.message import FIRST_SUM, MAX_PAIRS, Block, Row, WorkerCounts
+from exporter.live.histogram import INDEX_COUNT, OCTAVE, STATUS_END, end_of_row
+from exporter.live.message import FIRST_SUM, MAX_PAIRS, Block, Row, WorkerCounts, values_of
 from exporter.live.pace import GAPS_A_MESSAGE, Pace
 
-VERSION = 4
+VERSION = 5
 MAGIC = b"SOAK"
 _COUNTS = struct.Struct("<4sBBH16sIIIIIHH")
 _PACE = struct.Struct(f"<3dII{2 * GAPS_A_MESSAGE}d2d")
 HEADER = struct.Struct(_COUNTS.format + _PACE.format[1:])
-BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{CLASSES * len(Histogram)}d")
+BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{len(values_of()) - FIRST_SUM}d")
 ROW_HEAD = struct.Struct("<IHH")
 WORDS_A_DATAGRAM = 2048
 LARGEST_DATAGRAM = HEADER.size + MAX_PAIRS * BLOCK.size + 4 * WORDS_A_DATAGRAM
-MAX_PARTS = 256
-"""of a report; one of all counts of 16 pairs, an octave a row, has 144"""
+MAX_PARTS = 512
+"""of a report; one of all counts of 16 pairs, an octave a row, has 450"""
 FLAG_FINAL, FLAG_TIMED, FLAG_ANSWERED = 1, 2, 4
 LARGEST_VALUE = 2.0**53
 
@@ -122,8 +124,9 @@ def _blocks(data: bytes) -> tuple[Block, ...]:
     blocks = []
     free = 0
     for pair, *values in BLOCK.iter_unpack(data):
-        # A NaN is refused too: no comparison with it is true.
-        if not free <= pair < MAX_PAIRS or not all(0 <= value <= LARGEST_VALUE for value in values):
+        # With a NaN among them the sum is one, and a comparison says nothing.
+        known = not isnan(sum(values)) and min(values) >= 0 and max(values) <= LARGEST_VALUE
+        if not free <= pair < MAX_PAIRS or not known:
             raise WireError("malformed")
         blocks.append((pair, tuple(values)))
         free = pair + 1
@@ -139,12 +142,11 @@ def _rows(datagram: bytes, position: int) -> tuple[Row, ...]:
             raise WireError("malformed")
         first, pair, length = ROW_HEAD.unpack_from(datagram, position)
         position, after = start + 4 * length, first + length
-        page_end = min((first // BUCKETS + 1) * BUCKETS, INDEX_COUNT)
         place = pair * INDEX_COUNT
-        if not first < after <= page_end or place + first < free or pair >= MAX_PAIRS:
+        if not first < after <= end_of_row(first) or place + first < free or pair >= MAX_PAIRS:
             raise WireError("malformed")
         # Whole octaves, so that no sender can make many rows.
-        if position > len(datagram) or first % OCTAVE or (length % OCTAVE and after != INDEX_COUNT):
+        if position > len(datagram) or first % OCTAVE or (length % OCTAVE and after != STATUS_END):
             raise WireError("malformed")
         rows.append((pair, first, datagram[start:position]))
         free = place + after

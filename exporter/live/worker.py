@@ -3,6 +3,7 @@
 import ctypes
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import lt
 
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, COUNT_BITS, PAGES, excess, joined
@@ -102,6 +103,6 @@ class Worker:
     def check_block(self, block: Block) -> bool:
         """Whether the block needs room; raises WireError where any of its values fell."""
         pair, values = block
-        if any(new < old for new, old in zip(values, self.values.get(pair, NOTHING), strict=True)):
+        if any(map(lt, values, self.values.get(pair, NOTHING))):
             raise WireError("inconsistent")
         return pair not in self.values

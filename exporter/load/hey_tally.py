@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterator, Sequence
 
-from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, STATUS_BASE, Histogram, bucket_of
+from exporter.live.histogram import BUCKETS, CLASSES, STATUS_BASE, STATUS_END, Histogram, bucket_of
 from exporter.live.message import FailureReason, WorkerCounts, values_of
 from exporter.live.pace import GAPS_A_MESSAGE, PaceRecord
 from exporter.live.sender import parts_of, rows_of
@@ -22,7 +22,7 @@ class Tally:
         self.timed = True
         """whether the longest attempt is known"""
         self._sequence = 0
-        self.counts = array("Q", bytes(8 * INDEX_COUNT))
+        self.counts = array("Q", bytes(8 * STATUS_END))
         self.sums_us = [0.0] * CLASSES
         self.failures = dict.fromkeys(REASONS, 0)
 

@@ -98,7 +98,8 @@ typedef struct soak_state {
   struct soak_state *first;
 } soak_state;
 
-/* The message: exporter/live/wire.py. A block's failures are in the order of FailureReason. */
+/* The message: exporter/live/wire.py. A block's failures are in the order of FailureReason; of the counters and
+   sums, those that wrk has no notion of stay 0. */
 #pragma pack(push, 1)
 typedef struct {
   char magic[4];
@@ -116,7 +117,9 @@ typedef struct {
   uint64_t pair;
   uint64_t connect, read, write, timeout, disconnect, truncated, in_band, empty, stalled;
   uint64_t untimed[5];
+  uint64_t other_counters[20];
   double sum_us[5];
+  double other_sums[11];
 } soak_block;
 #pragma pack(pop)
 ]]
@@ -126,13 +129,13 @@ local CLOCK_MONOTONIC = 1
 local MSG_DONTWAIT_NOSIGNAL = 0x4040
 local LUA_REGISTRYINDEX = -10000
 local SOCK_DGRAM = 2
-local VERSION = 4
+local VERSION = 5
 local FLAG_FINAL, FLAG_TIMED, FLAG_ANSWERED = 1, 2, 4
 local WORDS_A_DATAGRAM = 2048
 local BUCKETS = 3328           -- a status class: 1 us up to 256 us, then 128 an octave, to 2^32 us
 local LONGEST_US = 4294967295
 local STATUS_BASE = 5 * BUCKETS
-local INDEX_COUNT = STATUS_BASE + 600
+local STATUS_END = STATUS_BASE + 600
 local OCTAVE = 128
 local REPORT_EVERY_US = 1e6
 local SLOW_US = 5e5            -- a request slower than this is reported as soon as it ends, as is so long a time
@@ -310,8 +313,8 @@ local function report(of, flags, emit)
   for page = 0, 5 do
     -- A class without durations has no counts.
     if page == 5 or of.sum_us[page] > 0 then
-      for first = page * BUCKETS, min((page + 1) * BUCKETS, INDEX_COUNT) - 1, OCTAVE do
-        local after = min(first + OCTAVE, INDEX_COUNT)
+      for first = page * BUCKETS, min((page + 1) * BUCKETS, STATUS_END) - 1, OCTAVE do
+        local after = min(first + OCTAVE, STATUS_END)
         for i = first, after - 1 do
           if cumulative[i] > 0 then
             add(first, after)

@@ -318,7 +318,7 @@ model_sent() {
   if [[ $text =~ $pattern ]]; then echo "${BASH_REMATCH[1]}"; else echo unknown; fi
 }
 
-live_version=4
+live_version=5
 version_pattern="\"version\": ?$live_version[,}]"
 ingest_port_pattern='"ingest_port": ?([0-9]+)'
 error_pattern='"error": ?"([^"]+)"'

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE, Histogram
+from exporter.live.histogram import (
+    BUCKETS,
+    INDEX_COUNT,
+    OCTAVE,
+    STATUS_BASE,
+    STATUS_END,
+    Histogram,
+    end_of_row,
+)
 from exporter.live.ingest import REJECTION_REASONS, Ingest
 from exporter.live.message import (
     MAX_PAIRS,
@@ -47,6 +55,8 @@ INDICES = st.sampled_from(
         2 * BUCKETS - 1,
         4 * BUCKETS,
         STATUS_BASE + 404,
+        STATUS_END - 1,
+        Histogram.FIRST_TOKEN * BUCKETS,
         INDEX_COUNT - 1,
     ]
 )
@@ -54,13 +64,15 @@ COUNTS = st.integers(0, 4) | st.sampled_from([2**31, 2**32 - 1])
 # Whose sums are exact in any order.
 SUMS = st.sampled_from([0.0, 1.0, 2.5, 2.0**40])
 VALUES = st.builds(
-    lambda read, untimed, total: values_of(
+    lambda read, untimed, tokens, total, lag: values_of(
         {FailureReason.READ: read},
-        {Counter.UNTIMED_2XX: untimed},
-        {Histogram.DURATION: (0.0, total, 0.0, 0.0, 0.0)},
+        {Counter.UNTIMED_2XX: untimed, Counter.OUTPUT_TOKENS: tokens},
+        {Histogram.DURATION: (0.0, total, 0.0, 0.0, 0.0), Histogram.CLIENT_LAG: (lag,)},
     ),
     st.integers(0, 3),
     st.sampled_from([0, 1, 2**50]),
+    st.sampled_from([0, 1, 2**50]),
+    SUMS,
     SUMS,
 )
 
@@ -284,7 +296,11 @@ def test_the_seconds_of_a_run_add_up_to_what_is_published_of_it(steps: list[Work
 LARGE = st.builds(
     lambda message, indices: replace(message, rows=octaves(dict.fromkeys(indices, 2**32 - 1))),
     messages(),
-    st.lists(st.integers(0, INDEX_COUNT - 1), max_size=15, unique_by=lambda index: index // OCTAVE),
+    st.lists(
+        st.integers(0, INDEX_COUNT - 1).filter(lambda index: index < end_of_row(index)),
+        max_size=15,
+        unique_by=lambda index: index // OCTAVE,
+    ),
 )
 
 
@@ -323,7 +339,7 @@ def test_a_datagram_is_decoded_within_bounds_and_comes_back_the_same_or_is_refus
     assert all(0 <= value <= 2**53 for _, values in found.blocks for value in values)
     places = [(pair, first + i) for pair, first, row in found.rows for i in range(len(row) // 4)]
     assert places == sorted(set(places))
-    assert all(pair < MAX_PAIRS and 0 <= index < INDEX_COUNT for pair, index in places)
+    assert all(pair < MAX_PAIRS and 0 <= index < end_of_row(index) for pair, index in places)
     # The flags have bits that nothing reads.
     known = bytes([datagram[5] & 1])
     assert encode(found) == datagram[:5] + known + datagram[6:]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exporter.clock import Clock
-from exporter.live.histogram import BUCKETS, CLASSES, INDEX_COUNT, OCTAVE, STATUS_BASE, Histogram, bucket_of
+from exporter.live.histogram import BUCKETS, CLASSES, OCTAVE, STATUS_BASE, Histogram, bucket_of, end_of_row
 from exporter.live.message import (
     STATUS_CLASSES,
     Counter,
@@ -68,7 +68,7 @@ def announced(clock: FakeClock) -> LiveRuns:
 def octaves(counts: Mapping[int, int], pair: int = 0) -> tuple[Row, ...]:
     """Counts by index as the rows of a message, one for each octave that is named."""
     firsts = sorted({index - index % OCTAVE for index in counts})
-    spans = [range(first, min(first + OCTAVE, INDEX_COUNT)) for first in firsts]
+    spans = [range(first, min(first + OCTAVE, end_of_row(first))) for first in firsts]
     return tuple(
         (pair, span[0], b"".join(counts.get(i, 0).to_bytes(4, "little") for i in span)) for span in spans
     )
@@ -82,13 +82,14 @@ def message(
     failures: Mapping[str, int] = MappingProxyType({}),
     counters: Mapping[str, int] = MappingProxyType({}),
     sums_us: Sequence[float] = NO_SUMS,
+    others_us: Mapping[Histogram, Sequence[float]] = MappingProxyType({}),
     **changes: Any,
 ) -> WorkerCounts:
-    """The first report of worker 0, with these counts by index, failures by reason and sums of durations."""
+    """The first report of worker 0, with these counts by index, failures by reason and sums."""
     values = values_of(
         {FailureReason(name): count for name, count in failures.items()},
         {Counter(name): count for name, count in counters.items()},
-        {Histogram.DURATION: sums_us},
+        {Histogram.DURATION: sums_us, **others_us},
     )
     fields: dict[str, Any] = {
         "token": token_of(run),

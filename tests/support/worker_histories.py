@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from exporter.live.histogram import BUCKETS, STATUS_BASE, bucket_of
-from exporter.live.message import FailureReason, WorkerCounts, values_of
+from exporter.live.message import Counter, FailureReason, WorkerCounts, values_of
 from exporter.live.totals import Totals
 from tests.support.live_messages import message, octaves
 
@@ -16,7 +16,7 @@ _answers = st.tuples(
     st.sampled_from([(1, 200), (1, 200), (1, 201), (3, 404), (4, 500)]),
     st.sampled_from([1, 200, 300, 1000, 1001, 250_000]),
 )
-_events = st.one_of(_answers, st.sampled_from(FailureReason))
+_events = st.one_of(_answers, st.sampled_from(FailureReason), st.sampled_from(Counter))
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,16 @@ def _history(draw: st.DrawFn, worker: int) -> History:
     counts: dict[int, int] = {}
     sums = [0] * 5
     failures = dict.fromkeys(FailureReason, 0)
+    counters = dict.fromkeys(Counter, 0)
     reports = []
     spans = draw(st.lists(st.lists(_events, max_size=5), min_size=1, max_size=5))
     for sequence, span in enumerate(spans, 1):
         for event in span:
             if isinstance(event, FailureReason):
                 failures[event] += 1
+                continue
+            if isinstance(event, Counter):
+                counters[event] += 1
                 continue
             (status_class, status), duration = event
             places = [status_class * BUCKETS + bucket_of(duration)]
@@ -68,6 +72,7 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                     final=final,
                     in_flight=int(not final),
                     failures={reason.value: count for reason, count in failures.items()},
+                    counters={counter.value: count for counter, count in counters.items()},
                     sums_us=[float(total) for total in sums],
                     rows=piece,
                 )

@@ -16,10 +16,15 @@ from exporter.live.histogram import (
     LONGEST_US,
     MIDDLES_SECONDS,
     OCTAVE,
+    PAGES,
     STATUS_BASE,
+    STATUS_END,
+    STATUS_PAGE,
+    Histogram,
     bounds_of,
     bucket_of,
     classic_buckets,
+    end_of_row,
     excess,
     joined,
     quantiles_seconds,
@@ -68,7 +73,16 @@ def test_known_durations_have_known_buckets(value: int, bucket: int) -> None:
 
 
 def test_the_index_space_is_the_one_that_live_lua_writes() -> None:
-    assert (BUCKETS, STATUS_BASE, INDEX_COUNT) == (3328, 16640, 17240)
+    assert (BUCKETS, STATUS_BASE, STATUS_END) == (3328, 16640, 17240)
+
+
+def test_every_histogram_has_pages_of_its_own_and_only_the_one_of_statuses_is_short() -> None:
+    taken = [page for each in Histogram for page in range(each, each + each.classes)]
+    assert sorted([*taken, STATUS_PAGE]) == list(range(PAGES))
+    assert INDEX_COUNT == PAGES * BUCKETS
+    ends = [end_of_row(page * BUCKETS + 640) for page in range(PAGES)]
+    assert ends == [STATUS_END if page == STATUS_PAGE else (page + 1) * BUCKETS for page in range(PAGES)]
+    assert end_of_row(INDEX_COUNT) == end_of_row(2**32 - 128) == INDEX_COUNT
 
 
 @given(durations_us, durations_us)

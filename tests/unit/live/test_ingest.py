@@ -15,8 +15,9 @@ from prometheus_client.core import Metric
 from exporter.collectors.benchmark.load import ingest_families
 from exporter.errors import PortTakenError
 from exporter.live.ingest import Ingest, bind_ingest
+from exporter.live.message import FIRST_SUM
 from exporter.live.runs import LiveRuns
-from exporter.live.wire import BLOCK, HEADER, LARGEST_DATAGRAM, encode
+from exporter.live.wire import HEADER, LARGEST_DATAGRAM, encode
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, register
 
@@ -33,7 +34,7 @@ NOTHING = {
 
 
 def with_sum(status_class: int, value: float) -> bytes:
-    at = HEADER.size + BLOCK.size - 8 * (5 - status_class)
+    at = HEADER.size + 8 * (1 + FIRST_SUM + status_class)
     return GOOD[:at] + struct.pack("<d", value) + GOOD[at + 8 :]
 
 
@@ -74,8 +75,8 @@ def totals(runs: LiveRuns) -> tuple[object, ...]:
         pytest.param(with_sum(1, math.inf), "malformed", id="infinite"),
         pytest.param(with_sum(4, 1e300), "malformed", id="huge"),
         pytest.param(with_sum(1, -1.0), "malformed", id="negative"),
-        pytest.param(GOOD[:4] + b"\3" + GOOD[5:], "version", id="an older version"),
-        pytest.param(b"SOAK\5", "version", id="a newer version"),
+        pytest.param(GOOD[:4] + b"\4" + GOOD[5:], "version", id="an older version"),
+        pytest.param(b"SOAK\6", "version", id="a newer version"),
         pytest.param(of_pair(1), "inconsistent", id="a pair that was not announced"),
         pytest.param(of_pair(16), "malformed", id="a pair beyond the maximum"),
         pytest.param(bytes(LARGEST_DATAGRAM + 1), "oversized", id="oversized"),
@@ -139,10 +140,10 @@ def test_every_reason_is_exposed_from_the_start_with_zero() -> None:
 def test_messages_of_another_version_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     _, ingest = listening()
     for _ in range(3):
-        ingest.take(GOOD[:4] + b"\3" + GOOD[5:])
+        ingest.take(GOOD[:4] + b"\4" + GOOD[5:])
     [record] = caplog.records
     assert record.levelname == "WARNING"
-    assert "another version than 4" in record.getMessage()
+    assert "another version than 5" in record.getMessage()
     assert ingest.rejected == {**NOTHING, "version": 3}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from exporter.live.histogram import INDEX_COUNT
+from exporter.live.histogram import BUCKETS, STATUS_END, Histogram
 from exporter.live.message import Counter, FailureReason, Pair, Phase, Route
 from exporter.live.pace import PaceRecord
 from exporter.live.runs import LiveRuns
@@ -169,7 +169,7 @@ def with_run(**changes: Any) -> dict[str, Any]:
         pytest.param(b"[" * 100_000, id="nested without end"),
         pytest.param(b'{"version":3,"models":0,"runs":0,"ended":[]}\n' + b"[" * 9999, id="nested lines"),
         pytest.param(b'{"version":3,"models":1,"runs":0,"ended":[]}\n', id="a line too few"),
-        pytest.param(b'{"version":3,"models":65,"runs":0,"ended":[]}\n', id="too many models"),
+        pytest.param(b'{"version":4,"models":65,"runs":0,"ended":[]}\n', id="too many models"),
         pytest.param(document(counts=[[3333, True]]), id="true is not 1"),
         pytest.param(document(counts=[[3333, 1], [3333, 1]]), id="a count twice"),
         pytest.param(document(failures={"read": -1}), id="a failure below zero"),
@@ -184,10 +184,10 @@ def with_run(**changes: Any) -> dict[str, Any]:
         pytest.param(b"[]", id="a list"),
         pytest.param(b"1", id="a number"),
         pytest.param(b"{}", id="an empty object"),
-        pytest.param(document(version=4), id="a later version"),
+        pytest.param(document(version=5), id="a later version"),
         pytest.param({"version": 1, "models": []}, id="an earlier version without runs"),
         pytest.param(document(route="mars"), id="an unknown route"),
-        pytest.param(document(counts=[[INDEX_COUNT, 1]]), id="an index beyond the last"),
+        pytest.param(document(counts=[[STATUS_END, 1]]), id="an index beyond the last"),
         pytest.param(document(counts=[[-1, 1]]), id="an index below zero"),
         pytest.param(document(counts=[[3333, -1]]), id="a count below zero"),
         pytest.param(document(counts=[[3333, 2**64]]), id="a count beyond 64 bits"),
@@ -279,6 +279,62 @@ def test_a_file_of_version_1_is_taken_over_with_equal_counters_and_its_runs_are_
     }
     assert again.ended == found.ended
     assert len(caplog.records) == 1
+
+
+def test_a_file_of_version_3_is_taken_over_and_its_counters_and_its_run_go_on(file: Path) -> None:
+    """A real one: a run that ended, and one under way."""
+    shutil.copy(FIXTURES / "earlier/state-v3.json", file)
+    found = restarted(file)
+    google, local = found.models[Pair(Route.GOOGLE, "google:ジェミニ")], found.models[LOCAL_MODEL]
+    assert google.requests() == [0, 1, 0, 0, 0]
+    assert local.requests() == [0, 6, 0, 0, 1]
+    assert local.sums_us() == [0, 3_000_100, 0, 0, 9]
+    assert local.sums_us(Histogram.FIRST_TOKEN) == [0]
+    assert local.of(Histogram.FIRST_TOKEN) == ()
+    assert [*local.failures().values()][:3] == [1, 2, 3]
+    assert {each: n for each, n in local.counters().items() if n} == {Counter.UNTIMED_2XX: 4}
+    assert [*found.ended] == [OTHER]
+    assert (found.runs[RUN].info, found.runs[RUN].phase) == (run_info(), Phase.DRAIN)
+    found.apply(
+        message({6 * BUCKETS: 5}, failures={"read": 7}, counters={"untimed_2xx": 3, "end_complete": 5})
+    )
+    assert local.requests() == [0, 6, 0, 0, 1]
+    assert local.failures()[FailureReason.READ] == 7
+    assert local.counters()[Counter.END_COMPLETE] == 5
+    assert local.of(Histogram.FIRST_TOKEN)[0] == 5
+    StateFile(file).save(found)
+    assert json.loads(file.read_bytes().splitlines()[0])["version"] == 4
+    again = restarted(file)
+    assert {pair: holds(totals) for pair, totals in again.models.items()} == {
+        pair: holds(totals) for pair, totals in found.models.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "change"),
+    [
+        pytest.param(3, {"pages": [""] * 17}, id="a page that its version had not"),
+        pytest.param(4, {"pages": [""] * 6}, id="pages of an earlier version"),
+        pytest.param(4, {"pages": [""] * 18}, id="a page too many"),
+        pytest.param(
+            4, {"sums_us": {"duration": [0.0] * 5, "first_token": [0.0] * 5}}, id="five sums of one"
+        ),
+        pytest.param(4, {"sums_us": {"duration": [0.0]}}, id="one sum of five"),
+        pytest.param(4, {"counters": {"end_bored": 1}}, id="an unknown end"),
+    ],
+)
+def test_a_file_that_is_not_as_its_version_says_is_set_aside(
+    file: Path, version: int, change: dict[str, Any]
+) -> None:
+    pages = [""] * (6 if version == 3 else 17)
+    zeros = {"pages": pages, "sums_us": {"duration": [0.0] * 5}, "failures": {}, "counters": {}}
+    head = {"version": version, "models": 1, "runs": 0, "ended": []}
+    for totals, taken in ((zeros, True), ({**zeros, **change}, False)):
+        model = {"route": "local", "model": "m", "totals": totals}
+        file.write_text(f"{json.dumps(head)}\n{json.dumps(model)}\n")
+        found, state_file = LiveRuns(FakeClock()), StateFile(file)
+        state_file.load(found)
+        assert (state_file.set_aside, len(found.models)) == (not taken, int(taken))
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, STATUS_BASE
+from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, PAGES, STATUS_BASE, Histogram, end_of_row
 from exporter.live.message import FIRST_SUM, MAX_PAIRS, TOKEN_BYTES, WorkerCounts, values_of
 from exporter.live.pace import GAPS_A_MESSAGE, Pace
 from exporter.live.wire import HEADER, LARGEST_DATAGRAM, MAX_PARTS, WORDS_A_DATAGRAM, decode, encode
@@ -20,7 +20,8 @@ u32 = st.integers(0, 2**32 - 1)
 whole = st.integers(0, 2**53)
 pairs = st.lists(st.integers(0, MAX_PAIRS - 1), unique=True, max_size=3).map(sorted)
 values = st.tuples(*[whole] * FIRST_SUM, *[st.floats(0, 2.0**53)] * len(values_of()[FIRST_SUM:]))
-places = st.dictionaries(st.integers(0, INDEX_COUNT - 1), u32, max_size=4)
+indices = st.integers(0, INDEX_COUNT - 1).filter(lambda index: index < end_of_row(index))
+places = st.dictionaries(indices, u32, max_size=4)
 
 
 @st.composite
@@ -109,7 +110,7 @@ def test_the_largest_message_fits_a_datagram_and_comes_back() -> None:
 
 def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
     known = message(
-        {3328 + 128: 6, STATUS_BASE + 599: 258},
+        {3328 + 128: 6, STATUS_BASE + 599: 258, 16 * 3328 + 3327: 4},
         worker=7,
         sequence=258,
         part=2,
@@ -117,22 +118,25 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         final=True,
         in_flight=1,
         failures={"connect": 2, "read": 3, "write": 4, "disconnect": 1, "stalled": 9},
-        counters={"untimed_2xx": 11, "untimed_5xx": 12},
+        counters={"untimed_2xx": 11, "untimed_5xx": 12, "end_complete": 13, "upstream_refusals": 14},
         sums_us=(0.0, 1.5, 0.0, 0.0, 8.0),
+        others_us={Histogram.FIRST_TOKEN: (2.5,), Histogram.TOTAL_UNDER: (9.5,)},
         waiting_ms=513,
         pace=Pace(
             9.5, 1.5, 8.0, 1000, 2, ((1.5, 2.5), (3.0, 4.0)), 6.0, 7.0, longest_answered=True, timed=True
         ),
     )
-    expected = b"SOAK" + bytes([4, 7, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
-    words = (2 + 128) + (2 + 88)
+    expected = b"SOAK" + bytes([5, 7, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
+    words = (2 + 128) + (2 + 88) + (2 + 128)
     expected += struct.pack("<IIIHH", 1, 1, 513, 1, words)
     expected += struct.pack("<3dII", 9.5, 1.5, 8.0, 1000, 2)
     expected += struct.pack("<10d", 1.5, 2.5, 3.0, 4.0, 0, 0, 0, 0, 6.0, 7.0)
     expected += struct.pack("<Q", 1) + struct.pack("<9Q", 2, 3, 4, 0, 1, 0, 0, 0, 9)
-    expected += struct.pack("<5Q", 0, 11, 0, 0, 12) + struct.pack("<5d", 0, 1.5, 0, 0, 8)
+    expected += struct.pack("<25Q", 0, 11, 0, 0, 12, 13, *[0] * 18, 14)
+    expected += struct.pack("<16d", 0, 1.5, 0, 0, 8, 2.5, *[0] * 9, 9.5)
     expected += struct.pack("<IHH", 3456, 1, 128) + struct.pack("<128I", 6, *[0] * 127)
     expected += struct.pack("<IHH", 17_152, 1, 88) + struct.pack("<88I", *[0] * 87, 258)
+    expected += struct.pack("<IHH", 56_448, 1, 128) + struct.pack("<128I", *[0] * 127, 4)
     assert encode(known) == expected
     assert decode(expected) == known
 
@@ -141,7 +145,7 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
 @example(b"")
 @example(b"SOAK")
 @example(b"SOAK\2")
-@example(b"SOAK\4")
+@example(b"SOAK\5")
 @example(bytes(LARGEST_DATAGRAM + 1))
 def test_arbitrary_bytes_are_refused_with_a_known_reason(datagram: bytes) -> None:
     with pytest.raises(WireError) as error:
@@ -197,7 +201,10 @@ def test_a_mutated_datagram_is_decoded_or_refused_and_never_anything_else(
         pytest.param(with_rows((3457, 127)), id="a row that begins in an octave"),
         pytest.param(with_rows((3456, 127)), id="a row that ends in an octave"),
         pytest.param(with_rows((BUCKETS - OCTAVE, 2 * OCTAVE)), id="a row over the end of a page"),
-        pytest.param(with_rows((17_152, 128)), id="an index beyond the last"),
+        pytest.param(with_rows((17_152, 128)), id="a status beyond the last"),
+        pytest.param(with_rows((17_280, 128)), id="behind the statuses"),
+        pytest.param(with_rows((17_280, 0)), id="nothing behind the statuses"),
+        pytest.param(with_rows((PAGES * BUCKETS, 128)), id="an index beyond the last"),
         pytest.param(with_rows((2**32 - 128, 128)), id="an index far beyond the last"),
         *(
             pytest.param(changed(value_at(place), struct.pack("<d", value)), id=f"{value} in {place}")
@@ -253,7 +260,7 @@ def test_a_pace_whose_times_cannot_be_is_malformed(place: int, value: float) -> 
     assert error.value.reason == "malformed"
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 3, 5, 255])
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 4, 6, 255])
 @pytest.mark.parametrize("length", [5, len(DATAGRAM)])
 def test_another_version_is_refused_as_such_whatever_follows(version: int, length: int) -> None:
     with pytest.raises(WireError) as error:

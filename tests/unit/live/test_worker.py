@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, split
+from exporter.live.histogram import BUCKETS, INDEX_COUNT, OCTAVE, end_of_row, split
 from exporter.live.message import Phase, Row
 from exporter.live.runs import LiveRuns
 from exporter.live.worker import PAGE_BYTES, PAIR_BYTES, Room, Worker
@@ -24,7 +24,8 @@ def rows(found: list[tuple[int, int]], counts: dict[int, int]) -> list[Row]:
     """The octaves that are named, with all that was counted in them."""
     indices = {i for octave, length in found for i in range(octave * OCTAVE, (octave + length) * OCTAVE)}
     found_rows: list[Row] = []
-    for pair, first, row in octaves({i: counts.get(i, 0) for i in indices if i < INDEX_COUNT}):
+    known = {i: counts.get(i, 0) for i in indices if i < end_of_row(i)}
+    for pair, first, row in octaves(known):
         before = found_rows[-1] if found_rows else (0, -1, b"")
         if first % BUCKETS and before[1] + len(before[2]) // 4 == first:
             # As live.lua sends them: what adjoins is one row.

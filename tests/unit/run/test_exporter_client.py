@@ -20,7 +20,7 @@ from tests.support.watching import watch_of
 
 
 def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
-    with LocalHttp(lambda asked: (200, {"version": 4, "ingest_port": 9999})) as server:
+    with LocalHttp(lambda asked: (200, {"version": 5, "ingest_port": 9999})) as server:
         port = ExporterClient(server.url + "/").register(run_info(), token_of(), Phase.DRAIN)
     assert port == 9999
     (asked,) = server.asked
@@ -40,7 +40,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "baseline_requests_per_second": None,
         "starts": 1,
         "phase": "drain",
-        "version": 4,
+        "version": 5,
         "token": token_of().hex(),
     }
 
@@ -49,7 +49,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
     "answer",
     [
         (400, {"error": "version: Unexpected keyword argument"}),
-        (409, {"error": "no", "version": 5}),
+        (409, {"error": "no", "version": 6}),
         (200, {"run": RUN, "phase": "load", "ingest_port": 9878}),
     ],
 )
@@ -58,7 +58,7 @@ def test_an_exporter_of_another_version_is_named_with_what_to_do(answer: Answer)
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     text = str(error.value)
     assert server.url in text
-    assert "version 4" in text
+    assert "version 5" in text
     assert "--exporter" in text
     assert "\n" not in text
 
@@ -73,7 +73,7 @@ def test_the_status_of_a_run_is_what_the_exporter_answers() -> None:
 @pytest.mark.parametrize("status", [400, 403, 409, 415])
 def test_a_refusal_is_a_configuration_error_with_the_exporters_reason(status: int) -> None:
     with (
-        LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 4})) as server,
+        LocalHttp(lambda asked: (status, {"error": "16 runs are active", "version": 5})) as server,
         pytest.raises(ConfigurationError) as error,
     ):
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
@@ -173,7 +173,7 @@ def drip(connection: socket.socket) -> None:
         ((200, {**WATCH, "also_known_as": ["a b"]}), "does not say what it watches"),
         ((200, {**WATCH, "names": ["n"] * 100}), "does not say what it watches"),
         ((200, {**WATCH, "processes": [{"name": "<script>", "role": "router"}]}), "does not say what it"),
-        ((200, {**WATCH, "version": 5}), "does not speak version 4"),
+        ((200, {**WATCH, "version": 6}), "does not speak version 5"),
         ((500, "wrong configuration"), "is no healthy exporter (HTTP 500)"),
         ((302, "", {"Location": "http://127.0.0.1:1/"}), "is no healthy exporter (HTTP 302)"),
         ((200, "x" * 2_000_000), "an answer of more than 1 MiB"),
@@ -223,7 +223,7 @@ STATUS = json.loads(RunStatus.of(announced(FakeClock()).runs[RUN], 0.0).to_json(
         {"recent_quantiles": {**STATUS["quantiles"], "0.5": "fast"}},
         {"duration_seconds": None},
         {"run": "f" * 16},
-        {"version": 3},
+        {"version": 4},
         {"longest_request": {"seconds": -1.0, "until": 0.0, "answered": True}},
         {"last_success": "now"},
         {"others": {"f" * 16: "a\x1b[31m"}},
@@ -238,7 +238,7 @@ def test_a_status_that_cannot_be_is_missing_evidence(changes: dict[str, Any]) ->
 
 
 def test_a_refusal_is_shown_bounded_and_without_escapes() -> None:
-    answer = (409, {"error": "\x1b[31m" + "x" * 10_000, "version": 4})
+    answer = (409, {"error": "\x1b[31m" + "x" * 10_000, "version": 5})
     with LocalHttp(lambda asked: answer) as server, pytest.raises(ConfigurationError) as error:
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)
     assert str(error.value).isprintable()
@@ -277,7 +277,7 @@ def test_the_host_is_where_live_messages_go(url: str, host: str) -> None:
     assert ExporterClient(url).url == url.rstrip("/")
 
 
-@pytest.mark.parametrize("answer", [{"version": 4}, {"version": 4, "ingest_port": "x"}])
+@pytest.mark.parametrize("answer", [{"version": 5}, {"version": 5, "ingest_port": "x"}])
 def test_an_announcement_without_a_port_in_answer_is_missing_evidence(answer: dict[str, Any]) -> None:
     with LocalHttp(lambda asked: (200, answer)) as server, pytest.raises(QueryError, match="ingest port"):
         ExporterClient(server.url).register(run_info(), token_of(), Phase.LOAD)

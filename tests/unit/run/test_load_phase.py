@@ -88,7 +88,7 @@ class View:
 @contextmanager
 def registered() -> Iterator[Registration]:
     """A run at an exporter that then gives no answer."""
-    with LocalHttp(lambda asked: (200, {"version": 4, "ingest_port": 9})) as server:
+    with LocalHttp(lambda asked: (200, {"version": 5, "ingest_port": 9})) as server:
         yield Registration(run_info(), ExporterClient(server.url), FakeClock(), Phase.LOAD)
 
 

@@ -44,7 +44,7 @@ class Scraped:
 
 def test_a_probe_without_an_answer_is_said_once_for_each_reason() -> None:
     view, scraped = View(), Scraped()
-    with LocalHttp(lambda asked: (200, {"version": 4, "ingest_port": 9})) as server:
+    with LocalHttp(lambda asked: (200, {"version": 5, "ingest_port": 9})) as server:
         registration = Registration(run_info(), ExporterClient(server.url), FakeClock(), Phase.LOAD)
         progress = Progress(registration, view, scraped.latest)
         for result in (None, "answered", "timeout", "timeout", "answered", "refused", "timeout"):

@@ -157,7 +157,7 @@ def test_what_has_arrived_is_not_sent_again() -> None:
     last = (answered({"2xx": [100]}, final=True),)
     final = final_status(run_info(), token_of(), last, FakeClock())
     assert final is not None
-    answers = {"PUT": {"version": 4, "ingest_port": 9}, "GET": json.loads(final.to_json())}
+    answers = {"PUT": {"version": 5, "ingest_port": 9}, "GET": json.loads(final.to_json())}
     with LocalHttp(lambda asked: (200, answers[asked.method])) as server:
         exporter = ExporterClient(server.url)
         registration = Registration(run_info(), exporter, FakeClock(), Phase.DRAIN)
@@ -166,6 +166,6 @@ def test_what_has_arrived_is_not_sent_again() -> None:
 
 
 def test_an_exporter_that_is_away_gives_no_status() -> None:
-    with LocalHttp(lambda asked: (200, {"version": 4, "ingest_port": 9})) as server:
+    with LocalHttp(lambda asked: (200, {"version": 5, "ingest_port": 9})) as server:
         registration = Registration(run_info(), ExporterClient(server.url), FakeClock(), Phase.LOAD)
     assert registration.status() is None
