@@ -65,6 +65,7 @@ GROUPS = {
     "leak_alerts": "Leaks",
     "router": "Router and nodes",
     "benchmark": "Load",
+    "streams": "Streams",
     "gpu_xid": "GPUs",
     "gpu": "GPUs",
     "host": "Hosts",

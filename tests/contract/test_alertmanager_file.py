@@ -45,7 +45,7 @@ def test_a_router_that_is_down_hides_what_follows_and_not_the_requests_that_were
 
 def test_an_exporter_that_is_down_hides_what_is_out_of_date_and_not_what_has_happened() -> None:
     stays = {
-        "ExporterDown", "BenchmarkDisconnects", "RouterRestarted", "GpuXidError", "GpuEccError",
+        "ExporterDown", "BenchmarkDisconnects", "StreamsTruncated", "StreamStalled", "RouterRestarted", "GpuXidError", "GpuEccError",
         "NodeMemoryPressure", "Watchdog",
     }  # fmt: skip
     assert inhibited_by("ExporterDown", "critical") == {each for each in ALL if each[0] not in stays}
@@ -59,7 +59,12 @@ def test_an_alert_hides_none_of_its_own_but_the_less_severe(alert: str, severity
 
 @pytest.mark.parametrize(("alert", "severity"), sorted(ALL))
 def test_nothing_hides_a_lost_request(alert: str, severity: str) -> None:
-    assert ("BenchmarkDisconnects", "critical") not in inhibited_by(alert, severity)
+    lost = {
+        ("BenchmarkDisconnects", "critical"),
+        ("StreamsTruncated", "critical"),
+        ("StreamStalled", "critical"),
+    }
+    assert inhibited_by(alert, severity) & lost == set()
 
 
 def test_alertmanager_groups_by_alert_and_route_and_tells_nobody_as_shipped() -> None:
@@ -78,6 +83,9 @@ def test_alertmanager_groups_by_alert_and_route_and_tells_nobody_as_shipped() ->
     [
         # wrk's threads report once a second.
         ("BenchmarkDisconnects", 1, 20),
+        # So do the workers of the streaming engine; of a stall, once its stream is given up.
+        ("StreamsTruncated", 1, 20),
+        ("StreamStalled", 1, 20),
         # A scrape may still bring the last second's 2xx of wrk's threads: the router is not down then.
         # One that hangs is read within 2 s and costs the probe its time-out, 1.5 s.
         ("RouterDown", 1.25 + 5, 30),

@@ -30,9 +30,6 @@ WITHOUT_A_CHECK = {
 }
 """alerts of FAILS_A_RUN that no check covers yet, with the check that is to"""
 
-WITHOUT_A_RULE = {"StreamsTruncated", "StreamStalled"}
-"""alerts of FAILS_A_RUN that do not exist yet: they come with the streaming engine"""
-
 COMMANDS = (run, scale, demo)
 
 
@@ -83,9 +80,8 @@ def test_an_alert_fails_a_run_where_a_check_does_or_is_to() -> None:
     assert covered & set(WITHOUT_A_CHECK) == set()
 
 
-def test_what_waits_for_its_check_or_its_rule_does_so_still() -> None:
+def test_what_waits_for_its_check_does_so_still() -> None:
     assert set(WITHOUT_A_CHECK.values()) <= set(CONTRACT) - set(CHECKS)
-    assert WITHOUT_A_RULE & set(ALERTING) == set()
 
 
 def test_the_rules_label_exactly_the_alerts_that_fail_a_run() -> None:
@@ -94,4 +90,4 @@ def test_the_rules_label_exactly_the_alerts_that_fail_a_run() -> None:
         for alert, rules in ALERTING.items()
         if any("true" in rule["labels"].get("fails_run", "") for rule in rules)
     }
-    assert labelled == FAILS_A_RUN - WITHOUT_A_RULE
+    assert labelled == FAILS_A_RUN

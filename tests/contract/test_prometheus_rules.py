@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from exporter.live.message import FailureReason
 from tests.support.contract_metrics import METRICS
 from tests.support.prometheus_files import (
     ALERTING,
@@ -26,7 +27,7 @@ ALERTS = {
     "ProcessMemoryGrowing",
     "NodeMemoryLeak", "RouterDown", "RouterRestarted", "NodeOffline", "NodeFlapping", "BenchmarkDisconnects",
     "BenchmarkStalled", "BenchmarkErrorRateHigh", "BenchmarkLatencyRegression", "BenchmarkThroughputDrop",
-    "BenchmarkRunFailed",
+    "BenchmarkRunFailed", "StreamsTruncated", "StreamStalled", "StreamsBuffered", "LoadGeneratorLate",
     "GpuXidError", "GpuEccError", "GpuThrottled", "GpuDisappeared", "NodeMemoryPressure", "NodeDiskFillingUp",
     "ExporterDown", "CollectorFailing", "Watchdog",
 }  # fmt: skip
@@ -36,8 +37,6 @@ FAILS_RUN = {
     "BenchmarkErrorRateHigh", "BenchmarkLatencyRegression", "BenchmarkThroughputDrop", "StreamsTruncated",
     "StreamStalled",
 }  # fmt: skip
-NOT_YET = {"StreamsTruncated", "StreamStalled"}
-"""of the streaming engine, which is still to come"""
 SHORTEST_RANGE_SECONDS = 4 * 5
 READING = [
     *((rule["alert"], rule["expr"]) for rule in rules_in("*.alerts.yml")),
@@ -94,11 +93,10 @@ def test_the_alerts_are_those_of_the_contract() -> None:
 
 def test_the_alerts_that_fail_a_run_are_those_of_the_contract() -> None:
     labelled = {alert for alert, rules in ALERTING.items() if any("fails_run" in r["labels"] for r in rules)}
-    assert labelled == FAILS_RUN - NOT_YET
-    assert not NOT_YET & ALERTS
+    assert labelled == FAILS_RUN
 
 
-@pytest.mark.parametrize("alert", sorted(FAILS_RUN - NOT_YET))
+@pytest.mark.parametrize("alert", sorted(FAILS_RUN))
 def test_an_alert_fails_a_run_at_every_severity_and_a_leak_by_whose_it_is(alert: str) -> None:
     # Which role that is, promtool's cases show: an empty label is none.
     condition = r"\{\{ if .*\}\}true\{\{ end \}\}" if alert.endswith("Leak") else "true"
@@ -208,4 +206,23 @@ def test_a_rule_looks_back_over_at_least_four_scrapes(rule: str, expression: str
 def test_lost_requests_and_refused_connections_are_found_by_the_same_rule() -> None:
     lost, refused = (rule["expr"] for rule in ALERTING["BenchmarkDisconnects"])
     assert severities_of("BenchmarkDisconnects") == ["critical", "warning"]
-    assert lost.replace("read|timeout|disconnect|truncated", "connect|write") == refused != lost
+    assert lost.replace("read|timeout|disconnect|truncated|stalled", "connect|write") == refused != lost
+
+
+@pytest.mark.parametrize(("alert", "end"), [("StreamsTruncated", "truncated"), ("StreamStalled", "stalled")])
+def test_a_stream_that_broke_is_found_by_the_rule_of_a_lost_request(alert: str, end: str) -> None:
+    lost = ALERTING["BenchmarkDisconnects"][0]
+    selector = re.compile(r"benchmark_request_failures_total\{[^}]*\}")
+    (rule,) = ALERTING[alert]
+    assert rule["expr"] == selector.sub(f'benchmark_streams_total{{end="{end}"}}', lost["expr"])
+    assert (rule["for"], rule["labels"]) == (lost["for"], lost["labels"])
+
+
+def test_errors_inside_an_answer_and_empty_streams_are_errors_and_no_disconnects() -> None:
+    found = {
+        reason
+        for rule in ALERTING["BenchmarkDisconnects"]
+        for reasons in re.findall(r'reason=~"([^"]*)"', rule["expr"])
+        for reason in reasons.split("|")
+    }
+    assert set(FailureReason) - found == {FailureReason.IN_BAND, FailureReason.EMPTY}

@@ -295,6 +295,14 @@ LATER = _metrics(
     ("inter_token_latency_seconds", HISTOGRAM),
     ("output_tokens_total", COUNTER),
     ("input_tokens_total", COUNTER),
+    ("streams_total", COUNTER),
+    ("streams_shaped_total", COUNTER),
+    ("streams_buffered_total", COUNTER),
+    ("client_lag_seconds", HISTOGRAM),
+    ("send_lateness_seconds", HISTOGRAM),
+    ("events_per_read", HISTOGRAM),
+    ("chunk_gap_seconds", HISTOGRAM),
+    ("router_overhead_seconds", GAUGE),
 )
 """of the streaming engine, which is still to come: then they move to LOAD"""
 
