@@ -112,7 +112,7 @@ def meaning_of(api: Api, event: Event) -> Meaning:
 def meaning_of_answer(api: Api, body: bytes) -> Meaning:
     """What the whole body of a 2xx answer that is no stream means: its usage, and whether it is an error.
 
-    It is an error where `error` is at the top and no answer beside it, and `broken` where it is no JSON object.
+    It is an error where `error` is at the top and no answer beside it; `broken` where it is no JSON object.
     """
     meaning = Meaning()
     try:
@@ -129,7 +129,7 @@ def meaning_of_answer(api: Api, body: bytes) -> Meaning:
 
 
 def _is_error(value: object) -> bool:
-    """Whether the value of an `error` key is one: null, false and empty text are what servers write for none."""
+    """Whether the value of an `error` key is one: null, false and empty text stand for none."""
     return value is not None and value is not False and value != ""
 
 
@@ -173,32 +173,29 @@ _OUTPUT = ("refusal", "audio", "images")
 def _read_delta(delta: dict[str, Any], meaning: Meaning) -> None:
     """The delta of a choice of chat completions."""
     content = delta.get("content")
+    output, reasoning = _has([delta], *_OUTPUT), _has([delta], *_REASONING)
     if isinstance(content, list):
         pieces = _parts(content)
-        output = _has(pieces, "text", "refusal", "image_url")
-        reasoning = _has(pieces, *_REASONING)
+        output |= _has(pieces, "text", "refusal", "image_url")
+        reasoning |= _has(pieces, *_REASONING)
     else:
-        output, reasoning = _is_filled(content), False
-    calls = _parts(delta.get("tool_calls"))
-    called = [delta, *calls]
-    functions = [part for each in called for key in ("function", "function_call") for part in _parts([each.get(key)])]
-    customs = [part for each in calls for part in _parts([each.get("custom")])]
-    output = (
-        output
-        or _has([delta], *_OUTPUT)
-        or _has([*functions, *customs, *calls], "name", "arguments", "input")
-    )
-    reasoning = (
-        reasoning
-        or _has([delta], *_REASONING)
-        or _has(_parts(delta.get("reasoning_details")), "text", "summary", "data")
-    )
+        output |= _is_filled(content)
+    if "tool_calls" in delta:
+        calls = _parts(delta["tool_calls"])
+        called = [
+            part for call in calls for key in ("function", "custom") for part in _parts([call.get(key)])
+        ]
+        output |= _has([*calls, *called], "name", "arguments", "input")
+    if "function_call" in delta:
+        output |= _has(_parts([delta["function_call"]]), "name", "arguments")
+    if "reasoning_details" in delta:
+        reasoning |= _has(_parts(delta["reasoning_details"]), "text", "summary", "data")
     meaning.output |= output
     meaning.token |= output or reasoning
 
 
 def _said_tokens(choice: dict[str, Any]) -> int:
-    """How many tokens the part of a choice has, by its token ids or its log probabilities; 0: it does not say."""
+    """How many tokens a choice brings, by its token ids or log probabilities; 0: it does not say."""
     ids = choice.get("token_ids")
     if isinstance(ids, list) and ids:
         return len(ids)

@@ -53,7 +53,7 @@ class EventShape:
 
 
 class EventShapes:
-    """The shapes of one API's events, learnt from what its streams bring; the streams of a worker share one."""
+    """The shapes of one API's events, learnt from what its streams bring; streams of a worker share them."""
 
     def __init__(self) -> None:
         self.known: list[EventShape] = []

@@ -54,7 +54,7 @@ class StreamScan:
         self.done_seen = False
         """`[DONE]`, or what ends the stream in its API"""
         self.broken = 0
-        """events that are a JSON object cut off, or longer than MAX_EVENT_BYTES: a stream with one is not whole"""
+        """events that are a JSON object cut off, or longer than MAX_EVENT_BYTES; the stream is not whole"""
         self.checked = 0
         """events that were parsed although a shape knows them"""
         self.disagreed = 0
@@ -74,7 +74,7 @@ class StreamScan:
     def feed(self, data: bytes | memoryview, at: float) -> int:
         """Take the next bytes of the body, which arrived at `at` (seconds, monotonic).
 
-        Returns how many events end in them. Bytes of one arrival may come in several calls with the same `at`.
+        Returns how many events end in them. Bytes of one arrival may come in several calls of the same `at`.
         """
         buffer = self._buffer.add(bytes(data))
         events, tokens = self.events, self.token_events
