@@ -45,8 +45,8 @@ def test_a_router_that_is_down_hides_what_follows_and_not_the_requests_that_were
 
 def test_an_exporter_that_is_down_hides_what_is_out_of_date_and_not_what_has_happened() -> None:
     stays = {
-        "ExporterDown", "BenchmarkDisconnects", "StreamsTruncated", "StreamStalled", "RouterRestarted", "GpuXidError", "GpuEccError",
-        "NodeMemoryPressure", "Watchdog",
+        "ExporterDown", "BenchmarkDisconnects", "StreamsTruncated", "StreamStalled", "RouterRestarted",
+        "GpuXidError", "GpuEccError", "NodeMemoryPressure", "Watchdog",
     }  # fmt: skip
     assert inhibited_by("ExporterDown", "critical") == {each for each in ALL if each[0] not in stays}
 
