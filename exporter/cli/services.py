@@ -135,9 +135,21 @@ def exporter(
     )
 
 
-def _simulator_options(generation: str, api_key_env: str | None, **fields: Any) -> SimulatorOptions:
+def _simulator_options(
+    generation: str, api_key_env: str | None, node_pace: str | None, **fields: Any
+) -> SimulatorOptions:
     key = read_secret(api_key_env, None)
-    return SimulatorOptions(generation=Generation(generation), api_key=key, **fields)
+    paces = () if node_pace is None else _paces(node_pace)
+    return SimulatorOptions(generation=Generation(generation), api_key=key, node_paces=paces, **fields)
+
+
+def _paces(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--node-pace: {text!r} must be numbers separated by commas, like 1,2.5"
+        ) from error
 
 
 @click.command(cls=GroupedCommand, epilog=_CODES)
@@ -154,12 +166,53 @@ def _simulator_options(generation: str, api_key_env: str | None, **fields: Any) 
         type=click.Choice([generation.value for generation in Generation]),
         default=Generation.FIRST.value,
     ),
-    opt("--latency-median SECONDS", None, "latency_median_seconds", default=0.020, group="Answers"),
+    opt("--node-port PORT", "Where node-1 is reached past the router.", type=click.IntRange(1, 65535)),
+    opt(
+        "--node-pace FACTORS",
+        "How many times as long node-1, node-2, … take, by commas.",
+        show_default="all 1",
+    ),
+    opt(
+        "--router-overhead SECONDS",
+        "Of the latency: node-1 asked past the router answers so much earlier.",
+        "router_overhead_seconds",
+        default=0.002,
+    ),
+    opt(
+        "--latency-median SECONDS",
+        "To the answer, or to the first token of a stream.",
+        "latency_median_seconds",
+        default=0.020,
+        group="Answers",
+    ),
     opt(
         "--latency-p99 SECONDS",
         "Equal to the median: every request takes exactly that long.",
         "latency_p99_seconds",
         default=0.060,
+        group="Answers",
+    ),
+    opt(
+        "--token-gap SECONDS",
+        "Between two tokens of a stream.",
+        "inter_token_seconds",
+        default=0.005,
+        group="Answers",
+    ),
+    opt("--output-tokens N", "Of an answer without a limit.", default=32, group="Answers"),
+    opt(
+        "--reasoning-tokens N",
+        "Before an answer whose request names no effort.",
+        default=0,
+        group="Answers",
+    ),
+    opt("--tokens-per-event N", "Of a stream.", default=1, group="Answers"),
+    opt(
+        "--heartbeat SECONDS",
+        "A silent stream gets a comment this often [none].",
+        "heartbeat_seconds",
+        default=0.0,
+        show_default=False,
         group="Answers",
     ),
     opt("--seed", "Decides every random draw.", default=1, group="Answers"),

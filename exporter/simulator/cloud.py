@@ -18,6 +18,7 @@ class Cloud:
 
     def __init__(self, provider: str, key_present: bool) -> None:
         self.provider = provider
+        self.pace = 1.0
         self.key_present = key_present
         self.requests: Counter[str] = Counter({"200": 0, NO_ANSWER: 0})
         self._bucket_counts = [0] * (len(BUCKETS_SECONDS) + 1)

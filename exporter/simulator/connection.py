@@ -35,7 +35,8 @@ class Connection(asyncio.Protocol):
     """Passes each request to `handle` when the one before is answered.
 
     `handle` ends each request, now or later, with one of send, send_half, end_stream or drop. `on_gone` is
-    called if the client leaves before that.
+    called if the connection ends before that: with True where the router cut it, else the client left.
+    It is in `connections` while it is open.
     """
 
     def __init__(
@@ -44,8 +45,14 @@ class Connection(asyncio.Protocol):
         truth: Truth,
         loop: asyncio.AbstractEventLoop,
         wall: Callable[[], float],
+        connections: "set[Connection]",
     ) -> None:
-        self.on_gone: Callable[[], None] | None = None
+        self.on_gone: Callable[[bool], None] | None = None
+        self.exempt = False
+        """whether no fault may strike it"""
+        self.last_byte_at = loop.time()
+        """when the last bytes went one way or the other, by the loop's clock"""
+        self._connections = connections
         self._handle = handle
         self._truth = truth
         self._loop = loop
@@ -61,18 +68,21 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._truth.connections += 1
         self._truth.open_connections += 1
+        self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._abandon()
         if self._linger is not None:
             self._linger.cancel()
         self._truth.open_connections -= 1
+        self._connections.discard(self)
 
     def eof_received(self) -> None:
         # Like the servers of real routers, take the end of the client's side as that of the connection.
         self._abandon()
 
     def data_received(self, data: bytes) -> None:
+        self.last_byte_at = self._loop.time()
         self._reader.feed(data)
         self._advance()
 
@@ -85,16 +95,21 @@ class Connection(asyncio.Protocol):
         self._write_paused = False
         self._advance()
 
+    @property
+    def closing(self) -> bool:
+        """Whether it is being closed already."""
+        return self._transport.is_closing()
+
     def send(self, answer: Answer) -> None:
         """Send a whole answer (its head alone where the method is HEAD)."""
         request = self._request()
         head = self._head(request, answer)
-        self._transport.write(head if request.method == b"HEAD" else head + answer.body)
+        self._write(head if request.method == b"HEAD" else head + answer.body)
         self._finish(request.keep_alive)
 
     def send_half(self, answer: Answer) -> None:
         """Send the head as if all of the body came, half of the body, and close."""
-        self._transport.write(self._head(self._request(), answer) + answer.body[: len(answer.body) // 2])
+        self._write(self._head(self._request(), answer) + answer.body[: len(answer.body) // 2])
         self._finish(keep_alive=False)
 
     def begin_stream(self) -> None:
@@ -102,7 +117,7 @@ class Connection(asyncio.Protocol):
         request = self._request()
         if request.http10:
             request.keep_alive = False
-        self._transport.write(
+        self._write(
             b"HTTP/1.1 200 OK\r\n%sContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%s%s\r\n"
             % (
                 _date_line(int(self._wall())),
@@ -114,16 +129,21 @@ class Connection(asyncio.Protocol):
     def send_events(self, events: list[bytes]) -> None:
         """Send some events of the stream, a chunk each."""
         if self._request().http10:
-            self._transport.write(b"".join(events))
+            self._write(b"".join(events))
         else:
-            self._transport.write(b"".join([b"%x\r\n%s\r\n" % (len(event), event) for event in events]))
+            self._write(b"".join([b"%x\r\n%s\r\n" % (len(event), event) for event in events]))
 
     def end_stream(self) -> None:
         """End the event stream properly."""
         request = self._request()
         if not request.http10:
-            self._transport.write(b"0\r\n\r\n")
+            self._write(b"0\r\n\r\n")
         self._finish(request.keep_alive)
+
+    def cut(self, reset: bool) -> None:
+        """Close the connection whatever is going on, `reset`: with RST."""
+        self._abandon(cut=True)
+        self.drop(reset)
 
     def drop(self, reset: bool = False) -> None:
         """Close the connection as it is, what was written before included; `reset`: with RST."""
@@ -135,6 +155,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        self.last_byte_at = self._loop.time()
+        self._transport.write(data)
 
     def _head(self, request: Request, answer: Answer) -> bytes:
         status, connection = answer.status, b""
@@ -189,8 +213,8 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _abandon(self) -> None:
+    def _abandon(self, cut: bool = False) -> None:
         on_gone, self.on_gone = self.on_gone, None
         self._reader.waiting.clear()
         if on_gone is not None:
-            on_gone()
+            on_gone(cut)

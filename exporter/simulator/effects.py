@@ -1,26 +1,34 @@
-"""What faults change apart from single answers: leaks, nodes, hanging requests, the process."""
+"""What faults change apart from single answers: leaks, nodes, what hangs or idles, the process."""
 
 from collections.abc import Callable
 
 from exporter.simulator.answer import RefusedError
+from exporter.simulator.connection import Connection
 from exporter.simulator.exchange import Conditions
-from exporter.simulator.faults import LeakFds, LeakMemory, NodeOffline, Parameters, Restart
+from exporter.simulator.faults import IdleCut, LeakFds, LeakMemory, NodeOffline, Parameters, Restart
 from exporter.simulator.leak import FdLeak, MemoryLeak
 from exporter.simulator.node import NodePool
 
 TICK_SECONDS = 0.1
-"""how often leaks in time grow"""
+"""how often leaks in time grow, and idle connections are looked for"""
 
 
 class RouterEffects:
     """Begins and ends faults. `restart` is called with the downtime in seconds."""
 
-    def __init__(self, conditions: Conditions, pool: NodePool, restart: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        conditions: Conditions,
+        pool: NodePool,
+        connections: set[Connection],
+        restart: Callable[[float], None],
+    ) -> None:
         self.memory = MemoryLeak()
         self.fds = FdLeak()
         self._conditions = conditions
         self._faults = conditions.faults
         self._pool = pool
+        self._connections = connections
         self._restart = restart
         self._last_tick = conditions.clock.monotonic()
         conditions.loop.call_later(TICK_SECONDS, self._tick)
@@ -50,6 +58,9 @@ class RouterEffects:
         elif name == "hang":
             for exchange in list(self._conditions.hanging):
                 exchange.stop_hanging()
+        elif name == "stall_stream":
+            for stream in list(self._conditions.stalling):
+                stream.stop_stalling()
         elif release and name == "leak_memory":
             self.memory.release()
         elif release and name == "leak_fds":
@@ -71,6 +82,20 @@ class RouterEffects:
         if fds := self._faults.get(LeakFds):
             self.fds.owe(fds.per_second * seconds + fds.per_request * requests, fds.limit)
 
+    def _cut_idle(self) -> None:
+        cut = self._faults.get(IdleCut)
+        if cut is None:
+            return
+        silent_since = self._conditions.loop.time() - cut.after_seconds
+        for connection in list(self._connections):
+            if connection.closing or connection.exempt:
+                continue
+            if connection.last_byte_at <= silent_since:
+                self._faults.strike(IdleCut)
+                self._conditions.truth.idle_cuts += 1
+                connection.cut(reset=cut.mode == "rst")
+
     def _tick(self) -> None:
         self._grow()
+        self._cut_idle()
         self._conditions.loop.call_later(TICK_SECONDS, self._tick)

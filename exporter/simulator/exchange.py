@@ -4,14 +4,15 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.simulator.answer import Answer, EventStream, error_answer
 from exporter.simulator.connection import Connection
-from exporter.simulator.faults import DropConnections, ErrorAnswer, Faults, Hang, Slow, Truncate
+from exporter.simulator.faults import DropConnections, ErrorAnswer, Faults, Hang, InBand, Slow, Truncate
+from exporter.simulator.stream import Stalled, Stream, StreamEnd, StreamFaults
 from exporter.simulator.truth import Truth
 
 Z99 = 2.3263478740408408
@@ -32,6 +33,9 @@ def latency_sampler(median_seconds: float, p99_seconds: float, rng: random.Rando
 class Upstream(Protocol):
     """Where the router sends a request: a node or a cloud."""
 
+    pace: float
+    """it takes so many times as long as the latency and the token gaps say"""
+
     def begin(self) -> None:
         """A request was sent."""
 
@@ -50,8 +54,13 @@ class Conditions:
     latency: Callable[[], float]
     """draws the next, in seconds"""
     inter_token_seconds: float
+    heartbeat_seconds: float
     hang_seconds: float
+    saved_seconds: float = 0.0
+    """of the latency, where no router is asked"""
     hanging: "set[Exchange]" = field(default_factory=set)
+    stalling: set[Stalled] = field(default_factory=set)
+    """streams that the fault `stall_stream` keeps silent"""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,20 +73,19 @@ class Exchange:
     upstream: Upstream | None
     """None: the router itself answers"""
     _started: float = field(init=False)
-    _token_seconds: float = field(init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
     _truncated: bool = field(default=False, init=False)
-    _bursts_sent: int = field(default=0, init=False)
-    _first_token_at: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Send the request upstream; the answer follows after the latency, changed by the faults in force."""
-        conditions, faults, inference = self.conditions, self.conditions.faults, self.upstream is not None
+        conditions, faults, upstream = self.conditions, self.conditions.faults, self.upstream
+        answer, inference = self.answer, self.upstream is not None
         self._started = conditions.clock.monotonic()
-        self._token_seconds = conditions.inter_token_seconds
-        if self.upstream is not None:
-            self.upstream.begin()
-        delay_seconds = conditions.latency() if inference else 0.0
+        delay_seconds, pace = 0.0, 1.0
+        if upstream is not None:
+            upstream.begin()
+            pace = upstream.pace
+            delay_seconds = max(0.0, conditions.latency() * pace - conditions.saved_seconds)
         if not faults.none:
             if drop := faults.struck(DropConnections, inference):
                 conditions.truth.dropped += 1
@@ -93,13 +101,27 @@ class Exchange:
                 return
             if slow := faults.struck(Slow, inference):
                 delay_seconds = delay_seconds * slow.factor + slow.add_seconds
-                self._token_seconds *= slow.factor
+                pace *= slow.factor
+        if isinstance(answer, EventStream):
+            gap_seconds = conditions.inter_token_seconds * pace
+            struck = StreamFaults.drawn(faults)
+            Stream(conditions, self.connection, answer, gap_seconds, struck, self._stream_ended).start(
+                delay_seconds
+            )
+            return
+        if not faults.none:
             self._truncated = faults.struck(Truncate, inference) is not None
+            if faults.struck(InBand, inference):
+                message, code = "the fault `in_band` is in force", "injected_fault"
+                silence_seconds = answer.silence_seconds
+                answer = error_answer(200, message, code, kind="server_error")
+                answer = replace(answer, silence_seconds=silence_seconds)
+        delay_seconds += answer.silence_seconds
         if delay_seconds > 0:
-            self.connection.on_gone = self._abandoned
-            self._timer = conditions.loop.call_later(delay_seconds, self._begin_answer)
+            self.connection.on_gone = self._gone
+            self._timer = conditions.loop.call_later(delay_seconds, self._answer, answer)
         else:
-            self._begin_answer()
+            self._answer(answer)
 
     def stop_hanging(self) -> None:
         """Drop the connection of a request that hangs."""
@@ -110,17 +132,11 @@ class Exchange:
         conditions = self.conditions
         conditions.truth.hung += 1
         conditions.hanging.add(self)
-        self.connection.on_gone = self._abandoned
+        self.connection.on_gone = self._gone
         self._timer = conditions.loop.call_later(conditions.hang_seconds, self.stop_hanging)
 
-    def _begin_answer(self) -> None:
-        answer = self.answer
-        if isinstance(answer, EventStream):
-            self.connection.on_gone = self._abandoned
-            self._first_token_at = self.conditions.loop.time()
-            self.connection.begin_stream()
-            self._stream(answer.first_half() if self._truncated else answer)
-        elif self._truncated:
+    def _answer(self, answer: Answer) -> None:
+        if self._truncated:
             self.conditions.truth.truncated += 1
             self._end(None)
             self.connection.send_half(answer)
@@ -128,30 +144,28 @@ class Exchange:
             self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        self.conditions.truth.answered(answer.status, self.upstream is not None)
+        truth = self.conditions.truth
+        truth.answered(answer.status, self.upstream is not None)
+        truth.input_tokens += answer.input_tokens
+        truth.output_tokens += answer.output_tokens
         self._end(answer.status)
         self.connection.send(answer)
 
-    def _stream(self, stream: EventStream) -> None:
-        while self._bursts_sent < len(stream.bursts):
-            self.connection.send_events(stream.bursts[self._bursts_sent])
-            self._bursts_sent += 1
-            if self._token_seconds > 0 and self._bursts_sent < len(stream.bursts):
-                # Counted from the first token, so a late timer delays one token and not all that follow.
-                due = self._first_token_at + self._bursts_sent * self._token_seconds
-                self._timer = self.conditions.loop.call_at(due, self._stream, stream)
-                return
-        if self._truncated:
-            self.conditions.truth.truncated += 1
-            self._end(None)
-            self.connection.drop()
-        else:
-            self.conditions.truth.answered(200, self.upstream is not None)
-            self._end(200)
-            self.connection.end_stream()
+    def _stream_ended(self, end: StreamEnd, status: int | None) -> None:
+        """A stream ended so; status None: its connection was closed before its end."""
+        truth = self.conditions.truth
+        truth.streams[end] += 1
+        if status is not None:
+            truth.answered(status, inference=True)
+        if end is StreamEnd.COMPLETE and isinstance(self.answer, EventStream):
+            truth.input_tokens += self.answer.input_tokens
+            truth.output_tokens += self.answer.output_tokens
+        # Routers do not see that a stream ended too early, so neither does this one.
+        self._end(None if end is StreamEnd.IN_BAND else status)
 
-    def _abandoned(self) -> None:
-        self.conditions.truth.abandoned += 1
+    def _gone(self, cut: bool) -> None:
+        if not cut:
+            self.conditions.truth.abandoned += 1
         self._end(None)
 
     def _end(self, status: int | None) -> None:

@@ -31,14 +31,22 @@ class Parameters(BaseModel):
         return self
 
 
-class AnswerFault(Parameters):
-    """A fault of single answers: it strikes a `ratio` of them, drawn from a seeded generator.
-
-    `scope`: only the inference endpoints, or `all` but the admin API.
-    """
+class InferenceFault(Parameters):
+    """A fault of single answers of the inference endpoints: it strikes a `ratio` of them, drawn by a seed."""
 
     ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class AnswerFault(InferenceFault):
+    """A fault of single answers. `scope`: only the inference endpoints, or `all` but the admin API."""
+
     scope: Literal["inference", "all"] = "inference"
+
+
+class BrokenStream(InferenceFault):
+    """A fault in mid-stream, after so many tokens; without that half way."""
+
+    after_tokens: Annotated[int, Field(ge=0)] | None = None
 
 
 class LeakMemory(Parameters):
@@ -91,6 +99,37 @@ class Truncate(AnswerFault):
     """The answer's head is whole, its body or stream of events stops half way, and the connection closes."""
 
 
+class TruncateCleanly(BrokenStream):
+    """The stream ends as streams end, but without its finish and its usage; `done`: with [DONE] or not.
+
+    After 0 tokens the stream is empty.
+    """
+
+    done: bool = True
+
+
+class InBand(BrokenStream):
+    """With status 200 an error comes as an event in place of the rest, or as the body of a plain answer."""
+
+
+class StallStream(BrokenStream):
+    """The stream goes silent, its connection open: dropped when the fault ends, or after `hang_seconds`."""
+
+
+class Buffer(InferenceFault):
+    """The stream is held back, its head included, and sent at once when it is whole."""
+
+
+class IdleCut(Parameters):
+    """A connection on which no byte passed for `after_seconds` is closed, politely (fin) or not (rst).
+
+    Idle keep-alive connections and silent streams alike; never one on which the admin API was asked.
+    """
+
+    after_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    mode: Literal["fin", "rst"] = "fin"
+
+
 class NodeOffline(Parameters):
     """Nodes get no more requests; those in flight there finish. Ending it brings them back."""
 
@@ -117,12 +156,17 @@ FAULTS: dict[str, type[Parameters]] = {
     "slow": Slow,
     "hang": Hang,
     "truncate": Truncate,
+    "truncate_cleanly": TruncateCleanly,
+    "in_band": InBand,
+    "stall_stream": StallStream,
+    "buffer": Buffer,
+    "idle_cut": IdleCut,
     "node_offline": NodeOffline,
     "restart": Restart,
 }
 
 P = TypeVar("P", bound=Parameters)
-A = TypeVar("A", bound=AnswerFault)
+A = TypeVar("A", bound=InferenceFault)
 
 
 def parse_parameters(name: str, body: bytes) -> Parameters:
@@ -177,17 +221,21 @@ class Faults:
         return None if active is None else cast(P, active.parameters)
 
     def struck(self, kind: type[A], inference: bool) -> A | None:
-        """The parameters of an answer fault if it strikes this request, else None."""
+        """The parameters of a fault of answers if it strikes this request, else None."""
         active = self._active.get(kind)
         if active is None:
             return None
         parameters = cast(A, active.parameters)
-        if not inference and parameters.scope != "all":
+        if not inference and not (isinstance(parameters, AnswerFault) and parameters.scope == "all"):
             return None
         if parameters.ratio < 1 and active.rng.random() >= parameters.ratio:
             return None
         active.strikes += 1
         return parameters
+
+    def strike(self, kind: type[Parameters]) -> None:
+        """Count a strike of a fault that is in force and draws nothing."""
+        self._active[kind].strikes += 1
 
     def document(self, name: str) -> dict[str, Any]:
         """The state of one fault as JSON has it."""

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import cycle, islice
+from itertools import chain, cycle, islice, repeat
 from typing import Any
 
 from exporter.clock import Clock
@@ -66,7 +66,10 @@ class Counters:
 class Node:
     """One simulated node: an upstream that answers what the router sends it."""
 
-    def __init__(self, number: int, models: tuple[str, ...], history: History, clock: Clock) -> None:
+    def __init__(
+        self, number: int, models: tuple[str, ...], history: History, clock: Clock, pace: float = 1.0
+    ) -> None:
+        self.pace = pace
         self.name = f"node-{number}"
         self.id = str(uuid.uuid5(uuid.NAMESPACE_DNS, self.name))
         self.online = True
@@ -174,9 +177,14 @@ class Node:
 class NodePool:
     """All nodes of the router."""
 
-    def __init__(self, count: int, models: tuple[str, ...], clock: Clock) -> None:
+    def __init__(
+        self, count: int, models: tuple[str, ...], clock: Clock, paces: tuple[float, ...] = ()
+    ) -> None:
         self.history = History(clock)
-        self.nodes = [Node(number, models, self.history, clock) for number in range(1, count + 1)]
+        self.nodes = [
+            Node(number, models, self.history, clock, pace)
+            for number, pace in enumerate(islice(chain(paces, repeat(1.0)), count), start=1)
+        ]
         self._turns = cycle(self.nodes)
 
     def next_online(self) -> Node | None:

@@ -2,8 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import httptools
+
+from exporter.simulator.answer import RefusedError
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -132,3 +135,15 @@ class RequestReader:
             self._request.refusal = (status, message)
             self._request.keep_alive = False
             self._hand_over()
+
+
+def split_target(request: Request) -> tuple[str, str]:
+    """Path and query of a request's target. Raises RefusedError where there is none."""
+    if request.refusal is not None:
+        raise RefusedError(*request.refusal)
+    try:
+        # Absolute targets, as clients send them to proxies, are read too.
+        url = httptools.parse_url(request.target)
+        return unquote((url.path or b"/").decode()), (url.query or b"").decode()
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
+        raise RefusedError(400, "the request's target is not a valid URL") from error

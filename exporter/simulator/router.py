@@ -6,31 +6,28 @@ import os
 import random
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
 from typing import Any
-from urllib.parse import unquote
-
-import httptools
 
 from exporter.clock import Clock
 from exporter.simulator.admin import PREFIX, Admin
 from exporter.simulator.answer import Answer, RefusedError, error_answer, json_answer, not_allowed
 from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_answer
-from exporter.simulator.completion import Kind, Planner
+from exporter.simulator.completion import Planner
 from exporter.simulator.connection import Connection
+from exporter.simulator.direct import DirectNode
 from exporter.simulator.effects import RouterEffects
 from exporter.simulator.exchange import Conditions, Exchange, Upstream, latency_sampler
 from exporter.simulator.faults import Faults
+from exporter.simulator.inference import Kind
 from exporter.simulator.node import NodePool, timestamp
 from exporter.simulator.nodes_api import endpoints_document, overview_document
 from exporter.simulator.options import Generation, SimulatorOptions
-from exporter.simulator.request import Request
+from exporter.simulator.request import Request, split_target
 from exporter.simulator.truth import Truth
 
-INFERENCE = {
-    b"/v1/chat/completions": Kind.CHAT,
-    b"/v1/completions": Kind.TEXT,
-    b"/v1/embeddings": Kind.EMBEDDING,
-}
+INFERENCE = {kind.value.encode(): kind for kind in Kind}
 GUARDED = ("/v1/", "/api/endpoints", "/api/metrics/")
 """how the paths begin that need the API key, where there is one"""
 LOCAL_TAG = re.compile(r"\d|latest$")
@@ -62,23 +59,34 @@ class Router:
             provider: Cloud(provider, options.cloud_keys or bool(environment.get(variable)))
             for provider, variable in KEY_ENVIRONMENT.items()
         }
-        self._pool = NodePool(options.nodes, options.models, clock)
-        self._planner = Planner(options.output_tokens)
-        self._number = 0
-        self._truth = truth
+        self.connections: set[Connection] = set()
+        """those that are open"""
+        self._pool = NodePool(options.nodes, options.models, clock, options.node_paces)
+        self._planner = Planner(options.output_tokens, options.reasoning_tokens, options.tokens_per_event)
+        self._numbers = count(1)
+        self.truth = truth
         self._faults = Faults(options.seed)
         self._conditions = Conditions(
             loop=loop,
             clock=clock,
             faults=self._faults,
-            truth=self._truth,
+            truth=self.truth,
             latency=latency_sampler(
                 options.latency_median_seconds, options.latency_p99_seconds, random.Random(options.seed)
             ),
             inter_token_seconds=options.inter_token_seconds,
+            heartbeat_seconds=options.heartbeat_seconds,
             hang_seconds=options.hang_seconds,
         )
-        self._effects = RouterEffects(self._conditions, self._pool, restart)
+        self._effects = RouterEffects(self._conditions, self._pool, self.connections, restart)
+        self.node = DirectNode(
+            self._pool.nodes[0],
+            self._planner,
+            self._past_the_router(),
+            self._numbers,
+            clock,
+            lambda: json_answer(200, self._models_document()),
+        )
         self._admin = Admin(self._faults, self._effects, self.truth_document)
         self._documents = {
             "/v1/models": self._models_document,
@@ -90,17 +98,18 @@ class Router:
         kind = INFERENCE.get(request.target)
         if kind is None or request.refusal is not None:
             try:
-                path, query = _split(request)
+                path, query = split_target(request)
             except RefusedError as refused:
-                self._truth.requests += 1
+                self.truth.requests += 1
                 self._refuse(connection, refused.answer, inference=kind is not None)
                 return
             if path.startswith(PREFIX):
+                connection.exempt = True
                 command = request.method.decode(), path, query, request.body
                 connection.send(_answer_or_refusal(lambda: self._admin.answer(*command)))
                 return
             kind = INFERENCE.get(path.encode())
-        self._truth.requests += 1
+        self.truth.requests += 1
         if kind is None:
             answer = _answer_or_refusal(lambda: self._document(request, path))
             Exchange(self._conditions, connection, answer, upstream=None).start()
@@ -115,11 +124,30 @@ class Router:
             "restarts": self._restarts,
             "started_at": timestamp(self._started_at),
             "uptime_seconds": now - self._started_at,
-            **self._truth.document(),
+            **self.truth.document(),
             "hanging": len(self._conditions.hanging),
+            "stalling": len(self._conditions.stalling),
+            "node": self.node.truth.document(),
             "leaked_bytes": self._effects.memory.leaked_bytes,
             "leaked_fds": self._effects.fds.leaked_fds,
         }
+
+    def _past_the_router(self) -> Conditions:
+        """What holds for a node that is asked itself; its draws change none of the router's."""
+        options = self._options
+        return replace(
+            self._conditions,
+            faults=Faults(options.seed),
+            truth=Truth(),
+            latency=latency_sampler(
+                options.latency_median_seconds,
+                options.latency_p99_seconds,
+                random.Random(f"{options.seed}/node"),
+            ),
+            saved_seconds=options.router_overhead_seconds,
+            hanging=set(),
+            stalling=set(),
+        )
 
     def _first(self) -> dict[str, Callable[[], object]]:
         pool = self._pool
@@ -150,12 +178,11 @@ class Router:
         except RefusedError as refused:
             self._refuse(connection, refused.answer, inference=True)
             return
-        self._number += 1
-        answer = plan.answer(self._number, int(self._clock.wall()))
+        answer = plan.answer(next(self._numbers), int(self._clock.wall()))
         Exchange(self._conditions, connection, answer, upstream).start()
 
     def _refuse(self, connection: Connection, answer: Answer, inference: bool) -> None:
-        self._truth.answered(answer.status, inference)
+        self.truth.answered(answer.status, inference)
         connection.send(answer)
 
     def _authorize(self, request: Request) -> None:
@@ -204,15 +231,3 @@ def _answer_or_refusal(make: Callable[[], Answer]) -> Answer:
         return make()
     except RefusedError as refused:
         return refused.answer
-
-
-def _split(request: Request) -> tuple[str, str]:
-    """Path and query of a request's target. Raises RefusedError where there is none."""
-    if request.refusal is not None:
-        raise RefusedError(*request.refusal)
-    try:
-        # Absolute targets, as clients send them to proxies, are read too.
-        url = httptools.parse_url(request.target)
-        return unquote((url.path or b"/").decode()), (url.query or b"").decode()
-    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
-        raise RefusedError(400, "the request's target is not a valid URL") from error

@@ -37,10 +37,10 @@ def serve(options: SimulatorOptions) -> int:
     keep dying. Raises PortTakenError where the port is in use, ConfigurationError where the address cannot
     be listened on.
     """
-    listener = _listen(options)
+    listeners = _listen(options)
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        return _Supervisor(options, unblocked, SystemClock()).run(listener)
+        return _Supervisor(options, unblocked, SystemClock()).run(listeners)
     finally:
         # A second Ctrl-C meanwhile is not for the caller.
         while signal.sigtimedwait(SIGNALS, 0) is not None:
@@ -48,13 +48,23 @@ def serve(options: SimulatorOptions) -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
 
-def _listen(options: SimulatorOptions) -> socket.socket:
+def _listen(options: SimulatorOptions) -> list[socket.socket]:
+    """The router's listener, and that of the node that has a port of its own."""
+    router = _listen_on(options.host, options.port, "simulated router", "--host or --port")
+    if options.node_port is None:
+        return [router]
     try:
-        found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)
+        return [router, _listen_on(options.host, options.node_port, "simulated node", "--node-port")]
+    except ConfigurationError:
+        router.close()
+        raise
+
+
+def _listen_on(host: str, port: int, what: str, option: str) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise ConfigurationError(
-            f"simulated router: {options.host}: {error.strerror}; check --host"
-        ) from error
+        raise ConfigurationError(f"{what}: {host}: {error.strerror}; check --host") from error
     # `localhost` is often both; the project's URLs say 127.0.0.1.
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
@@ -64,9 +74,7 @@ def _listen(options: SimulatorOptions) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise cannot_listen(
-            "simulated router", options.host, options.port, "--host or --port", error
-        ) from error
+        raise cannot_listen(what, host, port, option, error) from error
     return listener
 
 
@@ -80,11 +88,11 @@ class _Supervisor:
     _pid: int = field(init=False)
     _control: socket.socket = field(init=False)
 
-    def run(self, listener: socket.socket | None) -> int:
+    def run(self, listeners: list[socket.socket] | None) -> int:
         restarts, quick_deaths = 0, 0
-        while listener is not None:
+        while listeners is not None:
             started = self.clock.monotonic()
-            self._start(listener, restarts)
+            self._start(listeners, restarts)
             exit_code = self._wait()
             downtime_seconds = self._downtime_seconds()
             if exit_code is None:
@@ -97,25 +105,28 @@ class _Supervisor:
                 quick_deaths = quick_deaths + 1 if quick else 0
                 if quick_deaths >= QUICK_DEATHS:
                     return 1
-            listener = None if self._stopped_within(downtime_seconds) else self._listen_again()
+            listeners = None if self._stopped_within(downtime_seconds) else self._listen_again()
             restarts += 1
         return 0
 
-    def _start(self, listener: socket.socket, restarts: int) -> None:
+    def _start(self, listeners: list[socket.socket], restarts: int) -> None:
         self._control, workers_end = socket.socketpair()
         self._pid = os.fork()
         if self._pid == 0:
             self._control.close()
-            self._become_worker(listener, workers_end, restarts)
+            self._become_worker(listeners, workers_end, restarts)
         workers_end.close()
-        # The worker alone holds it, so that the port is its own and free when it ends.
-        listener.close()
+        # The worker alone holds them, so that the ports are its own and free when it ends.
+        for listener in listeners:
+            listener.close()
 
-    def _become_worker(self, listener: socket.socket, control: socket.socket, restarts: int) -> NoReturn:
+    def _become_worker(
+        self, listeners: list[socket.socket], control: socket.socket, restarts: int
+    ) -> NoReturn:
         exit_code = 1
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, self.worker_mask)
-            exit_code = work(self.options, listener, control, restarts)
+            exit_code = work(self.options, listeners, control, restarts)
         finally:
             # Nothing of the caller's, whose copy this process is, may run here.
             if sys.exc_info()[1] is not None:
@@ -165,8 +176,8 @@ class _Supervisor:
             if got.si_signo != signal.SIGCHLD:
                 return True
 
-    def _listen_again(self) -> socket.socket | None:
-        """The port once more, None after a signal to stop; raises PortTakenError where it is taken."""
+    def _listen_again(self) -> list[socket.socket] | None:
+        """The ports once more, None after a signal to stop; raises PortTakenError where it is taken."""
         deadline = self.clock.monotonic() + REBIND_SECONDS
         while True:
             try:

@@ -23,6 +23,17 @@ class Truth:
     """requests that met the fault `hang`, ended or not"""
     abandoned: int = 0
     """requests whose client closed the connection before the answer was whole, hung ones included"""
+    streams: Counter[str] = field(default_factory=Counter)
+    """streams that ended, by how: complete, aborted (the client closed the connection), or by a fault:
+    truncated (cleanly), in_band, empty, stalled, disconnect (cut off)"""
+    buffered: int = 0
+    """streams held back by the fault `buffer`"""
+    input_tokens: int = 0
+    """of requests answered whole: plain answers of status 200 and complete streams"""
+    output_tokens: int = 0
+    """of those answers"""
+    idle_cuts: int = 0
+    """connections closed by the fault `idle_cut`"""
     connections: int = 0
     """connections accepted"""
     open_connections: int = 0
@@ -36,5 +47,5 @@ class Truth:
 
     def document(self) -> dict[str, Any]:
         """The counters; JSON makes strings of the status codes."""
-        by_status = ("responses", "inference_responses")
+        by_status = ("responses", "inference_responses", "streams")
         return vars(self) | {name: dict(sorted(getattr(self, name).items())) for name in by_status}

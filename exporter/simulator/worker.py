@@ -6,12 +6,14 @@ import os
 import resource
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
 from exporter.clock import SystemClock
 from exporter.simulator.connection import Connection
+from exporter.simulator.direct import DirectNode
 from exporter.simulator.options import SimulatorOptions
 from exporter.simulator.router import Router
 from exporter.simulator.truth import Truth
@@ -26,8 +28,12 @@ FLUSH_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
-def work(options: SimulatorOptions, listener: socket.socket, control: socket.socket, restarts: int) -> int:
-    """Serve until asked to stop; returns the exit code: 0, or RESTART_EXIT_CODE for a new start.
+def work(
+    options: SimulatorOptions, listeners: list[socket.socket], control: socket.socket, restarts: int
+) -> int:
+    """Serve until asked to stop: the router at the first listener, a node at the second, if there is one.
+
+    Returns the exit code: 0, or RESTART_EXIT_CODE for a new start.
 
     SIGTERM or the end of `control`, whose other side the supervisor holds, is the command to stop. Before a
     restart the downtime in seconds is written to `control`.
@@ -52,11 +58,12 @@ def work(options: SimulatorOptions, listener: socket.socket, control: socket.soc
     router = Router(options, loop, clock, os.environ, truth, restart, restarts)
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     loop.add_reader(control, loop.stop)
-    loop.run_until_complete(
-        loop.create_server(
-            lambda: Connection(router.handle, truth, loop, clock.wall), sock=listener, backlog=BACKLOG
-        )
-    )
+    doors: tuple[Router | DirectNode, ...] = (router, router.node)
+    for listener, door in zip(listeners, doors, strict=False):
+        connect = partial(Connection, door.handle, door.truth, loop, clock.wall, door.connections)
+        loop.run_until_complete(loop.create_server(connect, sock=listener, backlog=BACKLOG))
+    if options.node_port is not None:
+        _log.info("node-1 listens on http://%s:%d", options.host, options.node_port)
     _log.info("simulated router listens on http://%s:%d (PID %d)", options.host, options.port, os.getpid())
     loop.run_forever()
     # The process ends now and takes its connections with it, as that of a real router would.

@@ -71,6 +71,7 @@ def test_models_are_listed_and_head_has_the_same_head_without_body(simulator: Si
         "gpt-oss:20b",
         "gpt-oss:120b",
         "nomic-embed-text",
+        "hold",
     ]
     head = simulator.raw(b"HEAD /v1/models HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")

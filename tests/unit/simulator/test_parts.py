@@ -31,7 +31,15 @@ from tests.support.clocks import FakeClock
         ({"latency_p99_seconds": math.nan}, "--latency-p99", "(is nan)"),
         ({"latency_median_seconds": math.inf}, "--latency-median", "(is inf)"),
         ({"latency_median_seconds": 0}, "--latency-p99", "0 where --latency-median is 0"),
-        ({"output_tokens": 5000}, "output_tokens", "1–4096 (is 5000)"),
+        ({"output_tokens": 5000}, "--output-tokens", "1–4096 (is 5000)"),
+        ({"reasoning_tokens": -1}, "--reasoning-tokens", "0–4096 (is -1)"),
+        ({"tokens_per_event": 0}, "--tokens-per-event", "1–4096 (is 0)"),
+        ({"inter_token_seconds": -1}, "--token-gap", "0–60 (is -1)"),
+        ({"heartbeat_seconds": 0.001}, "--heartbeat", "0.01–3600, or 0 for none (is 0.001)"),
+        ({"node_paces": (1.0, 1.0, 1.0)}, "--node-pace", "no more than there are nodes"),
+        ({"node_paces": (math.nan,)}, "--node-pace", "0.001–1000 each (is (nan,))"),
+        ({"node_port": 8080}, "--node-port", "not be that of the router (is 8080)"),
+        ({"router_overhead_seconds": -1}, "--router-overhead", "0–60 (is -1)"),
         ({"hang_seconds": 0}, "hang_seconds", "86400 at most (is 0)"),
         ({"api_key": ""}, "api_key", "empty"),
     ],
@@ -216,10 +224,11 @@ def test_streams_cut_half_way_never_carry_their_end() -> None:
         body = b'{"model":"m","prompt":"x","stream":true,"max_tokens":%d}' % tokens
         stream = planner.plan(Kind.TEXT, body).answer(1, 0)
         assert isinstance(stream, EventStream)
-        assert stream.bursts[-1][-1] == b"data: [DONE]\n\n"
-        cut = stream.first_half()
-        assert 0 < sum(map(len, cut.bursts)) < sum(map(len, stream.bursts))
-        assert not any(b"[DONE]" in event for burst in cut.bursts for event in burst)
+        assert stream.done == (b"data: [DONE]\n\n",)
+        assert stream.output_tokens == tokens
+        cut = stream.first_bursts(after_tokens=None)
+        assert len(cut) == tokens // 2
+        assert not any(b'"finish_reason":"' in event for burst in cut for event in burst.events)
 
 
 def test_content_parts_and_token_numbers_are_counted() -> None:

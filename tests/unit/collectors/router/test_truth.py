@@ -108,7 +108,7 @@ def test_what_is_shown_of_the_router_under_load_is_what_it_did(generation: str) 
     assert min(responses["200"], responses["502"], truth["dropped"]) > 0
     assert node_sum(found, "success") == responses["200"]
     assert node_sum(found, "failure") == failed
-    assert (found["router_up"], found["router_models"]) == (1, 3)
+    assert (found["router_up"], found["router_models"]) == (1, 4)
     assert (found["router_nodes online"], found["router_nodes offline"]) == (3, 0)
     totals = {key: value for key, value in found.items() if key.startswith("router_requests_total")}
     if generation == "first":
