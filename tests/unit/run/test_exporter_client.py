@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import threading
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from exporter.run.exporter_client import ExporterClient
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, announced, run_info, token_of
 from tests.support.local_http import Answer, LocalHttp
+from tests.support.waiting import wait_for
 from tests.support.watching import watch_of
 
 
@@ -184,13 +186,9 @@ def drip(connection: socket.socket) -> None:
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
             "no whole answer of HTTP",
         ),
-        (drip, "no whole answer within 0.5 s"),
     ],
 )
-def test_whatever_else_answers_there_is_one_line(
-    answer: Answer, problem: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporter_client, "TIMEOUT_SECONDS", 0.5)
+def test_whatever_else_answers_there_is_one_line(answer: Answer, problem: str) -> None:
     with LocalHttp(lambda asked: answer) as server, pytest.raises(QueryError) as error:
         ExporterClient(server.url).watch()
     assert server.url in str(error.value)
@@ -198,14 +196,44 @@ def test_whatever_else_answers_there_is_one_line(
     assert str(error.value).isprintable()
 
 
-def test_nothing_more_is_asked_of_what_is_still_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter_client, "TIMEOUT_SECONDS", 0.5)
+    with (
+        LocalHttp(lambda asked: drip) as server,
+        pytest.raises(QueryError, match=r"no whole answer within 0\.5 s"),
+    ):
+        ExporterClient(server.url).watch()
+    assert server.left.is_set()
+
+
+def test_nothing_more_is_asked_while_a_look_up_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It alone cannot be ended, so it is held here until both questions have been refused."""
     monkeypatch.setattr(exporter_client, "TIMEOUT_SECONDS", 0.2)
-    with LocalHttp(lambda asked: drip) as server:
-        client = ExporterClient(server.url)
-        for problem in ("no whole answer within 0.2 s", "still busy"):
+    looked_up, ended = [], threading.Event()
+    look_up = socket.getaddrinfo
+
+    def held(host: str, port: int, *more: Any) -> list[Any]:
+        looked_up.append(host)
+        assert ended.wait(60)
+        return look_up("127.0.0.1", port, *more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", held)
+    with LocalHttp(lambda asked: (503, "")) as server:
+        client = ExporterClient(server.url.replace("127.0.0.1", "soak.example"))
+        for problem in (r"no whole answer within 0\.2 s", "still busy with an earlier answer"):
             with pytest.raises(QueryError, match=problem):
                 client.status(RUN)
-    assert len(server.asked) == 1
+        assert looked_up == ["soak.example"]
+        ended.set()
+        wait_for("an answer", lambda: answers(client))
+    assert set(looked_up) == {"soak.example"}
+
+
+def answers(client: ExporterClient) -> bool:
+    """Whether anything came back: here an HTTP 503."""
+    with pytest.raises(QueryError) as error:
+        client.status(RUN)
+    return str(error.value).endswith("answers HTTP 503")
 
 
 STATUS = json.loads(RunStatus.of(announced(FakeClock()).runs[RUN], 0.0).to_json())
