@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 export DURATION KEEP UPGRADE
+# Python keeps what it has compiled, whatever the environment says: tests start `soak` hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test fuzz lint format check-python bench driftbench leakbench judgebench stallbench faults lock clean
 

@@ -55,8 +55,8 @@ def soak(live: NativeStack, results: Path) -> Iterator[Soak]:
     """Starts `soak run`s with the options given; whatever still runs afterwards is ended."""
     started = []
 
-    def start(*options: str, preflight: bool = False, **environment: str) -> SoakRun:
-        started.append(SoakRun(live, results, *options, preflight=preflight, **environment))
+    def start(*options: str, preflight: bool = False, picture: bool = False, **environment: str) -> SoakRun:
+        started.append(SoakRun(live, results, *options, preflight=preflight, picture=picture, **environment))
         return started[-1]
 
     yield start

@@ -1,8 +1,9 @@
 """How the commands of `soak` present themselves: options in groups, an example, exit codes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Mapping
 from functools import wraps
-from itertools import chain
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ VERDICT_CODES = exit_codes(
     }
 )
 """of the commands that judge a run"""
+SERVICE_CODES = exit_codes({0: "ended by SIGTERM or Ctrl-C", 2: BAD_USAGE})
+"""of the commands that serve until they are ended"""
 
 Function = Callable[..., Any]
 Option = tuple[str, str, dict[str, Any]]
@@ -57,21 +60,36 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
+class PlacedCommands(UserDict[str, Any]):
+    """Commands by name, each imported from its place (`module:attribute`) when it is asked for.
+
+    A service that runs for hours, and is started hundreds of times by tests, holds only what it needs.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        found = self.data[name]
+        if not isinstance(found, str):
+            return found
+        module, _, attribute = found.partition(":")
+        return getattr(import_module(module), attribute)
+
+
 class CommandList(click.Group):
     """The command above all others, which lists them once, under headings."""
 
-    def add_all(self, commands: Mapping[str, Sequence[click.Command]]) -> None:
-        """Add every command, by heading."""
-        self._headings = commands
-        for command in chain.from_iterable(commands.values()):
-            self.add_command(command)
+    def add_all(self, places: Mapping[str, Mapping[str, str]]) -> None:
+        """Add every command, by heading: its name and its place."""
+        self._headings = places
+        self.commands = PlacedCommands(
+            {name: each for named in places.values() for name, each in named.items()}
+        )
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(len(name) for name in self.commands)
-        for heading, commands in self._headings.items():
+        for heading, named in self._headings.items():
             with formatter.section(heading):
                 formatter.write_dl(
-                    [(f"{each.name or '':<{width}}", each.get_short_help_str(90)) for each in commands]
+                    [(f"{name:<{width}}", self.commands[name].get_short_help_str(90)) for name in named]
                 )
 
 

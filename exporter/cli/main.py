@@ -14,10 +14,6 @@ import click
 
 from exporter import __version__
 from exporter.cli.command import CommandList
-from exporter.cli.rendering import dashboards, rules
-from exporter.cli.results import backfill_command, compare, report
-from exporter.cli.run import demo, run, scale
-from exporter.cli.services import exporter, simulate
 from exporter.cli.terminal import make_outputs_last
 from exporter.errors import QueryError, SoakError
 from exporter.plain_text import one_line
@@ -51,10 +47,24 @@ def soak(context: click.Context) -> None:
 
 soak.add_all(
     {
-        "Load and verdict": (demo, run, scale),
-        "Results": (report, compare, backfill_command),
-        "Services": (exporter, simulate),
-        "Shipped files": (dashboards, rules),
+        "Load and verdict": {
+            "demo": "exporter.cli.run:demo",
+            "run": "exporter.cli.run:run",
+            "scale": "exporter.cli.run:scale",
+        },
+        "Results": {
+            "report": "exporter.cli.results:report",
+            "compare": "exporter.cli.results:compare",
+            "backfill": "exporter.cli.results:backfill_command",
+        },
+        "Services": {
+            "exporter": "exporter.cli.exporter:exporter",
+            "simulate": "exporter.cli.services:simulate",
+        },
+        "Shipped files": {
+            "dashboards": "exporter.cli.rendering:dashboards",
+            "rules": "exporter.cli.rendering:rules",
+        },
     }
 )
 

@@ -7,6 +7,7 @@ write has a default. docs/schemas/run.schema.json is rendered from these classes
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -352,7 +353,13 @@ def read_document(file: Path) -> RunDocument:
 
 def parse_document(text: bytes | str) -> RunDocument:
     """What the text of a run.json says; raises ValueError (pydantic's where it is JSON), RecursionError."""
-    return ADAPTER.validate_python(json.loads(text))
+    return _adapter().validate_python(json.loads(text))
+
+
+@cache
+def _adapter() -> TypeAdapter[RunDocument]:
+    """Made when a run.json is read: it takes longer than all else that `soak run` loads."""
+    return TypeAdapter(RunDocument)
 
 
 def _longest(spans: Iterable[Span]) -> tuple[SpanPart, ...]:
@@ -378,6 +385,3 @@ def _alerts(evidence: Evidence) -> tuple[AlertPart, ...] | None:
         )
         for each in evidence.alerts[:MAX_SPANS]
     )
-
-
-ADAPTER = TypeAdapter(RunDocument)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli.services import exporter
+from exporter.cli.exporter import exporter
 from exporter.settings.exporter_config import Role, load_config
 from tests.support.checkout import CHECKOUT as ROOT
 

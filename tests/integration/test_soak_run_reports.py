@@ -18,7 +18,7 @@ def test_a_run_that_fails_leaves_its_page_its_picture_and_the_reports_for_ci(
     fault(live, "error", status=503, ratio=0.5)
     junit, summary, page = (tmp_path / name for name in ("junit.xml", "summary.md", "page.md"))
     options = ("--duration", "3s", "--junit", str(junit), "--markdown", str(summary))
-    ended = soak(*options, GITHUB_STEP_SUMMARY=str(page)).end()
+    ended = soak(*options, picture=True, GITHUB_STEP_SUMMARY=str(page)).end()
     assert ended.code == 1, ended.errors
     [row] = ended.csv_rows
     root = fromstring(junit.read_text(encoding="utf-8"))

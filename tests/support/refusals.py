@@ -14,6 +14,7 @@ from typing import Any, Never
 import pytest
 from pydantic import SecretStr
 
+from exporter.cli import exporter as exporter_command
 from exporter.cli import services
 from exporter.cli.main import soak
 from exporter.errors import PortTakenError, SoakError, cannot_listen
@@ -362,8 +363,8 @@ def run_command(words: tuple[str, ...]) -> None:
         context.setenv("HOME", ".")
         for word in environment:
             context.setenv(*word.split("=", 1))
-        context.setattr(services, "set_up_logging", lambda *_: None)
-        context.setattr(services, "serve_exporter", lambda **_: pytest.fail("not refused"))
+        context.setattr(exporter_command, "set_up_logging", lambda *_: None)
+        context.setattr(exporter_command, "serve_exporter", lambda **_: pytest.fail("not refused"))
         context.setattr(services, "serve_simulator", lambda *_: pytest.fail("not refused"))
         soak.main([word.replace("LISTENING", target.address) for word in arguments], standalone_mode=False)
 

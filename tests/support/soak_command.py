@@ -19,6 +19,9 @@ from exporter.stack.native import NativeStack
 from tests.support.schemas import check_where_possible
 from tests.support.waiting import wait_for
 
+WITHOUT_MATPLOTLIB = {"PYTHONPATH": str(Path(__file__).parent / "without_matplotlib")}
+"""The environment of a run that draws no picture: half of the CPU of a short one."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -36,7 +39,8 @@ class Ended:
 class SoakRun:
     """A `soak run --json` under way against the stack's router and exporter, or another (or none, "").
 
-    Without the request before the load, unless `preflight`, so that the router has had the run's alone.
+    Without the request before the load, unless `preflight`, so that the router has had the run's alone, and
+    without plot.png, unless `picture`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class SoakRun:
         results: Path,
         *options: str,
         preflight: bool = False,
+        picture: bool = False,
         exporter: str | None = None,
         **environment: str,
     ) -> None:
@@ -57,7 +62,7 @@ class SoakRun:
         command += ["--exporter", exporter] if exporter else []
         self.process = subprocess.Popen(
             [*command, "--drain", "1s", *options],
-            env={**os.environ, **environment},
+            env={**os.environ, **({} if picture else WITHOUT_MATPLOTLIB), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from exporter import __version__
+from exporter.cli import exporter as exporter_command
 from exporter.cli import main as cli
-from exporter.cli import services as service_commands
 from exporter.live.ingest import bind_ingest
 from tests.support.local_http import LocalHttp
 from tests.support.refusals import COMMANDS, USAGE, split_command
@@ -211,7 +211,7 @@ def test_the_folder_in_which_the_host_is_seen_is_given_as_to_node_exporter_and_h
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(service_commands, "serve_exporter", lambda **settings: given.update(settings))
+    monkeypatch.setattr(exporter_command, "serve_exporter", lambda **settings: given.update(settings))
     file = tmp_path / "exporter.yml"
     file.write_text("router: null\nhost_root: /elsewhere\n")
     for arguments, root in [((), Path("/elsewhere")), (("--path.rootfs", str(tmp_path)), tmp_path)]:
