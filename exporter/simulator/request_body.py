@@ -14,7 +14,7 @@ WORDS = tuple(TEXT.split())
 HOLD_MODEL = "hold"
 """its node sends a first token, is silent for the seconds that the prompt names, and ends properly"""
 MAX_SILENCE_SECONDS = 3600.0
-MAX_CHOICES = 16
+MAX_CHOICES = 128
 REASONING_TOKENS = {"none": 0, "minimal": 0, "low": 8, "medium": 16, "high": 32}
 """of an answer, by the effort asked for"""
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*s(?:ec(?:onds?)?)?\b")
@@ -110,7 +110,7 @@ def read_asked(
     return Asked(
         model=model,
         stream=bool(stream),
-        choices=_choices(kind, document),
+        choices=_choices(kind, document, prompt),
         prompt_tokens=count_tokens(prompt),
         reasoning=tuple(_words(reasoning_count)),
         words=tuple(words),
@@ -137,13 +137,17 @@ def _limit(kind: Kind, document: dict[str, Any]) -> int | None:
     return None
 
 
-def _choices(kind: Kind, document: dict[str, Any]) -> int:
-    choices = document.get("n") if kind in (Kind.CHAT, Kind.TEXT) else None
-    if choices is None:
-        return 1
-    if not isinstance(choices, int) or isinstance(choices, bool) or not 1 <= choices <= MAX_CHOICES:
+def _choices(kind: Kind, document: dict[str, Any], prompt: Any) -> int:
+    """How many answers: `n`, and of completions as many for each prompt of a list."""
+    number = document.get("n") if kind in (Kind.CHAT, Kind.TEXT) else None
+    number = 1 if number is None else number
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_CHOICES:
         raise RefusedError(400, f"n: must be an integer of 1 to {MAX_CHOICES}")
-    return choices
+    if kind is Kind.TEXT and isinstance(prompt, list) and not isinstance(prompt[0], int):
+        number *= len(prompt)
+        if number > MAX_CHOICES:
+            raise RefusedError(400, f"prompt: at most {MAX_CHOICES} answers at once")
+    return number
 
 
 def _reasoning_count(kind: Kind, document: dict[str, Any], unasked: int) -> int:

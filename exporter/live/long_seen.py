@@ -1,0 +1,58 @@
+"""What a load saw of connections that are silent for long: who closes them, how, and after how many seconds.
+
+These connections are the soak's own probes beside the load: none of their requests is an attempt of it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+EndedBy = Literal["router", "nobody"]
+"""`router`: whoever is at the other end, the router or what stands before it"""
+Closed = Literal["fin", "rst"]
+
+
+@dataclass(frozen=True)
+class IdleSeen:
+    """The idle keep-alive connection, one after the other."""
+
+    seconds: float
+    """the shortest silence after which one was closed; where none was, how long the one was silent"""
+    ended_by: EndedBy
+    how: Closed | None
+    """`rst` if one of them was closed so; None where none was closed"""
+    closed: int = 0
+    """how many were closed while they were idle"""
+
+
+@dataclass(frozen=True)
+class HeldSeen:
+    """One stream that was silent for long between its tokens, as far as it is known how that ended."""
+
+    silence_seconds: float
+    """asked of the model"""
+    survived: bool
+    """the silence came, and then the stream's proper end"""
+    ended_by: EndedBy
+    how: Closed | Literal["truncated", "error"] | None
+    """what cut it: the closed connection; `truncated`: a clean end without its finish; `error` in the body"""
+    after_seconds: float
+    """the longest time without a token: of one that was cut, up to the cut or before it"""
+    heartbeats: int
+    """arrivals in that time that brought bytes and no token"""
+
+
+@dataclass(frozen=True)
+class LongSeen:
+    """All of a load; what its end cut off is left out."""
+
+    idle: IdleSeen | None
+    """None: no connection stayed open after an answer, so none was idle"""
+    held: tuple[HeldSeen, ...] = ()
+    """by the length of the silence; empty where there was no model that holds streams"""
+    not_held: str | None = None
+    """why a stream was not held: the first reason, in words, where there was one"""
+
+    @property
+    def longest_survived_seconds(self) -> float | None:
+        """The longest silence that survived."""
+        return max((seen.silence_seconds for seen in self.held if seen.survived), default=None)
