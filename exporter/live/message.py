@@ -195,6 +195,8 @@ class RunInfo:
     """its 2xx a second"""
     starts: Annotated[int, Field(ge=1, le=MAX_STARTS)] = 1
     """how often the engine is started; each start has workers of its own, `connections` of them"""
+    goodput: Text | None = None
+    """which streams are good, as an expression; None where nobody asked"""
 
     @property
     def route(self) -> Route:

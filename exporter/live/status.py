@@ -1,12 +1,11 @@
 """A run's state: what its own command asks for, to show progress and to reconcile the totals."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from exporter.live.histogram import QUANTILES, quantiles_seconds
+from exporter.live.figures import Number, Quantiles, Seconds, all_of, quantiles_of
 from exporter.live.message import (
     STATUS_CLASSES,
     SUCCESS_CLASS,
@@ -19,36 +18,19 @@ from exporter.live.message import (
 )
 from exporter.live.run import MAX_OTHERS, Run
 from exporter.live.run_pace import LongestRequest
+from exporter.live.stream_counts import StreamCounts
 from exporter.live.wire import VERSION
-
-
-def _all_of(keys: Iterable[str]) -> Callable[[dict[Any, Any]], dict[Any, Any]]:
-    """A check that a mapping has these keys and no other."""
-    wanted = set(keys)
-
-    def check(found: dict[Any, Any]) -> dict[Any, Any]:
-        if found.keys() != wanted:
-            raise ValueError(f"it has not the keys {', '.join(sorted(wanted))}")
-        return found
-
-    return check
-
-
-Number = Annotated[int, Field(ge=0, le=2**53)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Quantiles = Annotated[dict[str, Seconds | None], AfterValidator(_all_of(map(str, QUANTILES)))]
-"""seconds by quantile ("0.95"); None where there were no 2xx"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """What became of a run's attempts."""
 
-    requests: Annotated[dict[StatusClass, Number], AfterValidator(_all_of(StatusClass))]
+    requests: Annotated[dict[StatusClass, Number], AfterValidator(all_of(StatusClass))]
     """whole responses by status class"""
     statuses: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{2}$")], Number]
     """whole responses by HTTP status"""
-    failures: Annotated[dict[FailureReason, Number], AfterValidator(_all_of(FailureReason))]
+    failures: Annotated[dict[FailureReason, Number], AfterValidator(all_of(FailureReason))]
     """attempts without a whole response"""
 
     @property
@@ -93,6 +75,8 @@ class RunStatus(Counts):
     """when the last 2xx ended, Unix s; None where there was none, or it is not known"""
     longest_request: LongestRequest | None = None
     """None where durations are not known"""
+    streams: StreamCounts | None = None
+    """None where no streaming engine counted anything"""
     version: Annotated[int, Field(ge=VERSION, le=VERSION)] = VERSION
     """of the exporter that counted, as of the live message"""
 
@@ -104,8 +88,6 @@ class RunStatus(Counts):
         statuses = list(totals.of_statuses())
         statuses[200] = max(requests[SUCCESS_CLASS] - sum(statuses[200:300]), 0)
         opened, stalled, in_flight = run.connections(now)
-        recent = quantiles_seconds(run.recent(), QUANTILES)
-        whole = quantiles_seconds(totals.of_class(SUCCESS_CLASS), QUANTILES)
         return cls(
             run=run.info.run,
             phase=run.phase,
@@ -113,8 +95,8 @@ class RunStatus(Counts):
             statuses={str(status): count for status, count in enumerate(statuses) if count},
             failures=totals.failures(),
             duration_seconds=totals.sums_us()[SUCCESS_CLASS] / 1e6,
-            recent_quantiles={str(q): value for q, value in zip(QUANTILES, recent, strict=True)},
-            quantiles={str(q): value for q, value in zip(QUANTILES, whole, strict=True)},
+            recent_quantiles=quantiles_of(run.recent()),
+            quantiles=quantiles_of(totals.of_class(SUCCESS_CLASS)),
             open=opened,
             stalled=stalled,
             in_flight=in_flight,
@@ -123,6 +105,7 @@ class RunStatus(Counts):
             others=dict(run.others),
             last_success=run.pace.last_success(),
             longest_request=run.longest_request(now),
+            streams=StreamCounts.of(totals),
         )
 
     @classmethod

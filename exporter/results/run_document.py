@@ -66,6 +66,8 @@ class RunPart:
     baseline_p99_seconds: Seconds | None = None
     """of what the run is held against"""
     baseline_requests_per_second: Number | None = None
+    goodput: str | None = None
+    """which streams are good, as an expression; null where nobody asked"""
     route: str
     """of the first pair"""
     model: str

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from exporter.live.figures import Quantiles
 from exporter.live.message import RunInfo
-from exporter.live.status import Quantiles
 from exporter.load.engine import EngineTotals
 from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import QueryError
+from exporter.live.figures import Quantiles
 from exporter.live.message import RunInfo
-from exporter.live.status import Quantiles, RunStatus
+from exporter.live.status import RunStatus
 from exporter.run.judging import JUDGE_SECONDS, Judge, published
 from exporter.run.killed_notes import MAX_SPANS, NOTE_SECONDS, CourseFile, NotedCourse, NotedPlan
 from exporter.run.phases import Phases

@@ -14,9 +14,10 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from exporter.errors import ConfigurationError
+from exporter.live.figures import Number, Quantiles, Seconds
 from exporter.live.findings import RunFindings
 from exporter.live.message import RunInfo, Timestamp
-from exporter.live.status import Number, Quantiles, RunStatus, Seconds
+from exporter.live.status import RunStatus
 from exporter.regular_file import open_regular, read_regular
 from exporter.results.run_result import Preflight, RunInputs
 from exporter.settings.strict_yaml import first_problem

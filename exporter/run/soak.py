@@ -7,9 +7,10 @@ from typing import Any
 
 from exporter.clock import Clock
 from exporter.errors import ConfigurationError, EngineError, QueryError
+from exporter.live.figures import Quantiles
 from exporter.live.message import Phase, RunInfo
 from exporter.live.run import Run
-from exporter.live.status import Quantiles, RunStatus
+from exporter.live.status import RunStatus
 from exporter.results.folder import RunFolder, base_name, claim_anywhere
 from exporter.results.run_files import note_begin, write_results
 from exporter.results.run_result import RunResult

@@ -1,9 +1,9 @@
 """The percentiles of what came after a run's warm-up, as exact as those of the whole load."""
 
+from exporter.live.figures import Quantiles
 from exporter.live.histogram import QUANTILES, quantiles_seconds
 from exporter.live.run import Run
 from exporter.live.run_durations import RunDurations
-from exporter.live.status import Quantiles
 from exporter.run.registration import Registration
 
 

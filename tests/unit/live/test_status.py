@@ -35,6 +35,7 @@ def test_a_run_without_messages_has_counts_of_zero_and_quantiles_of_null(
         "others": {},
         "last_success": None,
         "longest_request": None,
+        "streams": None,
         "version": 5,
     }
 
