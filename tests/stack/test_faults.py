@@ -9,6 +9,7 @@ import requests
 from tests.support.waiting import need
 
 from .fault_proof.findings import broken, late
+from .fault_proof.load import Kind
 from .fault_proof.proof import Proof
 from .fault_proof.scenes import FAILS_RUN, Expected, Fault, Scene, nothing, short_form
 from .fault_proof.stage import Stage
@@ -64,7 +65,7 @@ class EmptyStage:
     def is_clean(self, episode: Episode) -> bool:
         return episode.labels.get("instance") == "clean:9877"
 
-    def renew_load(self) -> None:
+    def renew_load(self, kind: Kind) -> None:
         pass
 
     def check(self) -> None:

@@ -41,8 +41,7 @@ def faults(names: tuple[str, ...], only_list: bool, scale: float) -> None:
     Real Prometheus and Alertmanager, on the shipped configuration: each alert must come with its labels and
     in time, and resolve after, and no other alert may come. A second router beside, under load as well, is
     left in peace; any alert about it is a failure. The leak rules are the shipped ones too, on a faster scale
-    of time and in a Prometheus of their own. It takes twenty minutes, for an Xid is news for a quarter of an
-    hour.
+    of time and in a Prometheus of their own. It takes half an hour; an Xid is news for a quarter of one.
 
     \b
     make faults                      all scenes

@@ -112,7 +112,7 @@ class Proof:
         """Play them all, and wait until everything has resolved. Raises ProofError where the load breaks."""
         for step in self._steps:
             self._wait(partial(self._quiet, step))
-            self._stage.renew_load()
+            self._stage.renew_load(step[0].load)
             for scene in step:
                 self._begin(scene)
             self._wait(self._may_go_on)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .gpu import Gpu
+from .load import GIVEN_UP_SECONDS, STOPPED_SECONDS, Kind
 from .stage import MODEL, Stage
 
 Deed = Callable[[Stage], None]
@@ -48,6 +49,8 @@ class Scene:
     """seconds to the word that they have resolved, after its end"""
     lingers: bool = False
     """its alerts take long to resolve and no later scene keeps them back: the next one need not wait"""
+    load: Kind = Kind.ANSWERS
+    """what is asked meanwhile; of the scenes of a step the first decides"""
 
     @property
     def fails_run(self) -> bool:
@@ -114,6 +117,65 @@ HANG = Scene(
     (Expected("BenchmarkStalled", {**LOAD, **CRITICAL, **FAILS_RUN}, 45),),
     # What hangs is dropped at the end.
     follows=frozenset({"BenchmarkDisconnects"}),
+)
+# On a machine that it shares with everything else the load generator may be late at any time. A stream that
+# breaks is a lost request, and an error as well.
+LATE = frozenset({"LoadGeneratorLate"})
+BROKEN = LATE | {"BenchmarkErrorRateHigh"}
+# The first of the streams: of those from before most would have to leave the five minutes.
+BUFFER = Scene(
+    "buffer",
+    "every stream is held back and sent at once",
+    simulated("buffer"),
+    (Expected("StreamsBuffered", {**LOAD, **WARNING}, 60),),
+    LATE,
+    # Until most of five minutes' streams are sound again.
+    resolves_within=420,
+    lingers=True,
+    load=Kind.STREAMS,
+)
+CLEAN_STREAMS = Scene(
+    "clean-streams",
+    "two minutes of streams, and nothing else",
+    Fault(nothing),
+    follows=LATE,
+    lasts_seconds=120,
+    load=Kind.STREAMS,
+)
+TRUNCATE_CLEANLY = Scene(
+    "truncate-cleanly",
+    "half of the streams end in mid-sentence, with [DONE] and without a finish",
+    simulated("truncate_cleanly", ratio=0.5),
+    (Expected("StreamsTruncated", {**LOAD, **CRITICAL, **FAILS_RUN}, 20), DISCONNECTS),
+    BROKEN,
+    load=Kind.STREAMS,
+)
+STALL_STREAM = Scene(
+    "stall-stream",
+    "half of the streams fall silent, their connections open",
+    simulated("stall_stream", ratio=0.5),
+    (
+        Expected("StreamStalled", {**LOAD, **CRITICAL, **FAILS_RUN}, 20 + GIVEN_UP_SECONDS),
+        Expected("BenchmarkDisconnects", {**LOAD, **CRITICAL, **FAILS_RUN}, 20 + GIVEN_UP_SECONDS),
+    ),
+    # With every connection in a silent stream there is no success.
+    BROKEN | {"BenchmarkStalled"},
+    load=Kind.STREAMS,
+)
+IN_BAND = Scene(
+    "in-band",
+    "half of the streams end in an error event, with status 200",
+    simulated("in_band", ratio=0.5),
+    (Expected("BenchmarkErrorRateHigh", {**LOAD, **WARNING, **FAILS_RUN}, 45),),
+    LATE,
+    load=Kind.STREAMS,
+)
+GENERATOR_LATE = Scene(
+    "generator-late",
+    f"the load generator stands still for {STOPPED_SECONDS * 1000:.0f} of 100 ms",
+    Fault(lambda stage: stage.halt_load(), lambda stage: stage.let_load_go_on()),
+    (Expected("LoadGeneratorLate", {**LOAD, **WARNING, "of": "reads"}, 45),),
+    load=Kind.STREAMS,
 )
 RESTART = Scene(
     "restart",
@@ -184,7 +246,8 @@ def leak_scenes(scale: float) -> tuple[Scene, ...]:
 def long_form(scale: float) -> tuple[tuple[Scene, ...], ...]:
     """`make faults`: all scenes, one at a time."""
     shipped = (CLEAN, NODE_OFFLINE, DROP_CONNECTIONS, EXPORTER_KILLED, GPU_XID, ERRORS, HANG)
-    return tuple((scene,) for scene in (*shipped, RESTART, ROUTER_KILLED, *leak_scenes(scale)))
+    streams = (BUFFER, CLEAN_STREAMS, TRUNCATE_CLEANLY, STALL_STREAM, IN_BAND, GENERATOR_LATE)
+    return tuple((scene,) for scene in (*shipped, *streams, RESTART, ROUTER_KILLED, *leak_scenes(scale)))
 
 
 def short_form(scale: float) -> tuple[tuple[Scene, ...], ...]:

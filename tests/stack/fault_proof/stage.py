@@ -18,7 +18,7 @@ from exporter.stack.ports import HOST, free_ports
 
 from .configuration import write_alertmanager, write_exporters, write_scaled_checkout, write_watched
 from .gpu import Gpu
-from .load import Load
+from .load import Kind, Load
 from .patience import ProofError, wait_until
 from .webhook import Episode, Webhook
 
@@ -76,9 +76,17 @@ class Stage:
         """End it."""
         self._command("DELETE", f"/{fault}{query}", None)
 
-    def renew_load(self) -> None:
-        """See to it that the load is young."""
-        self._load.renew(YOUNG_SECONDS)
+    def renew_load(self, kind: Kind) -> None:
+        """See to it that the load is young, and of that kind."""
+        self._load.renew(YOUNG_SECONDS, kind)
+
+    def halt_load(self) -> None:
+        """Let the load generator stand still for a part of the time."""
+        self._load.halt()
+
+    def let_load_go_on(self) -> None:
+        """End that."""
+        self._load.go_on()
 
     def check(self) -> None:
         """Raise ProofError where a load has ended by itself."""
