@@ -66,6 +66,7 @@ GROUPS = {
     "router": "Router and nodes",
     "benchmark": "Load",
     "streams": "Streams",
+    "streams_slow": "Streams",
     "gpu_xid": "GPUs",
     "gpu": "GPUs",
     "host": "Hosts",
