@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from exporter.cli.command import SERVICE_CODES, GroupedCommand, opt, option_group
+from exporter.errors import ConfigurationError
 from exporter.settings.strict_yaml import read_secret
 from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.supervisor import serve as serve_simulator
