@@ -69,7 +69,7 @@ def scraped_or_killed(data: st.DataObject, exporter: KilledExporter) -> None:
             exporter.kill_and_restart()
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(histories(WORKERS), st.data())
 def test_any_loss_repetition_order_and_restart_ends_at_the_last_report_of_every_worker(
     found: list[History], data: st.DataObject

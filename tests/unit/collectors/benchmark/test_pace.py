@@ -137,7 +137,7 @@ def test_a_new_run_of_the_same_model_begins_with_its_own_longest(runs: LiveRuns,
     assert found[f"last_success_timestamp_seconds/{MODEL}"] == clock.wall()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_alert_and_the_check_find_the_same_at_any_moment(seed: int) -> None:
     """A load of some pace with a time without a success, long or short, while it lasts and after."""

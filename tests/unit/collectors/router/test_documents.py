@@ -118,7 +118,7 @@ DOCUMENTS = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(DOCUMENTS)
 def test_any_document_gives_families_that_are_bounded_and_can_be_written_out(document: Any) -> None:
     body = json.dumps(document).encode()
@@ -133,7 +133,7 @@ def test_any_document_gives_families_that_are_bounded_and_can_be_written_out(doc
         assert label.isprintable()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200) | st.text(alphabet='[]{},:"\\u09deE+-. ', max_size=200).map(str.encode))
 def test_any_body_is_json_or_none(body: bytes) -> None:
     found = Answer(200, body).json()
