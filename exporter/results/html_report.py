@@ -29,6 +29,7 @@ from exporter.results.report_tables import (
 )
 from exporter.results.run_document import FindingPart, RunDocument, row_of
 from exporter.results.run_record import CPU, RunRecord
+from exporter.results.stream_tables import counts_table, figures_table, goodput_text, quantile_text
 from exporter.results.svg import events_svg, panel_svg, swatch_svg
 from exporter.results.timeline import Timeline, timeline_of
 from exporter.results.verdict_line import verdict_sentence
@@ -49,7 +50,7 @@ _HERE = Path(__file__).parent
 
 def html_report(record: RunRecord) -> str:
     """The page's text."""
-    document = record.document
+    document, streams = record.document, record.document.evidence.streams
     timeline = timeline_of(record)
     ordered = sorted(document.verdict.findings, key=lambda each: ORDER.index(each.outcome))
     style = (_HERE / "report.css").read_text(encoding="utf-8")
@@ -70,6 +71,7 @@ def html_report(record: RunRecord) -> str:
         rows_not_shown=timeline.not_shown,
         panels=[_panel(each, timeline) for each in panels_of(record, timeline)],
         event_table=_event_table(timeline),
+        streams=None if streams is None else (figures_table(streams), counts_table(streams)),
         failures=failures_table(record, timeline),
         windows=windows_table(record, timeline),
         processes=_process_table(processes_of(record, timeline)),
@@ -130,6 +132,14 @@ def _figures(document: RunDocument) -> Iterator[tuple[str, str]]:
     yield "not 2xx", csv_text("non2xx", row.non2xx)
     yield "without a response", csv_text("socket_errors", row.socket_errors)
     yield "load", f"{csv_text('duration_s', row.duration_s)} s"
+    if (streams := document.evidence.streams) is not None:
+        yield "first token p50", quantile_text(streams.time_to_first_token_seconds, "0.5")
+        yield "first token p99", quantile_text(streams.time_to_first_token_seconds, "0.99")
+        yield "time per output token p50", quantile_text(streams.time_per_output_token_seconds, "0.5")
+        tokens = streams.output_tokens_per_second
+        yield "output tokens a second", UNKNOWN if tokens is None else f"{tokens:,.1f}"
+        if streams.goodput is not None:
+            yield "goodput", goodput_text(streams)
 
 
 def _finding(finding: FindingPart, timeline: Timeline) -> dict[str, str]:

@@ -7,6 +7,7 @@ from exporter.live.seconds import Window
 from exporter.plain_text import one_line
 from exporter.results.curves import MAX_BINS, Line, Panel, Point, gauge, parted, rate, series_of, summed
 from exporter.results.run_record import CPU, RunRecord
+from exporter.results.stream_panels import first_token_panel, stream_panels
 from exporter.results.timeline import Timeline, load_of
 from exporter.timeseries import Series
 
@@ -36,8 +37,9 @@ HEAPS = (
 def panels_of(record: RunRecord, timeline: Timeline) -> list[Panel]:
     """Every panel that has a curve, in the order of a report."""
     width = _bin_seconds(timeline)
-    found = [_rates(record, timeline, width), _latencies(record, timeline)]
-    found += [*_process_panels(record, width), _cpu(record, width), *_gpus(record, width)]
+    found = [_rates(record, timeline, width), _latencies(record, timeline), first_token_panel(record, width)]
+    found += [*_process_panels(record, width), *stream_panels(record, width)]
+    found += [_cpu(record, width), *_gpus(record, width)]
     found += _runtime(record, width)
     return [panel for panel in found if any(line.stretches for line in panel.lines)]
 

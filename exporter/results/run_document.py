@@ -19,6 +19,7 @@ from exporter.live.results_csv import ResultRow
 from exporter.live.run_pace import LongestRequest
 from exporter.regular_file import read_regular
 from exporter.results.run_result import Preflight, RunInputs, RunResult
+from exporter.results.streams_part import StreamsPart
 from exporter.settings.placeholders import shown_command
 from exporter.settings.strict_yaml import first_problem
 from exporter.timeseries import Loss
@@ -209,6 +210,8 @@ class EvidencePart:
     """names of those that fired; null where no Prometheus was asked, or gave no answer"""
     alert_spans: tuple[AlertPart, ...] | None = None
     """when they fired"""
+    streams: StreamsPart | None = None
+    """null where no engine looked into streams"""
 
     @property
     def responses(self) -> int:
@@ -256,6 +259,7 @@ class EvidencePart:
             generator=evidence.generator,
             alerts=None if result.alerts is None else tuple(result.alerts),
             alert_spans=_alerts(evidence),
+            streams=StreamsPart.of(evidence),
         )
 
 

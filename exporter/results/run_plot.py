@@ -16,6 +16,7 @@ from exporter.results.curves import Panel
 from exporter.results.panels import panels_of
 from exporter.results.picture import check_matplotlib, drawing, picture_kind, save_picture
 from exporter.results.run_record import RunRecord
+from exporter.results.stream_panels import FIRST_TOKEN
 from exporter.results.timeline import Kind, Timeline, timeline_of
 from exporter.results.verdict_line import verdict_sentence
 from exporter.verdict.finding import Outcome
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = 4
-"""what a pasted picture is asked for: rate with failures, latency, memory, handles"""
+"""what a pasted picture is asked for: rate with failures, latency, memory, handles; of streams the time
+to the first token as well"""
 WITHOUT_MATPLOTLIB = (
     "no plot.png, which needs matplotlib (pip install matplotlib); report.html has the same curves"
 )
@@ -63,7 +65,8 @@ def _draw(record: RunRecord) -> "Figure":
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     timeline = timeline_of(record)
-    panels = panels_of(record, timeline)[:PANELS]
+    panels = panels_of(record, timeline)
+    panels = panels[: PANELS + any(each.title == FIRST_TOKEN for each in panels)]
     figure = Figure(
         figsize=(11, 1.5 + 2.1 * max(len(panels), 1)), dpi=110, facecolor="white", layout="constrained"
     )

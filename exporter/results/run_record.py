@@ -8,6 +8,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from exporter.live.seconds import Seconds
@@ -21,12 +22,15 @@ from exporter.results.seconds_file import read_seconds
 from exporter.timeseries import Series, SeriesStore
 
 CPU = "node_cpu_seconds_total"
+FIRST_TOKEN_BUCKETS = "benchmark_time_to_first_token_seconds_bucket"
 SHOWN = {
     "benchmark_connections",
     "benchmark_error_responses_total",
+    "benchmark_output_tokens_total",
     "benchmark_request_duration_quantile_seconds",
     "benchmark_request_failures_total",
     "benchmark_requests_total",
+    "benchmark_streams_total",
     "gpu_info",
     "gpu_memory_total_bytes",
     "gpu_memory_used_bytes",
@@ -89,7 +93,8 @@ class RunRecord:
     """of its folder"""
     document: RunDocument
     series: SeriesStore
-    """those of SHOWN and RUNTIME; of CPU the sums over all `cpus`, `mode` idle and all"""
+    """those of SHOWN and RUNTIME; of CPU the sums over all `cpus`, `mode` idle and all; of the
+    first token's buckets the sums over all routes and models"""
     seconds: Seconds
     files: tuple[str, ...]
     """what else there is of the run, relative to its folder"""
@@ -126,12 +131,13 @@ def files_of(name: str) -> tuple[str, ...]:
 
 
 def _names() -> set[str]:
-    return SHOWN | RUNTIME | {CPU}
+    return SHOWN | RUNTIME | {CPU, FIRST_TOKEN_BUCKETS}
 
 
 def picked(found: Iterable[Series]) -> SeriesStore:
     """The series of those names, few and short enough for a report."""
     store, counts = SeriesStore(), defaultdict[str, int](int)
+    buckets: defaultdict[str, defaultdict[float, float]] = defaultdict(partial(defaultdict, float))
     cpu: dict[str, defaultdict[float, float]] = {mode: defaultdict(float) for mode in ("idle", "all")}
     cpus = set()
     for series in found:
@@ -143,6 +149,10 @@ def picked(found: Iterable[Series]) -> SeriesStore:
                 total = cpu[mode]
                 for time, value in zip(times, series.values, strict=True):
                     total[time] += value
+        elif series.name == FIRST_TOKEN_BUCKETS:
+            total = buckets[series.label("le") or ""]
+            for time, value in zip(times, series.values, strict=True):
+                total[time] += value
         elif series.name in SHOWN or series.label("job") == ROUTER_JOB:
             counts[series.name] += 1
             if counts[series.name] <= MAX_SERIES:
@@ -157,6 +167,10 @@ def picked(found: Iterable[Series]) -> SeriesStore:
                 array("d", (value for _, value in ordered)),
             )
             store.put(thinned(sums))
+    for le, total in buckets.items():
+        ordered = sorted(total.items())
+        times, values = (array("d", each) for each in zip(*ordered, strict=True))
+        store.put(thinned(Series(FIRST_TOKEN_BUCKETS, (("le", le),), times, values)))
     return store
 
 

@@ -155,6 +155,9 @@ def _evidence(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds
         phases=course.phases,
         allowed_statuses=frozenset(inputs.allowed_statuses),
         varies_prompts=inputs.script is not None,
+        engine=plan.info.engine,
+        goodput=plan.info.goodput,
+        streams=status.streams,
     )
 
 

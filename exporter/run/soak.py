@@ -223,6 +223,9 @@ class _Soak:
             "generator": self.generator.result(),
             "instance": self.registration.instance,
             "pairs": self._info.pairs,
+            "engine": self._info.engine,
+            "goodput": self._info.goodput,
+            "streams": known.streams,
         }
 
     def _load_and_drain(self) -> tuple[Load, Run | None, Delivery | None]:

@@ -4,12 +4,12 @@ from collections.abc import Set
 from dataclasses import replace
 from functools import partial
 
-from exporter.live.message import Route
+from exporter.live.message import FailureReason, Route
 from exporter.live.seconds import SecondCounts
 from exporter.verdict.bursts import Burst, bad_minutes, bad_statuses, failed, kinds, outages, spans_of
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import IN_ANSWERS, Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 NOTHING_MEASURED = Said("no request was measured", "リクエストが一件も計測されていない")
@@ -31,6 +31,7 @@ MAX_MINUTE_RATIO = 0.05
 def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
     """At most `max_error_ratio` (0–1) of the whole responses are not 2xx, and at least one is.
 
+    A 2xx with an error inside it, and a stream without a token, are none.
     In no minute do more than 5 % of the attempts fail, and at least five; there are no ten seconds of nothing
     but failures. A load that was given up as lost fails, however good it was before.
     """
@@ -72,32 +73,69 @@ def _bad(allowed: Set[str], counts: SecondCounts) -> int:
 
 
 def _of_responses(evidence: Evidence, max_error_ratio: float) -> Finding:
-    responses, successes = evidence.responses, evidence.successes
-    if responses == 0:
+    answers, successes = evidence.responses + evidence.in_answers, evidence.successes
+    if answers == 0:
         if evidence.unanswered or evidence.refused or evidence.stalled:
             said = Said("the router gave no whole response", "ルーターから完全な応答が一つもない")
             return Finding("answers", Outcome.FAIL, said)
         return nothing_measured("answers", evidence)
-    ratio = evidence.errors / responses
+    ratio = (evidence.errors + evidence.in_answers) / answers
     finding = partial(Finding, "answers", figure=ratio, bound=max_error_ratio, unit="ratio")
     if successes == 0:
-        none = Said(f"none of {responses:,} responses was 2xx: ", f"応答 {responses:,} 件に 2xx なし: ")
-        return finding(Outcome.FAIL, none + status_text(evidence))
+        none = Said(f"none of {answers:,} responses was 2xx: ", f"応答 {answers:,} 件に 2xx なし: ")
+        if evidence.in_answers:
+            none = Said(f"none of {answers:,} answers was good: ", f"応答 {answers:,} 件に正常なものなし: ")
+        return finding(Outcome.FAIL, none + _bad_text(evidence) + _refusals(evidence))
     outcome = Outcome.PASS if ratio <= max_error_ratio else Outcome.FAIL
     said = Said(
-        f"{successes:,} of {responses:,} responses were 2xx",
-        f"応答 {responses:,} 件のうち 2xx は {successes:,} 件",
+        f"{successes:,} of {answers:,} responses were 2xx",
+        f"応答 {answers:,} 件のうち 2xx は {successes:,} 件",
     )
+    were_not = Said(f"; {ratio:.2%} were not (", f"; {ratio:.2%} が 2xx 以外 (")
+    if evidence.in_answers:
+        said = Said(
+            f"{successes:,} of {answers:,} answers were good",
+            f"応答 {answers:,} 件のうち正常は {successes:,} 件",
+        )
+        were_not = Said(f"; {ratio:.2%} were not (", f"; {ratio:.2%} が正常でない (")
     if ratio > 0:
         said += (
-            Said(f"; {ratio:.2%} were not (", f"; {ratio:.2%} が 2xx 以外 (")
-            + status_text(evidence, but=evidence.allowed_statuses)
+            were_not
+            + _bad_text(evidence, but=evidence.allowed_statuses)
             + Said(f"), allowed {max_error_ratio:.2%}", f")、許容 {max_error_ratio:.2%}")
+            + _refusals(evidence)
         )
     if seen := sorted(evidence.allowed_statuses & evidence.statuses.keys()):
         listed = ", ".join(f"{status}: {evidence.statuses[status]:,}" for status in seen)
         said += Said(f"; of allowed statuses {listed}", f"; 許容したステータス {listed}")
     return finding(outcome, said)
+
+
+def _bad_text(evidence: Evidence, but: Set[str] = frozenset()) -> Said:
+    """What was not good, by status and, of answers of status 2xx, by reason."""
+    statuses = status_text(evidence, but)
+    meanings = {
+        FailureReason.IN_BAND: Said("an error inside an answer of status 2xx", "2xx の応答内のエラー"),
+        FailureReason.EMPTY: Said("a stream without a token", "トークンのないストリーム"),
+    }
+    reasons = [
+        verbatim(f"{reason.value}: {count:,} (") + meanings[reason] + verbatim(")")
+        for reason in IN_ANSWERS
+        if (count := evidence.failures[reason])
+    ]
+    return joined([*([statuses] if statuses.english else []), *reasons], ", ")
+
+
+def _refusals(evidence: Evidence) -> Said:
+    """Who refused, as far as heads and bodies of the answers say."""
+    streams = evidence.streams
+    if streams is None or not (streams.router_refusals or streams.upstream_refusals):
+        return verbatim("")
+    router, upstream = f"{streams.router_refusals:,}", f"{streams.upstream_refusals:,}"
+    return Said(
+        f"; by what they say, {router} are the router's own and {upstream} an upstream's",
+        f"。内容から、ルーター自身のもの {router} 件、上流のもの {upstream} 件",
+    )
 
 
 def status_text(evidence: Evidence, but: Set[str] = frozenset()) -> Said:

@@ -1,21 +1,26 @@
 """Did every request get a whole answer?"""
 
+from exporter.live.seconds import SecondCounts
 from exporter.verdict.answers import nothing_measured
 from exporter.verdict.bursts import failed
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
-from exporter.verdict.evidence import REFUSED, Evidence
+from exporter.verdict.evidence import IN_ANSWERS, REFUSED, Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 
 def judge_disconnects(evidence: Evidence) -> Finding:
-    """Every request gets a whole answer; one that is still in flight at the end, stalled, has none."""
+    """Every request gets a whole answer; one that is still in flight at the end, stalled, has none.
+
+    An error inside a stream, and a stream without a token, are answers: bad ones, of which `answers` has the
+    share.
+    """
     problems = []
     if evidence.unanswered:
         reasons = ", ".join(
             f"{reason.value}: {count:,}"
             for reason, count in evidence.failures.items()
-            if count and reason not in REFUSED
+            if count and reason not in (*REFUSED, *IN_ANSWERS)
         )
         problems.append(
             Said(
@@ -43,11 +48,16 @@ def judge_disconnects(evidence: Evidence) -> Finding:
             )
         )
     if problems:
-        spans = failed(evidence.seconds, lambda counts: sum(counts.failures.values()))
+        spans = failed(evidence.seconds, _cut_off)
         when = verbatim(f", {times(evidence, spans)}") if spans else verbatim("")
         said = joined(problems) + when + meanwhile(evidence, spans, "BenchmarkDisconnects")
-        return Finding("disconnects", Outcome.FAIL, said, float(evidence.failed), 0.0, "requests", spans)
-    if evidence.responses == 0:
+        lost = float(evidence.unanswered + evidence.refused)
+        return Finding("disconnects", Outcome.FAIL, said, lost, 0.0, "requests", spans)
+    if evidence.responses + evidence.in_answers == 0:
         return nothing_measured("disconnects", evidence)
     whole = Said("every request got a whole answer", "すべてのリクエストに完全な応答あり")
     return Finding("disconnects", Outcome.PASS, whole)
+
+
+def _cut_off(counts: SecondCounts) -> int:
+    return sum(count for reason, count in counts.failures.items() if reason not in IN_ANSWERS)

@@ -4,16 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from exporter.live.long_seen import LongSeen
 from exporter.live.message import FailureReason, Pair, Phase, Route
 from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import Seconds
 from exporter.live.status import Counts
+from exporter.live.stream_counts import StreamCounts
 from exporter.live.success_gaps import MIN_SECONDS
 from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Said, Span
 
 REFUSED = (FailureReason.CONNECT, FailureReason.WRITE)
-"""a request that could not be sent; with any other reason an answer was due and did not come whole"""
+"""a request that could not be sent"""
+IN_ANSWERS = (FailureReason.IN_BAND, FailureReason.EMPTY)
+"""an answer that came to its end, and was an error or nothing; with any other reason that is not in REFUSED
+one was due and did not come whole"""
 
 
 BY_MODEL = ("scraped", "prometheus")
@@ -179,6 +184,16 @@ class Evidence(Counts):
     """whether a script makes the requests, so that not all are the same"""
     so_far: bool = False
     """the run goes on: what comes at its end is not missing yet"""
+    engine: str = ""
+    """its name; empty where it is not known"""
+    streams: StreamCounts | None = None
+    """None where no engine looked into streams"""
+    goodput: str | None = None
+    """what a stream has to keep to count as good; None where nothing was asked"""
+    requests_per_second: float | None = None
+    """of an open load, which sends at its own times; None: the next request is sent when one has ended"""
+    long_seen: LongSeen | None = None
+    """what an idle connection and silent streams came to; None where there were none"""
 
     @property
     def all_sent(self) -> bool:
@@ -197,9 +212,14 @@ class Evidence(Counts):
         return sum(self.failures[reason] for reason in REFUSED)
 
     @property
+    def in_answers(self) -> int:
+        """Answers of status 2xx that were an error, or a stream without a token."""
+        return sum(self.failures[reason] for reason in IN_ANSWERS)
+
+    @property
     def unanswered(self) -> int:
         """Requests whose answer was due and did not come whole."""
-        return self.failed - self.refused
+        return self.failed - self.refused - self.in_answers
 
     @property
     def under_load(self) -> tuple[Span, ...]:

@@ -7,6 +7,7 @@ from functools import partial
 from exporter.verdict.elapsed import times
 from exporter.verdict.evidence import Evidence, GeneratorLoad
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.lateness import bound_seconds, lag_said, late_said, late_seconds
 
 MAX_WAIT_RATIO = 0.05
 """of the time, in which a thread of it was ready and waited for a CPU, the mean of all threads"""
@@ -24,10 +25,24 @@ def is_short(cpu_ratio: float, wait_ratio: float | None) -> bool:
 
 
 def judge_generator(evidence: Evidence) -> Finding:
-    """The load generator has the CPU that it needs, for three quarters of the load.
+    """The load generator has the CPU that it needs, for three quarters of the load, and is not late itself.
 
     Its threads wait for one in no more than 5 % of the time, and it uses less than 90 % of those that it may.
     """
+    found, late = _of_cpu(evidence), late_said(evidence)
+    if late is None or evidence.streams is None:
+        lag = lag_said(evidence)
+        if lag is None:
+            return found
+        return replace(found, said=found.said + verbatim("; ") + lag, short=found.short or found.said)
+    said = Said("the load generator itself was late: ", "負荷ツール自身の遅れ: ") + late
+    if found.outcome != Outcome.NOT_JUDGED:
+        said += verbatim("; ") + found.said
+    figure, bound = late_seconds(evidence), bound_seconds(evidence, evidence.streams)
+    return Finding("generator", Outcome.INCONCLUSIVE, said, figure, bound, "seconds", found.spans)
+
+
+def _of_cpu(evidence: Evidence) -> Finding:
     load = evidence.generator
     if load is None or _looked_seconds(evidence, load) < MIN_SECONDS:
         if load is None and evidence.planned_seconds >= MIN_SECONDS and not evidence.so_far:

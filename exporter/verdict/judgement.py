@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, overall, verbatim
 from exporter.verdict.generator import doubted
-from exporter.verdict.objectives import CHECK_OF_ALERT, LEAKS, OBJECTIVES, Objective
+from exporter.verdict.lateness import late_doubted
+from exporter.verdict.objectives import CHECK_OF_ALERT, LEAKS, OBJECTIVES, WARNING, Objective
 from exporter.verdict.own_objective import OwnObjective
 from exporter.verdict.statement import Kind
 
@@ -82,14 +83,15 @@ def judge(
 
     Then the user's `own`.
 
-    A lowered check that fails is a warning and does not fail the run. One that is inconclusive stays so:
-    `--warn` accepts what the check finds, and where evidence is missing it finds nothing. A run that could
-    not be judged must not pass by it, and a check of `require` that is not judged is inconclusive. Of a
+    A lowered check that fails is a warning and does not fail the run, and so is one that `warns` and is not
+    in `require`. One that is inconclusive stays so: `--warn` accepts what the check finds, and where evidence
+    is missing it finds nothing. A run that could not be judged must not pass by it, and a check of `require`
+    that is not judged is inconclusive. Of a
     run that goes on nothing is missing only since it is young: what cannot be known yet is not judged,
     and so is the run where that is all.
     """
     findings = (
-        *_findings(evidence, bounds, warn),
+        *_findings(evidence, bounds, {*warn, *(WARNING - set(require))}),
         *(_own(objective, evidence) for objective in own),
     )
     if not evidence.so_far:
@@ -122,12 +124,16 @@ def _findings(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[
 
 def _of(objective: Objective, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
     found = objective.finding(evidence, bounds)
+    if objective.of_durations:
+        found = late_doubted(evidence, found)
     return doubted(evidence, found) if objective.of_latency else found
 
 
 def _own(objective: OwnObjective, evidence: Evidence) -> Finding:
     found = objective.finding(evidence)
-    return doubted(evidence, found) if objective.statement.measure.kind == Kind.SECONDS else found
+    if objective.statement.measure.kind != Kind.SECONDS:
+        return found
+    return doubted(evidence, late_doubted(evidence, found))
 
 
 def _required(finding: Finding, require: Collection[str]) -> Finding:

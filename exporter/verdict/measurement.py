@@ -12,6 +12,7 @@ from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Said, Span
 from exporter.verdict.lives import summed
 from exporter.verdict.statement import Kind, Measure, Statement, Windows
+from exporter.verdict.stream_figures import stream_figure
 
 SCRAPES_APART_SECONDS = 15.0
 """a span in which a process was sampled less often is not known of it"""
@@ -54,6 +55,8 @@ def measured(statement: Statement, evidence: Evidence) -> Measured:
     measure = statement.measure
     if measure.who is not None:
         return _of_processes(statement, evidence)
+    if measure.is_of_streams:
+        return _of_streams(measure, evidence)
     if statement.windows == Windows.WHOLE:
         return _of_whole(measure, evidence)
     spans = load_spans(evidence, with_warmup=measure.kind != Kind.SECONDS)
@@ -147,6 +150,19 @@ def _of_whole(measure: Measure, evidence: Evidence) -> Measured:
         case "status":
             value = evidence.statuses.get(measure.status or "", 0) / attempts if attempts else None
     return nothing if value is None else Measured((Figure(value, span),))
+
+
+def _of_streams(measure: Measure, evidence: Evidence) -> Measured:
+    if evidence.streams is None:
+        return Measured((), Said("no stream was looked into", "ストリームの計測なし"))
+    if measure.name == "goodput" and evidence.goodput is None:
+        return Measured((), Said("no --goodput was given", "--goodput の指定なし"))
+    value = stream_figure(measure.name, measure.quantile, evidence)
+    if value is None:
+        return Measured((), Said("no stream completed", "完了したストリームなし"))
+    spans = load_spans(evidence, with_warmup=True)
+    span = Span(spans[0].since, spans[-1].until) if spans else Span(0, 0)
+    return Measured((Figure(value, span),))
 
 
 def _quantile(quantile: float, evidence: Evidence, spans: Sequence[Span]) -> float | None:

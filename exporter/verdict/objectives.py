@@ -12,17 +12,20 @@ from functools import partial
 from exporter.errors import ConfigurationError
 from exporter.verdict.alerts import judge_alerts
 from exporter.verdict.answers import judge_answers
+from exporter.verdict.buffering import judge_buffering
 from exporter.verdict.coverage import judge_completeness, judge_totals
 from exporter.verdict.disconnects import judge_disconnects
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding
 from exporter.verdict.generator import judge_generator
 from exporter.verdict.growth import MIN_SECONDS
+from exporter.verdict.idle import judge_idle
 from exporter.verdict.leaks import judge_leak
 from exporter.verdict.nodes import judge_nodes
 from exporter.verdict.router import judge_router
 from exporter.verdict.stalls import judge_stalls
 from exporter.verdict.steadiness import judge_latency, judge_throughput
+from exporter.verdict.streams import judge_streams
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,16 @@ class Objective:
     sentence: str
     """what the run has to do to pass, for users"""
     alerts: tuple[str, ...] = ()
-    """the alerts that say the same while the run goes on"""
+    """the alerts that say the same while the run goes on; they fail it where the check does"""
     bound: Bound | None = None
     of_findings: bool = False
     """it is judged by the findings of all others, too"""
     of_latency: bool = False
     """it says nothing where the load generator was the limit"""
+    of_durations: bool = False
+    """it says nothing where the load generator itself was late"""
+    warns: bool = False
+    """what it finds is a warning, and fails the run only where --require names it"""
 
     def finding(self, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
         """The finding of this check, with its bound of `bounds` (by check) or its default."""
@@ -81,8 +88,9 @@ OBJECTIVES = (
         "answers",
         "応答",
         judge_answers,
-        "At least one response is 2xx, and the share of those that are not is within the bound. In no minute "
-        "do more than 5 % fail and at least five; there are no ten seconds of nothing but failures.",
+        "At least one response is 2xx, and the share of those that are not is within the bound; an error "
+        "inside a 2xx and a stream without a token are none. In no minute do more than 5 % fail and at "
+        "least five; there are no ten seconds of nothing but failures.",
         alerts=("BenchmarkErrorRateHigh",),
         bound=Bound(
             "--max-error-ratio", 0.01, min=0, max=1, help="Share of non-2xx responses that still passes."
@@ -92,7 +100,8 @@ OBJECTIVES = (
         "disconnects",
         "切断",
         judge_disconnects,
-        "Every request gets a whole answer: none is refused, cut off or stalled at the end of the load.",
+        "Every request gets a whole answer: none is refused, cut off or stalled at the end of the load. A "
+        "stream that is truncated, stalls or is cut off is none.",
         alerts=("BenchmarkDisconnects",),
     ),
     Objective(
@@ -104,6 +113,14 @@ OBJECTIVES = (
         alerts=("BenchmarkStalled",),
     ),
     Objective(
+        "streams",
+        "ストリーム",
+        judge_streams,
+        "Every stream ends as it has to: none is truncated, stalls, is cut off or takes too long. Where the "
+        "scan of the events differs from a full parse the run is inconclusive. Of --engine stream.",
+        alerts=("StreamsTruncated", "StreamStalled"),
+    ),
+    Objective(
         "latency",
         "レイテンシ",
         judge_latency,
@@ -111,6 +128,7 @@ OBJECTIVES = (
         "minutes, or two windows of a tenth of a load under ten minutes.",
         alerts=("BenchmarkLatencyRegression",),
         of_latency=True,
+        of_durations=True,
     ),
     Objective(
         "throughput",
@@ -148,12 +166,32 @@ OBJECTIVES = (
     ),
     _leak("gpu_memory", "GPU メモリ", "GpuMemoryLeak", "GPU memory"),
     Objective(
+        "buffering",
+        "バッファリング",
+        judge_buffering,
+        "The router passes streams on as they come: of those of 20 events and more no more than half have "
+        "90 % of their time before the first token and five events a read. Of --engine stream.",
+        alerts=("StreamsBuffered",),
+        warns=True,
+    ),
+    Objective(
+        "idle",
+        "アイドル",
+        judge_idle,
+        "The router keeps an idle connection for 60 s and cuts no silent stream of --hold-model. Of "
+        "--engine stream.",
+        warns=True,
+    ),
+    Objective(
         "generator",
         "負荷ツール",
         judge_generator,
         "The load generator has the CPU that it needs in three quarters of the load: its threads wait for "
         "one in no more than 5 % of the time, and it uses less than 90 % of those that it may. Otherwise "
-        "the run, and what is said of latency and throughput, is inconclusive.",
+        "the run, and what is said of latency and throughput, is inconclusive. Of --engine stream, what it "
+        "read or sent late (p99) is no more than 1 ms, or 5 % of the median time to the first token; "
+        "otherwise the run, and what is said of latency, is inconclusive.",
+        alerts=("LoadGeneratorLate",),
     ),
     Objective(
         "alerts",
@@ -184,6 +222,8 @@ CHECK_OF_ALERT = {alert: objective.check for objective in OBJECTIVES for alert i
 """the check that says the same as an alert"""
 LEAKS = ("memory", "file_descriptors", "threads", "connections", "gpu_memory")
 """the checks that are called `leaks` together"""
+WARNING = frozenset(objective.check for objective in OBJECTIVES if objective.warns)
+"""the checks whose findings are warnings, unless --require names them"""
 CHECKS = tuple(objective.check for objective in OBJECTIVES)
 BOUNDED = {objective.check: objective.bound for objective in OBJECTIVES if objective.bound is not None}
 """the checks that have a bound"""

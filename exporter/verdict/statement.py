@@ -4,6 +4,8 @@
 
 WINDOW      `whole` (the load; where none is given), `each 5m` (windows end to end), `every 1m sliding`
 MEASURE     of the service: `p50` … `p99.9`, `max`, `rps`, `errors`, `failures`, `status(429)`, `requests`
+            of the streams, over the whole load: `ttft p99`, `first_output p99`, `chunk_gap p99`,
+            `time_per_output_token p99` (p50, p75, p90, p95, p99, p99.9), `goodput`, `tokens_per_second`
             of a process, by its name or its role: `rss(router)`, `memory`, `swap`, `file_descriptors`,
             `threads`, `connections`, `gpu_memory`, `cpu`, `growth(router, memory)`
 COMPARISON  `<`, `<=`, `>`, `>=`
@@ -24,6 +26,9 @@ from exporter.errors import ConfigurationError
 MAX_LETTERS = 500
 QUANTITIES = ("rss", "memory", "swap", "file_descriptors", "threads", "connections", "gpu_memory", "cpu")
 """of a process"""
+OF_STREAMS = ("ttft", "first_output", "chunk_gap", "time_per_output_token")
+"""figures of the streams that are seconds, of which a quantile is taken"""
+STREAM_QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 GROWING = ("memory", "rss", "file_descriptors", "threads", "connections", "gpu_memory")
 _BYTES = ("rss", "memory", "swap", "gpu_memory")
 STATEMENT_BEGINS = ("whole", "each", "every", "promql")
@@ -55,6 +60,7 @@ class Kind(StrEnum):
     SECONDS = "seconds"
     RATIO = "ratio"
     RATE = "requests_per_second"
+    TOKEN_RATE = "tokens_per_second"
     COUNT = "count"
     BYTES = "bytes"
     CORES = "cores"
@@ -78,12 +84,17 @@ class Measure:
     name: str
     kind: Kind
     quantile: float | None = None
-    """0–1, of `quantile`"""
+    """0–1, of `quantile` and of what the streams took"""
     status: str | None = None
     who: str | None = None
     """a process or a role"""
     resource: str | None = None
     """of `growth`"""
+
+    @property
+    def is_of_streams(self) -> bool:
+        """Whether only an engine that looks into streams knows it, of the whole load."""
+        return self.name in (*OF_STREAMS, *_STREAMS)
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,8 @@ def read_statement(text: str) -> Statement:
     measure = _measure(left)
     if measure.name == "growth" and windows != Windows.WHOLE:
         raise ConfigurationError(f"{left}: growth is that of the whole load; write 'whole: {rest}'")
+    if measure.is_of_streams and windows != Windows.WHOLE:
+        raise ConfigurationError(f"{left}: streams are judged over the whole load; write 'whole: {rest}'")
     return Statement(given, windows, seconds, measure, sign, _bound(right, measure))
 
 
@@ -174,11 +187,23 @@ _SERVICE = {
     "failures": Measure("failures", Kind.RATIO),
     "requests": Measure("requests", Kind.COUNT),
 }
+_STREAMS = {
+    "goodput": Measure("goodput", Kind.RATIO),
+    "tokens_per_second": Measure("tokens_per_second", Kind.TOKEN_RATE),
+}
 
 
 def _measure(text: str) -> Measure:
-    if text in _SERVICE:
-        return _SERVICE[text]
+    if found := _SERVICE.get(text) or _STREAMS.get(text):
+        return found
+    name, _, quantile_name = text.partition(" ")
+    if name in OF_STREAMS:
+        if quantile_name not in STREAM_QUANTILES:
+            known = ", ".join(STREAM_QUANTILES)
+            raise ConfigurationError(
+                f"{text!r}: of {name} one of {known} is known, like '{name} p99 < 500ms'"
+            )
+        return Measure(name, Kind.SECONDS, quantile=STREAM_QUANTILES[quantile_name])
     if match := _QUANTILE.fullmatch(text):
         quantile = float(match[1]) / 100
         if quantile > 0:
@@ -186,11 +211,12 @@ def _measure(text: str) -> Measure:
     if match := _STATUS.fullmatch(text):
         return Measure("status", Kind.RATIO, status=match[1])
     if match := _OF_PROCESS.fullmatch(text):
-        found = _of_process(match["what"], match["who"], match["resource"])
-        if found is not None:
-            return found
+        of_process = _of_process(match["what"], match["who"], match["resource"])
+        if of_process is not None:
+            return of_process
     raise ConfigurationError(
         f"{text!r} is no measure: p50 to p99.9, {', '.join(_SERVICE)}, status(429), "
+        f"{', '.join(f'{name} p99' for name in OF_STREAMS)}, {', '.join(_STREAMS)}, "
         f"{', '.join(f'{name}(router)' for name in QUANTITIES)}, growth(router, memory); "
         f"growth of {', '.join(GROWING)}"
     )
@@ -210,6 +236,7 @@ _UNITS: dict[Kind, tuple[dict[str, float], str]] = {
     Kind.SECONDS: (_TIME, "a time, like 500ms or 2s"),
     Kind.RATIO: ({"": 1.0, "%": 0.01}, "a share, like 1 % or 0.01"),
     Kind.RATE: ({"": 1.0, "/s": 1.0}, "a number a second, like 100"),
+    Kind.TOKEN_RATE: ({"": 1.0, "/s": 1.0}, "a number a second, like 1000"),
     Kind.COUNT: ({"": 1.0}, "a number, like 500"),
     Kind.CORES: ({"": 1.0, "%": 0.01}, "a number of cores, like 1.5"),
     Kind.BYTES: (_SIZE, "a size, like 2GiB"),

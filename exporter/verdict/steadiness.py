@@ -35,7 +35,7 @@ def judge_latency(evidence: Evidence) -> Finding:
             f"(限度 {MAX_SLOWER:g} 倍)",
         )
         spans = _spans(found.slower)
-        told = said + _told(evidence, found, spans, "BenchmarkLatencyRegression")
+        told = said + _intended(evidence) + _told(evidence, found, spans, "BenchmarkLatencyRegression")
         return finding(Outcome.FAIL, told, figure=worst.ratio, spans=spans)
     if unknown := _unknown(evidence, found):
         return finding(Outcome.INCONCLUSIVE, unknown)
@@ -49,7 +49,7 @@ def judge_latency(evidence: Evidence) -> Finding:
         f"p99 at most {ratio:.2f} times the {p99} of {when}",
         f"p99 は最大でも {when} の {p99} の {ratio:.2f} 倍",
     )
-    return finding(Outcome.PASS, said + _others_said(evidence), figure=ratio)
+    return finding(Outcome.PASS, said + _intended(evidence) + _others_said(evidence), figure=ratio)
 
 
 def judge_throughput(evidence: Evidence) -> Finding:
@@ -85,6 +85,13 @@ def judge_throughput(evidence: Evidence) -> Finding:
         f"成功は最小でも {when} の毎秒 {rate} 件の {ratio:.0%}",
     )
     return finding(Outcome.PASS, said + _others_said(evidence), figure=ratio)
+
+
+def _intended(evidence: Evidence) -> Said:
+    """From when it is measured, where that is not when the request was sent."""
+    if evidence.requests_per_second is None:
+        return verbatim("")
+    return Said(", from the intended send time", "、予定の送信時刻から計測")
 
 
 def _others_said(evidence: Evidence) -> Said:

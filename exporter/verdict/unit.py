@@ -34,6 +34,7 @@ _SHOWN: dict[str, Callable[[float], str]] = {
     "seconds": _time,
     "ratio": _ratio,
     "requests_per_second": lambda value: f"{_number(value)}/s",
+    "tokens_per_second": lambda value: f"{_number(value)}/s",
     "bytes": _size,
     "bytes_per_hour": lambda value: f"{_size(value)}/h",
     "count_per_hour": lambda value: f"{_number(value)}/h",

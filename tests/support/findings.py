@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exporter.live.long_seen import HeldSeen, IdleSeen, LongSeen
 from exporter.live.message import FailureReason, Route
+from exporter.live.overhead import Overhead
 from exporter.live.probe_result import ProbeResult
 from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, GeneratorLoad, TimeGap, Watching
 from exporter.verdict.finding import Said, Span
 from tests.support.held import held, memory, phases, saturating, steps
-from tests.support.run_results import alert_spans, failures_by_reason, requests_by_class
+from tests.support.run_results import alert_spans, failures_by_reason, quantiles, requests_by_class, streamed
 from tests.support.run_seconds import Stretch, run_seconds
 
 BEGAN = 1_764_000_000.0
@@ -240,5 +242,68 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
     "more files in each pause": {
         "series": held(SeriesStore(), "open_fds", lambda t: 40 + t // 1000 * 30, seconds=3840),
         "phases": RESTED,
+    },
+    "good streams": streamed(),
+    "good streams with an overhead and a goodput": {
+        **streamed(overhead_first_token=Overhead(pairs=200, median=0.003, low=0.002, high=0.004)),
+        "goodput": "ttft < 500 ms",
+    },
+    "streams that were cut off": streamed({"truncated": 2, "stalled": 1, "timeout": 1, "aborted": 7}),
+    "errors inside of streams": streamed({"complete": 900, "in_band": 30, "empty": 20}, without_usage=900),
+    "no good stream": streamed({"complete": 0, "in_band": 30, "aborted": 2}),
+    "a scan that is wrong": streamed(disagreed=3),
+    "streams that the client left": streamed({"complete": 0, "aborted": 30}),
+    "refusals": {
+        **statuses(_200=900, _429=100),
+        "engine": "stream",
+        "streams": streamed(router_refusals=30, upstream_refusals=60)["streams"],
+    },
+    "streams that come at their end": streamed(buffered=990, events_per_read=quantiles(22.0)),
+    "streams that come at their end, which the node's do not": streamed(
+        buffered=990, overhead_first_token=Overhead(pairs=90, median=0.19, low=0.18, high=0.2)
+    ),
+    "streams that come at their end, as the node's do": streamed(
+        buffered=990, overhead_first_token=Overhead(pairs=90, median=0.003, low=-0.001, high=0.004)
+    ),
+    "few long streams": streamed(shaped=3, buffered=3),
+    "a late client": streamed(client_lag=quantiles(0.01), send_lateness=quantiles(0.02)),
+    "reads without stamps": streamed(client_lag=quantiles(None), unstamped=40_000),
+    "an open load that could not send all": {
+        **streamed(skipped=300, send_lateness=quantiles(0.0001)),
+        "requests_per_second": 20.0,
+        "seconds": run_seconds(Stretch(600, durations={400: 10})),
+    },
+    "an idle connection that stays": {
+        **streamed(),
+        "long_seen": LongSeen(idle=IdleSeen(seconds=600.0, ended_by="nobody", how=None), held=()),
+    },
+    "an idle connection for a short load": {
+        **streamed(),
+        "long_seen": LongSeen(idle=IdleSeen(seconds=20.0, ended_by="nobody", how=None), held=()),
+    },
+    "an idle connection that is closed after a while": {
+        **streamed(),
+        "long_seen": LongSeen(idle=IdleSeen(seconds=75.0, ended_by="router", how="fin"), held=()),
+    },
+    "an idle connection that is cut": {
+        **streamed(),
+        "long_seen": LongSeen(
+            idle=IdleSeen(seconds=5.0, ended_by="router", how="rst"),
+            held=(
+                HeldSeen(30.0, survived=True, ended_by="nobody", how=None, after_seconds=30.0, heartbeats=2),
+                HeldSeen(
+                    60.0, survived=False, ended_by="router", how="fin", after_seconds=45.0, heartbeats=0
+                ),
+            ),
+        ),
+    },
+    "silent streams that were kept": {
+        **streamed(),
+        "long_seen": LongSeen(
+            idle=None,
+            held=(
+                HeldSeen(15.0, survived=True, ended_by="nobody", how=None, after_seconds=15.0, heartbeats=0),
+            ),
+        ),
     },
 }

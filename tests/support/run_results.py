@@ -3,8 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from exporter.live.message import FailureReason, StatusClass
+from exporter.live.histogram import QUANTILES
+from exporter.live.message import FailureReason, StatusClass, StreamEnd
 from exporter.live.run_pace import LongestRequest
+from exporter.live.stream_counts import StreamCounts
 from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
 from exporter.results.run_result import RunInputs, RunResult
@@ -54,8 +56,62 @@ def evidence(**changes: Any) -> Evidence:
         "success_gaps": (),
         "longest_request": LongestRequest(0.09, BEGAN + 30, answered=True),
         "watching": Watching("http://127.0.0.1:9877", "http://127.0.0.1:8080", ("router",)),
+        "engine": "wrk",
     }
     return Evidence(**{**fields, **changes})
+
+
+def quantiles(median: float | None, spread: float = 2.0) -> dict[str, float | None]:
+    """Of a figure with that median; the p99 is `spread` times as much."""
+    ratios = dict(zip(QUANTILES, (1.0, 1.1, 1.3, 1.5, spread, 1.5 * spread), strict=True))
+    return {str(q): None if median is None else median * ratio for q, ratio in ratios.items()}
+
+
+def stream_counts(ends: dict[str, int] | None = None, **changes: Any) -> StreamCounts:
+    """A thousand streams of 40 tokens that all came to their end, each 0.2 s after it was asked."""
+    by_end = {"complete": 1000, **(ends or {})}
+    fields: dict[str, Any] = {
+        "output_tokens": 40_000,
+        "input_tokens": 12_000,
+        "without_usage": 0,
+        "skipped": 0,
+        "good": 950,
+        "shaped": 1000,
+        "buffered": 3,
+        "checked": 90,
+        "disagreed": 0,
+        "unstamped": 0,
+        "router_refusals": 0,
+        "upstream_refusals": 0,
+        "first_token": quantiles(0.2),
+        "first_output": quantiles(0.25),
+        "chunk_gap": quantiles(0.02),
+        "time_per_token": quantiles(0.021),
+        "client_lag": quantiles(0.0002),
+        "send_lateness": quantiles(None),
+        "events_per_read": quantiles(1.0, 1.0),
+        "overhead_first_token": None,
+        "overhead_total": None,
+    }
+    every = {end: by_end.get(end.value, 0) for end in StreamEnd}
+    return StreamCounts(ends=every, **{**fields, **changes})
+
+
+def streamed(ends: dict[str, int] | None = None, **changes: Any) -> dict[str, Any]:
+    """What differs in the evidence of a run of streams alone; the failures follow their ends."""
+    counts = stream_counts(ends, **changes)
+    complete = counts.ends[StreamEnd.COMPLETE]
+    failures = {end.value: count for end, count in counts.ends.items()}
+    del failures["complete"], failures["aborted"]
+    total = sum(failures.values())
+    return {
+        "engine": "stream",
+        "streams": counts,
+        "requests": requests_by_class(_2xx=complete),
+        "statuses": {"200": complete} if complete else {},
+        "failures": failures_by_reason(**failures),
+        "totals": {"engine": Count(complete, total), "live": Count(complete, total)},
+    }
 
 
 def alert_spans(*names: str, since: float = 1_764_000_020.0, **labels: str) -> tuple[AlertSpan, ...]:

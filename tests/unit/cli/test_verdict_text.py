@@ -14,7 +14,8 @@ from exporter.verdict.judgement import Judgement, judge
 from tests.support.run_results import alert_spans, evidence, failures_by_reason, run_result
 
 NOT_JUDGED = (
-    "leaks not judged: 60 s of load; latency, throughput not judged: no counts by the second are known; "
+    "leaks not judged: 60 s of load; "
+    "streams, buffering, idle not judged: only --engine stream looks into streams; latency, throughput not judged: no counts by the second are known; "
     "nodes not judged: no node is watched; generator not judged: not known"
 )
 
@@ -40,11 +41,12 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     out, written = console()
     print_verdict(out, run_result(), {})
     lines = [line for line in written.getvalue().splitlines() if line.startswith("not judged: ")]
-    assert lines[0] == "not judged: latency, throughput: no counts by the second are known"
-    assert lines[1] == "not judged: nodes: no node is watched"
-    assert lines[2].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
-    assert lines[3] == "not judged: generator: not known"
-    assert lines[4] == "not judged: alerts: no Prometheus was asked"
+    assert lines[0] == "not judged: streams, buffering, idle: only --engine stream looks into streams"
+    assert lines[1] == "not judged: latency, throughput: no counts by the second are known"
+    assert lines[2] == "not judged: nodes: no node is watched"
+    assert lines[3].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
+    assert lines[4] == "not judged: generator: not known"
+    assert lines[5] == "not judged: alerts: no Prometheus was asked"
     assert len(lines) == 5
 
 

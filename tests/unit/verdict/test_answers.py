@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from exporter.live.message import Route
+from exporter.live.message import FailureReason, Route
 from exporter.verdict.answers import judge_answers, status_text
 from exporter.verdict.finding import Outcome, Span
 from tests.support.findings import nodes
-from tests.support.run_results import evidence, failures_by_reason, requests_by_class
+from tests.support.run_results import evidence, failures_by_reason, requests_by_class, streamed
 from tests.support.run_seconds import BEGAN, Stretch, loaded, run_seconds
 
 ALLOWED = 0.01
@@ -150,3 +150,33 @@ def test_beside_an_allowed_status_the_others_fail() -> None:
     finding = judge_answers(known, ALLOWED)
     assert finding.outcome == Outcome.FAIL
     assert "2.00% were not (500: 20), allowed 1.00%; of allowed statuses 429: 80" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("complete", "in_band", "outcome"),
+    [(1000, 0, Outcome.PASS), (990, 10, Outcome.PASS), (989, 11, Outcome.FAIL), (0, 1, Outcome.FAIL)],
+)
+def test_an_error_inside_an_answer_is_one_by_its_share(complete: int, in_band: int, outcome: Outcome) -> None:
+    known = evidence(**streamed({"complete": complete, "in_band": in_band}))
+    finding = judge_answers(known, 0.01)
+    assert finding.outcome == outcome
+    assert finding.figure == in_band / (complete + in_band)
+
+
+def test_errors_inside_of_answers_are_told_by_reason_and_beside_statuses() -> None:
+    known = streamed({"complete": 900, "in_band": 30, "empty": 20}, router_refusals=4, upstream_refusals=45)
+    responses = {"statuses": {"200": 900, "500": 50}, "requests": requests_by_class(_2xx=900, _5xx=50)}
+    assert judge_answers(evidence(**{**known, **responses}), 0.01).text == (
+        "900 of 1,000 answers were good; 10.00% were not (500: 50, in_band: 30 (an error inside an answer of "
+        "status 2xx), empty: 20 (a stream without a token)), allowed 1.00%; by what they say, 4 are the "
+        "router's own and 45 an upstream's"
+    )
+
+
+def test_they_fail_a_minute_of_their_own() -> None:
+    failing = Stretch(30, 10, failures={FailureReason.IN_BAND: 1, FailureReason.EMPTY: 1})
+    seconds = run_seconds(Stretch(1000, 10), failing, Stretch(300, 10))
+    known = streamed({"complete": 13_300, "in_band": 30, "empty": 30})
+    finding = judge_answers(evidence(**known, seconds=seconds, phases=loaded(1330)), 0.01)
+    assert finding.outcome == Outcome.FAIL
+    assert "requests failed (in_band: 30, empty: 30), 16:40–17:10" in finding.text

@@ -4,6 +4,7 @@ import pytest
 
 from exporter.live.message import FailureReason
 from exporter.verdict.disconnects import judge_disconnects
+from exporter.verdict.evidence import IN_ANSWERS
 from exporter.verdict.finding import Outcome, Span
 from tests.support.findings import processes
 from tests.support.run_results import evidence, failures_by_reason, requests_by_class
@@ -19,7 +20,8 @@ def test_evidence_adds_up_responses_successes_unanswered_and_refused() -> None:
     assert known.responses == 54_321
     assert known.successes == 20
     assert known.refused == reasons["connect"] + reasons["write"]
-    assert known.unanswered == sum(reasons.values()) - known.refused
+    assert known.in_answers == reasons["in_band"] + reasons["empty"]
+    assert known.unanswered == sum(reasons.values()) - known.refused - known.in_answers
 
 
 @pytest.mark.parametrize(
@@ -45,10 +47,30 @@ def test_requests_without_a_whole_answer_are_counted_by_what_happened(
     assert finding.text.count(";") == bool(stalled and failures) * 2
 
 
-@pytest.mark.parametrize("reason", FailureReason)
-def test_one_failure_of_any_reason_is_enough(reason: FailureReason) -> None:
+@pytest.mark.parametrize("reason", [each for each in FailureReason if each not in IN_ANSWERS])
+def test_one_request_without_a_whole_answer_is_enough(reason: FailureReason) -> None:
     known = evidence(failures=failures_by_reason(**{reason.value: 1}))
     assert judge_disconnects(known).outcome == Outcome.FAIL
+
+
+@pytest.mark.parametrize("reason", IN_ANSWERS)
+def test_an_error_inside_an_answer_is_no_disconnect(reason: FailureReason) -> None:
+    only = evidence(
+        requests=requests_by_class(), statuses={}, failures=failures_by_reason(**{reason.value: 9})
+    )
+    assert judge_disconnects(only).outcome == Outcome.PASS
+
+
+def test_what_was_no_disconnect_is_in_no_figure_and_no_time_of_one() -> None:
+    seconds = run_seconds(
+        Stretch(5, failures={FailureReason.IN_BAND: 3}),
+        Stretch(5),
+        Stretch(1, failures={FailureReason.TRUNCATED: 2}),
+    )
+    known = evidence(failures=failures_by_reason(truncated=2, in_band=15), seconds=seconds, phases=loaded(11))
+    finding = judge_disconnects(known)
+    assert finding.text == "2 requests got no whole answer (truncated: 2), 00:10–00:11"
+    assert finding.figure == 2.0
 
 
 def test_a_run_without_failures_passes() -> None:

@@ -21,6 +21,10 @@ from exporter.verdict.statement import Kind, Windows, read_statement
         ("memory(node-1:8081) < 1.5 GB", Windows.WHOLE, None, "memory", 1.5e9),
         ("cpu(router) < 150 %", Windows.WHOLE, None, "cpu", 1.5),
         ("status(429) < 0.05", Windows.WHOLE, None, "status", 0.05),
+        ("ttft p99 < 500ms", Windows.WHOLE, None, "ttft", 0.5),
+        ("whole: time_per_output_token p50 <= 50 ms", Windows.WHOLE, None, "time_per_output_token", 0.05),
+        ("whole: goodput > 95 %", Windows.WHOLE, None, "goodput", 0.95),
+        ("tokens_per_second >= 1_000/s", Windows.WHOLE, None, "tokens_per_second", 1000),
     ],
 )
 def test_a_statement_is_read(text: str, windows: Windows, seconds: int, name: str, bound: float) -> None:
@@ -31,6 +35,10 @@ def test_a_statement_is_read(text: str, windows: Windows, seconds: int, name: st
 
 def test_a_quantile_is_that_of_its_name() -> None:
     assert read_statement("p99.9 < 1s").measure.quantile == pytest.approx(0.999)
+
+
+def test_a_figure_of_the_streams_has_the_quantile_of_its_name() -> None:
+    assert read_statement("chunk_gap p99.9 < 1s").measure.quantile == 0.999
 
 
 def test_the_last_comparison_of_promql_is_the_objectives() -> None:
@@ -75,6 +83,12 @@ def test_no_number_is_within_no_bound() -> None:
         ("p99 < 1e999s", "too large"),
         ("each 5m: growth(router, memory) < 1MiB/h", "growth is that of the whole load"),
         ("growth(router, cpu) < 1", "is no measure"),
+        ("ttft < 1s", "of ttft one of p50, p75, p90, p95, p99, p99.9 is known, like 'ttft p99 < 500ms'"),
+        ("first_output p42 < 1s", "of first_output one of p50"),
+        ("ttfs p99 < 1s", "'ttfs p99' is no measure"),
+        ("each 5m: ttft p99 < 1s", "streams are judged over the whole load; write 'whole: ttft p99 < 1s'"),
+        ("every 1m sliding: goodput > 90 %", "write 'whole: goodput > 90 %'"),
+        ("goodput > 95", "from 0 to 100 %"),
         ("growth(router, memory) < 20MiB", "give a growth, like 20MiB/h"),
         ("rss(router) < 20", "give a size, like 2GiB"),
         ("promql: up", "no comparison"),

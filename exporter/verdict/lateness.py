@@ -1,0 +1,116 @@
+"""How late the load generator itself was, by the clocks of the streaming engine: to read, and to send.
+
+What it was late to read is now less the moment at which the kernel had it; what it was late to send is when
+the request went out less when it was due. Both are its own, and not the router's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from exporter.live.stream_counts import StreamCounts
+from exporter.verdict.evidence import Evidence
+from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.unit import shown
+
+MIN_BOUND_SECONDS = 0.001
+MAX_RATIO = 0.05
+"""of the median time to the first token; of the median duration where there were no streams"""
+MAX_SKIPPED_RATIO = 0.01
+"""of the requests that were due, for what is said of the latency of the others"""
+
+
+def late_said(evidence: Evidence) -> Said | None:
+    """That it was too late, and by how much; None where it was not, or it is not known."""
+    streams = evidence.streams
+    if streams is None:
+        return None
+    bound = bound_seconds(evidence, streams)
+    found = [each for seconds, each in _figures(streams) if seconds > bound]
+    if not found:
+        return None
+    limit = shown(bound, "seconds")
+    return joined(found, ", ") + Said(f" (bound {limit})", f" (限度 {limit})") + _stamps(streams)
+
+
+def lag_said(evidence: Evidence) -> Said | None:
+    """How late it was; None where it is not known."""
+    if evidence.streams is None:
+        return None
+    found = [each for _, each in _figures(evidence.streams)]
+    stamps = _stamps(evidence.streams)
+    if not found:
+        return (
+            Said("its own lag is not known", "負荷ツール自身の遅れは不明") + stamps
+            if stamps.english
+            else None
+        )
+    return joined(found, ", ") + stamps
+
+
+def late_seconds(evidence: Evidence) -> float | None:
+    """The greater of both figures."""
+    return (
+        max((seconds for seconds, _ in _figures(evidence.streams)), default=None)
+        if evidence.streams
+        else None
+    )
+
+
+def bound_seconds(evidence: Evidence, streams: StreamCounts) -> float:
+    """How late it may be: 1 ms, or 5 % of the figure that is measured where that is more."""
+    median = streams.first_token["0.5"]
+    if median is None:
+        median = evidence.seconds.total.quantile(0.5)
+    return max(MIN_BOUND_SECONDS, MAX_RATIO * (median or 0.0))
+
+
+def late_doubted(evidence: Evidence, finding: Finding) -> Finding:
+    """A finding on durations: inconclusive where the generator was late.
+
+    A pass is inconclusive too where an open load skipped what was due: those would have been the slow ones.
+    """
+    if finding.outcome not in (Outcome.PASS, Outcome.FAIL, Outcome.WARNING):
+        return finding
+    if (late := late_said(evidence)) is not None:
+        because = Said("; the load generator itself was late: ", "。負荷ツール自身の遅れ: ") + late
+        return replace(finding, outcome=Outcome.INCONCLUSIVE, said=finding.said + because)
+    if finding.outcome == Outcome.PASS and (ratio := skipped_ratio(evidence)) > MAX_SKIPPED_RATIO:
+        return replace(finding, outcome=Outcome.INCONCLUSIVE, said=finding.said + _skipped(evidence, ratio))
+    return finding
+
+
+def skipped_ratio(evidence: Evidence) -> float:
+    """Of the requests of an open load that were due, those that were not sent for --max-in-flight."""
+    streams = evidence.streams
+    if streams is None or not streams.skipped:
+        return 0.0
+    return streams.skipped / (streams.skipped + evidence.responses + evidence.failed)
+
+
+def _skipped(evidence: Evidence, ratio: float) -> Said:
+    assert evidence.streams is not None
+    count, share = f"{evidence.streams.skipped:,}", f"{ratio:.2%}"
+    return Said(
+        f"; {count} requests that were due ({share}) were not sent for --max-in-flight and have no latency",
+        f"。--max-in-flight により送信しなかったリクエスト {count} 件 ({share}) はレイテンシに含まれない",
+    )
+
+
+def _figures(streams: StreamCounts) -> Iterator[tuple[float, Said]]:
+    """The 99th percentiles that are known, and what they say."""
+    for seconds, what in (
+        (streams.client_lag["0.99"], Said("it read late by ", "受信の遅れ ")),
+        (streams.send_lateness["0.99"], Said("it sent late by ", "送信の遅れ ")),
+    ):
+        if seconds is not None:
+            yield seconds, what + verbatim(f"{shown(seconds, 'seconds')} (p99)")
+
+
+def _stamps(streams: StreamCounts) -> Said:
+    """Whether the kernel told when something came."""
+    if streams.unstamped:
+        count = f"{streams.unstamped:,}"
+        return Said(f", {count} reads without a kernel stamp", f"、カーネルの時刻がない受信 {count} 回")
+    if streams.client_lag["0.99"] is not None:
+        return Said(", by the kernel's stamps", "、カーネルの時刻による")
+    return verbatim("")
