@@ -25,8 +25,8 @@ from tests.support.waiting import need, wait_for
 from tests.support.watching import watch_of
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-BOMB = gzip.compress(b"a 1\n" * (100 << 18), compresslevel=1)
-"""100 MiB, which stand for any size"""
+BOMB = gzip.compress(b"a 1\n" * (1 << 18)) * 100
+"""100 MiB in as many members, which stand for any size"""
 MIB = 1 << 20
 PEAK = """
 import resource, sys

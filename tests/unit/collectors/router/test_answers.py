@@ -44,6 +44,8 @@ def endlessly(start: bytes, more: bytes, seconds_between: float = 0.0) -> Callab
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+BOMB = gzip.compress(bytes(MIB)) * 64
+"""64 MiB, in as many members"""
 
 
 def answers(body: bytes) -> dict[str, tuple[bytes, dict[str, float]]]:
@@ -63,7 +65,7 @@ def answers(body: bytes) -> dict[str, tuple[bytes, dict[str, float]]]:
         "cut off in a chunk": (chunked(body)[:-20], UP),
         "with a chunk of no number": (chunked(body).replace(b"%x\r\n" % len(body), b"zz\r\n"), UP),
         "compressed without being asked": (answer(gzip.compress(body), "Content-Encoding: gzip"), UP),
-        "a gzip bomb": (answer(gzip.compress(bytes(64 * MIB)), "Content-Encoding: gzip"), UP),
+        "a gzip bomb": (answer(BOMB, "Content-Encoding: gzip"), UP),
         "binary": (answer(bytes(range(256)) * 16), UP),
         "switching protocols": (
             b"HTTP/1.1 101 Up\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\0",
