@@ -66,6 +66,8 @@ class Course:
     """2xx a second now; None where no load is on, or it is not known"""
     failure_rate: float | None = None
     """attempts a second that failed, in any way"""
+    token_rate: float | None = None
+    """output tokens a second, as success_rate"""
     failed: int = 0
     """all of them"""
     since_failure: float | None = None
@@ -75,6 +77,7 @@ class Course:
     successes: Sparkline = field(default_factory=Sparkline)
     _good: RateMeter = field(default_factory=RateMeter)
     _bad: RateMeter = field(default_factory=RateMeter)
+    _tokens: RateMeter = field(default_factory=RateMeter)
     _failed_at: float | None = None
 
     def see(self, now: float, moment: Moment) -> None:
@@ -82,7 +85,7 @@ class Course:
         status = moment.status
         self.since_failure = None if self._failed_at is None else now - self._failed_at
         if status is None:
-            self.success_rate = self.failure_rate = None
+            self.success_rate = self.failure_rate = self.token_rate = None
             return
         failed = status.responses - status.successes + status.failed
         if failed > self.failed:
@@ -90,7 +93,10 @@ class Course:
         self.failed = failed
         good, bad = self._good.rate(now, status.successes), self._bad.rate(now, failed)
         under_load = moment.phase in (Phase.WARMUP, Phase.LOAD)
-        self.success_rate, self.failure_rate = (good, bad) if under_load else (None, None)
+        tokens = self._tokens.rate(now, status.streams.output_tokens if status.streams else 0)
+        self.success_rate, self.failure_rate, self.token_rate = (
+            (good, bad, tokens) if under_load else (None, None, None)
+        )
         self.successes.add(now, self.success_rate)
         self.latency.add(now, status.recent_quantiles["0.99"] if under_load else None)
 

@@ -14,6 +14,7 @@ from exporter.cli.run_course import Course, counts_text
 from exporter.cli.terminal import STYLES
 from exporter.clock import Clock, SystemClock
 from exporter.live.message import Phase
+from exporter.live.stream_counts import StreamCounts
 from exporter.run.view import Moment, Surroundings
 from exporter.verdict.finding import Outcome
 from exporter.verdict.judgement import Judgement
@@ -167,8 +168,21 @@ def _of_load(moment: Moment, course: Course) -> Iterator[Fact]:
         quantiles.append(milliseconds(longest.seconds) if longest else UNKNOWN)
         latency = f"{' / '.join(quantiles)} ms  {course.latency}".rstrip()
         yield "p50/p95/p99/max", latency, False
+    if status.streams is not None:
+        yield "first token", _of_streams(status.streams, moment.goodput, course), False
     if status.stalled:
         yield "stalled", f"{status.stalled} of {status.open} connections", True
+
+
+def _of_streams(streams: StreamCounts, goodput: str | None, course: Course) -> str:
+    """Over the run so far; the rate of tokens is that of now."""
+    first = " / ".join(milliseconds(streams.first_token[q]) for q in ("0.5", "0.99"))
+    parts = [f"{first} ms (p50/p99)"]
+    if course.token_rate is not None:
+        parts.append(f"{_rate(course.token_rate)} tokens")
+    if goodput is not None:
+        parts.append(f"goodput {shown(streams.good / streams.ended, 'ratio') if streams.ended else UNKNOWN}")
+    return "  ".join(parts)
 
 
 def _failed(moment: Moment, course: Course) -> str:

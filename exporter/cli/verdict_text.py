@@ -1,5 +1,6 @@
 """A run that has ended, in the terminal: findings, figures, files, verdict."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -7,8 +8,12 @@ from rich.text import Text
 
 from exporter.cli.run_view import UNKNOWN, duration_text, milliseconds
 from exporter.cli.terminal import STYLES
+from exporter.live.stream_counts import StreamCounts
 from exporter.results.run_result import RunResult
+from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
+from exporter.verdict.stream_figures import good_ratio, tokens_per_second
+from exporter.verdict.unit import shown
 
 IN_FULL = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING)
 
@@ -23,6 +28,8 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     rps = result.requests_per_second
     latency = " / ".join(milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
     console.print(f"\n{UNKNOWN if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
+    if result.evidence.streams is not None:
+        console.print(Text(", ".join(_of_streams(result.evidence, result.evidence.streams))))
     if result.alerts:
         console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():
@@ -39,6 +46,18 @@ def _print_run(console: Console, result: RunResult) -> None:
         f"{duration_text(evidence.measured_seconds)} of load"
     )
     console.print(Text(what, style="dim"), soft_wrap=True)
+
+
+def _of_streams(evidence: Evidence, streams: StreamCounts) -> Iterator[str]:
+    """The figures of streams in one line; goodput where something was asked."""
+    first = " / ".join(milliseconds(streams.first_token[q]) for q in ("0.5", "0.99"))
+    yield f"first token p50/p99 {first} ms"
+    yield f"{milliseconds(streams.time_per_token['0.5'])} ms a token (p50)"
+    rate = tokens_per_second(evidence)
+    yield f"{UNKNOWN if rate is None else f'{rate:,.1f}'} tokens/s"
+    if evidence.goodput is not None:
+        ratio = good_ratio(evidence)
+        yield f"goodput {UNKNOWN if ratio is None else shown(ratio, 'ratio')} ({evidence.goodput})"
 
 
 def _print_findings(console: Console, findings: tuple[Finding, ...]) -> None:

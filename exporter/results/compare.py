@@ -6,11 +6,19 @@ differ by 22 %: so less than 30 % cannot be told then.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from exporter.live.results_csv import field_text
-from exporter.results.measured_run import FIGURES, GROWTH, LATENCIES, MeasuredRun
+from exporter.results.measured_run import (
+    FIGURES,
+    GOODPUT,
+    GROWTH,
+    LATENCIES,
+    OF_STREAMS,
+    WHERE_MEASURED,
+    MeasuredRun,
+)
 from exporter.results.spread import MIN_RUNS, Spread, spread_of
 from exporter.results.summary import markdown_table
 from exporter.verdict.finding import Outcome, overall
@@ -27,7 +35,12 @@ FLOORS = {
     "p99_ms": 5.0,
     "failure_ratio": 0.001,
     GROWTH: 10 * 2.0**20,
+    "first_token_p50_ms": 2.0,
+    "first_token_p99_ms": 5.0,
+    "time_per_output_token_p50_ms": 0.5,
+    GOODPUT: 0.01,
 }
+_MORE_IS_BETTER = ("rps", GOODPUT)
 """by figure: a change by less is none, however great the ratio"""
 _HEADER = ("figure", "baseline", "candidate", "ratio", "outcome", "why")
 
@@ -55,7 +68,7 @@ class Change:
 def compare_runs(
     baselines: Sequence[MeasuredRun], candidate: MeasuredRun, tolerance: float = TOLERANCE
 ) -> list[Change]:
-    """Every figure judged: rps (more is better), all others (less is better), and what was judged at all.
+    """Every figure judged: rps, goodput (more is better), all others (less is), and what was judged at all.
 
     A figure fails where it is worse than the mean of the baselines by more than `tolerance` (0.1 is 10 %)
     and by more than equal runs differ. It is inconclusive where it is missing, or where the noise is too
@@ -64,9 +77,9 @@ def compare_runs(
     changes = [
         _judge(name, [run.figure(name) for run in baselines], candidate.figure(name), tolerance)
         for name in FIGURES
-        if name != GROWTH or any(run.growth is not None for run in baselines)
+        if name not in WHERE_MEASURED or any(run.figure(name) is not None for run in baselines)
     ]
-    return [*changes, *_coverage(baselines, candidate)]
+    return [*_of_one_goodput(changes, baselines, candidate), *_coverage(baselines, candidate)]
 
 
 def noise_table(runs: Sequence[MeasuredRun]) -> str:
@@ -111,12 +124,25 @@ def _judge(name: str, baselines: Sequence[float | None], candidate: float | None
     if mean == 0 and name not in ("failure_ratio", GROWTH):
         nothing = "the baseline is 0: there is nothing to compare with"
         return Change(name, mean, candidate, Outcome.INCONCLUSIVE, nothing)
-    worse = mean - candidate if name == "rps" else candidate - mean
+    worse = mean - candidate if name in _MORE_IS_BETTER else candidate - mean
     allowed = max(tolerance * abs(mean), FLOORS[name])
     spread = spread_of(known)
     decide = _alone if spread is None else _among_equals
     outcome, why = decide(name, mean, worse, allowed, spread)
     return Change(name, mean, candidate, outcome, why)
+
+
+def _of_one_goodput(
+    changes: Sequence[Change], baselines: Sequence[MeasuredRun], candidate: MeasuredRun
+) -> Iterator[Change]:
+    """The changes; goodput is compared where all runs asked the same of their streams."""
+    alike = len({run.goodput for run in (*baselines, candidate)}) == 1
+    for change in changes:
+        if change.figure == GOODPUT and not alike and change.candidate is not None:
+            differ = "the runs ask different things of a good stream (--goodput)"
+            yield replace(change, outcome=Outcome.INCONCLUSIVE, why=differ)
+        else:
+            yield change
 
 
 def _alone(
@@ -170,7 +196,7 @@ def _missing(baseline: float | None, candidate: float | None) -> str:
 
 def _change(name: str, mean: float, amount: float) -> str:
     """A change as a share of the mean, or as it is where there is no share."""
-    if name == "failure_ratio":
+    if name in ("failure_ratio", GOODPUT):
         return shown(amount, "ratio")
     if name == GROWTH:
         return shown(amount, "bytes_per_hour")
@@ -182,4 +208,6 @@ def _text(name: str, value: float | None) -> str:
         return ""
     if name == GROWTH:
         return shown(value, "bytes_per_hour")
-    return f"{value:.6f}" if name == "failure_ratio" else field_text(name, value)
+    if name in OF_STREAMS:
+        return field_text("p50_ms", value)
+    return f"{value:.6f}" if name in ("failure_ratio", GOODPUT) else field_text(name, value)

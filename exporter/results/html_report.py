@@ -29,7 +29,7 @@ from exporter.results.report_tables import (
 )
 from exporter.results.run_document import FindingPart, RunDocument, row_of
 from exporter.results.run_record import CPU, RunRecord
-from exporter.results.stream_tables import counts_table, figures_table, goodput_text, quantile_text
+from exporter.results.stream_tables import counts_table, figures_table, stream_figures
 from exporter.results.svg import events_svg, panel_svg, swatch_svg
 from exporter.results.timeline import Timeline, timeline_of
 from exporter.results.verdict_line import verdict_sentence
@@ -132,14 +132,7 @@ def _figures(document: RunDocument) -> Iterator[tuple[str, str]]:
     yield "not 2xx", csv_text("non2xx", row.non2xx)
     yield "without a response", csv_text("socket_errors", row.socket_errors)
     yield "load", f"{csv_text('duration_s', row.duration_s)} s"
-    if (streams := document.evidence.streams) is not None:
-        yield "first token p50", quantile_text(streams.time_to_first_token_seconds, "0.5")
-        yield "first token p99", quantile_text(streams.time_to_first_token_seconds, "0.99")
-        yield "time per output token p50", quantile_text(streams.time_per_output_token_seconds, "0.5")
-        tokens = streams.output_tokens_per_second
-        yield "output tokens a second", UNKNOWN if tokens is None else f"{tokens:,.1f}"
-        if streams.goodput is not None:
-            yield "goodput", goodput_text(streams)
+    yield from stream_figures(document.evidence.streams)
 
 
 def _finding(finding: FindingPart, timeline: Timeline) -> dict[str, str]:

@@ -7,6 +7,7 @@ from exporter.errors import ConfigurationError
 from exporter.live.results_csv import MAX_NUMBER, ResultRow, read_rows
 from exporter.results.alike import likeness
 from exporter.results.run_document import RunDocument, read_document
+from exporter.results.streams_part import StreamsPart
 from exporter.verdict.finding import Outcome
 
 MAX_FILES = 1000
@@ -14,7 +15,16 @@ MAX_FILES = 1000
 GROWTH = "memory_growth"
 """bytes an hour, of the router or node that grows most"""
 LATENCIES = ("p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms")
-FIGURES = ("rps", *LATENCIES, "failure_ratio", GROWTH)
+GOODPUT = "goodput_ratio"
+OF_STREAMS = {
+    "first_token_p50_ms": ("time_to_first_token_seconds", "0.5"),
+    "first_token_p99_ms": ("time_to_first_token_seconds", "0.99"),
+    "time_per_output_token_p50_ms": ("time_per_output_token_seconds", "0.5"),
+}
+"""figures of streams: where run.json has them, and their quantile"""
+FIGURES = ("rps", *LATENCIES, "failure_ratio", GROWTH, *OF_STREAMS, GOODPUT)
+WHERE_MEASURED = (GROWTH, *OF_STREAMS, GOODPUT)
+"""those that only some runs have"""
 _JUDGED = (Outcome.PASS, Outcome.FAIL, Outcome.WARNING)
 
 
@@ -27,10 +37,29 @@ class MeasuredRun:
     growth: float | None = None
     judged: frozenset[str] | None = field(default=None)
     """the checks that came to a result"""
+    streams: StreamsPart | None = None
+
+    @property
+    def goodput(self) -> str | None:
+        """What its streams had to keep; None where nothing was asked."""
+        return None if self.streams is None else self.streams.goodput
 
     def figure(self, name: str) -> float | None:
         """One of FIGURES."""
-        return self.growth if name == GROWTH else getattr(self.row, name)
+        if name == GROWTH:
+            return self.growth
+        if name == GOODPUT:
+            return None if self.streams is None else self.streams.goodput_ratio
+        if name in OF_STREAMS:
+            return _milliseconds(self.streams, *OF_STREAMS[name])
+        value: float | None = getattr(self.row, name)
+        return value
+
+
+def _milliseconds(streams: StreamsPart | None, figure: str, quantile: str) -> float | None:
+    found: float | None = None if streams is None else getattr(streams, figure).get(quantile)
+    # Of somebody else's file: what is more than any run has is not known.
+    return None if found is None or found * 1000 > MAX_NUMBER else found * 1000
 
 
 def read_run(path: Path, label: str | None = None) -> MeasuredRun:
@@ -98,4 +127,4 @@ def run_of(file: Path, row: ResultRow, document: RunDocument) -> MeasuredRun:
     # Of somebody else's file: what is more than any run has is not known.
     growths = [None if each is None or abs(each) > MAX_NUMBER else each for each in growths]
     judged = frozenset(each.check for each in findings if each.outcome in _JUDGED)
-    return MeasuredRun(file, row, growths[0] if growths else None, judged)
+    return MeasuredRun(file, row, growths[0] if growths else None, judged, document.evidence.streams)

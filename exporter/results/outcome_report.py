@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from exporter.results.compare import Change
 from exporter.results.report_tables import UNKNOWN, csv_text
 from exporter.results.run_document import RunDocument, row_of
+from exporter.results.stream_tables import stream_figures
 from exporter.results.verdict_line import verdict_sentence
 from exporter.verdict.finding import Outcome
 from exporter.verdict.unit import shown
@@ -62,7 +63,10 @@ def suite_of_run(document: RunDocument) -> Suite:
         ),
         seconds=document.evidence.measured_seconds,
         began=document.run.start_timestamp_seconds,
-        figures=tuple((name, csv_text(name, getattr(row, name))) for name in names),
+        figures=(
+            *((name, csv_text(name, getattr(row, name))) for name in names),
+            *stream_figures(document.evidence.streams),
+        ),
     )
 
 

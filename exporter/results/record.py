@@ -9,6 +9,8 @@ from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
 from exporter.results.run_document import document_of, row_of
 from exporter.results.run_result import RunResult
+from exporter.results.stream_record import stream_lines
+from exporter.results.streams_part import StreamsPart
 from exporter.results.summary import code, escaped
 from exporter.settings.placeholders import shown_command
 from exporter.timeseries import SeriesStore
@@ -48,6 +50,7 @@ def record_text(result: RunResult, name: str) -> str:
         "- 成果物:",
         f"  - RPS: {_known(row.rps)}",
         f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}",
+        *stream_lines(StreamsPart.of(result.evidence)),
         f"- 失敗: {_failures(result)}",
         f"- 備考: {'、'.join(_remarks(result))}",
     ]

@@ -54,13 +54,29 @@ def goodput_text(streams: StreamsPart) -> str:
     return UNKNOWN if streams.goodput_ratio is None else shown(streams.goodput_ratio, "ratio")
 
 
+def stream_figures(streams: StreamsPart | None) -> Iterator[tuple[str, str]]:
+    """The few figures that stand beside those of the results CSV; none of a run without streams."""
+    if streams is None:
+        return
+    yield "first token p50", quantile_text(streams.time_to_first_token_seconds, "0.5")
+    yield "first token p99", quantile_text(streams.time_to_first_token_seconds, "0.99")
+    yield "time per output token p50", quantile_text(streams.time_per_output_token_seconds, "0.5")
+    yield "output tokens a second", rate_text(streams.output_tokens_per_second)
+    if streams.goodput is not None:
+        yield "goodput", goodput_text(streams)
+
+
+def rate_text(rate: float | None) -> str:
+    """A number a second; a dash where it is not known."""
+    return UNKNOWN if rate is None else f"{rate:,.1f}"
+
+
 def _counts(streams: StreamsPart) -> Iterator[tuple[str, str]]:
     for end, count in streams.ends.items():
         if count or end == "complete":
             yield f"streams: {end}", f"{count:,}"
     yield "output tokens", f"{streams.output_tokens:,}"
-    rate = streams.output_tokens_per_second
-    yield "output tokens a second", UNKNOWN if rate is None else f"{rate:,.1f}"
+    yield "output tokens a second", rate_text(streams.output_tokens_per_second)
     yield "input tokens", f"{streams.input_tokens:,}"
     if streams.streams_without_usage:
         yield "streams whose tokens are counted events (no usage)", f"{streams.streams_without_usage:,}"

@@ -70,7 +70,8 @@ class Progress:
         memory = self._latest("observed_process_resident_memory_bytes", role="router")
         self._beside()
         self._show_judgement()
-        self._view.update(Moment(phase, elapsed, planned, status, memory, self.around))
+        goodput = self._registration.info.goodput
+        self._view.update(Moment(phase, elapsed, planned, status, memory, self.around, goodput))
         self._warn_of_the_probe()
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)

@@ -40,6 +40,8 @@ class Moment:
     router_memory_bytes: float | None
     """the router's RSS; None where it is not known"""
     around: Surroundings = Surroundings()
+    goodput: str | None = None
+    """what a stream has to keep to be good; None: nothing was asked"""
 
 
 class RunView(Protocol):

@@ -47,7 +47,7 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     assert lines[3].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
     assert lines[4] == "not judged: generator: not known"
     assert lines[5] == "not judged: alerts: no Prometheus was asked"
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_every_outcome_has_a_style_of_its_own() -> None:
