@@ -9,6 +9,7 @@ from typing import Literal
 EndedBy = Literal["router", "nobody"]
 """`router`: whoever is at the other end, the router or what stands before it"""
 Closed = Literal["fin", "rst"]
+HeldHow = Closed | Literal["truncated", "error"] | None
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ class HeldSeen:
     survived: bool
     """the silence came, and then the stream's proper end"""
     ended_by: EndedBy
-    how: Closed | Literal["truncated", "error"] | None
+    """`nobody` and not survived: no end came, and no word of one"""
+    how: HeldHow
     """what cut it: the closed connection; `truncated`: a clean end without its finish; `error` in the body"""
     after_seconds: float
-    """the longest time without a token: of one that was cut, up to the cut or before it"""
+    """how long it was without a token: the longest such time, or where it was cut, the last one"""
     heartbeats: int
-    """arrivals in that time that brought bytes and no token"""
+    """arrivals after the first token that brought bytes and no token"""
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,9 @@ class EventStream:
             return self.bursts[: len(self.bursts) // 2]
         kept, tokens = 0, 0
         for burst in self.bursts:
-            tokens += burst.tokens
-            if tokens > after_tokens:
+            if tokens == after_tokens or tokens + burst.tokens > after_tokens:
                 break
+            tokens += burst.tokens
             kept += 1
         return self.bursts[:kept]
 
