@@ -27,6 +27,8 @@ class LoadPlan:
     """an empty folder of the engine's own, for its files"""
     max_requests: int | None = None
     """no more are sent; at least one for each connection"""
+    stall_after_seconds: float = 30.0
+    """an answer that has begun is given up after so long without a byte"""
     first_worker: int = 0
     """the number of its first worker: an earlier load of the run has had those before"""
     say: Callable[[str], None] = lambda _line: None
@@ -94,8 +96,8 @@ class RunningLoad(Protocol):
     """what was started, without secrets"""
 
     @property
-    def pid(self) -> int | None:
-        """The process that makes the load now; None between two."""
+    def pids(self) -> tuple[int, ...]:
+        """The processes that make the load now; none between two."""
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs; raises EngineError where it cannot measure."""

@@ -131,9 +131,9 @@ class RunningHey:
         return min(whole, left // connections * connections or left)
 
     @property
-    def pid(self) -> int | None:
+    def pids(self) -> tuple[int, ...]:
         process = self._process
-        return None if process is None else process.pid
+        return () if process is None else (process.pid,)
 
     def _window(self, requests: int) -> float:
         """One hey; the responses a second that it had."""

@@ -141,8 +141,8 @@ class RunningWrk:
         )
 
     @property
-    def pid(self) -> int | None:
-        return self._process.pid
+    def pids(self) -> tuple[int, ...]:
+        return (self._process.pid,)
 
     def _take_errors(self, data: bytes) -> None:
         self._stderr.write(data)

@@ -20,17 +20,17 @@ MAX_SPANS = 200
 
 @dataclass
 class _Seen:
-    """The counters of one process at one look."""
+    """The counters of the processes at one look."""
 
-    pid: int
+    pids: tuple[int, ...]
     time: float
     """on the monotonic clock"""
     threads: dict[str, tuple[int, int]]
-    """CPU time and wait (ns) by thread"""
+    """CPU time and wait (ns) by thread, of all of them: an id is given once on a machine"""
 
 
 class GeneratorWatch:
-    """Looks at an engine's process every few seconds of a load; `proc` and `cgroup` are where those lie."""
+    """Looks at an engine's processes every few seconds of a load; `proc` and `cgroup` are where those lie."""
 
     def __init__(
         self, clock: Clock, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
@@ -43,16 +43,16 @@ class GeneratorWatch:
         self._seconds = self._thread_seconds = 0.0
         self._short: list[Span] = []
 
-    def look(self, pid: int | None) -> None:
-        """At this process, if it is time; an engine that starts others is looked at one by one."""
+    def look(self, pids: tuple[int, ...]) -> None:
+        """At these processes, if it is time; those that an engine starts one after the other are apart."""
         now = self._clock.monotonic()
-        if pid is None or (
-            self._before and self._before.pid == pid and now - self._before.time < LOOK_SECONDS
+        if not pids or (
+            self._before and self._before.pids == pids and now - self._before.time < LOOK_SECONDS
         ):
             return
-        seen = _Seen(pid, now, self._threads(pid))
+        seen = _Seen(pids, now, {thread: figures for pid in pids for thread, figures in self._threads(pid)})
         before, self._before = self._before, seen
-        if before is None or before.pid != pid or not before.threads:
+        if before is None or before.pids != pids or not before.threads:
             return
         both = seen.threads.keys() & before.threads.keys()
         cpu = sum(seen.threads[each][0] - before.threads[each][0] for each in both)
@@ -84,17 +84,17 @@ class GeneratorWatch:
         elif len(self._short) < MAX_SPANS:
             self._short.append(span)
 
-    def _threads(self, pid: int) -> dict[str, tuple[int, int]]:
+    def _threads(self, pid: int) -> list[tuple[str, tuple[int, int]]]:
         """Empty where it has ended."""
-        found = {}
+        found = []
         try:
             threads = os.listdir(self._proc / str(pid) / "task")  # noqa: PTH208
         except OSError:
-            return {}
+            return []
         for thread in threads:
             try:
                 words = (self._proc / str(pid) / "task" / thread / "schedstat").read_bytes().split()
-                found[thread] = (int(words[0]), int(words[1]))
+                found.append((thread, (int(words[0]), int(words[1]))))
             except (OSError, ValueError, IndexError):
                 continue  # this thread has ended, or the kernel counts nothing
         return found

@@ -47,12 +47,12 @@ def run_load(
     clock: Clock,
     warmed: Callable[[], bool] = lambda: True,
     rest: Callable[[Load], None] = lambda _load: None,
-    look: Callable[[int | None], None] = lambda _pid: None,
+    look: Callable[[tuple[int, ...]], None] = lambda _pids: None,
 ) -> Load:
     """Start the engine, show its progress until it ends, and collect what it leaves; with a rest do it twice.
 
     `warmed` is asked once the warm-up is over, and again until it says that it need not be. `rest` passes
-    the time between two stretches, and gets what the first has left. `look` gets the engine's process,
+    the time between two stretches, and gets what the first has left. `look` gets the engine's processes,
     several times a second. `folder` is empty; the first start has its files in `0` there, the second in `1`.
     Raises EngineError where nothing could be measured.
     """
@@ -98,7 +98,7 @@ class _Running:
     interrupt: Interrupt
     clock: Clock
     warmed: Callable[[], bool]
-    look: Callable[[int | None], None]
+    look: Callable[[tuple[int, ...]], None]
 
     def stretch(self, stretch: Stretch, before: float = 0.0) -> Load:
         """One of them, after so many seconds of load."""
@@ -111,6 +111,7 @@ class _Running:
             connections=plan.connections,
             duration_seconds=stretch.seconds,
             max_requests=stretch.max_requests,
+            stall_after_seconds=plan.stall_after_seconds,
             first_worker=stretch.first_worker,
             ingest_host=self.registration.ingest_host,
             ingest_port=self.registration.ingest_port,
@@ -154,7 +155,7 @@ class _Running:
         warm = self.phases.current != Phase.WARMUP
         while running.poll() is None:
             now = self.clock.monotonic()
-            self.look(running.pid)
+            self.look(running.pids)
             if now - started > stretch.seconds + OVERRUN_SECONDS:
                 return Said(
                     f"{plan.engine.name} did not end by itself", f"{plan.engine.name} が自ら終了せず"

@@ -1,0 +1,406 @@
+"""One of the load's clients: a keep-alive connection, and the attempt that is under way on it.
+
+An attempt counts once. Without the head of an answer it is a failure (`connect`, `write`, `read`, `timeout`);
+an answer other than 2xx counts by its status once it is whole; a 2xx stream has an end, and is a success
+where that is `complete`.
+"""
+
+import zlib
+from enum import Enum
+from typing import Protocol
+
+from exporter.live.histogram import Histogram
+from exporter.live.message import Counter, FailureReason, StreamEnd
+from exporter.load.stream.account import Account
+from exporter.load.stream.apis import Api, meaning_of_answer
+from exporter.load.stream.connection import Connection
+from exporter.load.stream.goodput import Goodput
+from exporter.load.stream.port import Cut, Port
+from exporter.load.stream.refusals import KEPT_BYTES, RefusedBy, refused_by
+from exporter.load.stream.scan import StreamScan
+from exporter.load.stream.shape import Asked, Draw
+from exporter.load.stream.tally import PairTally, Tally
+
+CONNECT_SECONDS = 30.0
+"""in which a connection has to be there"""
+LINGER_SECONDS = 1.0
+"""in which a complete stream has to end its body too; then the connection is closed"""
+ANSWER_BYTES = 1 << 18
+"""of a plain answer that are read for its usage; of a longer one it is not known"""
+SHAPED_EVENTS, BUFFERED_RATIO, BUFFERED_EVENTS_A_READ = 20, 0.9, 5.0
+_ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
+_ANY_HEADER = zlib.MAX_WBITS | 32
+"""zlib's or gzip's"""
+_INFLATED_BYTES = 1 << 18
+"""of a read at once"""
+
+
+class _Stage(Enum):
+    IDLE = 0
+    OPENING = 1
+    WAITING = 2
+    """for the head of the answer"""
+    READING = 3
+
+
+class Load(Protocol):
+    """What a client is a part of."""
+
+    tally: Tally
+    account: Account
+    stall_after_seconds: float
+    timeout_seconds: float
+    goodput: Goodput | None
+    lingering: "set[Client]"
+    """clients whose stream is complete, while its body has not ended"""
+
+    def request(self, asked: Asked) -> bytes:
+        """What is sent."""
+
+    def scan(self, api: Api) -> StreamScan:
+        """A new one."""
+
+    def freed(self, client: "Client", is_lost: bool) -> None:
+        """Its attempt is over; lost: the connection failed."""
+
+
+class Client:
+    """One connection and its attempts, one after the other."""
+
+    __slots__ = (
+        *("_abort_after", "_asked", "_began", "_body", "_connection", "_decoder", "_due", "_heard"),
+        *("_headers", "_is_scanned", "_is_stream", "_kept", "_load", "_monotonic", "_pair", "_place"),
+        *("_reads", "_scan", "_scans", "_stage", "_stamps", "_status"),
+        *("has_begun", "lost_in_a_row", "watched"),
+    )
+
+    def __init__(self, port: Port, load: Load) -> None:
+        self._load = load
+        self._stamps = port.stamps
+        self._monotonic = port.stamps.monotonic
+        self._connection = Connection(port, self)
+        self._scans: dict[Api, StreamScan] = {}
+        self._stage = _Stage.IDLE
+        self.has_begun = False
+        """whether it ever had an attempt"""
+        self.watched = False
+        """whether a timer looks after it"""
+        self.lost_in_a_row = 0
+        self._body: list[bytes] = []
+        self._headers: dict[bytes, bytes] = {}
+        self._decoder: zlib._Decompress | None = None
+        self._began = self._heard = 0.0
+        self._due: float | None = None
+        self._kept = self._reads = self._status = 0
+        self._is_stream = False
+        self._is_scanned: bool | None = None
+        """whether the body has events; None: its begin will tell"""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether an attempt is under way."""
+        return self._stage is not _Stage.IDLE
+
+    @property
+    def in_flight_since(self) -> float:
+        """When its request was sent, or was to be, or its attempt begun."""
+        if self._due is not None:
+            return self._due
+        return self._began if self._stage is _Stage.OPENING else self._connection.sent_at
+
+    def has_waited(self, seconds: float, now: float) -> bool:
+        """Whether its request has had no head of an answer for so long."""
+        return self._stage is _Stage.WAITING and now - self.in_flight_since >= seconds
+
+    def begin(self, draw: Draw, due: float | None = None) -> None:
+        """An attempt; `due`: when it was to be sent, in an open load (monotonic s)."""
+        connection = self._connection
+        is_usable = connection.is_open and connection.is_usable()
+        self._asked, self._abort_after = draw
+        self._place = self._asked.pair
+        self._pair: PairTally = self._load.tally.pairs[self._place]
+        self._due = due
+        self._began = self._monotonic()
+        self.has_begun = True
+        self._load.account.sent += 1
+        if is_usable:
+            self._send()
+        else:
+            self._stage = _Stage.OPENING
+            connection.open()
+
+    def _send(self) -> None:
+        self._stage = _Stage.WAITING
+        self._status = 0
+        self._connection.send(self._load.request(self._asked))
+
+    def leave(self) -> None:
+        """Close the connection; an attempt under way comes to nothing."""
+        self._stage = _Stage.IDLE
+        self._connection.close()
+
+    # ==== What the connection tells ========================================================================
+
+    def opened(self) -> None:
+        """The request can be sent."""
+        self._send()
+
+    def not_opened(self) -> None:
+        """The target does not take the connection."""
+        self._fail(FailureReason.CONNECT, self._monotonic())
+
+    def head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """The head of the answer."""
+        self._stage = _Stage.READING
+        self._heard = self._stamps.now
+        self._status = status
+        self._reads = self._kept = 0
+        self._body.clear()
+        self._headers = headers
+        if not 100 <= status <= 599:
+            self._connection.close()
+            self._stage = _Stage.WAITING
+            self._fail(FailureReason.READ, self._heard)
+            return
+        encoded = headers.get(b"content-encoding", b"").strip().lower() in _ENCODINGS
+        self._decoder = zlib.decompressobj(_ANY_HEADER) if encoded else None
+        self._is_stream = self._is_scanned = False
+        if 200 <= status < 300:
+            kind = headers.get(b"content-type", b"").lower()
+            if self._asked.stream or kind.startswith(b"text/event-stream"):
+                self._is_stream = True
+                self._begin_stream(None if b"json" in kind else True)
+
+    def _begin_stream(self, is_scanned: bool | None) -> None:
+        api = self._asked.api
+        scan = self._scans.get(api)
+        if scan is None:
+            scan = self._scans[api] = self._load.scan(api)
+        scan.reset(self._asked.choices)
+        self._scan = scan
+        self._is_scanned = is_scanned
+
+    def body(self, data: bytes, at: float) -> None:
+        """A part of the answer's body."""
+        self._heard = self._stamps.now
+        if self._decoder is None:
+            events = self._take(data, at)
+        else:
+            try:
+                events = self._inflate(self._decoder, data, at)
+            except zlib.error:
+                self._connection.close()
+                self.cut(Cut.BROKEN, at)
+                return
+        if events:
+            self._take_events(events, at)
+
+    def _take(self, data: bytes, at: float) -> int:
+        """How many events end in it."""
+        if self._is_scanned is None:
+            # A document in place of a stream is none, whatever the head calls it, and events are.
+            self._is_scanned = not data.lstrip().startswith((b"{", b"["))
+        if self._is_scanned:
+            return self._scan.feed(data, at)
+        self._keep(data)
+        return 0
+
+    def _inflate(self, decoder: "zlib._Decompress", data: bytes, at: float) -> int:
+        events, is_full = 0, False
+        while data or is_full:
+            part = decoder.decompress(data, _INFLATED_BYTES)
+            data, is_full = decoder.unconsumed_tail, len(part) == _INFLATED_BYTES
+            if part:
+                events += self._take(part, at)
+            if decoder.eof:
+                # Another member may follow.
+                data, is_full = decoder.unused_data, False
+                decoder = self._decoder = zlib.decompressobj(_ANY_HEADER)
+        return events
+
+    def _keep(self, part: bytes) -> None:
+        most = ANSWER_BYTES if self._status < 300 else KEPT_BYTES
+        if self._kept <= most:
+            self._body.append(part)
+            self._kept += len(part)
+
+    def _take_events(self, events: int, at: float) -> None:
+        self._reads += 1
+        stamps = self._stamps
+        self._pair.read(events, stamps.now - at if stamps.stamped else None)
+        scan = self._scan
+        if scan.done_seen:
+            if scan.finished:
+                self._load.lingering.add(self)
+        elif self._abort_after is not None and scan.token_events >= self._abort_after:
+            self._connection.close()
+            self._ended(StreamEnd.ABORTED, at)
+
+    def whole(self, at: float) -> None:
+        """The answer is whole."""
+        if self._is_stream:
+            self._ended(self._end(), at)
+        elif self._status < 300:
+            self._take_plain(at)
+        else:
+            self._refused(at)
+
+    def cut(self, how: Cut, at: float) -> None:
+        """The answer will not be whole; without an attempt, bytes came that nobody had asked for."""
+        if self._stage is _Stage.READING and self._is_stream:
+            self._ended(self._told() or StreamEnd.DISCONNECT, at)
+        elif self._stage is _Stage.WAITING:
+            self._fail(FailureReason.WRITE if how is Cut.WRITE else FailureReason.READ, at)
+        else:
+            self._fail(FailureReason.DISCONNECT, at)
+
+    def left(self, how: Cut) -> None:
+        """The other side ended the idle connection; the next attempt opens it again."""
+
+    # ==== The end of an attempt ============================================================================
+
+    def overdue(self, now: float) -> float:
+        """End the attempt if its time is over; else the moment at which it will be."""
+        if self._stage is _Stage.OPENING:
+            deadline = self._began + min(CONNECT_SECONDS, self._load.timeout_seconds)
+        elif self._stage is _Stage.WAITING:
+            deadline = self._began + self._load.timeout_seconds
+        else:
+            over = self._began + self._load.timeout_seconds
+            deadline = min(over, self._heard + self._load.stall_after_seconds)
+        if now < deadline:
+            return deadline
+        self._connection.close()
+        if self._stage is _Stage.OPENING:
+            self._fail(FailureReason.CONNECT, now)
+        elif self._stage is _Stage.WAITING or deadline == self._began + self._load.timeout_seconds:
+            self._give_up(StreamEnd.TIMEOUT, FailureReason.TIMEOUT, now)
+        else:
+            self._give_up(StreamEnd.STALLED, FailureReason.STALLED, now)
+        return now
+
+    def _give_up(self, end: StreamEnd, reason: FailureReason, now: float) -> None:
+        if self._stage is _Stage.READING and self._is_stream:
+            self._ended(self._told() or end, now)
+        else:
+            self._fail(reason, now)
+
+    def lingers(self, now: float) -> None:
+        """Its stream is complete, and its body has not ended: no longer waited for after a while."""
+        if now - self._heard >= LINGER_SECONDS:
+            self._connection.close()
+            self._ended(StreamEnd.COMPLETE, self._heard)
+
+    def _told(self) -> StreamEnd | None:
+        """What the stream has told before its body ended: that it is complete, or its error. That stands."""
+        end = self._end()
+        is_told = end is StreamEnd.IN_BAND or (end is StreamEnd.COMPLETE and self._scan.done_seen)
+        return end if is_told else None
+
+    def _end(self) -> StreamEnd:
+        """How the stream ended, where its body has."""
+        if self._is_scanned:
+            return self._scan.end()
+        is_error = meaning_of_answer(self._asked.api, b"".join(self._body)).in_band
+        return StreamEnd.IN_BAND if is_error else StreamEnd.EMPTY
+
+    def _ended(self, end: StreamEnd, at: float) -> None:
+        """A stream did."""
+        scan, pair, account = self._scan, self._pair, self._load.account
+        self._load.lingering.discard(self)
+        pair.end(end)
+        if scan.checked:
+            pair.count(Counter.CHECKED, scan.checked)
+            pair.count(Counter.DISAGREED, scan.disagreed)
+        if end is StreamEnd.ABORTED:
+            account.aborted += 1
+            self._over(is_lost=False)
+        elif end is StreamEnd.COMPLETE:
+            self._complete(at)
+            account.statuses[self._status] += 1
+            self._over(is_lost=False)
+        else:
+            self._fail(FailureReason(end.value), at)
+
+    def _complete(self, at: float) -> None:
+        scan, pair, since = self._scan, self._pair, self._since
+        first, last = scan.first_token_at, scan.last_token_at
+        assert first is not None and last is not None
+        total = at - since
+        self._load.tally.response(self._place, self._status, total, at)
+        to_first = max(first - since, 0.0)
+        pair.observe(Histogram.FIRST_TOKEN, to_first)
+        if scan.first_output_at is not None:
+            pair.observe(Histogram.FIRST_OUTPUT, max(scan.first_output_at - since, 0.0))
+        pair.add_gaps(scan.gaps, scan.gap_sum_us)
+        tokens = scan.output_tokens
+        if tokens is None:
+            tokens = scan.token_events
+            pair.count(Counter.WITHOUT_USAGE)
+        pair.count(Counter.OUTPUT_TOKENS, tokens)
+        if scan.input_tokens:
+            pair.count(Counter.INPUT_TOKENS, scan.input_tokens)
+        later = tokens - scan.tokens_of_first
+        per_token = (last - first) / later if later > 0 else None
+        if per_token is not None:
+            pair.observe(Histogram.TIME_PER_TOKEN, per_token)
+        goodput = self._load.goodput
+        if goodput is not None and goodput.holds(to_first, per_token, total):
+            pair.count(Counter.GOOD)
+        if scan.events >= SHAPED_EVENTS:
+            pair.count(Counter.SHAPED)
+            if to_first > BUFFERED_RATIO * total and scan.events >= BUFFERED_EVENTS_A_READ * self._reads:
+                pair.count(Counter.BUFFERED)
+
+    def _take_plain(self, at: float) -> None:
+        """A whole 2xx answer that is no stream; its lag is that of its last read."""
+        stamps = self._stamps
+        self._pair.lag(stamps.now - at if stamps.stamped else None)
+        if 0 < self._kept <= ANSWER_BYTES:
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            meaning = meaning_of_answer(self._asked.api, body)
+            if meaning.in_band:
+                self._fail(FailureReason.IN_BAND, at)
+                return
+            if meaning.output_tokens:
+                self._pair.count(Counter.OUTPUT_TOKENS, meaning.output_tokens)
+            if meaning.input_tokens:
+                self._pair.count(Counter.INPUT_TOKENS, meaning.input_tokens)
+        self._answered(at)
+
+    def _refused(self, at: float) -> None:
+        """A whole answer other than 2xx."""
+        by = refused_by(self._status, self._headers, b"".join(self._body)[:KEPT_BYTES])
+        if by is not None:
+            router = by is RefusedBy.ROUTER
+            self._pair.count(Counter.ROUTER_REFUSALS if router else Counter.UPSTREAM_REFUSALS)
+        self._answered(at)
+
+    def _answered(self, at: float) -> None:
+        self._load.tally.response(self._place, self._status, at - self._since, at)
+        self._load.account.statuses[self._status] += 1
+        self._over(is_lost=False)
+
+    def _fail(self, reason: FailureReason, at: float) -> None:
+        if self._stage is _Stage.IDLE:
+            since = at
+        else:
+            since = self._began if self._stage is _Stage.OPENING else self._since
+        self._load.tally.failure(self._place, reason, at - since, at)
+        self._load.account.failures[reason] += 1
+        if self._stage is not _Stage.IDLE:
+            self._over(is_lost=reason in _LOST)
+
+    @property
+    def _since(self) -> float:
+        """From when its times count."""
+        return self._connection.sent_at if self._due is None else self._due
+
+    def _over(self, is_lost: bool) -> None:
+        self._stage = _Stage.IDLE
+        self._body.clear()
+        self._load.freed(self, is_lost)
+
+
+_LOST = frozenset({FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE, FailureReason.DISCONNECT})
+"""of the connection: what comes of trying again at once"""

@@ -1,0 +1,201 @@
+"""A load under way in worker processes, as `soak run` sees it."""
+
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+
+from exporter.clock import Clock
+from exporter.errors import EngineError
+from exporter.live.message import FailureReason, WorkerCounts
+from exporter.live.wire import decode
+from exporter.load.child import end_with_parent
+from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
+from exporter.load.output import STDERR_BYTES, EngineOutput, PipeReader, Printed, Spool, plain
+from exporter.load.stream.shape import StreamShape
+from exporter.load.stream.worker_plan import READY, Limits, WorkerPlan, WorkerResult
+
+READY_SECONDS = 60.0
+"""in which every worker has to be ready to begin"""
+STOP_SECONDS = 10.0
+HEAD_START_SECONDS = 0.05
+"""from the command to begin to the begin, so that all workers begin at one moment"""
+_COMMAND = (sys.executable, "-m", "exporter.load.stream.worker")
+_SOCKET_ERRORS = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE, FailureReason.TIMEOUT)
+
+
+class RunningStream:
+    """Its worker processes."""
+
+    command: tuple[str, ...] = _COMMAND
+
+    def __init__(self, plan: LoadPlan, shape: StreamShape, clock: Clock) -> None:
+        """Returns once the load begins; raises EngineError where a worker cannot."""
+        self._workers = [_Process() for _ in range(shape.workers)]
+        try:
+            for place, worker in enumerate(self._workers):
+                worker.tell(pickle.dumps(_worker_plan(plan, shape, place)))
+            for worker in self._workers:
+                worker.wait_until_ready(READY_SECONDS)
+            begin = clock.monotonic() + HEAD_START_SECONDS
+            for worker in self._workers:
+                worker.tell(f"{begin!r}\n".encode())
+        except EngineError:
+            for worker in self._workers:
+                worker.kill()
+            raise
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return tuple(worker.process.pid for worker in self._workers)
+
+    def poll(self) -> int | None:
+        codes = [worker.process.poll() for worker in self._workers]
+        for worker, code in zip(self._workers, codes, strict=True):
+            if code:
+                raise EngineError(f"stream: {worker.complaint()}")
+        return None if None in codes else 0
+
+    def stop(self) -> None:
+        """SIGINT: each worker ends its load and leaves its counts."""
+        for worker in self._workers:
+            worker.signal(signal.SIGINT)
+
+    def result(self) -> LoadResult:
+        for worker in self._workers:
+            worker.wait(STOP_SECONDS)
+        found = [worker.result() for worker in self._workers]
+        results = [each for each in found if each is not None]
+        stderr = Spool(STDERR_BYTES)
+        for worker in self._workers:
+            stderr.write(bytes(worker.stderr.printed))
+        output = EngineOutput(Printed(), stderr.printed)
+        if len(results) < len(found):
+            # Without one worker's the others' are not the whole.
+            return LoadResult(None, (), output)
+        return LoadResult(_totals(results), _messages(results), output)
+
+
+class _Process:
+    """One worker process."""
+
+    def __init__(self) -> None:
+        # A session of its own: Ctrl-C in the terminal is for soak to pass on, once.
+        self.process = subprocess.Popen(
+            end_with_parent(_COMMAND),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None and self.process.stderr is not None
+        self._stdout = bytearray()
+        self.stderr = Spool(STDERR_BYTES)
+        self._is_ready = threading.Event()
+        self._reader = PipeReader({self.process.stdout: self._take, self.process.stderr: self.stderr.write})
+
+    def _take(self, data: bytes) -> None:
+        self._stdout += data
+        if self._stdout.startswith(READY):
+            self._is_ready.set()
+
+    def tell(self, data: bytes) -> None:
+        """Raises EngineError where it has ended."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except OSError as error:
+            self.wait(STOP_SECONDS)
+            raise EngineError(f"stream: {self.complaint()}") from error
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Raises EngineError where it does not come to that."""
+        step = 0.05
+        for _ in range(round(seconds / step)):
+            if self._is_ready.wait(step):
+                return
+            if self.process.poll() is not None:
+                raise EngineError(f"stream: {self.complaint()}")
+        raise EngineError(f"stream: a worker process was not ready after {seconds:.0f} s")
+
+    def complaint(self) -> str:
+        """Why it ended: the last line that it printed, or how."""
+        self._reader.finish()
+        lines = plain(bytes(self.stderr.printed).decode(errors="replace")).strip().splitlines()
+        if lines:
+            return f"a worker process ended: {lines[-1]}"
+        code = self.process.returncode
+        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        return f"a worker process ended by {how}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Where it still runs."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait(self, seconds: float) -> None:
+        """For its end; one that does not come to it is killed."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """At once."""
+        self.process.kill()
+        self.process.wait()
+
+    def result(self) -> WorkerResult | None:
+        """What it left; None where it died before that."""
+        self._reader.finish()
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.close()
+            result = pickle.loads(bytes(self._stdout[len(READY) :])) if self.process.returncode == 0 else None
+        except (EOFError, OSError, pickle.UnpicklingError):
+            return None
+        return result if isinstance(result, WorkerResult) else None
+
+
+def _worker_plan(plan: LoadPlan, shape: StreamShape, place: int) -> WorkerPlan:
+    connections = _share(plan.connections, place, shape.workers)
+    most = plan.max_requests
+    return WorkerPlan(
+        token=plan.token,
+        target=plan.workload.target,
+        headers=plan.workload.headers,
+        shape=shape,
+        place=place,
+        worker=plan.first_worker + place,
+        limits=Limits(
+            connections,
+            None if most is None else _share(most - plan.connections, place, shape.workers) + connections,
+            plan.stall_after_seconds,
+        ),
+        duration_seconds=plan.duration_seconds,
+        ingest_host=plan.ingest_host,
+        ingest_port=plan.ingest_port,
+    )
+
+
+def _share(whole: int, place: int, workers: int) -> int:
+    return whole // workers + (place < whole % workers)
+
+
+def _totals(results: list[WorkerResult]) -> EngineTotals:
+    accounts = [each.account for each in results]
+    failures = {reason: sum(each.failures[reason] for each in accounts) for reason in FailureReason}
+    return EngineTotals(
+        requests=sum(each.responses for each in accounts),
+        duration_seconds=max(each.duration_seconds for each in results),
+        non_2xx=sum(count for each in accounts for status, count in each.statuses.items() if status >= 400),
+        socket_errors={reason.value: failures[reason] for reason in _SOCKET_ERRORS},
+        failures=failures,
+        percentiles_seconds={},
+    )
+
+
+def _messages(results: list[WorkerResult]) -> tuple[WorkerCounts, ...]:
+    return tuple(decode(datagram) for each in results for datagram in each.datagrams)

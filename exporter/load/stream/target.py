@@ -1,0 +1,50 @@
+"""Where requests go, looked up once, and what each of them is on the wire."""
+
+import socket
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from exporter.settings.server_trust import any_server
+from exporter.settings.url import port_of
+
+Address = tuple[socket.AddressFamily, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server, looked up."""
+
+    addresses: tuple[Address, ...]
+    """in the order in which the resolver gives them; at least one"""
+    host: str
+    """as requests name it"""
+    context: ssl.SSLContext | None = field(default=None, repr=False)
+    """None: no TLS"""
+    server_name: str | None = None
+
+
+def look_up(url: str) -> Target:
+    """The target of a URL with scheme, host and port alone; raises OSError where it cannot be looked up."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    found = socket.getaddrinfo(name, port_of(parts), type=socket.SOCK_STREAM)
+    addresses = tuple(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    if parts.scheme != "https":
+        return Target(addresses, parts.netloc)
+    context = any_server()
+    context.set_alpn_protocols(["http/1.1"])
+    return Target(addresses, parts.netloc, context, name)
+
+
+def request_bytes(host: str, endpoint: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """One POST, whole; a header of the user's takes the place of one that is set here."""
+    own = {name.lower() for name, _ in headers}
+    lines = [f"POST {endpoint} HTTP/1.1"]
+    lines += [f"Host: {host}"] if "host" not in own else []
+    lines += ["Content-Type: application/json"] if "content-type" not in own else []
+    lines += [f"{name}: {value}" for name, value in headers if name.lower() != "content-length"]
+    lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body

@@ -1,0 +1,206 @@
+"""Who sends when: a fixed set of clients, closed (each as soon as it can) or open (when it is due)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from exporter.live.histogram import Histogram
+from exporter.live.message import Counter
+from exporter.load.stream.account import Account
+from exporter.load.stream.apis import Api
+from exporter.load.stream.client import CONNECT_SECONDS, Client
+from exporter.load.stream.event_shape import EventShapes
+from exporter.load.stream.port import Port
+from exporter.load.stream.scan import StreamScan
+from exporter.load.stream.schedule import Schedule
+from exporter.load.stream.shape import Asked, Draws, StreamShape
+from exporter.load.stream.tally import Tally
+from exporter.load.stream.target import request_bytes
+from exporter.load.stream.timers import Timers
+from exporter.load.stream.worker_plan import Limits
+
+BACKOFF_AFTER, BACKOFF_MAX_MS = 2, 256
+"""attempts lost in a row before a client waits, 1 ms and then twice as long each time: as live.lua does"""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is in flight when a load ends: neither a success nor a failure."""
+
+    in_flight: int
+    """where some have had no answer for `--stall-after`, those alone"""
+    waiting_seconds: float
+    """of the one that was sent first"""
+
+
+class Traffic:
+    """The load of one worker.
+
+    `tell` is called where a report is to be sent at once, `finished` once all that may be sent is over.
+    """
+
+    def __init__(
+        self,
+        shape: StreamShape,
+        worker: int,
+        limits: Limits,
+        headers: tuple[tuple[str, str], ...],
+        port: Port,
+        timers: Timers,
+        tally: Tally,
+        tell: Callable[[], None],
+        finished: Callable[[], None],
+    ) -> None:
+        self.tally = tally
+        self.account = Account()
+        self.goodput = shape.goodput
+        self.stall_after_seconds = limits.stall_after_seconds
+        self.timeout_seconds = shape.timeout_seconds
+        self.lingering: set[Client] = set()
+        self.in_flight = 0
+        self._shape = shape
+        self._host = port.target.host
+        self._headers = headers
+        self._requests: dict[int, bytes] = {}
+        self._shapes: dict[Api, EventShapes] = {}
+        self._draws = Draws(shape, worker)
+        self._schedule = (
+            None
+            if shape.rate is None
+            else Schedule(shape.rate, shape.arrivals, shape.seed, worker, shape.workers)
+        )
+        self._due = 0
+        """how many were due so far"""
+        self._begun = 0.0
+        self._timers, self._now = timers, port.stamps.monotonic
+        self._tell, self._finished = tell, finished
+        self._ended = False
+        self.clients = [Client(port, self) for _ in range(limits.clients)]
+        self._idle = self.clients[::-1]
+        self._left = limits.max_requests
+        self._owed = 0 if self._schedule else len(self.clients)
+        """clients of a closed load that have not begun: one of what is left is for each"""
+
+    def begin(self, at: float) -> None:
+        """The load begins, at this moment (monotonic s)."""
+        self._begun = at
+        if self._schedule is not None:
+            self._send_due()
+        else:
+            for client in self.clients:
+                self._next(client)
+
+    def end(self, now: float) -> Left:
+        """Nothing more is sent, and every connection closed."""
+        self._ended = True
+        waits = [now - client.in_flight_since for client in self.clients if client.is_active]
+        stalled = sum(client.has_waited(self.stall_after_seconds, now) for client in self.clients)
+        for client in self.clients:
+            client.leave()
+        return Left(stalled or len(waits), max(waits, default=0.0))
+
+    def look(self, now: float) -> None:
+        """Once a second: who is complete and need not be waited for, and how long others have waited."""
+        for client in tuple(self.lingering):
+            client.lingers(now)
+        if self.in_flight:
+            self.tally.waited(
+                max(now - client.in_flight_since for client in self.clients if client.is_active), now
+            )
+
+    # ==== What a client asks ===============================================================================
+
+    def request(self, asked: Asked) -> bytes:
+        """What is sent."""
+        request = self._requests.get(id(asked))
+        if request is None:
+            request = request_bytes(self._host, asked.endpoint, self._headers, asked.body)
+            self._requests[id(asked)] = request
+        return request
+
+    def scan(self, api: Api) -> StreamScan:
+        """A new one, which learns with the others of its API."""
+        shapes = self._shapes.setdefault(api, EventShapes())
+        return StreamScan(api, self._shape.complete_on_done, self._shape.check_every, shapes)
+
+    def freed(self, client: Client, is_lost: bool) -> None:
+        """Its attempt is over."""
+        self.in_flight -= 1
+        if self.tally.has_news:
+            self._tell()
+        if self._ended:
+            return
+        if self._schedule is not None:
+            self._idle.append(client)
+            self._end_if_done()
+            return
+        client.lost_in_a_row = client.lost_in_a_row + 1 if is_lost else 0
+        if client.lost_in_a_row > BACKOFF_AFTER:
+            wait_ms = min(2 ** min(client.lost_in_a_row - BACKOFF_AFTER, 10), BACKOFF_MAX_MS)
+            self._timers.at(self._now() + wait_ms / 1000, partial(self._next, client))
+        else:
+            self._next(client)
+
+    # ==== Sending ==========================================================================================
+
+    def _next(self, client: Client) -> None:
+        """A closed load: the client's next attempt."""
+        if self._ended:
+            return
+        if not client.has_begun:
+            self._owed -= 1
+        if self._left is not None:
+            if self._left <= self._owed:
+                self._end_if_done()
+                return
+            self._left -= 1
+        self._begin_attempt(client, None)
+
+    def _begin_attempt(self, client: Client, due: float | None) -> None:
+        self.in_flight += 1
+        draw = self._draws.next()
+        if due is not None:
+            late = self._now() - due
+            self.tally.pairs[draw.asked.pair].observe(Histogram.SEND_LATENESS, late)
+        client.begin(draw, due)
+        if not client.watched:
+            client.watched = True
+            self._watch(client)
+
+    def _send_due(self) -> None:
+        """An open load: all that is due by now; what finds no free client is skipped, and counted."""
+        schedule = self._schedule
+        assert schedule is not None
+        while not self._ended and self._left != 0:
+            due = self._begun + schedule.due(self._due)
+            now = self._now()
+            if due > now:
+                self._timers.at(due, self._send_due)
+                return
+            self._due += 1
+            if not self._idle:
+                asked = self._draws.next().asked
+                self.tally.pairs[asked.pair].count(Counter.SKIPPED)
+                self.account.skipped += 1
+                continue
+            if self._left is not None:
+                self._left -= 1
+            self._begin_attempt(self._idle.pop(), due)
+
+    def _end_if_done(self) -> None:
+        if self._left is not None and self._left <= self._owed and not self.in_flight:
+            self._finished()
+
+    def _watch(self, client: Client) -> None:
+        """Look after its time; the next look is no later than any state's earliest end can be."""
+        now = self._now()
+        if self._ended or not client.is_active:
+            client.watched = False
+            return
+        over = client.overdue(now)
+        if client.is_active:
+            soonest = now + min(self.stall_after_seconds, self.timeout_seconds, CONNECT_SECONDS)
+            # An attempt that ended just now may have made room for the next.
+            self._timers.at(min(over, soonest) if over > now else soonest, partial(self._watch, client))
+        else:
+            client.watched = False

@@ -1,0 +1,131 @@
+"""A worker process of the streaming engine: `python -m exporter.load.stream.worker`.
+
+Standard input has its plan and, once it has said that it is ready, the moment at which the load begins; what
+it leaves goes to standard output. SIGINT, SIGTERM and the end of standard input end the load early.
+"""
+
+import asyncio
+import gc
+import pickle
+import resource
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+from exporter.clock import Clock, SystemClock
+from exporter.live.wire import encode
+from exporter.load.stream.port import port_to
+from exporter.load.stream.reports import Reports
+from exporter.load.stream.stamps import Stamps
+from exporter.load.stream.tally import REPORT_WITHIN_MS, Tally
+from exporter.load.stream.target import look_up
+from exporter.load.stream.timers import Timers
+from exporter.load.stream.traffic import Traffic
+from exporter.load.stream.worker_plan import READY, WorkerPlan, WorkerResult
+
+REPORT_SECONDS = REPORT_WITHIN_MS / 1000
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+class Worker:
+    """One worker's load on a loop of its own."""
+
+    def __init__(self, plan: WorkerPlan, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        """Raises OSError where the target or the ingest cannot be looked up."""
+        self._plan = plan
+        self._loop = loop
+        self._now = clock.monotonic
+        self._stamps = Stamps(clock)
+        self._port = port_to(look_up(plan.target), loop, self._stamps)
+        self._timers = Timers(loop, clock)
+        self._reports = Reports(plan.ingest_host, plan.ingest_port, self._timers)
+        self._error: BaseException | None = None
+        loop.set_exception_handler(self._take_error)
+
+    def run(self, begin: float) -> WorkerResult:
+        """The load from this moment (monotonic s) to its end."""
+        plan, timers = self._plan, self._timers
+        tally = Tally(plan.token, plan.worker, len(plan.shape.pairs), begin)
+        traffic = Traffic(
+            *(plan.shape, plan.place, plan.limits, plan.headers, self._port, timers, tally),
+            *(self._report, self._loop.stop),
+        )
+        self._traffic = traffic
+        # The first says that the worker is there; the later ones of all workers are spread over a second.
+        timers.at(begin, self._report)
+        first = begin + REPORT_SECONDS * (plan.place + 1) / plan.shape.workers
+        timers.at(first, lambda: self._each_second(first))
+        timers.at(begin, lambda: traffic.begin(begin))
+        timers.at(begin + plan.duration_seconds, self._loop.stop)
+        gc.collect()
+        gc.freeze()
+        self._loop.run_forever()
+        if self._error is not None:
+            raise self._error
+        ended = max(self._now(), begin)
+        left = traffic.end(ended)
+        clients = plan.limits.clients
+        messages = tally.report(clients, left.in_flight, ended, True, left.waiting_seconds)
+        self._reports.send(messages, ended)
+        self._reports.close()
+        timers.close()
+        return WorkerResult(traffic.account, ended - begin, tuple(map(encode, messages)))
+
+    def _take_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of this program: what it goes on to count could be wrong."""
+        self._error = context.get("exception") or RuntimeError(context["message"])
+        loop.stop()
+
+    def _each_second(self, due: float) -> None:
+        now = self._now()
+        self._traffic.look(now)
+        self._report()
+        later = max(due + REPORT_SECONDS, now)
+        self._timers.at(later, lambda: self._each_second(later))
+
+    def _report(self) -> None:
+        now, traffic = self._now(), self._traffic
+        self._reports.send(traffic.tally.report(len(traffic.clients), traffic.in_flight, now), now)
+
+
+def main() -> None:
+    """The life of the process."""
+    standard_input, standard_output = sys.stdin.buffer, sys.stdout.buffer
+    plan: WorkerPlan = pickle.load(standard_input)
+    _raise_fd_limit()
+    loop = new_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, loop.stop)
+    clock = SystemClock()
+    try:
+        worker = Worker(plan, loop, clock)
+    except OSError as error:
+        sys.exit(f"{plan.target}: cannot be looked up ({error.strerror or error})")
+    standard_output.write(READY)
+    standard_output.flush()
+    begin = standard_input.readline()
+    if not begin:
+        return  # whoever started it is gone
+    loop.add_reader(standard_input.fileno(), loop.stop)
+    result = worker.run(float(begin))
+    with suppress(BrokenPipeError):
+        standard_output.write(pickle.dumps(result))
+        standard_output.flush()
+
+
+def _raise_fd_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()
