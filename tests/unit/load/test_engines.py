@@ -27,7 +27,11 @@ def program(folder: Path, text: str) -> str:
 
 
 def test_every_engine_is_found_by_its_own_name() -> None:
-    assert {name: engine.name for name, engine in ENGINES.items()} == {"wrk": "wrk", "hey": "hey"}
+    assert {name: engine.name for name, engine in ENGINES.items()} == {
+        "wrk": "wrk",
+        "hey": "hey",
+        "stream": "stream",
+    }
 
 
 def test_the_command_offers_exactly_the_engines_of_the_table() -> None:
@@ -40,7 +44,7 @@ def test_the_command_offers_exactly_the_engines_of_the_table() -> None:
     assert sorted(option.type.choices) == sorted(ENGINES)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["wrk", "hey"])
 def test_an_engine_that_is_not_installed_is_named_with_what_to_install(engine: str) -> None:
     missing: Any = ENGINES[engine]
     with pytest.raises(ToolMissingError, match=f"^{engine}: not installed; .*apt install {engine}"):

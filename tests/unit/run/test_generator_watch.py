@@ -34,10 +34,10 @@ def watch_of(clock: FakeClock, tmp_path: Path) -> GeneratorWatch:
 def test_the_mean_wait_of_all_threads_and_the_cpu_of_all_are_told(clock: FakeClock, tmp_path: Path) -> None:
     watch = watch_of(clock, tmp_path)
     threads(tmp_path, 7, t7=(0, 0), t8=(5, 1))
-    watch.look(7)
+    watch.look((7,))
     clock.advance(10)
     threads(tmp_path, 7, t7=(2, 0.1), t8=(6, 1.3))
-    watch.look(7)
+    watch.look((7,))
     found = watch.result()
     assert found is not None
     assert found.wait_ratio == pytest.approx(0.02)
@@ -53,7 +53,7 @@ def test_the_times_in_which_it_is_short_of_cpu_are_noted_and_joined(clock: FakeC
             clock.advance(10)
             waited += 10 * ratio
         threads(tmp_path, 7, t7=(0, waited))
-        watch.look(7)
+        watch.look((7,))
     found, now = watch.result(), clock.wall()
     assert found is not None
     assert [(each.since - now, each.until - now) for each in found.short] == [(-40, -20), (-10, 0)]
@@ -64,7 +64,7 @@ def test_it_is_short_where_it_uses_nearly_all_that_it_may(clock: FakeClock, tmp_
     watch = watch_of(clock, tmp_path)
     for second in (0, 10):
         threads(tmp_path, 7, t7=(0.91 * CPUS * second, 0))
-        watch.look(7)
+        watch.look((7,))
         clock.advance(10)
     found = watch.result()
     assert found is not None
@@ -75,10 +75,10 @@ def test_it_is_short_where_it_uses_nearly_all_that_it_may(clock: FakeClock, tmp_
 def test_threads_that_come_or_go_between_two_looks_are_left_out(clock: FakeClock, tmp_path: Path) -> None:
     watch = watch_of(clock, tmp_path)
     threads(tmp_path, 7, t7=(0, 0), t8=(0, 9))
-    watch.look(7)
+    watch.look((7,))
     clock.advance(10)
     threads(tmp_path, 7, t7=(1, 0), t9=(50, 50))
-    watch.look(7)
+    watch.look((7,))
     found = watch.result()
     assert found is not None
     assert found.wait_ratio == 0
@@ -91,15 +91,15 @@ def test_another_process_begins_anew_and_one_that_has_ended_says_nothing(
     watch = watch_of(clock, tmp_path)
     threads(tmp_path, 7, t7=(0, 0))
     threads(tmp_path, 8, t8=(90, 90))
-    for pid in (7, 8, 9, None):
-        watch.look(pid)
+    for pids in ((7,), (8,), (9,), ()):
+        watch.look(pids)
         clock.advance(10)
     assert watch.result() is None
     threads(tmp_path, 8, t8=(90, 90))
-    watch.look(8)
+    watch.look((8,))
     clock.advance(10)
     threads(tmp_path, 8, t8=(91, 90))
-    watch.look(8)
+    watch.look((8,))
     found = watch.result()
     assert found is not None
     assert found.seconds == 10
@@ -109,18 +109,33 @@ def test_it_looks_no_oftener_than_every_few_seconds(clock: FakeClock, tmp_path: 
     watch = watch_of(clock, tmp_path)
     for tenth in range(30):
         threads(tmp_path, 7, t7=(tenth / 10, 0))
-        watch.look(7)
+        watch.look((7,))
         clock.advance(0.1)
     found = watch.result()
     assert found is not None
     assert found.seconds == pytest.approx(2.5)
 
 
+def test_processes_that_run_beside_each_other_are_one_generator(clock: FakeClock, tmp_path: Path) -> None:
+    watch = watch_of(clock, tmp_path)
+    threads(tmp_path, 7, t7=(0, 0))
+    threads(tmp_path, 8, t8=(0, 0))
+    watch.look((7, 8))
+    clock.advance(10)
+    threads(tmp_path, 7, t7=(1, 0.1))
+    threads(tmp_path, 8, t8=(3, 0.3))
+    watch.look((7, 8))
+    found = watch.result()
+    assert found is not None
+    assert found.wait_ratio == pytest.approx(0.02)
+    assert found.cpu_ratio == pytest.approx(0.4 / CPUS)
+
+
 def test_a_real_process_is_seen(clock: FakeClock) -> None:
     watch = GeneratorWatch(clock)
-    watch.look(os.getpid())
+    watch.look((os.getpid(),))
     clock.advance(10)
-    watch.look(os.getpid())
+    watch.look((os.getpid(),))
     found = watch.result()
     assert found is not None
     assert found.seconds == 10

@@ -50,8 +50,8 @@ class Engine:
         return self
 
     @property
-    def pid(self) -> int | None:
-        return None
+    def pids(self) -> tuple[int, ...]:
+        return ()
 
     def poll(self) -> int | None:
         if self._problem:
