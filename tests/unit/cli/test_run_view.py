@@ -17,6 +17,7 @@ from exporter.verdict.finding import Finding, Outcome, verbatim
 from exporter.verdict.judgement import Judgement
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, message, register
+from tests.support.run_results import quantiles, stream_counts
 
 
 def status_after(*messages: WorkerCounts, seconds: float = 0.0) -> RunStatus:
@@ -103,6 +104,18 @@ def test_what_is_known_is_shown_with_its_unit() -> None:
         "router": "down since 0:12",
         "alerts": "NodeOffline",
     }
+
+
+def test_streams_show_their_first_token_tokens_and_goodput() -> None:
+    def streaming(tokens: int, goodput: str | None = "ttft < 1 s", **changes: Any) -> Moment:
+        counts = stream_counts(output_tokens=tokens, **changes)
+        return moment(replace(status_after(), streams=counts), goodput=goodput)
+
+    facts = shown(streaming(1500), streaming(1000))
+    assert facts["first token"] == "200 / 400 ms (p50/p99)  500/s tokens  goodput 95 %"
+    assert shown(streaming(0, None))["first token"] == "200 / 400 ms (p50/p99)"
+    none = shown(streaming(0, ends={"complete": 0}, first_token=quantiles(None)))
+    assert none["first token"] == f"{UNKNOWN} / {UNKNOWN} ms (p50/p99)  goodput {UNKNOWN}"
 
 
 def test_without_load_no_rate_of_it_is_shown() -> None:

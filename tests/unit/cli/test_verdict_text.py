@@ -11,11 +11,19 @@ from exporter.cli.terminal import STYLES
 from exporter.cli.verdict_text import print_verdict
 from exporter.verdict.finding import Finding, Outcome, verbatim
 from exporter.verdict.judgement import Judgement, judge
-from tests.support.run_results import alert_spans, evidence, failures_by_reason, run_result
+from tests.support.run_results import (
+    alert_spans,
+    evidence,
+    failures_by_reason,
+    quantiles,
+    run_result,
+    streamed,
+)
 
 NOT_JUDGED = (
     "leaks not judged: 60 s of load; "
-    "streams, buffering, idle not judged: only --engine stream looks into streams; latency, throughput not judged: no counts by the second are known; "
+    "streams, buffering, idle not judged: only --engine stream looks into streams; "
+    "latency, throughput not judged: no counts by the second are known; "
     "nodes not judged: no node is watched; generator not judged: not known"
 )
 
@@ -48,6 +56,21 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     assert lines[4] == "not judged: generator: not known"
     assert lines[5] == "not judged: alerts: no Prometheus was asked"
     assert len(lines) == 6
+
+
+def test_of_streams_their_figures_are_a_line_of_their_own() -> None:
+    out, written = console()
+    print_verdict(out, run_result(evidence(**streamed(), goodput="ttft < 500 ms")), {})
+    line = (
+        "first token p50/p99 200 / 400 ms, 21 ms a token (p50), 666.7 tokens/s, goodput 95 % (ttft < 500 ms)"
+    )
+    assert line in written.getvalue().splitlines()
+    out, written = console()
+    print_verdict(
+        out, run_result(evidence(**streamed({"complete": 0, "empty": 1}, first_token=quantiles(None)))), {}
+    )
+    assert f"first token p50/p99 {UNKNOWN} / {UNKNOWN} ms, 21 ms a token" in written.getvalue()
+    assert "goodput" not in written.getvalue()
 
 
 def test_every_outcome_has_a_style_of_its_own() -> None:
