@@ -24,6 +24,15 @@ class IdleSeen:
     closed: int = 0
     """how many were closed while they were idle"""
 
+    def __add__(self, later: "IdleSeen") -> "IdleSeen":
+        """Of two loads of a run together."""
+        closed = [each for each in (self, later) if each.how is not None]
+        if not closed:
+            return max(self, later, key=lambda each: each.seconds)
+        shortest = min(closed, key=lambda each: each.seconds)
+        how: Closed = "rst" if any(each.how == "rst" for each in closed) else "fin"
+        return IdleSeen(shortest.seconds, shortest.ended_by, how, self.closed + later.closed)
+
 
 @dataclass(frozen=True)
 class HeldSeen:
@@ -54,7 +63,21 @@ class LongSeen:
     not_held: str | None = None
     """why a stream was not held: the first reason, in words, where there was one"""
 
+    def __add__(self, later: "LongSeen") -> "LongSeen":
+        """Of two loads of a run together."""
+        idle = [each for each in (self.idle, later.idle) if each is not None]
+        held = sorted((*self.held, *later.held), key=lambda each: each.silence_seconds)
+        both = idle[0] + idle[1] if len(idle) == 2 else next(iter(idle), None)
+        return LongSeen(both, tuple(held), None if held else self.not_held or later.not_held)
+
     @property
     def longest_survived_seconds(self) -> float | None:
         """The longest silence that survived."""
         return max((seen.silence_seconds for seen in self.held if seen.survived), default=None)
+
+
+def both_seen(first: LongSeen | None, second: LongSeen | None) -> LongSeen | None:
+    """Of two loads of a run together, of which either may have seen nothing."""
+    if first is None or second is None:
+        return first or second
+    return first + second

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from exporter.live.long_seen import LongSeen
 from exporter.live.message import FailureReason, WorkerCounts
 from exporter.load.output import EngineOutput
 from exporter.load.workload import Workload
@@ -81,6 +82,8 @@ class LoadResult:
     """what the engine and the user's script printed"""
     report: str = ""
     """what the script's done() printed, for a terminal"""
+    long_seen: LongSeen | None = None
+    """what became of silent connections beside the load; None where the engine had none"""
 
 
 def _sum(one: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:

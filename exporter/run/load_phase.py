@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.errors import EngineError
+from exporter.live.long_seen import both_seen
 from exporter.live.message import Phase
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult, RunningLoad
 from exporter.run.error_ratio import ErrorRatio
@@ -80,6 +81,7 @@ def _joined(first: Load, second: Load) -> Load:
         # Those of the first alone are not all: then the exporter knows more.
         messages=first.result.messages + second.result.messages if second.result.messages else (),
         output=first.result.output + second.result.output,
+        long_seen=both_seen(first.result.long_seen, second.result.long_seen),
     )
     return replace(
         second, result=result, seconds=first.seconds + second.seconds, stalled=first.stalled + second.stalled

@@ -317,6 +317,7 @@ class _Soak:
             engine_failures=engine.failures if engine else {},
             asked=self._asked(load.seconds),
             alerts=self._fired(),
+            long_seen=load.result.long_seen,
         )
         return RunResult(
             info=self._info,
