@@ -9,11 +9,14 @@ from functools import partial
 
 from exporter.clock import Clock
 from exporter.errors import PreflightError
+from exporter.live.message import Pair, Route
 from exporter.load.model_label import ModelSource
+from exporter.load.stream.shape import StreamShape
 from exporter.load.workload import Workload, check_reachable
 from exporter.results.run_result import Preflight
+from exporter.run.first_stream import oddity_of
 from exporter.run.interrupt import Interrupt
-from exporter.run.single_request import NoAnswerError, Reply, SingleRequest, Stage, speaks
+from exporter.run.single_request import KEPT_BYTES, NoAnswerError, Reply, SingleRequest, Stage, speaks
 from exporter.settings.router_api import api_prefix
 from exporter.settings.server_trust import ServerTrust
 from exporter.verdict.answers import meaning_of
@@ -35,14 +38,16 @@ def preflight(
     say: Callable[[str], None],
     interrupt: Interrupt,
     clock: Clock,
+    shape: StreamShape | None = None,
 ) -> Preflight:
     """Ask the target once, `say` what is odd, and return what was seen. It is no request of the run.
 
-    With a script, whose requests are its own, only the target is asked (GET /v1/models). Raises
+    Of a mix of requests the first is sent, and the models of all are looked for in the list of models. With a
+    script, whose requests are its own, only the target is asked (GET /v1/models). Raises
     TargetUnreachableError and PreflightError where the load would be lost.
     """
     check_reachable(workload)
-    return _Preflight(workload, engine, trust, say, interrupt, clock).run()
+    return _Preflight(workload, engine, trust, say, interrupt, clock, shape).run()
 
 
 @dataclass
@@ -53,6 +58,7 @@ class _Preflight:
     show: Callable[[str], None]
     interrupt: Interrupt
     clock: Clock
+    shape: StreamShape | None
 
     def __post_init__(self) -> None:
         self._tls: ssl.SSLContext | None = None
@@ -73,11 +79,11 @@ class _Preflight:
         if reply is not None:
             if not scripted:
                 self._check(what, reply)
-                self._check_model(self._ask_models())
+                self._check_models(self._ask_models())
             else:
                 if reply.status >= http.client.INTERNAL_SERVER_ERROR:
                     self._say(f"{what} answers {self._answer(reply)}")
-                self._check_model(reply)
+                self._check_models(reply)
         return Preflight(what, reply.status if reply else None, seconds, tuple(self._said))
 
     def _say(self, text: str) -> None:
@@ -177,12 +183,22 @@ class _Preflight:
             )
         elif reply.error:
             self._say(f"{what} answers {status}, and in it an error ({self._excerpt(reply)})")
+        elif self.shape is not None and self.shape.asked[0].stream:
+            self._check_stream(f"{what} answers {status}", reply, self.shape)
+
+    def _check_stream(self, answers: str, reply: Reply, shape: StreamShape) -> None:
+        whole = reply.whole and len(reply.body) < KEPT_BYTES
+        odd = oddity_of(shape.asked[0], shape.complete_on_done, reply.content_type, reply.body, whole)
+        if odd is not None:
+            what, part = odd
+            quoted = f" ({self._quoted(part)})" if part else ""
+            self._say(f"{answers}, {what}{quoted}")
 
     def _missing_model(self, status: int) -> str:
         """That the router does not list the model, where that may be why it refuses it."""
         if status not in (400, 404):
             return ""
-        listed = self._listed(self._ask_models())
+        listed = self._listed(self._ask_models(), self._pairs[0])
         return "" if listed is None else f"; {listed}"
 
     def _ask_models(self) -> Reply | None:
@@ -191,22 +207,29 @@ class _Preflight:
         except NoAnswerError:
             return None
 
-    def _check_model(self, reply: Reply | None) -> None:
-        listed = self._listed(reply)
-        if listed is not None:
-            self._say(listed)
+    @property
+    def _pairs(self) -> tuple[Pair, ...]:
+        """The first is that of the request that is sent."""
+        own = Pair(self.workload.route, self.workload.model)
+        return self.shape.pairs if self.shape else (own,)
 
-    def _listed(self, reply: Reply | None) -> str | None:
+    def _check_models(self, reply: Reply | None) -> None:
+        for pair in self._pairs:
+            listed = self._listed(reply, pair)
+            if listed is not None:
+                self._say(listed)
+
+    def _listed(self, reply: Reply | None, pair: Pair) -> str | None:
         """That the model is not in the list; None where it is, or where nothing is known of it."""
         models = reply.models if reply else []
-        model = self.workload.model
+        model = pair.model
         prefix, _, rest = model.partition(":")
         if not models or self.workload.model_source == ModelSource.UNKNOWN:
             return None
         if any(_names(each, model) for each in models):
             return None
         # Routers list their own models, and few those of the clouds behind a prefix.
-        cloud = self.workload.route.value != "local"
+        cloud = pair.route != Route.LOCAL
         if cloud and (rest in models or not any(each.startswith(f"{prefix}:") for each in models)):
             return None
         shown = ", ".join(self._quoted(each, 40) for each in models[:SHOWN_MODELS])

@@ -11,6 +11,10 @@ import trustme
 
 from exporter.clock import SystemClock
 from exporter.errors import PreflightError, TargetUnreachableError
+from exporter.live.message import Pair, Route
+from exporter.load.stream.apis import Api
+from exporter.load.stream.shape import Asked as StreamAsked
+from exporter.load.stream.shape import StreamShape
 from exporter.load.workload import make_workload
 from exporter.results.run_result import Preflight
 from exporter.run import preflight as module
@@ -316,3 +320,74 @@ def test_plain_http_to_a_port_of_tls_is_refused_with_the_url_that_is_right(autho
     with tls_server((200, COMPLETION), authority) as server:
         wrong = server.url.replace("https:", "http:")
         assert refusal(wrong) == f"{wrong} speaks TLS on this port; give --target {server.url}"
+
+
+STREAM = "text/event-stream"
+TOKEN = 'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+FINISH = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = "data: [DONE]\n\n"
+ERROR = 'data: {"error":{"message":"upstream is gone"}}\n\n'
+
+
+def stream_shape(*models: str, complete_on_done: bool = False, choices: int = 1) -> StreamShape:
+    pairs = tuple(Pair(Route.LOCAL, model) for model in models or (MODEL,))
+    asked = StreamAsked(0, ENDPOINT, b"{}", 1.0, Api.CHAT, True, choices)
+    return StreamShape((asked,), pairs, complete_on_done=complete_on_done)
+
+
+def seen_of_stream(body: str, content_type: str = STREAM, **shape: Any) -> tuple[str, ...]:
+    with LocalHttp(answering((200, body, {"Content-Type": content_type}))) as server:
+        workload = make_workload(server.url, ENDPOINT, MODEL)
+        trust, said = ServerTrust(), [""]
+        given = (workload, "stream", trust, said.append, Interrupt(), SystemClock(), stream_shape(**shape))
+        return preflight(*given).said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (TOKEN + FINISH + DONE, ""),
+        (TOKEN + FINISH, ""),
+        (TOKEN * 40_000 + FINISH, ""),
+        (TOKEN + DONE, "a stream that ends with [DONE] and no finish reason"),
+        (TOKEN, "a stream that ends without its finish"),
+        (FINISH + DONE, "a stream without a token"),
+        (
+            TOKEN + ERROR + FINISH + DONE,
+            'a stream with an error in it ({"error":{"message":"upstream is gone',
+        ),
+    ],
+)
+def test_what_is_odd_in_the_first_stream_is_said(body: str, said: str) -> None:
+    seen = seen_of_stream(body)
+    assert len(seen) == (1 if said else 0)
+    assert all(each.startswith(f"POST {ENDPOINT} answers 200, {said}") for each in seen)
+
+
+def test_done_alone_is_a_finish_where_that_is_said() -> None:
+    assert "--complete-on done" in seen_of_stream(TOKEN + DONE)[0]
+    assert seen_of_stream(TOKEN + DONE, complete_on_done=True) == ()
+
+
+def test_every_answer_that_is_asked_for_has_a_finish() -> None:
+    [said] = seen_of_stream(TOKEN + FINISH + DONE, choices=2)
+    assert "no finish reason" in said
+
+
+def test_an_answer_that_is_no_stream_is_said() -> None:
+    assert seen_of_stream('{"choices": []}', "application/json; charset=utf-8") == (
+        f"POST {ENDPOINT} answers 200, no stream (application/json), though the body asks for one",
+    )
+
+
+def test_every_model_of_a_mix_is_looked_for_in_the_list() -> None:
+    with LocalHttp(answering((200, TOKEN + FINISH, {"Content-Type": STREAM}))) as server:
+        workload = make_workload(server.url, ENDPOINT, MODEL)
+        shape = stream_shape(MODEL, "missing", "gone")
+        ignored: list[str] = []
+        seen = preflight(workload, "stream", ServerTrust(), ignored.append, Interrupt(), SystemClock(), shape)
+        assert [each.method for each in server.asked] == ["POST", "GET"]
+    assert [each.partition(";")[0] for each in seen.said] == [
+        "/v1/models does not list the model 'missing'",
+        "/v1/models does not list the model 'gone'",
+    ]
