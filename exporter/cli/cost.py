@@ -19,8 +19,8 @@ def agree_to_cost(plan: RunPlan, yes: bool, steps: int = 1) -> None:
     seconds = steps * plan.duration_seconds
     if yes or plan.max_requests is not None or seconds <= FREE_SECONDS:
         return
-    route = plan.workload.route
-    if route == Route.LOCAL:
+    route = next((pair.route for pair in plan.pairs if pair.route != Route.LOCAL), None)
+    if route is None:
         return
     what = (
         f"{seconds:,} s of load on the route {route.value} have no bound on their requests, which cost money"

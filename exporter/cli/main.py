@@ -48,7 +48,7 @@ def soak(context: click.Context) -> None:
 soak.add_all(
     {
         "Load and verdict": {
-            "demo": "exporter.cli.run:demo",
+            "demo": "exporter.cli.demo:demo",
             "run": "exporter.cli.run:run",
             "scale": "exporter.cli.run:scale",
         },

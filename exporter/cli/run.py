@@ -1,8 +1,8 @@
-"""The commands that put a load on a router and judge it: `soak run`, `soak scale`, `soak demo`."""
+"""The commands that put a load on a router and judge it: `soak run`, `soak scale`."""
 
 import sys
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter.cli.ci_options import CiReports, ci_options
-from exporter.cli.command import FILE, VERDICT_CODES, GroupedCommand, opt, option_group, options
+from exporter.cli.command import FILE, VERDICT_CODES, GroupedCommand, opt, options
 from exporter.cli.cost import YES, agree_to_cost
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run_options import (
@@ -18,15 +18,14 @@ from exporter.cli.run_options import (
     ResultOptions,
     TargetOptions,
     WatchOptions,
-    asked_once,
     load_options,
-    plan_of,
-    prometheus_at,
     result_options,
     target_options,
     watch_options,
 )
+from exporter.cli.run_plan import asked_once, plan_of, prometheus_at, say_engine
 from exporter.cli.run_view import TerminalView
+from exporter.cli.stream_options import StreamOptions, stream_options
 from exporter.cli.terminal import PlainConsole, print_json
 from exporter.cli.verdict_text import print_verdict
 from exporter.cli.watching import named_watcher, watcher_here
@@ -38,16 +37,13 @@ from exporter.results.run_document import document_of
 from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.baseline import baseline_of_label, read_baseline
-from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.objectives_file import check_expressions
 from exporter.run.plan import RunPlan, check_plan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.scale import STEPS, run_scale
 from exporter.run.soak import run_soak
-from exporter.run.watcher import Watcher, watcher_at
-from exporter.stack.native import NativeStack
-from exporter.stack.ports import Ports
+from exporter.run.watcher import Watcher
 from exporter.verdict.judgement import EXIT_CODES
 
 
@@ -55,6 +51,7 @@ from exporter.verdict.judgement import EXIT_CODES
 @target_options
 @options("Load", opt("--duration TIME", "30s, 45m, 1h, …", default="30s"))
 @load_options
+@stream_options
 @options("Load", YES)
 @result_options
 @ci_options
@@ -75,6 +72,7 @@ from exporter.verdict.judgement import EXIT_CODES
 def run(
     target: TargetOptions,
     load: LoadOptions,
+    stream: StreamOptions,
     results: ResultOptions,
     ci: CiReports,
     limits: Limits,
@@ -95,7 +93,7 @@ def run(
     was measured.
     """
     console = PlainConsole(stderr=as_json)
-    plan = plan_of(target, load, results, limits, duration)
+    plan = plan_of(target, load, results, limits, stream, duration)
     if baseline is not None:
         plan = replace(plan, baseline=read_baseline(baseline))
     agree_to_cost(plan, yes)
@@ -110,8 +108,9 @@ def run(
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        say_engine(plan, console)
         console.print(Text(f"live page: {watcher.live_url}"), soft_wrap=True)
-        sys.exit(_run(plan, watcher, prometheus, console, interrupt, ci, as_json))
+        sys.exit(run_and_judge(plan, watcher, prometheus, console, interrupt, ci, as_json))
 
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
@@ -122,6 +121,7 @@ def run(
     opt("--steps N,N,…", "Connections of each.", default=",".join(map(str, STEPS))),
 )
 @load_options
+@stream_options
 @options("Load", YES)
 @result_options
 @ci_options
@@ -130,6 +130,7 @@ def run(
 def scale(
     target: TargetOptions,
     load: LoadOptions,
+    stream: StreamOptions,
     results: ResultOptions,
     ci: CiReports,
     limits: Limits,
@@ -149,7 +150,12 @@ def scale(
     """
     wanted = _steps(steps)
     console = PlainConsole()
-    plan = plan_of(target, load, results, limits, duration)
+    if stream.rate is not None:
+        raise ConfigurationError(
+            "--rate: soak scale compares numbers of connections, which an open load has none of; give it to "
+            "soak run"
+        )
+    plan = plan_of(target, load, results, limits, stream, duration)
     agree_to_cost(plan, yes, len(wanted))
     if plan.max_requests is not None:
         # Of all steps together, since that is what is paid for.
@@ -165,12 +171,14 @@ def scale(
         interrupt = cleanup.enter_context(Interrupt())
         ci.check()
         cleanup.enter_context(ci.even_of_an_error("scale", label))
+        check_plan(replace(plan, label=f"{label}-c{wanted[0]}", connections=wanted[0]))
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}", connections=wanted[-1]))
         prometheus = prometheus_at(watch.prometheus_url)
         check_expressions(plan.own, prometheus)
         named = named_watcher(plan, watch)
         plan = asked_once(plan, load, interrupt, console)
         watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        say_engine(plan, console)
         console.print(Text(f"live page: {watcher.live_url}"), soft_wrap=True)
         plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
 
@@ -219,96 +227,7 @@ def _steps(text: str) -> list[int]:
     return steps
 
 
-@click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
-@options(
-    "Load",
-    opt("--duration TIME", "How long the load lasts [env DURATION].", default="120s", envvar="DURATION"),
-)
-@options("Stack", opt("--keep", "Leave the stack up until Ctrl-C [env KEEP].", is_flag=True, envvar="KEEP"))
-@load_options
-@result_options
-@ci_options
-@objective_options
-@option_group(
-    "Stack",
-    "ports",
-    Ports,
-    *(opt(f"--{each.name}-port PORT", None, each.name, default=each.default) for each in fields(Ports)),
-)
-def demo(
-    load: LoadOptions,
-    results: ResultOptions,
-    ci: CiReports,
-    limits: Limits,
-    ports: Ports,
-    duration: str,
-    keep: bool,
-) -> None:
-    """Start everything on this machine, soak the simulated router, and show the verdict.
-
-    \b
-    soak demo --duration 10m --keep
-
-    Simulated router, exporter, Prometheus, Alertmanager, and Grafana where it is installed; a wrk soak with
-    live progress; result files; then everything is stopped, or left up with --keep.
-    """
-    console = PlainConsole()
-    results = replace(results, label=results.label or "demo")
-    router = TargetOptions(target=ports.url("router"))
-    ci.check()
-    plan = check_plan(plan_of(router, load, results, limits, duration))
-    # One Interrupt for all of it: a Ctrl-C while the result is written is not lost.
-    with (
-        ci.even_of_an_error("demo", plan.label),
-        Interrupt() as interrupt,
-        NativeStack(ports, interrupt=interrupt) as stack,
-    ):
-        stack.check_ports(("router", "exporter", "ingest", "prometheus", "alertmanager"))
-        with console.status("starting the simulated router"):
-            stack.start_simulator()
-        plan = asked_once(plan, load, interrupt, console)
-        with console.status("starting exporter, Alertmanager and Prometheus"):
-            stack.start_exporter("--results.folder", str(plan.results.resolve()))
-            stack.start_alertmanager()
-            stack.start_prometheus()
-        urls = _urls(stack, console)
-        console.print(urls)
-        watcher = watcher_at(ExporterClient(ports.url("exporter")), plan.workload.target)
-        prometheus = PrometheusClient(ports.url("prometheus"))
-        check_expressions(plan.own, prometheus)
-        code = _run(plan, watcher, prometheus, console, interrupt, ci, as_json=False)
-        console.print(urls)
-        if keep and not interrupt.requested:
-            console.print("\nthe stack stays up; Ctrl-C stops it")
-            while not interrupt.wait(3600):
-                pass
-        sys.exit(code)
-
-
-def _urls(stack: NativeStack, console: Console) -> str:
-    ports = stack.ports
-    lines = [
-        f"live page     {ports.url('exporter')}/live",
-        f"router        {ports.url('router')}",
-        f"exporter      {ports.url('exporter')}/metrics",
-        f"Prometheus    {ports.url('prometheus')}",
-        f"Alertmanager  {ports.url('alertmanager')}",
-    ]
-    try:
-        stack.check_ports(("grafana",))
-        with console.status("starting Grafana"):
-            password = stack.start_grafana()
-        lines.append(
-            f"Grafana       {ports.url('grafana')}  (admin's password: {password})"
-            if password
-            else "Grafana       not installed; `docker compose up` brings it"
-        )
-    except ConfigurationError as error:
-        lines.append(f"Grafana       not started: {error}")
-    return "\n".join(lines)
-
-
-def _run(
+def run_and_judge(
     plan: RunPlan,
     watcher: Watcher,
     prometheus: PrometheusClient | None,
@@ -317,6 +236,7 @@ def _run(
     ci: CiReports,
     as_json: bool,
 ) -> int:
+    """One run of a checked plan, shown and written: its exit code."""
     console.print(Text(watcher.watching.said.english), soft_wrap=True)
     with TerminalView(console, plan.title) as view:
         result, files = run_soak(plan, watcher, prometheus, view, interrupt, SystemClock())

@@ -1,40 +1,15 @@
 """The options of a run, and the plan that they make."""
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
-from pydantic import ValidationError
-from rich.console import Console
-from rich.text import Text
 
 from exporter.cli.command import FILE, RESULTS, opt, option_group
-from exporter.cli.objective_options import Limits
-from exporter.cli.typed import typed_again
-from exporter.clock import SystemClock
-from exporter.errors import ConfigurationError, QueryError
-from exporter.live.message import MAX_CONNECTIONS, Route, route_of
+from exporter.live.message import MAX_CONNECTIONS, Route
 from exporter.load import ENGINES
-from exporter.load.model_label import ModelSource
-from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, Workload, make_workload
-from exporter.run.interrupt import Interrupt
-from exporter.run.plan import RunPlan
-from exporter.run.preflight import preflight
-from exporter.run.prometheus_client import EXAMPLE, PrometheusClient
-from exporter.settings.router_api import RouterApi, api_prefix
-from exporter.settings.server_trust import ServerTrust
-from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
-
-SCENARIO_MODELS = {
-    Route.LOCAL: DEFAULT_MODEL,
-    Route.OPENAI: "openai:gpt-4o",
-    Route.GOOGLE: "google:gemini-1.5-pro",
-    Route.ANTHROPIC: "anthropic:claude-3-opus",
-}
-
-MAX_DEFAULT_WARMUP_SECONDS = 120.0
+from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL
+from exporter.settings.router_api import RouterApi
 
 
 @dataclass(frozen=True)
@@ -54,7 +29,7 @@ class TargetOptions:
 class LoadOptions:
     """What is sent, and by which engine."""
 
-    engine: str
+    engine: str | None
     model: str | None
     endpoint: str
     body_file: Path | None
@@ -120,7 +95,12 @@ load_options = option_group(
     "Load",
     "load",
     LoadOptions,
-    opt("--engine", "Program that sends the load.", type=click.Choice(sorted(ENGINES)), default="wrk"),
+    opt(
+        "--engine",
+        "What sends the load; `stream` reads LLM streams [default: wrk where it is installed, else hey, else "
+        "stream; `soak demo`: stream].",
+        type=click.Choice(sorted(ENGINES)),
+    ),
     opt(
         "--model NAME",
         "Model to ask; a prefix openai:, google:, anthropic: sets the route [env WRK_MODEL; default: that of "
@@ -218,119 +198,3 @@ watch_options = option_group(
         "prometheus_url",
     ),
 )
-
-
-def plan_of(
-    target: TargetOptions,
-    load: LoadOptions,
-    results: ResultOptions,
-    limits: Limits,
-    duration: str,
-) -> RunPlan:
-    """The plan that the options of the command under way make.
-
-    Raises ConfigurationError where they contradict each other.
-    """
-    if "?" in load.endpoint:
-        # A query may hold a key, and no child needs the variable.
-        os.environ.pop("WRK_ENDPOINT", None)
-    asked = ModelSource.SCENARIO if target.scenario else ModelSource.DEFAULT
-    workload = make_workload(
-        target=target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}",
-        endpoint=load.endpoint,
-        model=load.model or SCENARIO_MODELS[Route(target.scenario or "local")],
-        body_file=load.body_file,
-        headers=load.headers,
-        api_key=read_secret(target.api_key_env, target.api_key_file),
-        script=load.script,
-        model_source=ModelSource.OPTION if load.model else asked,
-    )
-    if target.scenario and route_of(workload.model) != target.scenario:
-        raise ConfigurationError(
-            f"--scenario: {target.scenario} does not fit the model {workload.model!r}, which goes to "
-            f"{workload.route.value}; give one or the other"
-        )
-    context = click.get_current_context()
-    # --target may hold a part of the path.
-    shown: dict[str, Any] = {
-        "target": workload.target,
-        "endpoint": workload.endpoint,
-        "duration": duration,
-    }
-    if "steps" in context.params:
-        shown["steps"] = context.params["steps"]
-    else:
-        shown["connections"] = load.connections
-    if workload.script is None:
-        shown["model"] = workload.model
-    seconds = parse_duration(duration, "--duration")
-    return RunPlan(
-        command=context.info_name or "",
-        soak_command=typed_again(context, shown),
-        workload=workload,
-        router=router_api_of(workload, target),
-        engine=ENGINES[load.engine](),
-        scenario=workload.route.value,
-        label=results.label or workload.route.value,
-        connections=load.connections,
-        duration_seconds=seconds,
-        warmup_seconds=_warmup_seconds(load.warmup, seconds),
-        rest_seconds=float(parse_duration(load.rest, "--rest")) if load.rest else 0.0,
-        drain_seconds=float(parse_duration(load.drain, "--drain")),
-        stall_after_seconds=float(parse_duration(load.stall_after, "--stall-after")),
-        max_requests=load.max_requests,
-        abort_on_error_ratio=load.abort_on_error_ratio,
-        bounds=limits.bounds,
-        warn=limits.warn,
-        require=limits.require,
-        own=limits.own,
-        allowed_statuses=limits.allowed_statuses,
-        results=results.folder,
-        body_file=load.body_file,
-    )
-
-
-def _warmup_seconds(given: str | None, load_seconds: int) -> float:
-    if given is None:
-        return min(load_seconds / 10, MAX_DEFAULT_WARMUP_SECONDS)
-    return 0.0 if given == "0s" else float(parse_duration(given, "--warmup"))
-
-
-def router_api_of(workload: Workload, target: TargetOptions) -> RouterApi:
-    """How the run asks the router itself; raises ConfigurationError where --cacert cannot be used."""
-    trust = ServerTrust(ca_file=target.cacert, insecure_skip_verify=target.insecure)
-    trust.context("--cacert")
-    url = workload.target + api_prefix(workload.endpoint)
-    try:
-        return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust)
-    except ValidationError as error:
-        raise ConfigurationError(f"--target: {first_problem(error).removeprefix('url: ')}") from None
-
-
-def asked_once(plan: RunPlan, load: LoadOptions, interrupt: Interrupt, console: Console) -> RunPlan:
-    """The plan with what its target answers to one request; what is odd is shown.
-
-    Raises PreflightError or TargetUnreachableError where the load would be lost.
-    """
-    if load.no_preflight:
-        return plan
-
-    def say(text: str) -> None:
-        console.print(Text(text, style="bold yellow"), soft_wrap=True)
-
-    with console.status("asking the target once before the load"):
-        trust = plan.router.tls_config
-        seen = preflight(plan.workload, plan.engine.name, trust, say, interrupt, SystemClock())
-    return replace(plan, preflight=seen)
-
-
-def prometheus_at(url: str | None) -> PrometheusClient | None:
-    """The named Prometheus, once it has answered."""
-    if url is None:
-        return None
-    prometheus = PrometheusClient(url)
-    try:
-        prometheus.value("vector(1)")
-    except QueryError as error:
-        raise ConfigurationError(f"--prometheus: {error}; give its URL, like {EXAMPLE}") from error
-    return prometheus

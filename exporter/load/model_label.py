@@ -21,6 +21,7 @@ class ModelSource(StrEnum):
     BODY = "body"
     SCRIPT = "script"
     SCRIPT_FIRST = "script_first"
+    PROMPTS = "prompts"
     SCENARIO = "scenario"
     DEFAULT = "default"
     UNKNOWN = "unknown"
@@ -33,6 +34,7 @@ class ModelSource(StrEnum):
             ModelSource.BODY: "read from --body",
             ModelSource.SCRIPT: "read from --script",
             ModelSource.SCRIPT_FIRST: "the first of several in --script",
+            ModelSource.PROMPTS: "the first of --prompts",
             ModelSource.SCENARIO: "of --scenario",
             ModelSource.DEFAULT: "the default",
             ModelSource.UNKNOWN: "--script decides what is sent and names none; say it with --model",

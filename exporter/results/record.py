@@ -24,6 +24,7 @@ MODEL_SOURCES = {
     ModelSource.BODY: "--bodyから",
     ModelSource.SCRIPT: "--scriptから",
     ModelSource.SCRIPT_FIRST: "--scriptにある最初のもの",
+    ModelSource.PROMPTS: "--promptsの最初のもの",
     ModelSource.SCENARIO: "--scenarioの既定",
     ModelSource.DEFAULT: "既定",
     ModelSource.UNKNOWN: "--scriptから読み取れず",

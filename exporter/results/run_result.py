@@ -60,6 +60,31 @@ class RunInputs:
     warmup_seconds: float = 0.0
     rest_seconds: float = 0.0
     drain_seconds: float = 0.0
+    rate: float | None = None
+    """requests a second of an open load; None: a closed one"""
+    arrivals: str | None = None
+    """of an open load: `constant` or `poisson`"""
+    max_in_flight: int | None = None
+    """of an open load"""
+    prompts_file: str | None = None
+    requests_in_mix: int | None = None
+    """kinds of requests; this and what follows is of the streaming engine, None with another"""
+    max_output_tokens: int | None = None
+    abort_ratio: float | None = None
+    """share of the streams that the client left"""
+    seed: int | None = None
+    """of the mix, of Poisson arrivals and of aborts"""
+    complete_on: str | None = None
+    """what completes a stream: `finish`, its finish reason, or `done`, `[DONE]` alone"""
+    timeout_seconds: float | None = None
+    """of an attempt"""
+    workers: int | None = None
+    """processes that shared the load"""
+    goodput: str | None = None
+    """which streams are good"""
+    direct: str | None = None
+    """the node that paired requests were sent to"""
+    hold_model: str | None = None
 
 
 @dataclass(frozen=True)

@@ -154,9 +154,10 @@ def _evidence(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds
         longest_request=status.longest_request,
         phases=course.phases,
         allowed_statuses=frozenset(inputs.allowed_statuses),
-        varies_prompts=inputs.script is not None,
+        varies_prompts=inputs.script is not None or inputs.requests_in_mix not in (None, 1),
         engine=plan.info.engine,
         goodput=plan.info.goodput,
+        requests_per_second=inputs.rate,
         streams=status.streams,
     )
 

@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.live.message import Pair, RunInfo
 from exporter.load.engine import LoadEngine
+from exporter.load.stream.shape import StreamShape
 from exporter.load.workload import MAX_SENT_BYTES, Workload
 from exporter.regular_file import read_regular
 from exporter.results.folder import check_label, check_writable
@@ -70,6 +72,12 @@ class RunPlan:
     body_file: Path | None = None
     engine_version: str = ""
     """known once the plan is checked"""
+    engine_reason: str | None = None
+    """why it is this engine; None: it was named"""
+    shape: StreamShape | None = None
+    """what the streaming engine sends; None: it is another engine"""
+    prompts_file: Path | None = None
+    max_output_tokens: int | None = None
     max_requests: int | None = None
     """the load ends with so many; None: with its time alone"""
     abort_on_error_ratio: float | None = None
@@ -82,9 +90,31 @@ class RunPlan:
         """One line that names the run."""
         workload, url = self.workload, shown_url(self.workload.url).plain
         return (
-            f"{workload.model} ({workload.model_source.text}) at {url}, {self.connections} connections, "
+            f"{workload.model} ({workload.model_source.text}) at {url}, {self._load}, "
             f"{self.engine.name} {self.engine_version}"
         )
+
+    @property
+    def _load(self) -> str:
+        if self.is_open and self.shape is not None:
+            rate = f"{self.shape.rate:g} requests/s ({self.shape.arrivals.value})"
+            return f"{rate}, {self.connections} in flight at most"
+        return f"{self.connections} connections"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are sent by the clock, whatever becomes of them."""
+        return self.shape is not None and self.shape.rate is not None
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What is asked, in the order in which workers count it."""
+        return self.shape.pairs if self.shape else (Pair(self.workload.route, self.workload.model),)
+
+    @property
+    def varies_prompts(self) -> bool:
+        """Whether the requests are not all one."""
+        return self.workload.script is not None or (self.shape is not None and len(self.shape.asked) > 1)
 
     @property
     def stretches(self) -> tuple[Stretch, ...]:
@@ -105,7 +135,7 @@ class RunPlan:
             run=secrets.token_hex(8),
             scenario=self.scenario,
             engine=self.engine.name,
-            pairs=(Pair(self.workload.route, self.workload.model),),
+            pairs=self.pairs,
             target=self.workload.target,
             connections=self.connections,
             label=self.label,
@@ -115,12 +145,13 @@ class RunPlan:
             starts=len(self.stretches),
             baseline_p99_seconds=None if p99_ms is None else p99_ms / 1000,
             baseline_requests_per_second=self.baseline.mean("rps") if self.baseline else None,
+            goodput=self.shape.goodput.text if self.shape and self.shape.goodput else None,
         )
 
     @property
     def inputs(self) -> RunInputs:
         """What run.json keeps of the plan: no value of a header, since it may be a secret."""
-        workload, trust = self.workload, self.router.tls_config
+        workload, trust, shape = self.workload, self.router.tls_config, self.shape
         return RunInputs(
             command=self.command,
             scenario=self.scenario,
@@ -129,8 +160,8 @@ class RunPlan:
             model=workload.model,
             model_source=workload.model_source,
             body_bytes=len(workload.body),
-            body_sha256=_sha256(workload.body) if workload.script is None else None,
-            stream=workload.streams if workload.script is None else None,
+            body_sha256=_sha256(self._sent) if workload.script is None else None,
+            stream=self._asks_for_streams,
             body_file=None if self.body_file is None else str(self.body_file),
             script=None if workload.script is None else str(workload.script),
             script_sha256=None
@@ -152,7 +183,42 @@ class RunPlan:
             objectives=tuple(OwnInput(each.name, each.statement.text, each.severity) for each in self.own),
             warn=tuple(sorted(self.warn)),
             require=tuple(sorted(self.require)),
+            **_stream_inputs(self, shape) if shape else {},
         )
+
+    @property
+    def _asks_for_streams(self) -> bool | None:
+        """Whether a request of the load does; None where a script decides."""
+        if self.shape is not None:
+            return any(each.stream for each in self.shape.asked)
+        return self.workload.streams if self.workload.script is None else None
+
+    @property
+    def _sent(self) -> bytes:
+        """Every body that is sent, with its weight where there are several."""
+        if self.shape is None or len(self.shape.asked) == 1:
+            return self.workload.body
+        return b"\n".join(b"%g " % each.weight + each.body for each in self.shape.asked)
+
+
+def _stream_inputs(plan: RunPlan, shape: StreamShape) -> dict[str, Any]:
+    """What run.json keeps of a stream load."""
+    return {
+        "rate": shape.rate,
+        "arrivals": None if shape.rate is None else shape.arrivals.value,
+        "max_in_flight": None if shape.rate is None else plan.connections,
+        "prompts_file": None if plan.prompts_file is None else str(plan.prompts_file),
+        "requests_in_mix": len(shape.asked),
+        "max_output_tokens": plan.max_output_tokens,
+        "abort_ratio": shape.abort_ratio,
+        "seed": shape.seed,
+        "complete_on": "done" if shape.complete_on_done else "finish",
+        "timeout_seconds": shape.timeout_seconds,
+        "workers": shape.workers,
+        "goodput": None if shape.goodput is None else shape.goodput.text,
+        "direct": shape.direct,
+        "hold_model": shape.hold_model,
+    }
 
 
 def _sha256(data: bytes) -> str:
@@ -161,12 +227,17 @@ def _sha256(data: bytes) -> str:
 
 def check_plan(plan: RunPlan) -> RunPlan:
     """The plan with the engine's version; raises SoakError where number, label, folder or engine is wrong."""
-    fewest = plan.connections * len(plan.stretches)
+    fewest = len(plan.stretches) * (1 if plan.is_open else plan.connections)
     if plan.max_requests is not None and plan.max_requests < fewest:
         half = " in each half of the load" if plan.rest_seconds else ""
         raise ConfigurationError(
             f"--max-requests: {plan.max_requests} is less than one for each of {plan.connections} "
             f"connections{half}; give more, or lower --connections"
+        )
+    if plan.shape is not None and plan.shape.workers > plan.connections:
+        option = "--max-in-flight" if plan.is_open else "--connections"
+        raise ConfigurationError(
+            f"--workers: {plan.shape.workers} are more than {option} {plan.connections}, which they share"
         )
     first = plan.stretches[0].seconds
     if plan.rest_seconds and plan.duration_seconds < MIN_STRETCH_SECONDS * 2:

@@ -199,7 +199,7 @@ class _Soak:
         """The evidence that there is at any time."""
         return {
             "planned_seconds": float(self.plan.duration_seconds),
-            "varies_prompts": self.plan.workload.script is not None,
+            "varies_prompts": self.plan.varies_prompts,
             "max_requests": self.plan.max_requests,
             "requests": known.requests,
             "statuses": known.statuses,
@@ -225,6 +225,7 @@ class _Soak:
             "pairs": self._info.pairs,
             "engine": self._info.engine,
             "goodput": self._info.goodput,
+            "requests_per_second": self.plan.shape.rate if self.plan.shape else None,
             "streams": known.streams,
         }
 

@@ -23,6 +23,12 @@ from exporter.settings.temporary_folder import temporary_folder
 from exporter.stack.ports import HOST, Ports
 from exporter.stack.service import SOAK, Service
 
+SERVERS = {"prometheus": "Prometheus", "alertmanager": "Alertmanager"}
+"""what a stack may go without, by the name of its port"""
+PROGRAMS = {"prometheus": ("prometheus",), "alertmanager": ("prometheus-alertmanager", "alertmanager")}
+PACKAGES = {name: programs[0] for name, programs in PROGRAMS.items()}
+"""of Debian and Ubuntu"""
+
 
 class NativeStack:
     """Starts services and, when left, stops them in reverse order.
@@ -74,7 +80,7 @@ class NativeStack:
 
     def start_prometheus(self) -> None:
         """Prometheus on the project's configuration."""
-        program = find_program("prometheus", "prometheus")
+        program = find_program(SERVERS["prometheus"], *PROGRAMS["prometheus"])
         configuration = self.folder / "prometheus"
         shutil.copytree(shipped("prometheus", self._checkout), configuration)
         for service in ("exporter", "router", "prometheus", "alertmanager"):
@@ -103,7 +109,7 @@ class NativeStack:
         self._start(
             "alertmanager",
             [
-                find_program("Alertmanager", "prometheus-alertmanager", "alertmanager"),
+                find_program(SERVERS["alertmanager"], *PROGRAMS["alertmanager"]),
                 f"--config.file={file}",
                 f"--storage.path={self.folder / 'alertmanager-data'}",
                 f"--web.listen-address={HOST}:{self.ports.alertmanager}",
@@ -181,6 +187,11 @@ def config_file(router: RouterApi, folder: Path) -> Path:
     watched = watch_router(router).model_dump(mode="json", exclude_defaults=True)
     file.write_text(yaml.safe_dump(watched), encoding="utf-8")
     return file
+
+
+def installed_servers() -> tuple[str, ...]:
+    """Which of SERVERS are installed."""
+    return tuple(name for name in SERVERS if any(map(shutil.which, PROGRAMS[name])))
 
 
 def find_program(what: str, *names: str) -> str:

@@ -3,8 +3,9 @@
 import click
 import pytest
 
+from exporter.cli.demo import demo
 from exporter.cli.objective_options import objective_options
-from exporter.cli.run import demo, run, scale
+from exporter.cli.run import run, scale
 from exporter.run.objectives_file import COMMON
 from exporter.verdict.objectives import BOUNDED, CHECKS, OBJECTIVES
 from tests.support.prometheus_files import ALERTING

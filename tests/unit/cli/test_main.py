@@ -133,7 +133,7 @@ def test_a_target_where_nothing_listens_is_named(with_wrk: Shell) -> None:
 
 
 def test_without_wrk_it_is_shown_how_to_install_it(shell: Shell, target: str) -> None:
-    line = shell.refusal("run", "--target", target)
+    line = shell.refusal("run", "--target", target, "--engine", "wrk")
     assert line.startswith("wrk: ")
     assert "apt install wrk" in line
 

@@ -1,10 +1,10 @@
-"""exporter.cli.run_options: the command that a plan keeps asks the same of the same router."""
+"""exporter.cli.run_plan: the command that a plan keeps asks the same of the same router."""
 
 import shlex
 
 import pytest
 
-from exporter.cli import run as commands
+from exporter.cli import demo, run
 from exporter.cli.main import soak
 from exporter.run.plan import RunPlan
 
@@ -21,7 +21,8 @@ def planned(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> RunPlan:
         plans.append(plan)
         raise CheckedError
 
-    monkeypatch.setattr(commands, "check_plan", check)
+    for commands in (run, demo):
+        monkeypatch.setattr(commands, "check_plan", check)
     with pytest.raises(CheckedError):
         soak.main(list(arguments), standalone_mode=False)
     return plans[0]
@@ -41,6 +42,8 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ["run", "--target", "http://h/v1", "--endpoint", "/chat/completions"],
         ["run", "--scenario", "openai", "--max-requests", "100", "--connections", "3"],
         ["scale", "--steps", "1,2", "--max-requests", "9", "--label", "x"],
+        ["run", "--rate", "30/min", "--max-in-flight", "5", "--abort-ratio", "0.5", "--seed", "7"],
+        ["run", "--engine", "stream", "--max-output-tokens", "9", "--goodput", "ttft < 1 s and total < 9 s"],
         ["demo", "--model", "a b", "--router-port", "18080"],
     ],
     ids=" ".join,
@@ -58,6 +61,8 @@ def test_the_command_typed_again_makes_the_same_plan(
         first.workload.body,
         first.workload.headers,
     )
+    assert again.shape == first.shape
+    assert (again.engine.name, again.max_output_tokens) == (first.engine.name, first.max_output_tokens)
     assert (again.connections, again.duration_seconds, again.max_requests, again.label) == (
         first.connections,
         first.duration_seconds,
@@ -69,7 +74,7 @@ def test_the_command_typed_again_makes_the_same_plan(
 def test_what_the_environment_says_is_in_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_PORT", "9090")
     monkeypatch.setenv("WRK_MODEL", "llama3")
-    assert planned(monkeypatch, "run", "--duration", "45m").soak_command == (
-        "soak run --target http://localhost:9090 --duration 45m --model llama3 "
+    assert planned(monkeypatch, "run", "--engine", "wrk", "--duration", "45m").soak_command == (
+        "soak run --target http://localhost:9090 --duration 45m --engine wrk --model llama3 "
         "--endpoint /v1/chat/completions --connections 20"
     )

@@ -6,7 +6,8 @@ from typing import Any
 import click
 import pytest
 
-from exporter.cli.run import demo, run, scale
+from exporter.cli.demo import demo
+from exporter.cli.run import run, scale
 from exporter.cli.typed import typed_again
 
 COMMANDS = (run, scale, demo)

@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 
 from exporter.errors import ConfigurationError
+from exporter.live.message import Pair, Route
+from exporter.load.stream.apis import Api
+from exporter.load.stream.goodput import parse_goodput
+from exporter.load.stream.schedule import Arrivals
+from exporter.load.stream.shape import Asked, StreamShape
 from exporter.load.workload import make_workload
 from exporter.results.run_result import RunInputs
 from exporter.run.plan import check_plan
@@ -83,3 +88,55 @@ def test_a_rest_parts_the_load_into_two_halves_with_workers_of_their_own(
     assert [(each.seconds, each.first_worker, each.max_requests) for each in plan.stretches] == stretches
     assert plan.info(0).starts == len(stretches)
     assert sum(each.seconds for each in plan.stretches) == seconds
+
+
+def asked(pair: int, body: bytes, weight: float = 1.0, stream: bool = True) -> Asked:
+    return Asked(pair, "/v1/chat/completions", body, weight, Api.CHAT, stream, choices=1)
+
+
+PAIRS = (Pair(Route.LOCAL, "m"), Pair(Route.OPENAI, "openai:x"))
+MIX = (asked(0, b"a", stream=False), asked(1, b"b", 2.5))
+
+
+def test_every_pair_of_a_mix_and_what_is_good_are_announced() -> None:
+    shape = StreamShape(MIX, PAIRS, goodput=parse_goodput("ttft < 1 s"))
+    info = run_plan(shape=shape).info(0)
+    assert info.pairs == PAIRS
+    assert info.goodput == "ttft < 1 s"
+    assert run_plan().info(0).pairs == (Pair(Route.LOCAL, "m"),)
+    assert run_plan().info(0).goodput is None
+
+
+def test_what_is_kept_of_an_open_load_of_streams() -> None:
+    shape = StreamShape(MIX, PAIRS, rate=2.5, arrivals=Arrivals.POISSON, seed=9, abort_ratio=0.5, workers=2)
+    plan = run_plan(shape=shape, prompts_file=Path("mix.jsonl"), max_output_tokens=7)
+    kept = plan.inputs
+    assert (kept.rate, kept.arrivals, kept.max_in_flight, kept.seed) == (2.5, "poisson", 4, 9)
+    assert (kept.prompts_file, kept.requests_in_mix, kept.max_output_tokens) == ("mix.jsonl", 2, 7)
+    assert (kept.abort_ratio, kept.workers, kept.complete_on, kept.timeout_seconds) == (0.5, 2, "finish", 600)
+    assert kept.stream is True
+    assert kept.body_sha256 == sha256(b"1 a\n2.5 b")
+    assert plan.varies_prompts
+    assert "2.5 requests/s (poisson), 4 in flight at most" in plan.title
+
+
+def test_of_a_closed_load_and_of_another_engine_nothing_open_is_kept() -> None:
+    kept = run_plan(shape=StreamShape((asked(0, b"a"),), PAIRS[:1])).inputs
+    assert (kept.rate, kept.arrivals, kept.max_in_flight, kept.requests_in_mix) == (None, None, None, 1)
+    kept = run_plan().inputs
+    assert (kept.seed, kept.workers, kept.complete_on, kept.requests_in_mix) == (None, None, None, None)
+
+
+def test_an_open_load_may_have_fewer_requests_than_it_may_have_in_flight(tmp_path: Path) -> None:
+    shape = StreamShape((asked(0, b"a"),), PAIRS[:1], rate=1.0)
+    plan = run_plan(shape=shape, max_requests=3, results=tmp_path)
+    assert check_plan(plan).max_requests == 3
+
+
+def test_workers_share_connections() -> None:
+    shape = StreamShape((asked(0, b"a"),), PAIRS[:1], workers=5)
+    with pytest.raises(ConfigurationError, match="--workers: 5 are more than --connections 4"):
+        check_plan(run_plan(shape=shape))
+    shape = StreamShape((asked(0, b"a"),), PAIRS[:1], workers=5, rate=1.0)
+    with pytest.raises(ConfigurationError, match="--workers: 5 are more than --max-in-flight 4"):
+        check_plan(run_plan(shape=shape))

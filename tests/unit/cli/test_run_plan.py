@@ -1,11 +1,12 @@
-"""exporter.cli.run_options: how a run asks the router itself, by its options."""
+"""exporter.cli.run_plan: how a run asks the router itself, by its options."""
 
 from pathlib import Path
 
 import pytest
 import trustme
 
-from exporter.cli.run_options import TargetOptions, router_api_of
+from exporter.cli.run_options import TargetOptions
+from exporter.cli.run_plan import router_api_of
 from exporter.load.workload import make_workload
 from exporter.settings.router_api import RouterApi
 from exporter.settings.server_trust import ServerTrust
