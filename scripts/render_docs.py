@@ -57,7 +57,7 @@ SECTIONS = {
 """section to its text, and to how the names of its metrics begin; the longest beginning that fits counts"""
 CLOSED = {
     "clock", "kind", "mode", "outcome", "phase", "probe", "quantile", "reason", "state", "status",
-    "status_class", "type", "xid",
+    "status_class", "type", "xid", "end", "by", "of", "bound",
 }  # fmt: skip
 """labels with a fixed set of values, which are listed; those of the others come from what is watched"""
 

@@ -81,31 +81,11 @@ def bounds_of(bucket: int) -> tuple[int, int]:
     return low, low + (1 << shift) - 1
 
 
-MIDDLES_SECONDS = tuple(sum(bounds_of(bucket)) / 2e6 for bucket in range(BUCKETS))
-
-_TEN_A_DECADE = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
-LE_SECONDS = (
-    *(le for e in range(-4, 3) for m in _TEN_A_DECADE if 0.0005 <= (le := float(f"{m}e{e}")) < 600),
-    600.0,
-)
-"""Bounds of the classic buckets: ten a decade (each 1.26 of the one before) from 0.5 ms to 600 s."""
+MIDDLES = tuple(sum(bounds_of(bucket)) / 2 for bucket in range(BUCKETS))
+MIDDLES_SECONDS = tuple(middle / 1e6 for middle in MIDDLES)
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 """the quantiles that are published"""
-
-_FIRST_ABOVE = tuple(
-    next((b for b, middle in enumerate(MIDDLES_SECONDS) if middle > le), BUCKETS) for le in LE_SECONDS
-)
-
-
-def classic_buckets(counts: Sequence[int]) -> list[int]:
-    """Cumulative counts at LE_SECONDS of one class's `counts` (length BUCKETS), without +Inf.
-
-    A full-resolution bucket that a bound cuts goes to the side of its middle: the bound is then off by at
-    most 0.4 %.
-    """
-    running = [0, *accumulate(counts)]
-    return [running[first] for first in _FIRST_ABOVE]
 
 
 def quantiles_seconds(counts: Sequence[int], quantiles: Iterable[float]) -> list[float | None]:

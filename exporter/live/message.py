@@ -147,6 +147,8 @@ MAX_CONNECTIONS = 1000
 """of a run, whatever the engine"""
 MAX_STARTS = 2
 """of a run: before its rest and after it"""
+STREAM_ENGINE = "stream"
+"""the engine that counts streams: its runs have all their series from the begin"""
 TOKEN_BYTES = 16
 """of the secret by which the exporter knows a run's messages"""
 

@@ -7,12 +7,12 @@ from pydantic import AfterValidator
 
 from exporter.live.figures import Number, Quantiles, all_of, quantiles_of
 from exporter.live.histogram import Histogram
-from exporter.live.message import STREAM_ENDS, UNTIMED, Counter, StreamEnd
+from exporter.live.message import FIRST_COUNTER, FIRST_SUM, STREAM_ENDS, UNTIMED, Counter, StreamEnd
 from exporter.live.overhead import Differences, Overhead
 from exporter.live.totals import Totals
 
-PLAIN = len(UNTIMED)
-"""counters that every engine has; those of streams follow"""
+_FIRST = FIRST_COUNTER + len(UNTIMED)
+"""place of the first counter of streams; those before are every engine's"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class StreamCounts:
 
 def has_streams(totals: Totals) -> bool:
     """Whether a streaming engine counted anything in these totals."""
-    return any(totals.pages[Histogram.FIRST_TOKEN :]) or any([*totals.counters().values()][PLAIN:])
+    return any(totals.values[_FIRST:FIRST_SUM]) or any(totals.pages[Histogram.FIRST_TOKEN :])
 
 
 def first_token_differences(totals: Totals) -> Differences:

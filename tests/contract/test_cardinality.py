@@ -17,7 +17,7 @@ from exporter.collectors.process.process import ProcessCollector
 from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
 from exporter.live.ingest import Ingest
-from exporter.live.message import Phase, Route
+from exporter.live.message import STREAM_ENGINE, Phase, Route
 from exporter.live.runs import MAX_MODELS, LiveRuns
 from exporter.live.wire import encode
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
@@ -34,6 +34,7 @@ from tests.support.contract_metrics import (
     PROCESSES,
     RESULTS,
     ROUTER,
+    STREAMS,
     Scale,
     max_series,
 )
@@ -60,7 +61,7 @@ def samples_of(text: str) -> list[str]:
 
 def test_the_golden_scene_is_within_its_bound() -> None:
     samples = samples_of((GOLDEN / "exposition.txt").read_text(encoding="utf-8"))
-    scale = Scale(processes=len(scene.PROCESSES), cpus=2, gpus=2, collectors=5, models=1)
+    scale = Scale(processes=len(scene.PROCESSES), cpus=2, gpus=2, collectors=5, models=2)
     found = Counter(family_of(sample) for sample in samples)
     bounds = {name: CONTRACT[name].max_series(scale) for name in found if name in CONTRACT}
     assert len(found.keys() - bounds.keys()) <= MAX_KERNEL_NAMES
@@ -114,9 +115,9 @@ def many_runs(runs: LiveRuns, ingest: Ingest) -> None:
     for number in range(1_000):
         run = f"{number:016}"
         route = list(Route)[number % len(Route)]
-        register(runs, run=run, route=route, model=f"model-{number}")
+        register(runs, run=run, route=route, model=f"model-{number}", engine=STREAM_ENGINE)
         ingest.take(encode(answered({"2xx": [1_000], "5xx": [9]}, {503: 1}, run=run)))
-        register(runs, Phase.FINISHED, run=run, route=route, model=f"model-{number}")
+        register(runs, Phase.FINISHED, run=run, route=route, model=f"model-{number}", engine=STREAM_ENGINE)
 
 
 def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +157,7 @@ def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest
         ):
             text: str = answer.read().decode()
     found = samples_of(text)
-    total = sum(bound for _, bound in collectors) + max_series((*LOAD, *EXPORTER), HOSTILE)
+    total = sum(bound for _, bound in collectors) + max_series((*LOAD, *STREAMS, *EXPORTER), HOSTILE)
     assert 0.6 * total < len(found) <= total
     assert len({line.rpartition(" ")[0] for line in found}) == len(found)
     counts = Counter(map(family_of, found))

@@ -20,10 +20,11 @@ from exporter.collectors.proc_files import TCP_STATES
 from exporter.collectors.process.search import Unwatched
 from exporter.collectors.router.nodes_api import NODE_STATUSES
 from exporter.collectors.router.router import MAX_NODES
+from exporter.live.classic_buckets import DURATIONS, EVENTS, LATENESS, ClassicBuckets
 from exporter.live.findings import MAX_FINDINGS, Outcome
-from exporter.live.histogram import LE_SECONDS, QUANTILES
+from exporter.live.histogram import QUANTILES
 from exporter.live.ingest import REJECTION_REASONS
-from exporter.live.message import STATUS_CLASSES, FailureReason
+from exporter.live.message import STATUS_CLASSES, FailureReason, StreamEnd
 from exporter.live.probe_result import ProbeResult
 from exporter.live.runs import MAX_MODELS
 
@@ -61,6 +62,8 @@ class Metric:
     name: str
     kind: str
     groups: tuple[Labels, ...]
+    classic: ClassicBuckets = DURATIONS
+    """of a histogram"""
 
     @property
     def labels(self) -> frozenset[str]:
@@ -77,7 +80,7 @@ class Metric:
     def max_series(self, scale: Scale) -> int:
         """How many series it can have; a histogram has the buckets, +Inf, the sum and the count."""
         sets = prod(group.max_sets(scale) for group in self.groups)
-        return sets * (len(LE_SECONDS) + 3 if self.kind == HISTOGRAM else 1)
+        return sets * (len(self.classic.bounds) + 3 if self.kind == HISTOGRAM else 1)
 
 
 def _labels(names: str, bound: int | str) -> Labels:
@@ -117,6 +120,33 @@ LOAD = _metrics(
     ("run_baseline_requests_per_second", GAUGE),
     ("run_check", GAUGE, _labels("check", MAX_FINDINGS), _labels("outcome", len(Outcome))),
     ("run_objective", GAUGE, _labels("check", MAX_FINDINGS)),
+)
+STREAMS = (
+    *_metrics(
+        "benchmark_",
+        (MODEL,),
+        ("streams_total", COUNTER, _labels("end", len(StreamEnd))),
+        ("streams_shaped_total", COUNTER),
+        ("streams_buffered_total", COUNTER),
+        ("streams_without_usage_total", COUNTER),
+        ("stream_scan_checks_total", COUNTER),
+        ("stream_scan_disagreements_total", COUNTER),
+        ("refusals_total", COUNTER, _labels("by", 2)),
+        ("output_tokens_total", COUNTER),
+        ("input_tokens_total", COUNTER),
+        ("requests_skipped_total", COUNTER),
+        ("reads_without_stamp_total", COUNTER),
+        ("time_to_first_token_seconds", HISTOGRAM),
+        ("time_to_first_output_seconds", HISTOGRAM),
+        ("chunk_gap_seconds", HISTOGRAM),
+        ("inter_token_latency_seconds", HISTOGRAM),
+        ("goodput_ratio", GAUGE),
+        ("router_overhead_seconds", GAUGE, _labels("quantile", len(QUANTILES)), _labels("of", 2)),
+        ("router_overhead_bound_seconds", GAUGE, _labels("bound", 2), _labels("of", 2)),
+    ),
+    Metric("benchmark_events_per_read", HISTOGRAM, (MODEL,), EVENTS),
+    Metric("benchmark_client_lag_seconds", HISTOGRAM, (MODEL,), LATENESS),
+    Metric("benchmark_send_lateness_seconds", HISTOGRAM, (MODEL,), LATENESS),
 )
 
 ROW = _labels("label source", MAX_ROWS)
@@ -287,27 +317,12 @@ EXPORTER = (
     ),
 )
 
-CONTRACT = {metric.name: metric for metric in (*LOAD, *RESULTS, *PROCESSES, *HOST, *GPUS, *ROUTER, *EXPORTER)}
-LATER = _metrics(
-    "benchmark_",
-    (MODEL,),
-    ("time_to_first_token_seconds", HISTOGRAM),
-    ("inter_token_latency_seconds", HISTOGRAM),
-    ("output_tokens_total", COUNTER),
-    ("input_tokens_total", COUNTER),
-    ("streams_total", COUNTER),
-    ("streams_shaped_total", COUNTER),
-    ("streams_buffered_total", COUNTER),
-    ("client_lag_seconds", HISTOGRAM),
-    ("send_lateness_seconds", HISTOGRAM),
-    ("events_per_read", HISTOGRAM),
-    ("chunk_gap_seconds", HISTOGRAM),
-    ("router_overhead_seconds", GAUGE),
-)
-"""of the streaming engine, which is still to come: then they move to LOAD"""
-
+CONTRACT = {
+    metric.name: metric
+    for metric in (*LOAD, *STREAMS, *RESULTS, *PROCESSES, *HOST, *GPUS, *ROUTER, *EXPORTER)
+}
 BY_PROMETHEUS = {"up", "scrape_duration_seconds", "ALERTS"}
-METRICS = BY_PROMETHEUS.union(*(metric.series_names for metric in (*CONTRACT.values(), *LATER)))
+METRICS = BY_PROMETHEUS.union(*(metric.series_names for metric in CONTRACT.values()))
 """every name that a rule, the runbook or a panel may read"""
 
 

@@ -20,7 +20,9 @@ from exporter.collectors.collector import Collector, LiveLoad, Shared, WatchedPi
 from exporter.collectors.isolation import IsolatedCollectors
 from exporter.exposition.application import Exposition
 from exporter.live.findings import Outcome, PublishedFinding, RunFindings
+from exporter.live.histogram import Histogram
 from exporter.live.ingest import Ingest
+from exporter.live.message import STREAM_ENGINE, Pair, Route
 from exporter.live.pace import PaceRecord
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import encode
@@ -34,7 +36,7 @@ from exporter.settings.exporter_config import (
 from exporter.settings.router_api import RouterApi
 from tests.support.checkout import FIXTURES
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, register, token_of
+from tests.support.live_messages import RUN, answered, register, streamed, token_of
 from tests.support.local_http import Answer, Asked, LocalHttp
 from tests.support.served_app import ServedApp
 from tests.support.watching import watch_of
@@ -47,6 +49,7 @@ PROCESSES = (
     WatchedProcess(name="gone", role=Role.NODE, match=Match(name="vllm")),
 )
 SYSCONF = {"SC_CLK_TCK": 100, "SC_PAGE_SIZE": 4096}
+STREAM_RUN = "5" * 16
 CSV_HEAD = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"
 
 
@@ -118,8 +121,48 @@ def some_results(folder: Path, clock: FakeClock) -> Path:
     return folder
 
 
+def some_streams(runs: LiveRuns, ingest: Ingest) -> None:
+    """A run of streams that goes on: 30 of them complete, four not, ten of them asked past the router too."""
+    asked = (Pair(Route.OPENAI, "openai:gpt-4o"),)
+    register(runs, run=STREAM_RUN, engine=STREAM_ENGINE, goodput="ttft < 500 ms", pairs=asked)
+    observed = {
+        Histogram.FIRST_TOKEN: [180_000] * 20 + [420_000] * 10,
+        Histogram.FIRST_OUTPUT: [180_000] * 20 + [1_900_000] * 10,
+        Histogram.CHUNK_GAP: [20_000] * 880 + [95_000] * 20,
+        Histogram.TIME_PER_TOKEN: [21_000] * 30,
+        Histogram.EVENTS_PER_READ: [1] * 880 + [2] * 20 + [33],
+        Histogram.CLIENT_LAG: [35] * 890 + [240] * 11,
+        Histogram.SEND_LATENESS: [90] * 34,
+        Histogram.FIRST_TOKEN_OVER: [900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_600],
+        Histogram.FIRST_TOKEN_UNDER: [100, 200],
+        Histogram.TOTAL_OVER: [2_000, 2_100, 2_200],
+    }
+    counters = {
+        **{"end_complete": 30, "end_truncated": 1, "end_in_band": 2, "end_stalled": 1, "end_aborted": 3},
+        **{"output_tokens": 960, "input_tokens": 420, "without_usage": 2, "skipped": 5, "good": 28},
+        **{"shaped": 29, "buffered": 1, "checked": 64, "unstamped": 3},
+        **{"router_refusals": 2, "upstream_refusals": 1},
+    }
+    ingest.take(
+        encode(
+            streamed(
+                counters,
+                observed,
+                {"2xx": [1_000_000] * 30, "5xx": [1_500] * 3},
+                {503: 3},
+                failures={"truncated": 1, "in_band": 2, "stalled": 1},
+                run=STREAM_RUN,
+            )
+        )
+    )
+
+
 def some_load(runs: LiveRuns, ingest: Ingest, clock: FakeClock) -> None:
-    """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse."""
+    """A run of two workers with answers of three classes and losses of two kinds, and a message to refuse.
+
+    Beside it goes one of streams.
+    """
+    some_streams(runs, ingest)
     register(runs, connections=2, baseline_p99_seconds=0.25, baseline_requests_per_second=120.5)
     first = answered({"2xx": [900, 20_000, 21_000, 350_000], "4xx": [1_500]}, {429: 1}, in_flight=1)
     second = answered(

@@ -111,17 +111,31 @@ def answered(
     **changes: Any,
 ) -> WorkerCounts:
     """A report of whole responses: durations (µs) by status class, and counts of statuses other than 200."""
+    return streamed({}, {}, durations, statuses, **changes)
+
+
+def streamed(
+    counters: Mapping[str, int],
+    observed: Mapping[Histogram, Sequence[int]],
+    answers: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    statuses: Mapping[int, int] = MappingProxyType({}),
+    /,
+    **changes: Any,
+) -> WorkerCounts:
+    """A report with these counters, what was observed of each histogram, and whole responses as above."""
     counts: dict[int, int] = {}
     sums = [0.0] * CLASSES
-    for name, values in durations.items():
-        status_class = STATUS_CLASSES.index(StatusClass(name))
+    pages = {STATUS_CLASSES.index(StatusClass(name)): values for name, values in answers.items()}
+    for page, values in (*pages.items(), *observed.items()):
         for value in values:
-            index = status_class * BUCKETS + bucket_of(value)
+            index = page * BUCKETS + bucket_of(value)
             counts[index] = counts.get(index, 0) + 1
-            sums[status_class] += value
+        if page < CLASSES:
+            sums[page] += sum(values)
     for status, count in statuses.items():
         counts[STATUS_BASE + status] = count
-    return message(counts, **{"sums_us": sums, **changes})
+    others = {histogram: (float(sum(values)),) for histogram, values in observed.items()}
+    return message(counts, **{"counters": counters, "sums_us": sums, "others_us": others, **changes})
 
 
 def final_status(

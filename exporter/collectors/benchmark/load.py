@@ -10,6 +10,8 @@ from exporter.collectors.benchmark.findings import FINDING_FAMILIES, finding_fam
 from exporter.collectors.benchmark.pace import PACE_FAMILIES, pace_families
 from exporter.collectors.benchmark.requests import REQUEST_FAMILIES, request_families
 from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families, run_families
+from exporter.collectors.benchmark.stream_figures import STREAM_FIGURE_FAMILIES, stream_figure_families
+from exporter.collectors.benchmark.streams import STREAM_FAMILIES, stream_families
 from exporter.collectors.collector import LiveLoad, Shared
 from exporter.collectors.families import Table, fresh, single
 from exporter.live.ingest import Ingest
@@ -29,6 +31,8 @@ class LoadCollector:
     isolated: ClassVar = False
     families: ClassVar = (
         *REQUEST_FAMILIES,
+        *STREAM_FAMILIES,
+        *STREAM_FIGURE_FAMILIES,
         *RUN_FAMILIES,
         *PACE_FAMILIES,
         *FINDING_FAMILIES,
@@ -52,6 +56,8 @@ class LoadCollector:
             snapshot = Snapshot.of(runs)
             families = [
                 *request_families(runs.models),
+                *stream_families(runs),
+                *stream_figure_families(runs, self._clock.monotonic()),
                 *connection_families(runs, self._clock.monotonic()),
                 *pace_families(runs, self._clock.monotonic()),
                 *run_families(runs.current()),

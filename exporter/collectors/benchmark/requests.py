@@ -6,7 +6,8 @@ from prometheus_client.core import Metric
 
 from exporter.collectors.families import Table, fresh
 from exporter.collectors.row_histogram import RowHistogram
-from exporter.live.histogram import LE_SECONDS, QUANTILES, classic_buckets, quantiles_seconds
+from exporter.live.classic_buckets import DURATIONS
+from exporter.live.histogram import QUANTILES, quantiles_seconds
 from exporter.live.message import STATUS_CLASSES, Pair, StatusClass
 from exporter.live.totals import ModelTotals, Totals
 
@@ -18,7 +19,10 @@ _FAMILIES: Table = {
         "status_class",
         "status",
     ),
-    "benchmark_request_failures_total": ("Requests that got no whole HTTP response.", "reason"),
+    "benchmark_request_failures_total": (
+        "Requests that got no whole HTTP response, or whose stream did not end as it has to.",
+        "reason",
+    ),
     "benchmark_request_duration_quantile_seconds": (
         "Quantile of the duration of 2xx responses of the trailing 10 s, at full resolution.",
         "quantile",
@@ -28,7 +32,6 @@ REQUEST_FAMILIES = (*_FAMILIES, _DURATION)
 ERROR_STATUSES = (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529)
 """statuses with a series of their own; any other of 4xx and 5xx is counted as `other` of its class"""
 _ERROR_CLASSES = (StatusClass.CLIENT_ERROR, StatusClass.SERVER_ERROR)
-_LE_TEXT = tuple(repr(le) for le in LE_SECONDS)
 
 
 def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
@@ -41,7 +44,7 @@ def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
         _DURATION,
         "Time from sending a request to the end of its response.",
         ("route", "model", "status_class"),
-        _LE_TEXT,
+        DURATIONS.texts,
     )
     for pair, totals in models.items():
         key = [pair.route.value, pair.model]
@@ -49,11 +52,10 @@ def request_families(models: dict[Pair, ModelTotals]) -> Iterable[Metric]:
         untimed = totals.untimed()
         for position, status_class in enumerate(STATUS_CLASSES):
             counts = totals.of_class(position)
-            timed = sum(counts)
+            buckets = DURATIONS.of(counts)
             labels = [*key, status_class.value]
-            requests.add_metric(labels, timed + untimed[position])
-            buckets = classic_buckets(counts) if counts else [0] * len(_LE_TEXT)
-            durations.add_row(labels, [*buckets, timed], sums_us[position] / 1e6)
+            requests.add_metric(labels, buckets[-1] + untimed[position])
+            durations.add_row(labels, buckets, sums_us[position] / 1e6)
         for (status_class, status), count in _errors_by_status(totals).items():
             errors.add_metric([*key, status_class.value, status], count)
         for reason, count in totals.failures().items():

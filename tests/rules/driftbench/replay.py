@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from exporter.live.histogram import LE_SECONDS
+from exporter.live.classic_buckets import DURATIONS
 from tests.rules.driftbench.hours import MIDDLES, STEP_SECONDS, STEPS, WARMUP_SECONDS, Hour
 from tests.support.checkout import CHECKOUT
 
@@ -63,7 +63,7 @@ def _inputs(number: int, hour: Hour) -> Iterator[dict[str, str]]:
     total = np.concatenate([[0], np.cumsum(hour.counts.sum(axis=1))])
     served = f'{pair},status_class="2xx"'
     yield {"series": f"benchmark_requests_total{{{served}}}", "values": _values(total)}
-    for bound in (*LE_SECONDS, float("inf")):
+    for bound in (*DURATIONS.bounds, float("inf")):
         below = np.concatenate([[0], np.cumsum(hour.counts[:, bound >= MIDDLES].sum(axis=1))])
         le = "+Inf" if bound == float("inf") else f"{bound:g}"
         name = f'benchmark_request_duration_seconds_bucket{{{served},le="{le}"}}'

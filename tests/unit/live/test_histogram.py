@@ -1,6 +1,5 @@
 """exporter.live.histogram: one index space, no bucket wider than 1/128 of what is in it."""
 
-import itertools
 import math
 import struct
 
@@ -12,7 +11,6 @@ from exporter.live.histogram import (
     BUCKETS,
     COUNT_BITS,
     INDEX_COUNT,
-    LE_SECONDS,
     LONGEST_US,
     MIDDLES_SECONDS,
     OCTAVE,
@@ -23,7 +21,6 @@ from exporter.live.histogram import (
     Histogram,
     bounds_of,
     bucket_of,
-    classic_buckets,
     end_of_row,
     excess,
     joined,
@@ -93,25 +90,6 @@ def test_a_longer_duration_is_never_in_an_earlier_bucket(one: int, other: int) -
 @given(durations_us.filter(lambda value: value > 0))
 def test_the_middle_of_a_bucket_is_within_four_per_mille_of_every_value_in_it(value: int) -> None:
     assert MIDDLES_SECONDS[bucket_of(value)] * 1e6 == pytest.approx(value, rel=0.004)
-
-
-def test_the_classic_bounds_are_ten_a_decade_from_half_a_millisecond_to_ten_minutes() -> None:
-    assert LE_SECONDS[:5] == (0.0005, 0.00063, 0.0008, 0.001, 0.00125)
-    assert LE_SECONDS[-3:] == (400.0, 500.0, 600.0)
-    assert list(LE_SECONDS) == sorted(set(LE_SECONDS))
-    assert all(b / a < 1.3 for a, b in itertools.pairwise(LE_SECONDS))
-
-
-@given(st.lists(durations_us, max_size=50))
-def test_classic_buckets_rise_to_the_total_and_hold_what_lies_below_their_bound(values: list[int]) -> None:
-    buckets = classic_buckets(counts_of(values))
-    assert len(buckets) == len(LE_SECONDS)
-    assert buckets == sorted(buckets)
-    assert all(count <= len(values) for count in buckets)
-    for le, count in zip(LE_SECONDS, buckets, strict=True):
-        surely = sum(value / 1e6 <= le * (1 - 0.004) for value in values)
-        possibly = sum(value / 1e6 <= le * (1 + 0.004) for value in values)
-        assert surely <= count <= possibly
 
 
 @given(st.lists(durations_us, min_size=1, max_size=200), st.sampled_from([0.5, 0.75, 0.9, 0.95, 0.99, 0.999]))

@@ -1,33 +1,20 @@
 """exporter.live.stream_counts: the streams of a run, as its command and the verdict read them."""
 
-from collections.abc import Mapping, Sequence
-
 import pytest
 
 from exporter.live.figures import all_of
-from exporter.live.histogram import BUCKETS, Histogram, bucket_of
-from exporter.live.message import STREAM_ENDS, Counter, StreamEnd, WorkerCounts
+from exporter.live.histogram import Histogram
+from exporter.live.message import STREAM_ENDS, Counter, StreamEnd
 from exporter.live.overhead import Overhead
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.live.stream_counts import StreamCounts
 from exporter.live.totals import Totals
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, announced, answered, message
+from tests.support.live_messages import RUN, announced, answered, streamed
 
 runs = pytest.fixture(announced)
 UNKNOWN = dict.fromkeys(("0.5", "0.75", "0.9", "0.95", "0.99", "0.999"))
-
-
-def streamed(counters: Mapping[str, int], observed: Mapping[Histogram, Sequence[int]]) -> WorkerCounts:
-    """A report with these counters, and what was observed of each histogram."""
-    counts: dict[int, int] = {}
-    for histogram, values in observed.items():
-        for value in values:
-            index = histogram * BUCKETS + bucket_of(value)
-            counts[index] = counts.get(index, 0) + 1
-    sums = {histogram: (float(sum(values)),) for histogram, values in observed.items()}
-    return message(counts, counters=counters, others_us=sums)
 
 
 def test_ends_are_counters_of_the_same_names_in_the_same_order() -> None:
