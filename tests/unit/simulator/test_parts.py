@@ -11,9 +11,10 @@ import pytest
 from exporter.errors import ConfigurationError
 from exporter.simulator.answer import Answer, EventStream
 from exporter.simulator.cloud import Cloud
-from exporter.simulator.completion import CACHED_BODY_BYTES, Kind, Planner
+from exporter.simulator.completion import CACHED_BODY_BYTES, Planner
 from exporter.simulator.exchange import latency_sampler
 from exporter.simulator.faults import FAULTS, AnswerFault, ErrorAnswer, Faults
+from exporter.simulator.inference import Kind
 from exporter.simulator.leak import BLOCK_BYTES, FdLeak, MemoryLeak
 from exporter.simulator.node import History, NodePool
 from exporter.simulator.options import SimulatorOptions
