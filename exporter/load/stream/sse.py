@@ -14,8 +14,8 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_OVERLAP = 3
-"""bytes before new ones that can be the beginning of a blank line which ends in them"""
+_OVERLAP = 1
+"""bytes before new ones with which a blank line that ends in them can begin"""
 
 
 class Event(NamedTuple):
