@@ -185,8 +185,8 @@ def test_usage_of_each_api() -> None:
 
     assert (chat.input_tokens, chat.output_tokens, chat.token) == (3, 9, False)
     assert (start.input_tokens, start.output_tokens) == (3, None)
-    assert (end.input_tokens, end.output_tokens, end.finished) == (None, 9, {0})
-    assert (completed.input_tokens, completed.output_tokens, completed.finished) == (3, 9, {0})
+    assert (end.input_tokens, end.output_tokens, end.finished) == (None, 9, frozenset({0}))
+    assert (completed.input_tokens, completed.output_tokens, completed.finished) == (3, 9, frozenset({0}))
     assert (odd.input_tokens, odd.output_tokens) == (None, None)
 
 

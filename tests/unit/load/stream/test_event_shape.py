@@ -100,11 +100,12 @@ def test_what_has_no_shape(block: bytes) -> None:
 
 def test_an_event_that_decides_is_never_learnt() -> None:
     shapes = EventShapes()
-    for decides in ("usage", "in_band", "done", "terminal", "broken"):
-        for _ in range(3):
-            shapes.learn(PLAIN, Meaning(**{decides: True}))
-    for _ in range(3):
-        shapes.learn(PLAIN, Meaning(finished=frozenset({0})))
+    decide = (
+        *(Meaning(usage=True), Meaning(in_band=True), Meaning(done=True), Meaning(terminal=True)),
+        *(Meaning(broken=True), Meaning(finished=frozenset({0}))),
+    )
+    for meaning in decide * 3:
+        shapes.learn(PLAIN, meaning)
 
     assert shapes.known == []
 

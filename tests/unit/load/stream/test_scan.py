@@ -96,7 +96,7 @@ def test_an_error_without_its_blank_line_is_an_error() -> None:
 
 
 def named(document: dict[str, Any]) -> bytes:
-    return b"event: " + document["type"].encode() + b"\n" + event(document)
+    return f"event: {document['type']}\n".encode() + event(document)
 
 
 TEXT = named({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a"}})

@@ -250,12 +250,12 @@ DELTA = st.one_of(
 REASON = st.one_of(
     st.none(), st.none(), st.none(), st.sampled_from(("stop", "stop", "length", "tool_calls", "", "error"))
 )
-USAGE = st.one_of(
+USAGE: st.SearchStrategy[Document | None] = st.one_of(
     st.none(),
     st.just({}),
     st.tuples(COUNT, COUNT).map(lambda two: {"prompt_tokens": two[0], "completion_tokens": two[1]}),
 )
-ERROR = st.sampled_from(
+ERROR: st.SearchStrategy[Document] = st.sampled_from(
     (
         {"error": {"message": "upstream", "code": 502}},
         {"error": "overloaded"},
@@ -404,7 +404,7 @@ def _events(draw: st.DrawFn, api: Api, usual: Taste) -> str:
     if kind == 0:
         return draw(st.sampled_from(ODD))
     taste = draw(TASTE) if kind == 1 else usual
-    document = draw(ERROR) if kind == 2 else draw(DOCUMENTS[api])
+    document: Document = draw(ERROR if kind == 2 else DOCUMENTS[api])
     if kind == 3:
         document = _shuffled(draw, document)
     name = ""
