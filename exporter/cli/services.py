@@ -73,7 +73,7 @@ def _paces(text: str) -> tuple[float, ...]:
         "--token-gap SECONDS",
         "Between two tokens of a stream.",
         "inter_token_seconds",
-        default=0.005,
+        default=0.030,
         group="Answers",
     ),
     opt("--output-tokens N", "Of an answer without a limit.", default=32, group="Answers"),

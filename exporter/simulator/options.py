@@ -61,7 +61,7 @@ class SimulatorOptions:
     """time to the answer, or to the first token of a stream, through the router; lognormal"""
     latency_p99_seconds: float = 0.060
     """equal to the median: every request takes exactly that long"""
-    inter_token_seconds: float = 0.005
+    inter_token_seconds: float = 0.030
     """time between two tokens of a stream"""
     output_tokens: int = 32
     """length of an answer that `max_tokens` does not cut short"""

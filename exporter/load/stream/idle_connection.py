@@ -54,7 +54,7 @@ class IdleConnection:
     async def _answered_at(self, connection: Connection) -> float | None:
         """When the last byte of an answer came; None where the connection does not stay open, as it says."""
         async with asyncio.timeout(ANSWER_SECONDS):
-            await connection.send("GET", self._path)
+            await connection.get(self._path)
             response, at = await answer_of(connection, MAX_ANSWER_BYTES, self._clock)
         return at if response.keeps_alive else None
 

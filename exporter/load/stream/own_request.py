@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from exporter.clock import Clock
+from exporter.load.stream.target import request_bytes
 from exporter.load.workload import Workload
 from exporter.settings.server_trust import any_server
 from exporter.settings.url import port_of
@@ -17,6 +18,7 @@ from exporter.settings.url import port_of
 CONNECT_SECONDS = 10.0
 """of a connection with its TLS"""
 READ_BYTES = 64 * 1024
+_OF_A_BODY = frozenset({"content-type", "content-length"})
 
 
 class Response:
@@ -71,20 +73,19 @@ class Connection:
     writer: asyncio.StreamWriter
     workload: Workload
 
-    async def send(self, method: str, path: str, body: bytes = b"") -> None:
-        """Write a request with the headers of the load."""
-        lines = {
-            "host": ("Host", urlsplit(self.workload.target).netloc),
-            "user-agent": ("User-Agent", "soak"),
-        }
-        if body:
-            lines["content-type"] = ("Content-Type", "application/json")
-            lines["content-length"] = ("Content-Length", str(len(body)))
-        given = [(name, value) for name, value in self.workload.headers if name.lower() != "content-length"]
-        for name, _ in given:
-            lines.pop(name.lower(), None)
-        head = "".join(f"{name}: {value}\r\n" for name, value in (*lines.values(), *given))
-        self.writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape") + body)
+    async def get(self, path: str) -> None:
+        """Write a GET with the headers of the load."""
+        headers = [each for each in self.workload.headers if each[0].lower() not in _OF_A_BODY]
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers.insert(0, ("Host", urlsplit(self.workload.target).netloc))
+        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+        self.writer.write("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n")
+        await self.writer.drain()
+
+    async def post(self, path: str, body: bytes) -> None:
+        """Write a POST as the load's."""
+        host = urlsplit(self.workload.target).netloc
+        self.writer.write(request_bytes(host, path, self.workload.headers, body))
         await self.writer.drain()
 
     async def read(self) -> bytes:
@@ -96,10 +97,12 @@ class Connection:
 async def connected(workload: Workload) -> AsyncIterator[Connection]:
     """A connection to the load's target, closed at once in the end; raises OSError where there is none."""
     parts = urlsplit(workload.target)
-    is_tls = parts.scheme == "https"
+    context = any_server() if parts.scheme == "https" else None
+    if context is not None:
+        context.set_alpn_protocols(["http/1.1"])
     async with asyncio.timeout(CONNECT_SECONDS):
         reader, writer = await asyncio.open_connection(
-            parts.hostname, port_of(parts), limit=READ_BYTES, ssl=any_server() if is_tls else None
+            parts.hostname, port_of(parts), limit=READ_BYTES, ssl=context
         )
     try:
         yield Connection(reader, writer, workload)

@@ -8,11 +8,13 @@ import threading
 
 from exporter.clock import Clock
 from exporter.errors import EngineError
+from exporter.live.long_seen import LongSeen
 from exporter.live.message import FailureReason, WorkerCounts
 from exporter.live.wire import decode
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
 from exporter.load.output import STDERR_BYTES, EngineOutput, PipeReader, Printed, Spool, plain
+from exporter.load.stream.long_watch import LongWatch
 from exporter.load.stream.shape import StreamShape
 from exporter.load.stream.worker_plan import READY, Limits, WorkerPlan, WorkerResult
 
@@ -32,6 +34,10 @@ class RunningStream:
 
     def __init__(self, plan: LoadPlan, shape: StreamShape, clock: Clock) -> None:
         """Returns once the load begins; raises EngineError where a worker cannot."""
+        self._watch = LongWatch(
+            plan.workload, shape.hold_model, plan.duration_seconds, clock, shape.complete_on_done
+        )
+        self._long_seen: LongSeen | None = None
         self._workers = [_Process() for _ in range(shape.workers)]
         try:
             for place, worker in enumerate(self._workers):
@@ -45,6 +51,7 @@ class RunningStream:
             for worker in self._workers:
                 worker.kill()
             raise
+        self._watch.start()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -52,6 +59,8 @@ class RunningStream:
 
     def poll(self) -> int | None:
         codes = [worker.process.poll() for worker in self._workers]
+        if any(code is not None for code in codes):
+            self._end_watch()
         for worker, code in zip(self._workers, codes, strict=True):
             if code:
                 raise EngineError(f"stream: {worker.complaint()}")
@@ -59,10 +68,12 @@ class RunningStream:
 
     def stop(self) -> None:
         """SIGINT: each worker ends its load and leaves its counts."""
+        self._end_watch()
         for worker in self._workers:
             worker.signal(signal.SIGINT)
 
     def result(self) -> LoadResult:
+        seen = self._end_watch()
         for worker in self._workers:
             worker.wait(STOP_SECONDS)
         found = [worker.result() for worker in self._workers]
@@ -73,8 +84,14 @@ class RunningStream:
         output = EngineOutput(Printed(), stderr.printed)
         if len(results) < len(found):
             # Without one worker's the others' are not the whole.
-            return LoadResult(None, (), output)
-        return LoadResult(_totals(results), _messages(results), output)
+            return LoadResult(None, (), output, long_seen=seen)
+        return LoadResult(_totals(results), _messages(results), output, long_seen=seen)
+
+    def _end_watch(self) -> LongSeen:
+        """What shows only over long time: nothing of it outlives the load."""
+        if self._long_seen is None:
+            self._long_seen = self._watch.stop()
+        return self._long_seen
 
 
 class _Process:

@@ -79,7 +79,7 @@ def test_silences_that_come_through_survive(simulator: Simulator, endpoint: str)
         (0.2, True, "nobody", None),
         (0.4, True, "nobody", None),
     ]
-    assert all(one.after_seconds >= 0.95 * one.silence_seconds for one in seen.held)
+    assert all(one.after_seconds >= 0.5 * one.silence_seconds for one in seen.held)
     assert [one.heartbeats for one in seen.held] == [0, 0]
     assert seen.longest_survived_seconds == 0.4
     assert seen.not_held is None
