@@ -1,4 +1,4 @@
-"""scripts/bench/nginx_target.py: the stream that `make bench` loads, from a real nginx and as the scan reads it."""
+"""scripts/bench/nginx_target.py: the stream that `make bench` loads, from a real nginx."""
 
 import shutil
 from collections.abc import Iterator
