@@ -248,7 +248,8 @@ class Client:
     def cut(self, how: Cut, at: float) -> None:
         """The answer will not be whole; without an attempt, bytes came that nobody had asked for."""
         if self._stage is _Stage.READING and self._is_stream:
-            self._ended(self._told() or StreamEnd.DISCONNECT, at)
+            told = None if how is Cut.EXTRA else self._told()
+            self._ended(told or StreamEnd.DISCONNECT, at)
         elif self._stage is _Stage.WAITING:
             self._fail(FailureReason.WRITE if how is Cut.WRITE else FailureReason.READ, at)
         else:

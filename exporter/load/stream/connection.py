@@ -19,8 +19,8 @@ from exporter.load.stream.tls import Tls
 MAX_HEAD_BYTES = 1 << 18
 """that come in a row without a byte of a body: a longer head, or trailer, is no HTTP"""
 _NO_BODY = frozenset({204, 304})
-_IDLE_TIMEOUT = b" 408 "
-"""in the status line by which some servers say that they close an idle connection"""
+_REQUEST_TIMEOUT = 408
+"""by which some servers say that they close an idle connection"""
 _NOTHING = memoryview(b"")
 
 
@@ -323,7 +323,7 @@ class Connection:
             if self._extra or not self._keep or self._unsent:
                 self.close()
             if self._extra:
-                user.cut(Cut.BROKEN, at)
+                user.cut(Cut.EXTRA, at)
             else:
                 user.whole(at)
         elif not is_http:
@@ -350,10 +350,10 @@ class Connection:
         if not data.strip(b"\r\n"):
             return
         self.close()
-        if data.startswith(b"HTTP/1.") and _IDLE_TIMEOUT in data[:16]:
+        if data.startswith((b"HTTP/1.1 %d " % _REQUEST_TIMEOUT, b"HTTP/1.0 %d " % _REQUEST_TIMEOUT)):
             self._user.left(Cut.FIN)
         else:
-            self._user.cut(Cut.BROKEN, at)
+            self._user.cut(Cut.EXTRA, at)
 
     # ==== What the parser calls ============================================================================
 
@@ -364,9 +364,11 @@ class Connection:
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        if self._complete:
-            return
         status = self._parser.get_status_code()
+        if self._complete:
+            if status == _REQUEST_TIMEOUT:
+                self._extra = self._keep = False
+            return
         if 100 <= status < 200 and status != 101:
             self._informs = True
             self._headers.clear()

@@ -1,10 +1,10 @@
 """Between a connection and whose requests it carries: what each asks of the other."""
 
-import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from exporter.load.stream.loop import Loop
 from exporter.load.stream.stamps import Stamps
 from exporter.load.stream.target import Target
 from exporter.load.stream.tls import PLAIN_BYTES
@@ -19,6 +19,8 @@ class Cut(Enum):
     RST = "rst"
     BROKEN = "broken"
     """what came is no HTTP, or nothing that was asked for"""
+    EXTRA = "extra"
+    """it was whole, and more came behind it than was asked for"""
     WRITE = "write"
     """the request could not be written, and no answer came"""
 
@@ -52,7 +54,7 @@ class User(Protocol):
 class Port:
     """What all connections of a process share."""
 
-    loop: asyncio.AbstractEventLoop
+    loop: Loop
     target: Target
     stamps: Stamps
     buffer: memoryview
@@ -61,6 +63,6 @@ class Port:
     """of PLAIN_BYTES, for what TLS decrypts"""
 
 
-def port_to(target: Target, loop: asyncio.AbstractEventLoop, stamps: Stamps) -> Port:
+def port_to(target: Target, loop: Loop, stamps: Stamps) -> Port:
     """With buffers of its own."""
     return Port(loop, target, stamps, memoryview(bytearray(READ_BYTES)), memoryview(bytearray(PLAIN_BYTES)))

@@ -1,10 +1,9 @@
 """What is due when: one heap, and one timer of the kernel's that wakes the loop.
 
-An event loop's own timers count whole milliseconds (epoll does), so a request of an open load would be sent
-up to one late. timerfd has the nanosecond. Python has it from 3.13 on; the C library is asked for it here.
+A loop's own timers count whole milliseconds (epoll does), so a request of an open load would be sent up to
+one late. timerfd has the nanosecond. Python has it from 3.13 on; the C library is asked for it here.
 """
 
-import asyncio
 import ctypes
 import heapq
 import os
@@ -13,6 +12,7 @@ from functools import cache
 from itertools import count
 
 from exporter.clock import Clock
+from exporter.load.stream.loop import Loop
 
 _CLOCK_MONOTONIC = 1
 _ABSOLUTE = 1
@@ -23,16 +23,15 @@ _SOONEST_NS = 1
 class Timers:
     """Calls what is due, in order; calls of one moment in the order in which they were asked for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+    def __init__(self, loop: Loop, clock: Clock) -> None:
+        """Raises OSError where the process may have no more files."""
         self._loop = loop
         self._now = clock.monotonic
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._armed = float("inf")
-        self._handle: asyncio.TimerHandle | None = None
         self._timer = _timerfd()
-        if self._timer is not None:
-            loop.add_reader(self._timer, self._woken)
+        loop.add_reader(self._timer, self._woken)
 
     def at(self, when: float, call: Callable[[], None]) -> None:
         """Call it at this moment (monotonic s), or as soon as can be after it."""
@@ -40,38 +39,21 @@ class Timers:
         if when < self._armed:
             self._arm()
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._heap.clear()
-
     def close(self) -> None:
-        """End the timer."""
-        self.clear()
-        if self._timer is not None:
-            self._loop.remove_reader(self._timer)
-            os.close(self._timer)
-            self._timer = None
-        if self._handle is not None:
-            self._handle.cancel()
+        """Forget all, and end the timer."""
+        self._heap.clear()
+        self._loop.remove_reader(self._timer)
+        os.close(self._timer)
 
     def _arm(self) -> None:
-        when = self._armed = self._heap[0][0]
-        if self._timer is not None:
-            _set(self._timer, when)
-            return
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = self._loop.call_later(max(when - self._now(), 0.0), self._run)
+        self._armed = self._heap[0][0]
+        _set(self._timer, self._armed)
 
     def _woken(self) -> None:
-        assert self._timer is not None
         try:
             os.read(self._timer, 8)
         except BlockingIOError:
             return  # it was set anew meanwhile
-        self._run()
-
-    def _run(self) -> None:
         self._armed = float("inf")
         heap = self._heap
         now = self._now()
@@ -81,13 +63,12 @@ class Timers:
             self._arm()
 
 
-def _timerfd() -> int | None:
-    """None where the C library has no such thing."""
-    try:
-        timer = int(_libc().timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC))
-    except AttributeError:
-        return None
-    return timer if timer >= 0 else None
+def _timerfd() -> int:
+    timer = int(_libc().timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC))
+    if timer < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return timer
 
 
 def _set(timer: int, when: float) -> None:
@@ -98,4 +79,4 @@ def _set(timer: int, when: float) -> None:
 
 @cache
 def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
+    return ctypes.CDLL(None, use_errno=True)

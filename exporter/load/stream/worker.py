@@ -4,17 +4,16 @@ Standard input has its plan and, once it has said that it is ready, the moment a
 it leaves goes to standard output. SIGINT, SIGTERM and the end of standard input end the load early.
 """
 
-import asyncio
 import gc
 import pickle
 import resource
 import signal
 import sys
 from contextlib import suppress
-from typing import Any
 
 from exporter.clock import Clock, SystemClock
 from exporter.live.wire import encode
+from exporter.load.stream.loop import EpollLoop
 from exporter.load.stream.port import port_to
 from exporter.load.stream.reports import Reports
 from exporter.load.stream.stamps import Stamps
@@ -27,19 +26,10 @@ from exporter.load.stream.worker_plan import READY, WorkerPlan, WorkerResult
 REPORT_SECONDS = REPORT_WITHIN_MS / 1000
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where it is installed."""
-    try:
-        import uvloop  # noqa: PLC0415
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
 class Worker:
     """One worker's load on a loop of its own."""
 
-    def __init__(self, plan: WorkerPlan, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+    def __init__(self, plan: WorkerPlan, loop: EpollLoop, clock: Clock) -> None:
         """Raises OSError where the target or the ingest cannot be looked up."""
         self._plan = plan
         self._loop = loop
@@ -48,8 +38,6 @@ class Worker:
         self._port = port_to(look_up(plan.target), loop, self._stamps)
         self._timers = Timers(loop, clock)
         self._reports = Reports(plan.ingest_host, plan.ingest_port, self._timers)
-        self._error: BaseException | None = None
-        loop.set_exception_handler(self._take_error)
 
     def run(self, begin: float) -> WorkerResult:
         """The load from this moment (monotonic s) to its end."""
@@ -69,8 +57,6 @@ class Worker:
         gc.collect()
         gc.freeze()
         self._loop.run_forever()
-        if self._error is not None:
-            raise self._error
         ended = max(self._now(), begin)
         left = traffic.end(ended)
         clients = plan.limits.clients
@@ -79,11 +65,6 @@ class Worker:
         self._reports.close()
         timers.close()
         return WorkerResult(traffic.account, ended - begin, tuple(map(encode, messages)))
-
-    def _take_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An error of this program: what it goes on to count could be wrong."""
-        self._error = context.get("exception") or RuntimeError(context["message"])
-        loop.stop()
 
     def _each_second(self, due: float) -> None:
         now = self._now()
@@ -102,9 +83,8 @@ def main() -> None:
     standard_input, standard_output = sys.stdin.buffer, sys.stdout.buffer
     plan: WorkerPlan = pickle.load(standard_input)
     _raise_fd_limit()
-    loop = new_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, loop.stop)
+    loop = EpollLoop()
+    loop.stop_on((signal.SIGINT, signal.SIGTERM))
     clock = SystemClock()
     try:
         worker = Worker(plan, loop, clock)
