@@ -6,6 +6,7 @@ from prometheus_client.core import Metric
 
 from exporter.collectors.families import Table, add_known, fresh
 from exporter.live.histogram import QUANTILES
+from exporter.live.message import STREAM_ENGINE
 from exporter.live.overhead import Differences, Overhead
 from exporter.live.runs import LiveRuns
 from exporter.live.stream_counts import first_token_differences, total_differences
@@ -31,12 +32,13 @@ STREAM_FIGURE_FAMILIES = (*_FAMILIES,)
 
 
 def stream_figure_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
-    """The gauges by route and model, of the newest active run of each; no series where nothing is known."""
+    """The gauges by route and model, of the newest active run of streams of each; no series without."""
     families = fresh(_FAMILIES, "route", "model")
     goodput, overhead, bounds = families.values()
     seen = set()
     for run in reversed(runs.runs.values()):
-        if not run.active(now):
+        # One of another engine beside it knows nothing of streams.
+        if run.info.engine != STREAM_ENGINE or not run.active(now):
             continue
         for pair, counted in zip(run.info.pairs, run.pairs, strict=True):
             if pair in seen:

@@ -199,6 +199,12 @@ def test_the_figures_are_those_of_the_newest_active_run(runs: LiveRuns, clock: F
     assert {*STREAM_FIGURE_FAMILIES}.isdisjoint({name for name, _ in counted(runs)})
 
 
+def test_a_newer_run_of_another_engine_hides_no_figure(runs: LiveRuns, clock: FakeClock) -> None:
+    runs.apply(streamed({"end_complete": 4, "good": 3}, {}))
+    register(runs, run="b" * 16)
+    assert figures(runs, clock) == {labelled("benchmark_goodput_ratio"): 0.75}
+
+
 def test_a_counter_never_falls_over_a_restart(runs: LiveRuns, clock: FakeClock) -> None:
     """Two workers; after the restart the first to report had most of what there was to count."""
     runs.apply(streamed({"checked": 60, "disagreed": 4, "end_complete": 9}, {}))
