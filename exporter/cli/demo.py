@@ -32,6 +32,12 @@ from exporter.run.watcher import watcher_at
 from exporter.stack.native import PACKAGES, SERVERS, NativeStack, installed_servers
 from exporter.stack.ports import Ports
 
+STREAM_PACE = (
+    *("--latency-median", "0.15", "--latency-p99", "0.4"),
+    *("--token-gap", "0.01", "--output-tokens", "64"),
+)
+"""as a model on a GPU answers; at the simulator's own pace a small machine is late at reading"""
+
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
 @options(
@@ -87,7 +93,7 @@ def demo(
         if missing := [name for name in SERVERS if name not in servers]:
             console.print(Text(_without(missing), style="bold yellow"), soft_wrap=True)
         with console.status("starting the simulated router"):
-            stack.start_simulator()
+            stack.start_simulator(*(STREAM_PACE if plan.shape else ()))
         plan = asked_once(plan, load, interrupt, console)
         with console.status("starting the exporter, and what else is installed"):
             stack.start_exporter("--results.folder", str(plan.results.resolve()))

@@ -150,10 +150,8 @@ def server_parts(url: str, option: str) -> SplitResult:
     if not is_valid or not parts.hostname:
         raise ConfigurationError(f"{option}: {shown!r} is not a URL like http://localhost:8080")
     if "@" in parts.netloc:
-        raise ConfigurationError(
-            f"{option}: no user and password are taken from it; give the router's key with --api-key-env or "
-            "--api-key-file"
-        )
+        key = "; give the router's key with --api-key-env or --api-key-file" if option == "--target" else ""
+        raise ConfigurationError(f"{option}: no user and password are taken from it{key}")
     if parts.path.strip("/") and not parts.path.rstrip("/").endswith(API_VERSION):
         raise ConfigurationError(f"{option}: {shown!r} has a path; give that with --endpoint")
     if parts.query or parts.fragment:
