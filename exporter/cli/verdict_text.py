@@ -29,7 +29,8 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     latency = " / ".join(milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
     console.print(f"\n{UNKNOWN if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
     if result.evidence.streams is not None:
-        console.print(Text(", ".join(_of_streams(result.evidence, result.evidence.streams))))
+        line = ", ".join(_of_streams(result.evidence, result.evidence.streams))
+        console.print(Text(line), soft_wrap=True)
     if result.alerts:
         console.print(Text(f"alerts that fired: {', '.join(result.alerts)}", style="red"))
     for path in files.values():
