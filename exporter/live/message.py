@@ -259,5 +259,8 @@ class WorkerCounts:
     """cumulative, in order of pair and index; a row is one octave or several within a page (histogram.py)"""
     waiting_ms: int = 0
     """in the last report: for how long its request has been in flight"""
+    stalled: int = 0
+    """requests in flight that have had no answer for `--stall-after`, where the worker tells them apart: one
+    with several connections is never silent"""
     pace: Pace | None = None
     """when it had its successes; None where it has not begun, or does not know"""

@@ -207,6 +207,7 @@ class Run:
         self._connections = connections
         worker.connections = message.connections
         worker.in_flight = min(message.in_flight, message.connections)
+        worker.stalled = min(message.stalled, worker.in_flight)
         worker.final = message.final
         if message.pace is not None and message.part == 0:
             worker.pace = message.pace
@@ -226,10 +227,11 @@ class Run:
     def connections(self, now: float) -> tuple[int, int, int]:
         """(open, stalled, in flight) as the workers last reported."""
         live = [worker for worker in self.workers.values() if not worker.final]
-        silent = (w for w in live if now - w.last_report > self.info.stall_after_seconds)
+        longest = self.info.stall_after_seconds
+        stalled = (w.in_flight if now - w.last_report > longest else w.stalled for w in live)
         return (
             sum(worker.connections for worker in live),
-            sum(worker.in_flight for worker in silent),
+            sum(stalled),
             sum(worker.in_flight for worker in live),
         )
 

@@ -4,10 +4,10 @@ A datagram, little-endian and unpadded, has a header, blocks and rows.
 
 header  magic "SOAK", u8 version (5), u8 flags (1 final, 2 timed, 4 the longest was answered), u16 part,
         16 bytes token, u32 worker, u32 sequence, u32 connections, u32 requests in flight, u32 waiting,
-        u16 number of blocks, u16 length of the rows in words of 4 bytes; and the pace (pace.py), in µs of a
-        clock that all workers of a run share: f64 sent, f64 begun, f64 last success, u32 report within (ms),
-        u32 gaps so far, f64 since and f64 until of the last 4 (oldest first, those that are missing 0),
-        f64 longest, f64 until. All of it is 0 where a worker has not begun.
+        u32 stalled, u16 number of blocks, u16 length of the rows in words of 4 bytes; and the pace
+        (pace.py), in µs of a clock that all workers of a run share: f64 sent, f64 begun, f64 last success,
+        u32 report within (ms), u32 gaps so far, f64 since and f64 until of the last 4 (oldest first, those
+        that are missing 0), f64 longest, f64 until. All of it is 0 where a worker has not begun.
 block   u64 place of the pair, u64 failures (9, in the order of `FailureReason`), u64 counters (25, in that
         of `Counter`), f64 sums (16: of durations by status class, one of each later `Histogram`; µs, where
         it is of times); blocks come in order of pairs
@@ -17,8 +17,9 @@ row     u32 index of the first count, u16 place of the pair, u16 number of count
 
 A pair is a route and a model; its place is that in the run's announcement. All counts are cumulative since
 the worker began, and a message repeats all of them (up to 2,048 words of rows; a longer report is several
-parts). `waiting` is 0 but in the last report: there it is how long (ms) a request has been in flight. The
-token is the secret of the run; the id of the run is public and in no message.
+parts). `waiting` is 0 but in the last report: there it is how long (ms) a request has been in flight.
+`stalled` are those in flight that have waited for too long, where a worker with several connections tells.
+The token is the secret of the run; the id of the run is public and in no message.
 """
 
 import struct
@@ -31,7 +32,7 @@ from exporter.live.pace import GAPS_A_MESSAGE, Pace
 
 VERSION = 5
 MAGIC = b"SOAK"
-_COUNTS = struct.Struct("<4sBBH16sIIIIIHH")
+_COUNTS = struct.Struct("<4sBBH16sIIIIIIHH")
 _PACE = struct.Struct(f"<3dII{2 * GAPS_A_MESSAGE}d2d")
 HEADER = struct.Struct(_COUNTS.format + _PACE.format[1:])
 BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{len(values_of()) - FIRST_SUM}d")
@@ -58,7 +59,8 @@ def decode(datagram: bytes) -> WorkerCounts:
     if len(datagram) < HEADER.size:
         raise WireError("malformed")
     fields = _COUNTS.unpack_from(datagram)
-    flags, part, token, worker, sequence, connections, in_flight, waiting_ms, blocks, words = fields[2:]
+    flags, part, token, worker, sequence, connections, in_flight, waiting_ms, stalled = fields[2:11]
+    blocks, words = fields[11:]
     first_row = HEADER.size + blocks * BLOCK.size
     if blocks > MAX_PAIRS or part >= MAX_PARTS or len(datagram) != first_row + 4 * words:
         raise WireError("malformed")
@@ -71,6 +73,7 @@ def decode(datagram: bytes) -> WorkerCounts:
         connections=connections,
         in_flight=in_flight,
         waiting_ms=waiting_ms,
+        stalled=stalled,
         pace=_pace(datagram, flags),
         blocks=_blocks(datagram[HEADER.size : first_row]),
         rows=_rows(datagram, first_row),
@@ -157,7 +160,8 @@ def encode(counts: WorkerCounts) -> bytes:
     """The datagram of `counts` (at most WORDS_A_DATAGRAM words of rows); the inverse of `decode`."""
     blocks = b"".join(BLOCK.pack(pair, *values) for pair, values in counts.blocks)
     rows = b"".join(ROW_HEAD.pack(first, pair, len(row) // 4) + row for pair, first, row in counts.rows)
-    worker = (counts.worker, counts.sequence, counts.connections, counts.in_flight, counts.waiting_ms)
+    requests = (counts.in_flight, counts.waiting_ms, counts.stalled)
+    worker = (counts.worker, counts.sequence, counts.connections, *requests)
     flags = FLAG_FINAL if counts.final else 0
     if counts.pace is not None:
         flags |= FLAG_TIMED * counts.pace.timed | FLAG_ANSWERED * counts.pace.longest_answered

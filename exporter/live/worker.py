@@ -56,6 +56,8 @@ class Worker:
     """by place of the pair"""
     connections: int = 0
     in_flight: int = 0
+    stalled: int = 0
+    """of those in flight, as the worker tells"""
     final: bool = False
     last_report: float = 0.0
     pace: Pace | None = None

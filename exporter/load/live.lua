@@ -106,7 +106,7 @@ typedef struct {
   uint8_t version, flags;
   uint16_t part;
   uint8_t token[16];
-  uint32_t worker, sequence, connections, in_flight, waiting_ms;
+  uint32_t worker, sequence, connections, in_flight, waiting_ms, stalled;
   uint16_t blocks, words;
   double sent_us, begun_us, last_success_us;
   uint32_t report_within_ms, gap_count;

@@ -191,5 +191,9 @@ def _stalled(result: LoadResult, plan: RunPlan, progress: Progress) -> int:
         return progress.last_status.stalled if progress.last_status else 0
     longest_ms = plan.stall_after_seconds * 1000
     return sum(
-        {each.worker: each.in_flight for each in result.messages if each.waiting_ms > longest_ms}.values()
+        {
+            each.worker: each.stalled or each.in_flight
+            for each in result.messages
+            if each.waiting_ms > longest_ms
+        }.values()
     )

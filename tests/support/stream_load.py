@@ -30,6 +30,7 @@ class Counted:
     status: RunStatus
     """of its last report"""
     in_flight: int
+    stalled: int
     waiting_ms: int
 
     @property
@@ -86,9 +87,8 @@ def load(
 def counted(result: WorkerResult, shape: StreamShape, connections: int) -> Counted:
     """What a worker left, joined as the exporter joins it."""
     messages = [decode(datagram) for datagram in result.datagrams]
-    return Counted(
-        result.account, status_of(messages, shape, connections), messages[0].in_flight, messages[0].waiting_ms
-    )
+    first, status = messages[0], status_of(messages, shape, connections)
+    return Counted(result.account, status, first.in_flight, first.stalled, first.waiting_ms)
 
 
 def status_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> RunStatus:

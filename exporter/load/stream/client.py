@@ -108,9 +108,9 @@ class Client:
             return self._due
         return self._began if self._stage is _Stage.OPENING else self._connection.sent_at
 
-    def has_waited(self, seconds: float, now: float) -> bool:
-        """Whether its request has had no head of an answer for so long."""
-        return self._stage is _Stage.WAITING and now - self.in_flight_since >= seconds
+    def waits(self, now: float) -> float:
+        """For how long its request has had no head of an answer; 0: it has, or there is none."""
+        return now - self.in_flight_since if self._stage is _Stage.WAITING else 0.0
 
     def begin(self, draw: Draw, due: float | None = None) -> None:
         """An attempt; `due`: when it was to be sent, in an open load (monotonic s)."""

@@ -153,7 +153,13 @@ class Tally:
         self._pace.took(max(seconds, 0.0) * 1e6, at * 1e6, False)
 
     def report(
-        self, connections: int, in_flight: int, at: float, final: bool = False, waiting_seconds: float = 0.0
+        self,
+        at: float,
+        connections: int,
+        in_flight: int,
+        stalled: int,
+        final: bool = False,
+        waiting_seconds: float = 0.0,
     ) -> tuple[WorkerCounts, ...]:
         """All counts up to this moment (monotonic s), as live messages.
 
@@ -174,6 +180,7 @@ class Tally:
             connections=connections,
             in_flight=in_flight,
             waiting_ms=min(round(waiting_seconds * 1000), 0xFFFFFFFF),
+            stalled=stalled,
             blocks=blocks,
             rows=tuple(row for place, pair in enumerate(self.pairs) for row in pair.rows(place)),
             pace=self._pace.pace(at * 1e6, REPORT_WITHIN_MS),

@@ -1,6 +1,6 @@
 """Who sends when: a fixed set of clients, closed (each as soon as it can) or open (when it is due)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,9 +28,10 @@ class Left:
     """What is in flight when a load ends: neither a success nor a failure."""
 
     in_flight: int
-    """where some have had no answer for `--stall-after`, those alone"""
+    stalled: int
+    """of those, without the head of an answer for `--stall-after`"""
     waiting_seconds: float
-    """of the one that was sent first"""
+    """the longest that one has been without the head of an answer"""
 
 
 class Traffic:
@@ -93,11 +94,19 @@ class Traffic:
     def end(self, now: float) -> Left:
         """Nothing more is sent, and every connection closed."""
         self._ended = True
-        waits = [now - client.in_flight_since for client in self.clients if client.is_active]
-        stalled = sum(client.has_waited(self.stall_after_seconds, now) for client in self.clients)
+        self.look(now)
+        waits = [client.waits(now) for client in self.clients]
+        left = Left(self.in_flight, self._stalled(waits), max(waits, default=0.0))
         for client in self.clients:
             client.leave()
-        return Left(stalled or len(waits), max(waits, default=0.0))
+        return left
+
+    def stalled(self, now: float) -> int:
+        """How many requests in flight have had no head of an answer for `--stall-after`."""
+        return self._stalled(client.waits(now) for client in self.clients)
+
+    def _stalled(self, waits: Iterable[float]) -> int:
+        return sum(seconds >= self.stall_after_seconds for seconds in waits)
 
     def look(self, now: float) -> None:
         """Once a second: who is complete and need not be waited for, and how long others have waited."""

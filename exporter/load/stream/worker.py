@@ -59,8 +59,10 @@ class Worker:
         self._loop.run_forever()
         ended = max(self._now(), begin)
         left = traffic.end(ended)
-        clients = plan.limits.clients
-        messages = tally.report(clients, left.in_flight, ended, True, left.waiting_seconds)
+        messages = tally.report(
+            *(ended, plan.limits.clients, left.in_flight, left.stalled),
+            *(True, left.waiting_seconds),
+        )
         self._reports.send(messages, ended)
         self._reports.close()
         timers.close()
@@ -75,7 +77,8 @@ class Worker:
 
     def _report(self) -> None:
         now, traffic = self._now(), self._traffic
-        self._reports.send(traffic.tally.report(len(traffic.clients), traffic.in_flight, now), now)
+        counts = (len(traffic.clients), traffic.in_flight, traffic.stalled(now))
+        self._reports.send(traffic.tally.report(now, *counts), now)
 
 
 def main() -> None:

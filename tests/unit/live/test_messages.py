@@ -166,6 +166,19 @@ def test_connections_are_open_in_flight_or_stalled_as_last_reported(runs: LiveRu
     assert run.connections(clock.monotonic()) == (0, 0, 0)
 
 
+def test_a_worker_of_several_connections_tells_itself_which_are_stalled(
+    runs: LiveRuns, clock: FakeClock
+) -> None:
+    runs.apply(message(worker=0, connections=3, in_flight=3, stalled=2))
+    runs.apply(message(worker=1, connections=1, in_flight=1, stalled=9))
+    run = runs.runs[RUN]
+    assert run.connections(clock.monotonic()) == (4, 3, 4)
+    runs.apply(message(worker=0, connections=3, in_flight=3, sequence=2))
+    assert run.connections(clock.monotonic()) == (4, 1, 4)
+    clock.advance(30.5)
+    assert run.connections(clock.monotonic()) == (4, 4, 4)
+
+
 def test_the_window_holds_the_2xx_of_the_trailing_ten_seconds(runs: LiveRuns, clock: FakeClock) -> None:
     totals = runs.models[LOCAL_MODEL]
     seen = []

@@ -58,6 +58,7 @@ def reports(draw: st.DrawFn) -> WorkerCounts:
         connections=draw(u32),
         in_flight=draw(u32),
         waiting_ms=draw(u32),
+        stalled=draw(u32),
         pace=draw(st.none() | paces()),
         blocks=tuple((pair, draw(values)) for pair in draw(pairs)),
         rows=tuple(row for pair in draw(pairs) for row in octaves(draw(places), pair)),
@@ -65,7 +66,7 @@ def reports(draw: st.DrawFn) -> WorkerCounts:
 
 
 DATAGRAM = encode(message(worker=3, sequence=9, sums_us=(0.0, 5.0, 0.0, 0.0, 0.0)))
-PACE_AT = struct.calcsize("<4sBBH16sIIIIIHH")
+PACE_AT = struct.calcsize("<4sBBH16sIIIIIIHH")
 BLOCKS_AT = PACE_AT - 4
 LENGTH_AT = PACE_AT - 2
 
@@ -122,13 +123,14 @@ def test_the_layout_is_the_documented_one_byte_for_byte() -> None:
         sums_us=(0.0, 1.5, 0.0, 0.0, 8.0),
         others_us={Histogram.FIRST_TOKEN: (2.5,), Histogram.TOTAL_UNDER: (9.5,)},
         waiting_ms=513,
+        stalled=3,
         pace=Pace(
             9.5, 1.5, 8.0, 1000, 2, ((1.5, 2.5), (3.0, 4.0)), 6.0, 7.0, longest_answered=True, timed=True
         ),
     )
     expected = b"SOAK" + bytes([5, 7, 2, 0]) + b"0123456789abcdef" + bytes([7, 0, 0, 0, 2, 1, 0, 0])
     words = (2 + 128) + (2 + 88) + (2 + 128)
-    expected += struct.pack("<IIIHH", 1, 1, 513, 1, words)
+    expected += struct.pack("<IIIIHH", 1, 1, 513, 3, 1, words)
     expected += struct.pack("<3dII", 9.5, 1.5, 8.0, 1000, 2)
     expected += struct.pack("<10d", 1.5, 2.5, 3.0, 4.0, 0, 0, 0, 0, 6.0, 7.0)
     expected += struct.pack("<Q", 1) + struct.pack("<9Q", 2, 3, 4, 0, 1, 0, 0, 0, 9)

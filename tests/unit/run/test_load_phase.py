@@ -177,9 +177,11 @@ def test_connections_that_wait_for_too_long_at_the_end_are_stalled_each_once(loa
         message(worker=0, in_flight=1, waiting_ms=30_001, part=1),
         message(worker=1, in_flight=1, waiting_ms=30_000),
         message(worker=2, in_flight=3, waiting_ms=45_000),
+        message(worker=3, in_flight=3, waiting_ms=45_000, stalled=2),
+        message(worker=4, in_flight=3, stalled=0),
     )
     found, _ = load(Engine(left(messages=messages)))
-    assert found.stalled == 4
+    assert found.stalled == 6
 
 
 class Halves(Engine):
