@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-import httptools
-
 from exporter.clock import Clock
 from exporter.live.long_seen import EndedBy, HeldHow, HeldSeen
 from exporter.live.message import StreamEnd, route_of
 from exporter.load.stream.apis import api_of
-from exporter.load.stream.own_request import Connection, Response, connected
+from exporter.load.stream.own_request import Connection, NoHttpError, Response, connected
 from exporter.load.stream.request_body import prompt_body
 from exporter.load.stream.scan import StreamScan
 from exporter.load.workload import Workload
@@ -94,8 +92,8 @@ class HeldStream:
                 raise NotHeldError(f"{self.model} did not stay silent")
             try:
                 body = self._response.feed(data)
-            except httptools.HttpParserError as error:
-                raise NotHeldError("the answer is no HTTP") from error
+            except NoHttpError as error:
+                raise NotHeldError(str(error)) from error
             if body:
                 self._take(body)
         return _Cut.NONE

@@ -61,10 +61,14 @@ class IdleConnection:
     async def _stay_silent(self, connection: Connection, silent_since: float) -> None:
         ended_at: float | None = None
         how: Closed = "fin"
+        count = 0
         try:
             # What comes unasked, as a 408, is a server's way to announce that it closes.
-            while await connection.read():
+            while data := await connection.read():
                 ended_at = ended_at or self._clock.monotonic()
+                count += len(data)
+                if count > MAX_ANSWER_BYTES:
+                    return
         except OSError:
             how = "rst"
         self._closed.append(((ended_at or self._clock.monotonic()) - silent_since, how))

@@ -7,6 +7,7 @@ silence of the ladder. None is an attempt of the load, so none is in its counts.
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from exporter.clock import Clock
 from exporter.live.long_seen import HeldSeen, LongSeen
@@ -60,6 +61,8 @@ class LongWatch:
     def stop(self) -> LongSeen:
         """End everything at once; what was seen. To be called once, after `start`."""
         seen = self.seen()
+        if self._streams and not seen.held and seen.not_held is None:
+            seen = replace(seen, not_held="no silent stream ended before the load did")
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(END_SECONDS)
         return seen

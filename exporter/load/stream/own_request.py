@@ -21,6 +21,10 @@ READ_BYTES = 64 * 1024
 _OF_A_BODY = frozenset({"content-type", "content-length"})
 
 
+class NoHttpError(OSError):
+    """What came is no answer of HTTP/1.1."""
+
+
 class Response:
     """What has been read of one response. httptools calls the methods that begin with `on_`."""
 
@@ -35,8 +39,12 @@ class Response:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> bytes:
-        """Read on; returns what of the body came. Raises httptools.HttpParserError."""
-        self._parser.feed_data(data)
+        """Read on; returns what of the body came. Raises NoHttpError."""
+        try:
+            self._parser.feed_data(data)
+        # The answer 101 to nobody's question is no kind of the other.
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise NoHttpError("the answer is no HTTP") from error
         body, self._body = self._body, []
         return b"".join(body)
 
@@ -123,8 +131,5 @@ async def answer_of(connection: Connection, max_bytes: int, clock: Clock) -> tup
         count += len(data)
         if not data or count > max_bytes:
             raise ConnectionError("the answer is not whole")
-        try:
-            response.feed(data)
-        except httptools.HttpParserError as error:
-            raise ConnectionError("the answer is no HTTP") from error
+        response.feed(data)
     return response, clock.monotonic()

@@ -34,9 +34,6 @@ class RunningStream:
 
     def __init__(self, plan: LoadPlan, shape: StreamShape, clock: Clock) -> None:
         """Returns once the load begins; raises EngineError where a worker cannot."""
-        self._watch = LongWatch(
-            plan.workload, shape.hold_model, plan.duration_seconds, clock, shape.complete_on_done
-        )
         self._long_seen: LongSeen | None = None
         self._workers = [_Process() for _ in range(shape.workers)]
         try:
@@ -51,6 +48,9 @@ class RunningStream:
             for worker in self._workers:
                 worker.kill()
             raise
+        self._watch = LongWatch(
+            plan.workload, shape.hold_model, plan.duration_seconds, clock, shape.complete_on_done
+        )
         self._watch.start()
 
     @property

@@ -1,10 +1,12 @@
 """exporter.load.stream.long_watch: the idle connection and the ladder of silent streams, beside a load."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import trustme
@@ -22,17 +24,21 @@ CHAT_PATH = "/v1/chat/completions"
 HOURS = 9 * 3600.0
 
 
-@contextmanager
-def watching(
+def watch_of(
     url: str,
     *ladder: float,
     hold_model: str | None = "hold",
     endpoint: str = CHAT_PATH,
     headers: tuple[str, ...] = (),
     duration_seconds: float = HOURS,
-) -> Iterator[LongWatch]:
+) -> LongWatch:
     workload = make_workload(url, endpoint, "gpt-oss:20b", headers=headers)
-    watch = LongWatch(workload, hold_model, duration_seconds, SystemClock(), ladder=ladder or LADDER_SECONDS)
+    return LongWatch(workload, hold_model, duration_seconds, SystemClock(), ladder=ladder or LADDER_SECONDS)
+
+
+@contextmanager
+def watching(url: str, *ladder: float, **more: Any) -> Iterator[LongWatch]:
+    watch = watch_of(url, *ladder, **more)
     watch.start()
     try:
         yield watch
@@ -143,12 +149,36 @@ def test_heartbeats_are_counted_and_keep_a_stream_through_an_idle_cut() -> None:
 
 
 def test_what_the_end_of_the_load_cuts_off_is_not_judged(simulator: Simulator) -> None:
-    with watching(simulator.url, 60.0) as watch:
-        wait_until(lambda: bool(simulator.truth()["requests"] == 2), "both are asked")
-    seen = watch.seen()
-    assert (seen.held, seen.not_held) == ((), None)
+    watch = watch_of(simulator.url, 60.0)
+    watch.start()
+    wait_until(lambda: bool(simulator.truth()["requests"] == 2), "both are asked")
+    seen = watch.stop()
+    assert (seen.held, seen.not_held) == ((), "no silent stream ended before the load did")
     wait_until(lambda: simulator.truth()["open_connections"] == 1, "all connections are closed")
     assert simulator.truth()["streams"] == {"aborted": 1}
+
+
+def test_an_end_at_once_is_no_trouble(simulator: Simulator) -> None:
+    watch = watch_of(simulator.url)
+    watch.start()
+    assert watch.stop().held == ()
+
+
+def test_a_server_that_talks_without_end_on_an_idle_connection_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idle_connection, "MAX_CONNECTIONS", 1)
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"x" * 65536)
+
+    with LocalHttp(lambda _asked: talk) as server:
+        idle = IdleConnection(make_workload(server.url, CHAT_PATH, "gpt-oss:20b"), SystemClock())
+        asyncio.run(asyncio.wait_for(idle.watch(), 30))
+        assert idle.seen() is None
 
 
 @pytest.mark.parametrize(
@@ -271,6 +301,16 @@ def test_the_headers_of_the_load_and_its_prefix_are_used() -> None:
         for one in server.asked:
             assert one.headers["Authorization"] == "Bearer k"
             assert one.headers.get_all("Host") == ["router.example"]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"]
+)
+def test_what_is_no_http_is_said(answer: bytes) -> None:
+    with LocalHttp(lambda _asked: answer) as server, watching(server.url, 1.0) as watch:
+        wait_until(lambda: watch.seen().not_held is not None, "the answer is judged")
+        assert watch.seen().not_held == "the answer is no HTTP"
+        assert watch.seen().idle is None
 
 
 def test_a_target_where_nothing_listens_is_said() -> None:
