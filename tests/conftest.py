@@ -10,7 +10,7 @@ import pytest
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.nvml_stub import build_stub
-from tests.support.soak_command import Soak, SoakRun
+from tests.support.soak_command import Soak, SoakRun, end_faults
 
 # In the background of a script SIGINT is ignored, under nohup SIGHUP; what tests start would inherit that.
 for _ignored, _default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -39,6 +39,25 @@ def stack() -> Iterator[NativeStack]:
 @pytest.fixture
 def live(stack: NativeStack) -> NativeStack:
     """Simulator and exporter, ready."""
+    return ready(stack)
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[NativeStack]:
+    """The same for all tests of a file."""
+    with NativeStack(free_ports()) as native:
+        yield ready(native)
+
+
+@pytest.fixture
+def shared(lasting: NativeStack) -> Iterator[NativeStack]:
+    """The `live` of a file whose tests look at what their own runs have added; no fault outlives its test."""
+    yield lasting
+    end_faults(lasting)
+
+
+def ready(stack: NativeStack) -> NativeStack:
+    """The stack, with simulator and exporter started."""
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
     stack.start_exporter()
     return stack

@@ -3,8 +3,16 @@
 import pytest
 
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Ended, Soak, end_faults, fault, running, total, truth
+from tests.support.soak_command import Ended, Soak, answered, end_faults, fault, running, shown, total
 from tests.support.waiting import need, wait_for
+
+REQUESTS = "benchmark_requests_total"
+
+
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
 
 
 def phases(ended: Ended) -> list[str]:
@@ -38,7 +46,7 @@ def test_the_warm_up_is_in_the_load_and_percentiles_are_of_what_follows(
     fault(live, "slow", add_seconds=0.1)
     run = soak("--duration", "12s", "--warmup", "5s", "--connections", "4")
     wait_for("the warm-up", lambda: in_phase(live, "warmup"))
-    wait_for("slow answers", lambda: total(live, "benchmark_requests_total") >= 120)
+    running(live, 120)
     end_faults(live)
     ended = run.end()
     evidence = ended.document["evidence"]
@@ -59,6 +67,7 @@ def test_the_warm_up_is_in_the_load_and_percentiles_are_of_what_follows(
 
 def test_failures_count_from_the_first_second(live: NativeStack, soak: Soak) -> None:
     need("wrk")
+    before = answered(live)
     fault(live, "error", status=500, ratio=0.5)
     run = soak("--duration", "10s", "--warmup", "6s", "--connections", "4")
     running(live)
@@ -66,7 +75,7 @@ def test_failures_count_from_the_first_second(live: NativeStack, soak: Soak) -> 
     end_faults(live)
     ended = run.end()
     assert ended.code == 1
-    assert ended.document["evidence"]["requests"]["5xx"] == truth(live)["inference_responses"]["500"]
+    assert ended.document["evidence"]["requests"]["5xx"] == (answered(live) - before)["500"]
 
 
 @pytest.mark.parametrize("engine", ["wrk", "hey"])
@@ -75,10 +84,11 @@ def test_a_rest_parts_the_load_into_two_halves_that_are_counted_as_one(
 ) -> None:
     need(engine)
     options = ("--engine", engine, "--connections", "3", "--duration", "9s", "--rest", "4s")
+    before, earlier = answered(live), shown(live, REQUESTS)
     run = soak(*options, "--warmup", "1s")
     wait_for("the rest", lambda: in_phase(live, "rest"), 60)
-    counted = total(live, "benchmark_requests_total")
-    served = sum(truth(live)["inference_responses"].values())
+    counted = shown(live, REQUESTS) - earlier
+    served = (answered(live) - before).total()
     wait_for("the second half", lambda: in_phase(live, "load"), 60)
     ended = run.end()
     evidence = ended.document["evidence"]
@@ -93,7 +103,7 @@ def test_a_rest_parts_the_load_into_two_halves_that_are_counted_as_one(
     assert totals["engine"] > counted > 0
     # What was under way as wrk ended was answered, and is no response of wrk's.
     assert 0 <= served - counted <= 3
-    assert total(live, "benchmark_requests_total") == totals["engine"]
+    assert shown(live, REQUESTS) - earlier == totals["engine"]
     assert evidence["engine"]["duration_seconds"] == pytest.approx(evidence["measured_seconds"], abs=0.1)
     # Nothing was asked in the rest: that is no time without a success.
     assert all(each["until"] - each["since"] < 3.5 for each in evidence["success_gaps"])

@@ -47,6 +47,12 @@ def _wrk() -> None:
     need("wrk")
 
 
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
+
+
 def command(live: NativeStack, results: Path, *options: str) -> list[str]:
     """A `soak run` against the stack, without --json."""
     asked = [sys.executable, "-m", "exporter.cli", "run", "--results", str(results), "--drain", "1s"]

@@ -3,8 +3,11 @@
 import pytest
 
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Soak, end_faults, fault, metrics, running, total, truth
+from tests.support.soak_command import Soak, end_faults, fault, metrics, running, shown, total, truth
 from tests.support.waiting import need, wait_for
+
+FAILURES = "benchmark_request_failures_total"
+RESTARTS = "observed_process_restarts_total"
 
 
 @pytest.fixture(autouse=True)
@@ -12,10 +15,15 @@ def _wrk() -> None:
     need("wrk")
 
 
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
+
+
 def test_a_run_without_a_single_2xx_is_a_failure_and_says_so_at_once(live: NativeStack, soak: Soak) -> None:
     fault(live, "error", status=401, ratio=1.0)
-    run = soak("--duration", "4s", "--connections", "5")
-    ended = run.end()
+    ended = soak("--duration", "3s", "--connections", "5", "--model", "none").end()
     assert ended.code == 1
     assert "no response is 2xx so far (401:" in ended.errors
     [answers] = [f for f in ended.document["verdict"]["findings"] if f["check"] == "answers"]
@@ -24,7 +32,8 @@ def test_a_run_without_a_single_2xx_is_a_failure_and_says_so_at_once(live: Nativ
     [row] = ended.csv_rows
     assert (row["rps"], row["p95_ms"], row["p99_ms"]) == ("0.00", "", "")
     assert row["non2xx"] == row["requests"] != "0"
-    assert not any(name == "benchmark_request_duration_quantile_seconds" for name, _ in metrics(live))
+    quantiles = "benchmark_request_duration_quantile_seconds"
+    assert not any(name == quantiles and ("model", "none") in labels for name, labels in metrics(live))
 
 
 @pytest.mark.parametrize("route", ["openai", "google", "anthropic"])
@@ -43,10 +52,11 @@ def test_a_cloud_scenario_without_a_key_is_named_for_what_it_is(
 
 @pytest.mark.parametrize("mode", ["fin", "rst"])
 def test_dropped_connections_are_counted_as_disconnects(live: NativeStack, soak: Soak, mode: str) -> None:
+    before, failed = truth(live)["dropped"], shown(live, FAILURES)
     fault(live, "drop_connections", ratio=0.02, mode=mode)
-    ended = soak("--duration", "4s", "--connections", "10").end()
+    ended = soak("--duration", "3s", "--connections", "10").end()
     end_faults(live)
-    dropped = truth(live)["dropped"]
+    dropped = truth(live)["dropped"] - before
     failures = ended.document["evidence"]["failures"]
     lost = failures["read"] + failures["disconnect"] + failures["truncated"]
     assert ended.code == 1
@@ -54,15 +64,16 @@ def test_dropped_connections_are_counted_as_disconnects(live: NativeStack, soak:
     # One that is dropped in the moment wrk stops may be seen by one side alone.
     assert 0 <= dropped - lost <= 10
     assert failures["connect"] == failures["write"] == 0
-    assert total(live, "benchmark_request_failures_total") == lost
+    assert shown(live, FAILURES) - failed == lost
 
 
 def test_truncated_answers_are_no_successes(live: NativeStack, soak: Soak) -> None:
+    before = truth(live)["truncated"]
     fault(live, "truncate", ratio=0.05)
     ended = soak("--duration", "3s", "--connections", "5").end()
     evidence = ended.document["evidence"]
     assert ended.code == 1
-    assert 0 <= truth(live)["truncated"] - sum(evidence["failures"].values()) <= 5
+    assert 0 <= truth(live)["truncated"] - before - sum(evidence["failures"].values()) <= 5
     assert evidence["requests"]["2xx"] == evidence["engine"]["requests"]
 
 
@@ -106,7 +117,8 @@ def test_hung_requests_are_stalled_connections_and_a_failure(live: NativeStack, 
 def test_a_router_that_goes_away_and_comes_back_is_distinguished_from_cut_off_answers(
     live: NativeStack, soak: Soak
 ) -> None:
-    run = soak("--duration", "10s", "--connections", "5")
+    restarts = total(live, RESTARTS, role="router")
+    run = soak("--duration", "8s", "--connections", "5")
     running(live)
     fault(live, "restart", downtime_seconds=2)
     ended = run.end()
@@ -116,7 +128,7 @@ def test_a_router_that_goes_away_and_comes_back_is_distinguished_from_cut_off_an
     assert evidence["failures"]["read"] + evidence["failures"]["disconnect"] <= 20
     # wrk asks again at once while nothing listens; the script slows it down.
     assert evidence["failures"]["write"] < 1000
-    assert total(live, "observed_process_restarts_total", role="router") == 1
+    assert total(live, RESTARTS, role="router") - restarts == 1
     assert any(
         f["check"] == "router" and f["outcome"] == "fail" for f in ended.document["verdict"]["findings"]
     )

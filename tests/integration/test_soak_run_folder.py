@@ -20,6 +20,12 @@ def _wrk() -> None:
 
 
 @pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
+
+
+@pytest.fixture
 def state(tmp_path: Path) -> Path:
     """The XDG_STATE_HOME of the runs."""
     return tmp_path / "state"

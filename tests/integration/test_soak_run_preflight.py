@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Soak, fault, truth
+from tests.support.soak_command import Soak, answered, fault
 from tests.support.waiting import need
 
 
@@ -14,26 +14,34 @@ def _wrk() -> None:
     need("wrk")
 
 
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
+
+
 def test_it_is_noted_and_not_counted_in_the_run(live: NativeStack, soak: Soak) -> None:
+    before = answered(live)
     ended = soak("--duration", "2s", "--connections", "2", preflight=True).end()
     assert ended.code == 0, ended.errors
     noted = ended.document["preflight"]
     assert (noted["request"], noted["status"], noted["said"]) == ("POST /v1/chat/completions", 200, [])
     counted = {each["responses"] for each in ended.document["evidence"]["counts_by_source"].values()}
     # A response whose connection wrk closes at the end is sent and not received: never more than one each.
-    assert 1 <= truth(live)["inference_responses"]["200"] - counted.pop() <= 3
+    assert 1 <= (answered(live) - before)["200"] - counted.pop() <= 3
     assert not counted
 
 
 def test_a_run_that_would_be_lost_ends_with_one_line_and_no_file(
     live: NativeStack, soak: Soak, results: Path
 ) -> None:
+    before = answered(live)
     ended = soak("--duration", "60s", "--scenario", "openai", preflight=True).end()
     assert ended.code == 2
     target = live.ports.url("router")
     assert ended.errors.startswith(f"soak: {target}: POST /v1/chat/completions answers 401 (")
     assert ended.errors.count("\n") == 1
-    assert truth(live)["inference_responses"] == {"401": 1}
+    assert answered(live) - before == {"401": 1}
     assert list(results.iterdir()) == []
 
 

@@ -4,11 +4,19 @@ import gzip
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
+import pytest
+
 from exporter.results.html_report import html_report
 from exporter.results.run_record import read_record
 from exporter.stack.native import NativeStack
 from tests.support.soak_command import Soak, fault
 from tests.support.waiting import need
+
+
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
 
 
 def test_a_run_that_fails_leaves_its_page_its_picture_and_the_reports_for_ci(

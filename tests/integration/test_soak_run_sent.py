@@ -19,6 +19,12 @@ def _wrk() -> None:
     need("wrk")
 
 
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
+
+
 def test_a_users_script_keeps_all_its_hooks(live: NativeStack, soak: Soak, tmp_path: Path) -> None:
     log = tmp_path / "hooks"
     script = tmp_path / "mine.lua"

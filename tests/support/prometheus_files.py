@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 KEYWORDS = {"and", "or", "unless", "offset", "bool", "inf", "nan", "group_left", "group_right"}
 
 
+@cache
 def load(path: Path) -> Any:
-    """A YAML file's content."""
+    """A YAML file's content, not to be changed."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 

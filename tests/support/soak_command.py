@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,22 +123,35 @@ def total(stack: NativeStack, name: str, **labels: str) -> float:
     return sum(found)
 
 
+def shown(stack: NativeStack, name: str) -> float:
+    """The same of all samples of that name, of any run; 0 before there are any."""
+    return sum(value for (sample, _), value in metrics(stack).items() if sample == name)
+
+
 def running(stack: NativeStack, least: int = 200) -> None:
-    """Wait until so many requests of the run have been published."""
+    """Wait until so many responses of the run under way have been published."""
 
     def published() -> bool:
         try:
-            return total(stack, "benchmark_requests_total") >= least
-        except (KeyError, requests.RequestException):
+            [run] = (dict(labels)["run"] for name, labels in metrics(stack) if name == "benchmark_run_info")
+            status = requests.get(f"{stack.ports.url('exporter')}/api/runs/{run}", timeout=10).json()
+        except (ValueError, requests.RequestException):
             return False
+        count: int = sum(status["requests"].values())
+        return count >= least
 
-    wait_for(f"{least} requests on /metrics", published)
+    wait_for(f"{least} responses on /metrics", published)
 
 
 def truth(stack: NativeStack) -> dict[str, Any]:
     """What the simulator itself counts."""
     document: dict[str, Any] = requests.get(stack.ports.url("router") + "/admin/truth", timeout=10).json()
     return document
+
+
+def answered(stack: NativeStack) -> Counter[str]:
+    """How many answers the simulator has given to a load, by status."""
+    return Counter(truth(stack)["inference_responses"])
 
 
 def fault(stack: NativeStack, name: str, **parameters: Any) -> None:
