@@ -21,6 +21,7 @@ from exporter.run.spool import MAX_SERIES, SpooledStore
 from exporter.settings.login import NO_LOGIN
 from tests.support.clocks import FakeClock
 from tests.support.local_http import Answer, LocalHttp
+from tests.support.soak_command import without_matplotlib
 from tests.support.waiting import need, wait_for
 from tests.support.watching import watch_of
 
@@ -214,7 +215,9 @@ def test_a_run_with_such_an_exporter_ends_in_its_time_with_its_files(
     command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--no-preflight"]
     command += ["--target", dripping_exporter.url, "--exporter", dripping_exporter.url]
     command += ["--results", str(tmp_path), "--duration", "1s", "--drain", "1s", "--connections", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        command, env=without_matplotlib(), capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 3, done.stderr
     evidence = json.loads(done.stdout)["evidence"]
     assert (evidence["scrapes"], evidence["failed_scrapes"] > 0) == (0, True)

@@ -18,6 +18,7 @@ from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.secured_exporter import PASSWORD, USER, Certificates, ExporterProcess, hashed
+from tests.support.soak_command import without_matplotlib
 from tests.support.waiting import need, wait_for
 
 
@@ -200,7 +201,9 @@ def soak_run(router: str, secured: Secured, *options: str) -> "subprocess.Comple
     command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--duration", "3s", "--drain", "1s"]
     command += ["--target", router, "--exporter", secured.url, "--connections", "4"]
     command += ["--results", str(secured.certificates.folder / "results"), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, env=without_matplotlib(), capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_a_run_reports_to_a_secured_exporter_and_is_judged_by_it(

@@ -13,13 +13,15 @@ import psutil
 import pytest
 
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Soak, SoakRun, children, fault, running
+from tests.support.soak_command import Soak, SoakRun, children, fault, running, without_matplotlib
 from tests.support.waiting import need, wait_for
 
 
 def soak_report(folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "exporter.cli", "report", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=240, check=False, env=without_matplotlib()
+    )
 
 
 def noted(results: Path) -> Path:

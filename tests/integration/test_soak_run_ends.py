@@ -11,7 +11,7 @@ import pytest
 
 from exporter.stack.native import NativeStack
 from tests.support.checkout import HAND_TOOLS
-from tests.support.soak_command import Soak, children, running, total
+from tests.support.soak_command import Soak, children, running, total, without_matplotlib
 from tests.support.waiting import need
 
 CHATTY = """
@@ -192,6 +192,7 @@ def test_a_closed_terminal_is_a_ctrl_c(live: NativeStack, results: Path) -> None
     # setsid --ctty: the terminal is that of the session which the run leads.
     process = subprocess.Popen(
         ["setsid", "--ctty", "--wait", *command(live, results, "--duration", "60s")],
+        env=without_matplotlib(),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -205,7 +206,11 @@ def test_a_closed_terminal_is_a_ctrl_c(live: NativeStack, results: Path) -> None
 
 def test_a_closed_pipe_changes_neither_exit_code_nor_files(live: NativeStack, results: Path) -> None:
     process = subprocess.Popen(
-        command(live, results, "--duration", "2s"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(live, results, "--duration", "2s"),
+        env=without_matplotlib(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from exporter.stack.native import NativeStack
-from tests.support.soak_command import Soak, children, metrics, running, total
+from tests.support.soak_command import Soak, children, metrics, running, total, without_matplotlib
 from tests.support.waiting import need, wait_for
 
 
@@ -67,7 +67,7 @@ def test_a_run_without_an_exporter_starts_its_own_and_stops_it(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=without_matplotlib(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
     )
     assert ended.returncode == 0, ended.stderr
     assert "exporter for this run: http://127.0.0.1:" in ended.stderr

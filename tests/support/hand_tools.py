@@ -3,11 +3,12 @@
 import os
 import re
 import subprocess
+import time
 
 from exporter.run.router_metrics import PATHS
 from exporter.stack.native import NativeStack
 from tests.support.checkout import CHECKOUT
-from tests.support.local_http import LocalHttp
+from tests.support.local_http import Answer, Asked, LocalHttp
 
 TOOLS = CHECKOUT / "scripts" / "benchmarks"
 FIXTURES = CHECKOUT / "tests" / "fixtures"
@@ -63,11 +64,17 @@ def requests_of(output: str) -> int:
     return int(count)
 
 
+def answer_slowly(_asked: Asked) -> Answer:
+    """Some hundred answers a second are enough to be looked at."""
+    time.sleep(0.005)
+    return 200, {}
+
+
 class Recorder(LocalHttp):
     """A server that answers 200 and keeps what it was sent."""
 
     def __init__(self) -> None:
-        super().__init__(lambda asked: (200, {}))
+        super().__init__(answer_slowly)
 
     @property
     def seen(self) -> list[tuple[str, str, dict[str, str], bytes]]:

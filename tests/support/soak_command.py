@@ -20,8 +20,10 @@ from exporter.stack.native import NativeStack
 from tests.support.schemas import check_where_possible
 from tests.support.waiting import wait_for
 
-WITHOUT_MATPLOTLIB = {"PYTHONPATH": str(Path(__file__).parent / "without_matplotlib")}
-"""The environment of a run that draws no picture: half of the CPU of a short one."""
+
+def without_matplotlib(**more: str) -> dict[str, str]:
+    """The environment of a command that draws no picture, which is half of the CPU of a short run."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "without_matplotlib"), **more}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class SoakRun:
         command += ["--exporter", exporter] if exporter else []
         self.process = subprocess.Popen(
             [*command, "--drain", "1s", *options],
-            env={**os.environ, **({} if picture else WITHOUT_MATPLOTLIB), **environment},
+            env={**os.environ, **environment} if picture else without_matplotlib(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
