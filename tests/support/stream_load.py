@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.clock import Clock, SystemClock
+from exporter.live.histogram import Histogram, bounds_of
 from exporter.live.message import Pair, Phase, Route, RunInfo, StreamEnd
+from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.live.stream_counts import StreamCounts
+from exporter.live.totals import Totals
 from exporter.live.wire import decode
 from exporter.load.stream.account import Account
 from exporter.load.stream.apis import api_of
@@ -29,9 +32,17 @@ class Counted:
     account: Account
     status: RunStatus
     """of its last report"""
+    totals: Totals
+    """the same with every histogram"""
     in_flight: int
     stalled: int
     waiting_ms: int
+
+    @property
+    def responses(self) -> int:
+        """Whole responses of every status, complete streams among them; its own account has as many."""
+        assert self.account.responses == self.status.responses
+        return self.account.responses
 
     @property
     def streams(self) -> StreamCounts:
@@ -46,14 +57,32 @@ class Counted:
 
     @property
     def failures(self) -> dict[str, int]:
-        """Attempts by the reason of their failure, those that there were."""
-        return {reason.value: count for reason, count in self.status.failures.items() if count}
+        """Attempts by the reason of their failure, those that there were; the own account has the same."""
+        live = {reason.value: count for reason, count in self.status.failures.items() if count}
+        assert live == {reason.value: count for reason, count in self.account.failures.items() if count}
+        return live
+
+    def observed(self, histogram: Histogram, page: int = 0) -> list[tuple[float, float]]:
+        """The values of a histogram in order, each as the bounds of its bucket in seconds."""
+        durations = histogram is Histogram.DURATION
+        counts = self.totals.of_class(page) if durations else self.totals.of(histogram)
+        return [
+            (low / 1e6, high / 1e6)
+            for bucket, count in enumerate(counts)
+            for low, high in [bounds_of(bucket)] * count
+        ]
+
+    def events_per_read(self) -> list[int]:
+        """Events of each read that brought any, in order of size."""
+        return [round(low * 1e6) for low, _ in self.observed(Histogram.EVENTS_PER_READ)]
 
 
-def asked(endpoint: str = CHAT, stream: bool = True, pair: int = 0, body: bytes | None = None) -> Asked:
+def asked(
+    endpoint: str = CHAT, stream: bool = True, pair: int = 0, body: bytes | None = None, choices: int = 1
+) -> Asked:
     if body is None:
         body = json.dumps({"model": "m", "stream": stream, "messages": []}).encode()
-    return Asked(pair, endpoint, body, 1.0, api_of(endpoint), stream, 1)
+    return Asked(pair, endpoint, body, 1.0, api_of(endpoint), stream, choices)
 
 
 def shape_of(requests: Sequence[Asked] = (), pairs: int = 1, **changes: Any) -> StreamShape:
@@ -87,11 +116,20 @@ def load(
 def counted(result: WorkerResult, shape: StreamShape, connections: int) -> Counted:
     """What a worker left, joined as the exporter joins it."""
     messages = [decode(datagram) for datagram in result.datagrams]
-    first, status = messages[0], status_of(messages, shape, connections)
-    return Counted(result.account, status, first.in_flight, first.stalled, first.waiting_ms)
+    run, first = run_of(messages, shape, connections), messages[0]
+    status = RunStatus.of(run, SystemClock().monotonic())
+    return Counted(
+        result.account, status, run.published, first.in_flight, first.stalled, first.waiting_ms
+    )
 
 
 def status_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> RunStatus:
+    """What reports come to."""
+    return RunStatus.of(run_of(messages, shape, connections), SystemClock().monotonic())
+
+
+def run_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> Run:
+    """The run of which these are the reports."""
     runs = LiveRuns(SystemClock())
     info = RunInfo(
         run="0" * 16,
@@ -108,4 +146,4 @@ def status_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> 
     runs.register(info, TOKEN, Phase.LOAD)
     for message in messages:
         runs.apply(message)
-    return RunStatus.of(runs.runs[info.run], SystemClock().monotonic())
+    return runs.runs[info.run]
