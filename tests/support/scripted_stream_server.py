@@ -1,22 +1,22 @@
 """A server on raw sockets that answers by a script, byte for byte, and knows when its bytes were read.
 
-A script is a sequence of steps: bytes (one `send`), a Pause, READ (until the client has read all of it, so
-that what follows is another read), FIN, RST, HOLD (silence until the client has gone). Without one of the
-last three the connection is kept for the next request.
+A script is a sequence of steps: bytes (one `send`), a Pause, ACK (until the client's kernel has all of it),
+READ (until the client has read it, so that what follows is another read), a call, FIN, RST, HOLD (silence
+until the client has gone). Without one of the last three the connection is kept for the next request.
 """
 
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from tests.support.tcp_queues import is_read
+from tests.support.tcp_queues import is_acknowledged, is_read
 
 POLL_SECONDS = 0.0005
 CLOCK_SLACK_SECONDS = 200e-6
@@ -26,13 +26,14 @@ CLOCK_SLACK_SECONDS = 200e-6
 class Do(Enum):
     """A step that is no bytes."""
 
+    ACK = "ack"
     READ = "read"
     FIN = "fin"
     RST = "rst"
     HOLD = "hold"
 
 
-READ, FIN, RST, HOLD = Do.READ, Do.FIN, Do.RST, Do.HOLD
+ACK, READ, FIN, RST, HOLD = Do.ACK, Do.READ, Do.FIN, Do.RST, Do.HOLD
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,17 @@ class Pause:
     seconds: float
 
 
-Step = bytes | Do | Pause
+Step = bytes | Do | Pause | Callable[[], object]
 Script = Sequence[Step]
 
 
 @dataclass
 class Sent:
-    """One send: its bytes came to the client's kernel after `before`, and to the client before `read`."""
+    """One send: its bytes came to the client's kernel between `before` and `there` (monotonic s)."""
 
     data: bytes
     before: float
-    """monotonic s"""
-    read: float | None = None
+    there: float | None = None
     """None: it was not waited for"""
 
 
@@ -71,15 +71,20 @@ class Exchange:
     sent: list[Sent] = field(default_factory=list)
 
     def arrival(self, holding: bytes) -> tuple[float, float]:
-        """Between which moments the first send that holds these bytes arrived; READ has to follow each."""
+        """Between which moments the first send that holds these bytes arrived; ACK or READ has to follow."""
         found = next(each for each in self.sent if holding in each.data)
-        assert found.read is not None
-        return found.before - CLOCK_SLACK_SECONDS, found.read + CLOCK_SLACK_SECONDS
+        assert found.there is not None
+        return found.before - CLOCK_SLACK_SECONDS, found.there + CLOCK_SLACK_SECONDS
 
     def since_sent(self, holding: bytes) -> tuple[float, float]:
         """Between which times after the request those bytes arrived."""
         earliest, latest = self.arrival(holding)
         return earliest - self.received, latest - self.not_before
+
+    def between(self, one: bytes, other: bytes) -> tuple[float, float]:
+        """Between which times after the arrival of some bytes others arrived."""
+        first, second = self.arrival(one), self.arrival(other)
+        return second[0] - first[1], second[1] - first[0]
 
 
 class ScriptedStreamServer:
@@ -161,11 +166,13 @@ class ScriptedStreamServer:
             elif isinstance(step, bytes):
                 exchange.sent.append(Sent(step, time.monotonic()))
                 connection.sendall(step)
-            elif step is READ:
-                self._wait_until_read(connection)
+            elif step is ACK or step is READ:
+                self._wait(is_read if step is READ else is_acknowledged, connection)
                 at = time.monotonic()
                 for sent in exchange.sent:
-                    sent.read = at if sent.read is None else sent.read
+                    sent.there = at if sent.there is None else sent.there
+            elif not isinstance(step, Do):
+                step()
             elif step is HOLD:
                 while connection.recv(4096):
                     pass
@@ -177,9 +184,8 @@ class ScriptedStreamServer:
                 return False
         return True
 
-    def _wait_until_read(self, connection: socket.socket) -> None:
-        """Until the client's socket has nothing unread; at once where the client has gone."""
-        while not (is_read(connection) or self._stopped.wait(POLL_SECONDS)):
+    def _wait(self, until: Callable[[socket.socket], bool], connection: socket.socket) -> None:
+        while not (until(connection) or self._stopped.wait(POLL_SECONDS)):
             pass
 
 

@@ -123,11 +123,6 @@ def counted(result: WorkerResult, shape: StreamShape, connections: int) -> Count
     )
 
 
-def status_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> RunStatus:
-    """What reports come to."""
-    return RunStatus.of(run_of(messages, shape, connections), SystemClock().monotonic())
-
-
 def run_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> Run:
     """The run of which these are the reports."""
     runs = LiveRuns(SystemClock())

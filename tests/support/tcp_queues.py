@@ -14,13 +14,18 @@ _QUEUES_AT = _HEADER.size + 4 + 48 + 4
 Address = tuple[str, int]
 
 
-def is_read(server: socket.socket) -> bool:
-    """Whether the client of this loopback connection has read all that was sent to it, or has gone."""
+def is_acknowledged(server: socket.socket) -> bool:
+    """Whether the client's kernel has all that was sent on this loopback connection."""
     here, there = server.getsockname(), server.getpeername()
-    sending, reading = _queues(here, there), _queues(there, here)
-    if sending is None:  # this end is there: sock_diag is what is missing
-        sending, reading = _listed(here, there), _listed(there, here)
-    return reading is None or not (reading[0] or (sending is not None and sending[1]))
+    sending = _queues(here, there) or _listed(here, there)
+    return sending is None or not sending[1]
+
+
+def is_read(server: socket.socket) -> bool:
+    """Whether the client has read all that was sent on this loopback connection, or has gone."""
+    here, there = server.getsockname(), server.getpeername()
+    reading = _queues(there, here) or _listed(there, here)
+    return is_acknowledged(server) and (reading is None or not reading[0])
 
 
 def _queues(local: Address, remote: Address) -> tuple[int, int] | None:
