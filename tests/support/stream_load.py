@@ -118,9 +118,7 @@ def counted(result: WorkerResult, shape: StreamShape, connections: int) -> Count
     messages = [decode(datagram) for datagram in result.datagrams]
     run, first = run_of(messages, shape, connections), messages[0]
     status = RunStatus.of(run, SystemClock().monotonic())
-    return Counted(
-        result.account, status, run.published, first.in_flight, first.stalled, first.waiting_ms
-    )
+    return Counted(result.account, status, run.published, first.in_flight, first.stalled, first.waiting_ms)
 
 
 def run_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> Run:
