@@ -135,7 +135,7 @@ def some_streams(runs: LiveRuns, ingest: Ingest) -> None:
         Histogram.SEND_LATENESS: [90] * 34,
         Histogram.FIRST_TOKEN_OVER: [900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_600],
         Histogram.FIRST_TOKEN_UNDER: [100, 200],
-        Histogram.TOTAL_OVER: [2_000, 2_100, 2_200],
+        Histogram.TOTAL_OVER: [2_000, 2_100, 2_200, 2_300, 2_400, 2_500],
     }
     counters = {
         **{"end_complete": 30, "end_truncated": 1, "end_in_band": 2, "end_stalled": 1, "end_aborted": 3},
