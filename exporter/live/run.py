@@ -37,16 +37,18 @@ class _PairTotals:
         self.owed = Totals()
         """of what was published before a restart: what no message has brought since"""
 
-    def add_page(self, page: int, added: int) -> None:
+    def add_page(self, page: int, added: int) -> tuple[int, int]:
+        """Count what a page rose by; returns how much room that needs, of the run and of the model."""
         owed = self.owed.pages[page]
         if owed:
             self.owed.pages[page] = excess(owed, added, BUCKETS)
             added = excess(added, owed, BUCKETS)
         before, of_model = self.published.pages[page], self.model.pages[page]
-        self.published.pages[page] = before + added
+        now = before + added
         # Of a model that no other run has asked both are one number, and stay one: a page is 26 KB.
         same = of_model is before
-        self.model.pages[page] = self.published.pages[page] if same else of_model + added
+        both = now if same else of_model + added
+        return self.published.set_page(page, now), self.model.set_page(page, both)
 
     def restore(self, totals: Totals, now: float) -> None:
         """What an earlier exporter published; the model's totals include it."""
@@ -153,6 +155,7 @@ class Run:
         self.pace.restore(gaps)
         for pair, totals in zip(self.pairs, published, strict=True):
             pair.restore(totals, now)
+            self._take(pair.published.excess_bytes)
         self.ring.begin_with(published)
 
     def apply(self, message: WorkerCounts, now: float) -> None:
@@ -196,12 +199,14 @@ class Run:
                 kept, at = place
                 kept[at : at + len(counts)] = counts
             page, offset = divmod(first, BUCKETS)
-            self.pairs[pair].add_page(page, rise << COUNT_BITS * offset)
+            of_run, of_model = self.pairs[pair].add_page(page, rise << COUNT_BITS * offset)
+            taken += of_run
+            # It stays when the run is over.
+            self._room.left -= of_model
         for pair, values in blocks:
             self.pairs[pair].add_values(worker.values.get(pair, NOTHING), values)
             worker.values[pair] = values
-        self._room.left -= taken
-        self._taken += taken
+        self._take(taken)
         worker.sequence = message.sequence
         worker.parts = parts | 1 << message.part
         self._connections = connections
@@ -213,6 +218,11 @@ class Run:
             worker.pace = message.pace
             self.pace.take(message, now)
         worker.last_report = self.last_report = now
+
+    def _take(self, size: int) -> None:
+        """Bytes of the room, until the run is over."""
+        self._room.left -= size
+        self._taken += size
 
     def counted(self, second: int) -> SecondCounts:
         """All that is published of it, as counts to the end of a second."""

@@ -20,7 +20,7 @@ from exporter.live.message import Pair, Phase, RunInfo, WorkerCounts
 from exporter.live.run import Run
 from exporter.live.success_gaps import GapsState
 from exporter.live.totals import ModelTotals, Totals
-from exporter.live.worker import Room
+from exporter.live.worker import PAIR_BYTES, Room
 
 MAX_RUNS = 16
 MAX_MODELS = 64
@@ -96,7 +96,10 @@ class LiveRuns:
         return run
 
     def _make_room_for(self, info: RunInfo, now: float) -> None:
-        """Runs that are silent end, and models that no run asks any more go, those that ended first."""
+        """Runs that are silent end, and models that no run asks any more go, those that ended first.
+
+        So they do where they have more counts than there is room for.
+        """
         active = [run for run in self._by_digest.values() if run.active(now)]
         if len(active) >= MAX_RUNS:
             raise ConfigurationError(f"{MAX_RUNS} runs are active at this exporter; wait for one to end")
@@ -115,7 +118,15 @@ class LiveRuns:
         asked = {*info.pairs}.union(*(run.info.pairs for run in unfinished))
         unasked = [pair for pair in self.models if pair not in asked]
         for pair in unasked[: max(len(self.models.keys() | asked) - MAX_MODELS, 0)]:
-            del self.models[pair]
+            self._forget(pair)
+        for pair in unasked:
+            if self._room.left >= PAIR_BYTES * len(info.pairs):
+                break
+            if pair in self.models and self.models[pair].excess_bytes:
+                self._forget(pair)
+
+    def _forget(self, pair: Pair) -> None:
+        self._room.left += self.models.pop(pair).excess_bytes
 
     def _end(self, run: Run) -> None:
         if run.phase == Phase.FINISHED:
@@ -190,7 +201,9 @@ class LiveRuns:
     def restore(self, pair: Pair, totals: Totals) -> None:
         """Counters that an earlier exporter published; before any run is announced."""
         with self.lock:
-            self._totals(pair).begin_with(totals, self._clock.monotonic())
+            found = self._totals(pair)
+            found.begin_with(totals, self._clock.monotonic())
+            self._room.left -= found.excess_bytes
 
     def restore_findings(self, found: RunFindings) -> None:
         """Those that an earlier exporter showed; after its runs, which would begin otherwise."""

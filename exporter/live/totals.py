@@ -29,6 +29,11 @@ LARGEST_RESTORED = 2**62
 """room for more of them below 2^63, where `excess` ends"""
 LENGTHS = tuple(STATUSES if page == STATUS_PAGE else BUCKETS for page in range(PAGES))
 """counts of each page"""
+KEPT_BYTES = 160 << 10
+"""of pages that are kept without room of their own (worker.py): more than all that wrk counts takes
+
+A load of streams whose times have three decades takes about as much.
+"""
 _FIRST_SUM_OF = {
     each: FIRST_SUM + sum(before.classes for before in Histogram if before < each) for each in Histogram
 }
@@ -147,17 +152,32 @@ def sum_of(parts: Iterable[Totals]) -> Totals:
 class ModelTotals(Totals):
     """The counters of one (route, model), over all runs or of one, and the last seconds of its 2xx."""
 
-    __slots__ = ("window",)
+    __slots__ = ("_bits", "window")
 
     def __init__(self) -> None:
         super().__init__()
+        self._bits = 0
+        """length of all pages"""
         self.window: deque[tuple[float, int]] = deque()
 
     def begin_with(self, totals: Totals, now: float) -> None:
         """Go on from counters that an earlier exporter published."""
         self.pages, self.values = totals.pages, totals.values
+        self._bits = sum(page.bit_length() for page in self.pages)
         self.window.clear()
         self.tick(now)
+
+    @property
+    def excess_bytes(self) -> int:
+        """What the pages take beyond KEPT_BYTES."""
+        return max(self._bits // 8 - KEPT_BYTES, 0)
+
+    def set_page(self, page: int, number: int) -> int:
+        """Replace a page; returns by how much `excess_bytes` grew."""
+        before = self.excess_bytes
+        self._bits += number.bit_length() - self.pages[page].bit_length()
+        self.pages[page] = number
+        return self.excess_bytes - before
 
     def tick(self, now: float, step: float = 0.0) -> None:
         """Remember the 2xx counts of this moment; called about once a second.

@@ -10,10 +10,10 @@ from exporter.live.histogram import BUCKETS, COUNT_BITS, PAGES, excess, joined
 from exporter.live.message import Block, Row, Values, values_of
 from exporter.live.pace import Pace
 
-ROOM_BYTES = 24 << 20
+ROOM_BYTES = 22 << 20
 """a thousand workers whose latencies have three decades take less than half of it"""
 PAIR_BYTES = 256 << 10
-"""for what a run and its windows keep of a (route, model): two thirds of the room where 64 are asked"""
+"""for what a run and its windows keep of a (route, model): three quarters of the room where 64 are asked"""
 WORKER_BYTES = 1000
 BLOCK_BYTES = 1000
 PAGE_BYTES = 200
@@ -28,7 +28,7 @@ Place = tuple[bytearray, int]
 class Room:
     """Bytes that may still be kept of runs and their workers; where none is left, what needs more is refused.
 
-    The last message that is taken may go over it, by no more than some 200 KB.
+    The last message that is taken may go over it, by no more than some 800 KB.
     """
 
     def __init__(self, size: int = ROOM_BYTES) -> None:

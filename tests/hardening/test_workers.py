@@ -2,18 +2,28 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 import requests
 
-from exporter.live.histogram import BUCKETS, OCTAVE, STATUS_BASE, bucket_of
+from exporter.live.histogram import (
+    BUCKETS,
+    INDEX_COUNT,
+    OCTAVE,
+    STATUS_BASE,
+    Histogram,
+    bucket_of,
+    end_of_row,
+)
 from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS
 from exporter.live.runs import MAX_RUNS
+from exporter.live.sender import ROWS_A_DATAGRAM
 from exporter.live.wire import encode
 from exporter.live.worker import ROOM_BYTES
-from tests.support.live_messages import message, token_of
+from tests.support.live_messages import message, octaves, token_of
 from tests.support.peak_memory import MAX_PEAK_BYTES, peak_bytes
 from tests.support.secured_exporter import ExporterProcess
 from tests.support.served_exporter import announcement
@@ -91,30 +101,65 @@ def test_sixteen_runs_of_a_thousand_workers_cost_no_more_than_the_room(exporter:
     assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
 
 
-class FullReports:
-    """Reports with every count there is of a pair, in 9 parts; all rise, and no two are alike."""
+def wrks_indices() -> list[int]:
+    """Durations by status class, and statuses."""
+    return [*range(5 * BUCKETS), *range(STATUS_BASE, STATUS_BASE + 600)]
 
-    def __init__(self) -> None:
+
+SECOND = 1_000_000
+TIMES_US = {
+    1: (SECOND // 10, 100 * SECOND),
+    4: (1_000, SECOND),
+    Histogram.FIRST_TOKEN: (10_000, 10 * SECOND),
+    Histogram.FIRST_OUTPUT: (10_000, 10 * SECOND),
+    Histogram.CHUNK_GAP: (1_000, 10 * SECOND),
+    Histogram.TIME_PER_TOKEN: (1_000, SECOND),
+    Histogram.EVENTS_PER_READ: (1, 1_000),
+    Histogram.CLIENT_LAG: (1, 10_000),
+    Histogram.SEND_LATENESS: (1, 100_000),
+    Histogram.FIRST_TOKEN_OVER: (10, 10_000),
+    Histogram.FIRST_TOKEN_UNDER: (10, 10_000),
+    Histogram.TOTAL_OVER: (10, 10_000),
+    Histogram.TOTAL_UNDER: (10, 10_000),
+}
+"""of a load of streams, by page: what is in each lies within three decades or four"""
+
+
+def streams_indices() -> list[int]:
+    """All counts of such a load, and some statuses."""
+    pages = {page: range(bucket_of(least), bucket_of(most)) for page, (least, most) in TIMES_US.items()}
+    found = [page * BUCKETS + bucket for page, buckets in pages.items() for bucket in buckets]
+    return sorted([*found, *range(STATUS_BASE + 400, STATUS_BASE + 600)])
+
+
+def all_indices() -> list[int]:
+    """Whatever a datagram can hold."""
+    return [index for index in range(INDEX_COUNT) if index < end_of_row(index)]
+
+
+class FullReports:
+    """Reports with all of these counts of a pair, in as many parts as they need; no two are alike."""
+
+    def __init__(self, indices: list[int]) -> None:
+        self._indices = indices
         self._random = Random(1)
         self._counts: dict[tuple[int, int], list[int]] = {}
 
     def of(self, number: int, pair: int, sequence: int) -> Iterator[bytes]:
-        indices = [*range(5 * BUCKETS), *range(STATUS_BASE, STATUS_BASE + 600)]
-        before = self._counts.get((number, pair), [0] * len(indices))
+        before = self._counts.get((number, pair), [0] * len(self._indices))
         now = [count + 1 + self._random.getrandbits(24) for count in before]
         self._counts[number, pair] = now
-        step = 15 * OCTAVE
-        for part, start in enumerate(range(0, len(indices), step)):
-            counts = dict(zip(indices[start : start + step], now[start : start + step], strict=True))
-            yield encode(
-                message(counts, run=f"{number:016}", pair=pair, part=16 * part + pair, sequence=sequence)
-            )
+        rows = octaves(dict(zip(self._indices, now, strict=True)), pair)
+        for part, start in enumerate(range(0, len(rows), ROWS_A_DATAGRAM)):
+            report = message(run=f"{number:016}", pair=pair, part=16 * part + pair, sequence=sequence)
+            yield encode(replace(report, rows=rows[start : start + ROWS_A_DATAGRAM]))
 
 
-def test_every_count_of_every_model_and_all_the_workers_are_kept_and_restored_within_bounds(
-    tmp_path: Path,
+@pytest.mark.parametrize("indices", [wrks_indices(), streams_indices()], ids=["wrk", "streams"])
+def test_all_that_64_models_and_the_workers_count_is_kept_and_restored_within_bounds(
+    tmp_path: Path, indices: list[int]
 ) -> None:
-    reports, options = FullReports(), ("--ingest.state-file", str(tmp_path / "state.json"))
+    reports, options = FullReports(indices), ("--ingest.state-file", str(tmp_path / "state.json"))
     with ExporterProcess(tmp_path, *options) as exporter:
         # Models that had runs before: what is counted of a model is not what is counted of its run.
         for first, sequences in ((0, 1), (4, 2)):
@@ -125,7 +170,7 @@ def test_every_count_of_every_model_and_all_the_workers_are_kept_and_restored_wi
                 for number in numbers:
                     for pair in range(MAX_PAIRS):
                         send(exporter, reports.of(number, pair, sequence))
-                assert exporter.get().status_code == 200
+                assert 'exporter_ingest_rejected_total{reason="no_room"} 0' in exporter.get().text
             if first == 0:
                 for number in numbers:
                     assert put(exporter, number, "finished", models=MAX_PAIRS, asked=number % 4) == 200
@@ -141,5 +186,32 @@ def test_every_count_of_every_model_and_all_the_workers_are_kept_and_restored_wi
         assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
 
 
+def test_every_count_that_a_datagram_can_hold_is_kept_or_refused_within_bounds(tmp_path: Path) -> None:
+    reports, options = FullReports(all_indices()), ("--ingest.state-file", str(tmp_path / "state.json"))
+    with ExporterProcess(tmp_path, *options) as exporter:
+        # What is kept of models whose runs are over makes room for new ones.
+        for round_ in range(3):
+            numbers = range(4 * round_, 4 * round_ + 4)
+            for number in numbers:
+                assert put(exporter, number, models=MAX_PAIRS, asked=number % 8) == 200
+            for number in numbers:
+                for pair in range(0, MAX_PAIRS, 2):
+                    send(exporter, reports.of(number, pair, 0))
+            text = exporter.get().text
+            assert text.count("benchmark_request_failures_total{") == 64 * 9
+            first = f'benchmark_streams_total{{end="complete",model="{numbers[0] % 8}-0"'
+            assert first in text
+            if round_ < 2:
+                for number in numbers:
+                    assert put(exporter, number, "finished", models=MAX_PAIRS, asked=number % 8) == 200
+        assert 'exporter_ingest_rejected_total{reason="no_room"} 0' not in text
+        assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
+    with ExporterProcess(tmp_path, *options) as exporter:
+        for _ in range(3):
+            assert counted(exporter.get().text) == counted(text)
+        assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
+
+
 def counted(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.startswith("benchmark_request_duration_seconds_")]
+    """All that is of durations, and of the histograms of streams."""
+    return [line for line in text.splitlines() if line.startswith("benchmark_") and "_seconds_" in line]
