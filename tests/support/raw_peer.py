@@ -28,7 +28,7 @@ class Peer:
                 return None
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
         while len(body) < length:
             more = self._receive()
             if not more:

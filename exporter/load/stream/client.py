@@ -60,6 +60,9 @@ class Load(Protocol):
     def scan(self, api: Api) -> StreamScan:
         """A new one."""
 
+    def ended(self, end: StreamEnd, done_seen: bool) -> None:
+        """A stream did; whether `[DONE]` was seen, or what stands for it."""
+
     def freed(self, client: "Client", is_lost: bool) -> None:
         """Its attempt is over; lost: the connection failed."""
 
@@ -310,6 +313,7 @@ class Client:
         scan, pair, account = self._scan, self._pair, self._load.account
         self._load.lingering.discard(self)
         pair.end(end)
+        self._load.ended(end, scan.done_seen)
         if scan.checked:
             pair.count(Counter.CHECKED, scan.checked)
             pair.count(Counter.DISAGREED, scan.disagreed)

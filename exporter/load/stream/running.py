@@ -1,10 +1,13 @@
 """A load under way in worker processes, as `soak run` sees it."""
 
 import pickle
+import queue
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 
 from exporter.clock import Clock
 from exporter.errors import EngineError
@@ -13,7 +16,7 @@ from exporter.live.message import FailureReason, WorkerCounts
 from exporter.live.wire import decode
 from exporter.load.child import end_with_parent
 from exporter.load.engine import EngineTotals, LoadPlan, LoadResult
-from exporter.load.output import STDERR_BYTES, EngineOutput, PipeReader, Printed, Spool, plain
+from exporter.load.output import STDERR_BYTES, EngineOutput, Lines, PipeReader, Printed, Spool, plain
 from exporter.load.stream.long_watch import LongWatch
 from exporter.load.stream.shape import StreamShape
 from exporter.load.stream.worker_plan import READY, Limits, WorkerPlan, WorkerResult
@@ -35,6 +38,7 @@ class RunningStream:
     def __init__(self, plan: LoadPlan, shape: StreamShape, clock: Clock) -> None:
         """Returns once the load begins; raises EngineError where a worker cannot."""
         self._long_seen: LongSeen | None = None
+        self._say = plan.say
         self._workers = [_Process() for _ in range(shape.workers)]
         try:
             for place, worker in enumerate(self._workers):
@@ -47,6 +51,7 @@ class RunningStream:
         except EngineError:
             for worker in self._workers:
                 worker.kill()
+                worker.close()
             raise
         self._watch = LongWatch(
             plan.workload, shape.hold_model, plan.duration_seconds, clock, shape.complete_on_done
@@ -64,6 +69,8 @@ class RunningStream:
         for worker, code in zip(self._workers, codes, strict=True):
             if code:
                 raise EngineError(f"stream: {worker.complaint()}")
+            for line in worker.lines():
+                self._say(line)
         return None if None in codes else 0
 
     def stop(self) -> None:
@@ -76,7 +83,12 @@ class RunningStream:
         seen = self._end_watch()
         for worker in self._workers:
             worker.wait(STOP_SECONDS)
+            if worker.process.returncode == 0:
+                for line in worker.lines():
+                    self._say(line)
         found = [worker.result() for worker in self._workers]
+        for worker in self._workers:
+            worker.close()
         results = [each for each in found if each is not None]
         stderr = Spool(STDERR_BYTES)
         for worker in self._workers:
@@ -109,13 +121,24 @@ class _Process:
         assert self.process.stdout is not None and self.process.stderr is not None
         self._stdout = bytearray()
         self.stderr = Spool(STDERR_BYTES)
+        self._unsaid: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._splitter = Lines(self._unsaid.put)
         self._is_ready = threading.Event()
-        self._reader = PipeReader({self.process.stdout: self._take, self.process.stderr: self.stderr.write})
+        self._reader = PipeReader({self.process.stdout: self._take, self.process.stderr: self._take_errors})
 
     def _take(self, data: bytes) -> None:
         self._stdout += data
         if self._stdout.startswith(READY):
             self._is_ready.set()
+
+    def _take_errors(self, data: bytes) -> None:
+        self.stderr.write(data)
+        self._splitter.write(data)
+
+    def lines(self) -> Iterator[str]:
+        """What it has printed on standard error since they were asked for last."""
+        while not self._unsaid.empty():
+            yield self._unsaid.get()
 
     def tell(self, data: bytes) -> None:
         """Raises EngineError where it has ended."""
@@ -167,13 +190,20 @@ class _Process:
     def result(self) -> WorkerResult | None:
         """What it left; None where it died before that."""
         self._reader.finish()
-        assert self.process.stdin is not None
+        if self.process.returncode != 0:
+            return None
         try:
-            self.process.stdin.close()
-            result = pickle.loads(bytes(self._stdout[len(READY) :])) if self.process.returncode == 0 else None
-        except (EOFError, OSError, pickle.UnpicklingError):
+            result = pickle.loads(bytes(self._stdout[len(READY) :]))
+        except (EOFError, pickle.UnpicklingError):
             return None
         return result if isinstance(result, WorkerResult) else None
+
+    def close(self) -> None:
+        """Its pipes, once it has ended."""
+        self._reader.finish()
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
 
 
 def _worker_plan(plan: LoadPlan, shape: StreamShape, place: int) -> WorkerPlan:

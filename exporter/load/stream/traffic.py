@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from exporter.live.histogram import Histogram
-from exporter.live.message import Counter
+from exporter.live.message import Counter, StreamEnd
 from exporter.load.stream.account import Account
 from exporter.load.stream.apis import Api
 from exporter.load.stream.client import CONNECT_SECONDS, Client
+from exporter.load.stream.done_advice import DoneAdvice
 from exporter.load.stream.event_shape import EventShapes
 from exporter.load.stream.port import Port
 from exporter.load.stream.scan import StreamScan
@@ -37,7 +38,8 @@ class Left:
 class Traffic:
     """The load of one worker.
 
-    `tell` is called where a report is to be sent at once, `finished` once all that may be sent is over.
+    `tell` is called where a report is to be sent at once, `say` with a line for the user, and `finished` once
+    all that may be sent is over.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Traffic:
         timers: Timers,
         tally: Tally,
         tell: Callable[[], None],
+        say: Callable[[str], None],
         finished: Callable[[], None],
     ) -> None:
         self.tally = tally
@@ -74,7 +77,10 @@ class Traffic:
         """how many were due so far"""
         self._begun = 0.0
         self._timers, self._now = timers, port.stamps.monotonic
-        self._tell, self._finished = tell, finished
+        self._tell, self._say, self._finished = tell, say, finished
+        self._advice = DoneAdvice(shape.complete_on_done)
+        self._is_first = worker == 0
+        """of the workers, for what is to be said once"""
         self._ended = False
         self.clients = [Client(port, self) for _ in range(limits.clients)]
         self._idle = self.clients[::-1]
@@ -131,6 +137,12 @@ class Traffic:
         """A new one, which learns with the others of its API."""
         shapes = self._shapes.setdefault(api, EventShapes())
         return StreamScan(api, self._shape.complete_on_done, self._shape.check_every, shapes)
+
+    def ended(self, end: StreamEnd, done_seen: bool) -> None:
+        """A stream did."""
+        line = self._advice.ended(end, done_seen)
+        if line is not None and self._is_first:
+            self._say(line)
 
     def freed(self, client: Client, is_lost: bool) -> None:
         """Its attempt is over."""

@@ -1,7 +1,8 @@
 """A worker process of the streaming engine: `python -m exporter.load.stream.worker`.
 
-Standard input has its plan and, once it has said that it is ready, the moment at which the load begins; what
-it leaves goes to standard output. SIGINT, SIGTERM and the end of standard input end the load early.
+Standard input has its plan and, once it has said that it is ready, the moment at which the load begins. What
+it leaves goes to standard output, lines for the user to standard error. SIGINT, SIGTERM and the end of
+standard input end the load early.
 """
 
 import gc
@@ -45,7 +46,7 @@ class Worker:
         tally = Tally(plan.token, plan.worker, len(plan.shape.pairs), begin)
         traffic = Traffic(
             *(plan.shape, plan.place, plan.limits, plan.headers, self._port, timers, tally),
-            *(self._report, self._loop.stop),
+            *(self._report, _say, self._loop.stop),
         )
         self._traffic = traffic
         # The first says that the worker is there; the later ones of all workers are spread over a second.
@@ -103,6 +104,11 @@ def main() -> None:
     with suppress(BrokenPipeError):
         standard_output.write(pickle.dumps(result))
         standard_output.flush()
+
+
+def _say(line: str) -> None:
+    """To the user, by whoever started this process."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _raise_fd_limit() -> None:
