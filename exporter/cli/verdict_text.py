@@ -9,6 +9,7 @@ from rich.text import Text
 from exporter.cli.run_view import UNKNOWN, duration_text, milliseconds
 from exporter.cli.terminal import STYLES
 from exporter.live.stream_counts import StreamCounts
+from exporter.results.run_document import load_text
 from exporter.results.run_result import RunResult
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
@@ -43,7 +44,7 @@ def _print_run(console: Console, result: RunResult) -> None:
     inputs, evidence = result.inputs, result.evidence
     what = (
         f"model {inputs.model} ({inputs.model_source.text}), route {result.info.route.value}, "
-        f"at {result.info.target}: {inputs.connections} connections, "
+        f"at {result.info.target}: {load_text(inputs.rate, inputs.connections)}, "
         f"{duration_text(evidence.measured_seconds)} of load"
     )
     console.print(Text(what, style="dim"), soft_wrap=True)

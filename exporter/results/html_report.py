@@ -115,7 +115,7 @@ def _rendered(**values: Any) -> str:
 def _subtitle(document: RunDocument) -> str:
     run = document.run
     return (
-        f"{run.model} at {run.target}, {run.connections} connections, {run.engine}, "
+        f"{run.model} at {run.target}, {document.load_text}, {run.engine}, "
         f"{document.evidence.measured_seconds:,.0f} of {run.planned_duration_seconds:,.0f} s of load, "
         f"began {_when(run.start_timestamp_seconds)}"
     )

@@ -284,6 +284,11 @@ class RunDocument:
     incomplete: str | None = None
     """why this is not all that the run would have left; null: it came to its end"""
 
+    @property
+    def load_text(self) -> str:
+        """`20 connections`, or of an open load how much it sends."""
+        return load_text(self.inputs.get("rate"), self.run.connections)
+
 
 def document_of(result: RunResult) -> RunDocument:
     """What run.json says of a run that has ended."""
@@ -306,6 +311,13 @@ def document_of(result: RunResult) -> RunDocument:
         ),
         incomplete=result.incomplete,
     )
+
+
+def load_text(rate: float | None, connections: int) -> str:
+    """How a run's requests are sent; `rate` (requests/s) is that of an open load."""
+    if not isinstance(rate, int | float):
+        return f"{connections} connections"
+    return f"{rate:g} requests/s, {connections} in flight at most"
 
 
 def inputs_of(inputs: RunInputs) -> dict[str, Any]:

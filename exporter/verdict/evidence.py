@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exporter.live.long_seen import LongSeen
-from exporter.live.message import FailureReason, Pair, Phase, Route
+from exporter.live.message import FailureReason, Pair, Phase, Route, StreamEnd
 from exporter.live.run_pace import LongestRequest
 from exporter.live.seconds import Seconds
 from exporter.live.status import Counts
@@ -198,7 +198,8 @@ class Evidence(Counts):
     @property
     def all_sent(self) -> bool:
         """Whether the load has ended since all of its planned requests were sent."""
-        return self.max_requests is not None and self.responses + self.failed >= self.max_requests
+        left = self.streams.ends[StreamEnd.ABORTED] if self.streams else 0
+        return self.max_requests is not None and self.responses + self.failed + left >= self.max_requests
 
     @property
     def errors(self) -> int:

@@ -42,7 +42,7 @@ def run(router: Simulator, tmp_path: Path) -> Iterator[Run]:
     def run(*options: str) -> tuple[int, dict[str, Any], dict[str, dict[str, Any]]]:
         command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--engine", "stream"]
         command += ["--target", router.url, "--body", str(body), "--results", str(tmp_path / "results")]
-        command += ["--duration", "5s", "--warmup", "0s", "--drain", "1s", "--connections", "16"]
+        command += ["--duration", "4s", "--warmup", "0s", "--drain", "1s", "--connections", "16"]
         environment = {**os.environ, **WITHOUT_MATPLOTLIB}
         done = subprocess.run(
             [*command, *options], env=environment, capture_output=True, text=True, timeout=120, check=False
@@ -121,11 +121,11 @@ def test_a_router_that_buffers_and_cuts_idle_connections_is_warned_of_unless_tha
     router: Simulator, run: Run, options: tuple[str, ...], outcome: str, code: int
 ) -> None:
     router.begin("buffer", ratio=1.0)
-    router.begin("idle_cut", after_seconds=3, mode="rst")
+    router.begin("idle_cut", after_seconds=2, mode="rst")
     ended, document, findings = run(*options)
     assert failed(findings, outcome) == {"buffering", "idle"}
     assert ended == code
     shaped = document["evidence"]["streams"]["shaped_streams"]
     assert f"the router buffers: in {shaped} of {shaped} streams" in findings["buffering"]["text"]
-    assert "the router cut an idle connection after 3" in findings["idle"]["text"]
+    assert "the router cut an idle connection after 2" in findings["idle"]["text"]
     assert document["evidence"]["streams"]["long_seen"]["idle"]["how"] == "rst"

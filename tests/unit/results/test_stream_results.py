@@ -134,6 +134,14 @@ def test_run_json_with_streams_is_of_its_schema_and_is_read_back() -> None:
     assert parse_document(text).evidence.streams == document.evidence.streams
 
 
+def test_an_open_load_is_called_by_what_it_sends() -> None:
+    result = of_streams()
+    opened = replace(result, inputs=replace(result.inputs, rate=12.5, connections=1000))
+    page = Page(html_report(record_of(opened, "x", ())))
+    assert "12.5 requests/s, 4 in flight at most, stream" in page.text
+    assert "4 connections, stream" in Page(html_report(record_of(result, "x", ()))).text
+
+
 def test_a_run_of_another_engine_has_none_of_it() -> None:
     result = run_result()
     assert json.loads(run_json(result))["evidence"]["streams"] is None

@@ -33,7 +33,7 @@ from exporter.verdict.evidence import GapKind, PhaseSpan, TimeGap
 from exporter.verdict.finding import Span
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, register, run_info
-from tests.support.run_results import evidence, run_result, watched_router
+from tests.support.run_results import evidence, run_result, stream_counts, watched_router
 
 BEGAN = 1_764_000_000.0
 
@@ -118,6 +118,20 @@ def test_a_killed_run_is_written_with_all_that_was_noted_and_is_inconclusive(fol
     assert found["soak_command"] == plan().soak_command
     assert Path(f"{folder}.csv").read_text("utf-8").splitlines()[1].endswith(",0,0,1000,30.00")
     assert Path(f"{folder}.md").exists()
+
+
+def test_the_streams_of_a_killed_run_are_known_as_far_as_they_were_counted(folder: Path) -> None:
+    noted = replace(plan(), info=run_info(engine="stream", goodput="ttft < 1 s"))
+    note_plan(folder / PARTIAL, noted)
+    counts = stream_counts({"truncated": 2})
+    CourseFile(folder / PARTIAL).add(course(status=replace(course().status, streams=counts)))
+    document = json.loads(write_killed(folder).files["run"].read_text(encoding="utf-8"))
+    streams = document["evidence"]["streams"]
+    assert (streams["ends"]["truncated"], streams["output_tokens"]) == (2, 40_000)
+    assert (streams["goodput"], streams["goodput_ratio"]) == ("ttft < 1 s", 950 / 1002)
+    found = {each["check"]: each for each in document["verdict"]["findings"]}
+    assert found["streams"]["text"] == "2 of 1,002 streams were cut off (truncated: 2)"
+    assert document["verdict"]["outcome"] == "fail"
 
 
 def test_a_failure_that_was_found_stands_though_the_record_does_not_show_it(folder: Path) -> None:

@@ -9,7 +9,7 @@ from exporter.timeseries import Loss
 from exporter.verdict.coverage import judge_completeness, judge_totals
 from exporter.verdict.evidence import Count, GapKind, TimeGap
 from exporter.verdict.finding import Outcome, verbatim
-from tests.support.run_results import evidence, failures_by_reason, watched_router
+from tests.support.run_results import evidence, failures_by_reason, streamed, watched_router
 
 
 @pytest.mark.parametrize(
@@ -163,3 +163,10 @@ def test_everything_that_is_missing_is_said_at_once() -> None:
         evidence(ended_early=verbatim("stopped by the user"), time_gaps=(gap,), scrapes=1, failed_scrapes=2)
     )
     assert [part.split(" ")[0] for part in finding.text.split("; ")] == ["the", "nothing", "2"]
+
+
+def test_streams_that_the_client_left_are_sent_too() -> None:
+    known = {**streamed({"complete": 900, "aborted": 100}), "max_requests": 1000, "measured_seconds": 3.0}
+    assert judge_completeness(evidence(**known)).outcome == Outcome.PASS
+    few = {**known, "max_requests": 1001}
+    assert judge_completeness(evidence(**few)).outcome == Outcome.INCONCLUSIVE

@@ -57,6 +57,15 @@ def test_a_router_that_becomes_three_times_slower_in_minute_20_fails_from_then_o
     assert (latency.bound, latency.unit, throughput.figure) == (1.5, "ratio", 0.34)
 
 
+def test_of_an_open_load_it_is_said_from_when_the_latency_counts() -> None:
+    slower = judge_latency(run(served(1200), served(1500, 17, 300), requests_per_second=50.0))
+    assert " (bound 1.5 times), from the intended send time, 20:00–45:00" in slower.text
+    assert judge_latency(run(served(2700), requests_per_second=50.0)).text.endswith(
+        "the 299 ms of 02:00–07:00, from the intended send time"
+    )
+    assert "intended" not in judge_latency(run(served(2700))).text
+
+
 def test_what_becomes_slow_in_the_first_minutes_and_stays_so_is_not_said_to_recover() -> None:
     known = run(served(240), served(2460, rate=17, milliseconds=300))
     latency, throughput = judge_latency(known), judge_throughput(known)
