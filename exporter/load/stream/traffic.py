@@ -21,7 +21,10 @@ from exporter.load.stream.timers import Timers
 from exporter.load.stream.worker_plan import Limits
 
 BACKOFF_AFTER, BACKOFF_MAX_MS = 2, 256
-"""attempts lost in a row before a client waits, 1 ms and then twice as long each time: as live.lua does"""
+"""attempts lost in a row before a client waits, 2 ms and then twice as long each time: as live.lua does"""
+START_SPACING_SECONDS = 0.001
+"""between the first requests of a closed load: streams that begin in one moment have their tokens in the same
+moments ever after, and the first figures would be those of a burst"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Traffic:
         self.lingering: set[Client] = set()
         self.in_flight = 0
         self._shape = shape
+        self._worker = worker
         self._host = port.target.host
         self._headers = headers
         self._requests: dict[int, bytes] = {}
@@ -94,8 +98,9 @@ class Traffic:
         if self._schedule is not None:
             self._send_due()
         else:
-            for client in self.clients:
-                self._next(client)
+            for place, client in enumerate(self.clients):
+                later = (place * self._shape.workers + self._worker) * START_SPACING_SECONDS
+                self._timers.at(at + later, partial(self._next, client))
 
     def end(self, now: float) -> Left:
         """Nothing more is sent, and every connection closed."""
