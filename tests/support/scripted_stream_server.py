@@ -88,7 +88,7 @@ class Exchange:
 
 
 class ScriptedStreamServer:
-    """The n-th request gets the n-th script, every later one `then`."""
+    """The n-th POST gets the n-th script, every later one `then`; a GET gets 404 and is no exchange."""
 
     def __init__(self, scripts: Iterable[Script], then: Script = (FIN,)) -> None:
         self._scripts = iter(scripts)
@@ -147,6 +147,9 @@ class ScriptedStreamServer:
         not_before = self._started
         with suppress(OSError):
             while (request := _read_request(connection)) is not None:
+                if not request.startswith(b"POST "):
+                    connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 exchange = Exchange(request, not_before, time.monotonic(), number)
                 with self._lock:
                     self.exchanges.append(exchange)

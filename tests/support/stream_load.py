@@ -64,17 +64,25 @@ class Counted:
 
     def observed(self, histogram: Histogram, page: int = 0) -> list[tuple[float, float]]:
         """The values of a histogram in order, each as the bounds of its bucket in seconds."""
-        durations = histogram is Histogram.DURATION
-        counts = self.totals.of_class(page) if durations else self.totals.of(histogram)
-        return [
-            (low / 1e6, high / 1e6)
-            for bucket, count in enumerate(counts)
-            for low, high in [bounds_of(bucket)] * count
-        ]
+        return observed_in(self.totals, histogram, page)
 
     def events_per_read(self) -> list[int]:
         """Events of each read that brought any, in order of size."""
         return [round(low * 1e6) for low, _ in self.observed(Histogram.EVENTS_PER_READ)]
+
+
+def observed_in(totals: Totals, histogram: Histogram, page: int = 0) -> list[tuple[float, float]]:
+    """The values of a histogram in order, each as the bounds of its bucket in seconds.
+
+    `page`: the status class, of durations.
+    """
+    durations = histogram is Histogram.DURATION
+    counts = totals.of_class(page) if durations else totals.of(histogram)
+    return [
+        (low / 1e6, high / 1e6)
+        for bucket, count in enumerate(counts)
+        for low, high in [bounds_of(bucket)] * count
+    ]
 
 
 def asked(
