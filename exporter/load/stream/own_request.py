@@ -44,7 +44,8 @@ class Response:
             self._parser.feed_data(data)
         # The answer 101 to nobody's question is no kind of the other.
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise NoHttpError("the answer is no HTTP") from error
+            if not self.whole:
+                raise NoHttpError("the answer is no HTTP") from error
         body, self._body = self._body, []
         return b"".join(body)
 
@@ -54,20 +55,24 @@ class Response:
         return self.status is not None and not self._length_known
 
     def on_message_begin(self) -> None:
-        self._length_known = False
+        # What follows on the whole response is none of it.
+        if not self.whole:
+            self._length_known = False
 
     def on_header(self, name: bytes, _value: bytes) -> None:
-        self._length_known |= name.lower() in (b"content-length", b"transfer-encoding")
+        if not self.whole:
+            self._length_known |= name.lower() in (b"content-length", b"transfer-encoding")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         # Interim responses come before the one that is meant.
-        if status >= 200:
+        if status >= 200 and not self.whole:
             self.status = status
             self.keeps_alive = self._length_known and self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
-        self._body.append(body)
+        if not self.whole:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         self.whole = self.status is not None
