@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.clock import Clock, SystemClock
 from exporter.live.histogram import Histogram, bounds_of
-from exporter.live.message import Pair, Phase, Route, RunInfo, StreamEnd
+from exporter.live.message import Pair, Phase, Route, RunInfo, StreamEnd, WorkerCounts
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
@@ -125,11 +125,16 @@ def counted(result: WorkerResult, shape: StreamShape, connections: int) -> Count
     """What a worker left, joined as the exporter joins it."""
     messages = [decode(datagram) for datagram in result.datagrams]
     run, first = run_of(messages, shape, connections), messages[0]
-    status = RunStatus.of(run, SystemClock().monotonic())
+    status = status_of(messages, shape, connections)
     return Counted(result.account, status, run.published, first.in_flight, first.stalled, first.waiting_ms)
 
 
-def run_of(messages: Sequence[Any], shape: StreamShape, connections: int) -> Run:
+def status_of(messages: Sequence[WorkerCounts], shape: StreamShape, connections: int) -> RunStatus:
+    """The status of the run of which these are the reports."""
+    return RunStatus.of(run_of(messages, shape, connections), SystemClock().monotonic())
+
+
+def run_of(messages: Sequence[WorkerCounts], shape: StreamShape, connections: int) -> Run:
     """The run of which these are the reports."""
     runs = LiveRuns(SystemClock())
     info = RunInfo(
