@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exporter.live.message import StreamEnd
 from exporter.load.stream.apis import meaning_of
+from exporter.load.stream.done_advice import WITH_DONE
 from exporter.load.stream.scan import StreamScan
 from exporter.load.stream.shape import Asked
 from exporter.load.stream.sse import Event, end_of_event, event_of
@@ -36,7 +37,8 @@ def oddity_of(
     if end is StreamEnd.EMPTY:
         return "a stream without a token", ""
     if end is StreamEnd.TRUNCATED:
-        return NO_REASON if scan.done_seen else "a stream that ends without its finish", ""
+        is_done = scan.done_seen and asked.api in WITH_DONE
+        return NO_REASON if is_done else "a stream that ends without its finish", ""
     return None
 
 

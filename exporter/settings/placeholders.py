@@ -29,7 +29,7 @@ _KEY = re.compile(r"\b(?:(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_][\w-]{8,}|AIza[\w-]{8,
 """by their marks"""
 
 
-def _is_secret(name: str, value: str) -> bool:
+def is_secret(name: str, value: str) -> bool:
     """Whether a parameter looks like a secret, by its name or by its value."""
     return bool(value) and bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value.strip()))
 
@@ -69,7 +69,7 @@ def shown_url(url: str) -> Shown:
     pieces, end = [""], 0
     for match in _SECRET_PLACE.finditer(url):
         name, value = match["name"] or "USER", match["value"]
-        if match["name"] and not _is_secret(name, value):
+        if match["name"] and not is_secret(name, value):
             continue
         start = match.start("value") if match["name"] else match.start()
         pieces[-1] += url[end:start]

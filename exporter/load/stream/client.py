@@ -60,8 +60,11 @@ class Load(Protocol):
     def scan(self, api: Api) -> StreamScan:
         """A new one."""
 
-    def ended(self, end: StreamEnd, done_seen: bool) -> None:
+    def ended(self, asked: Asked, end: StreamEnd, done_seen: bool) -> None:
         """A stream did; whether `[DONE]` was seen, or what stands for it."""
+
+    def timed(self, client: "Client", first_token_seconds: float | None, total_seconds: float) -> None:
+        """Its answer came whole, so long after its request was written; None: it is no stream."""
 
     def freed(self, client: "Client", is_lost: bool) -> None:
         """Its attempt is over; lost: the connection failed."""
@@ -313,7 +316,7 @@ class Client:
         scan, pair, account = self._scan, self._pair, self._load.account
         self._load.lingering.discard(self)
         pair.end(end)
-        self._load.ended(end, scan.done_seen)
+        self._load.ended(self._asked, end, scan.done_seen)
         if scan.checked:
             pair.count(Counter.CHECKED, scan.checked)
             pair.count(Counter.DISAGREED, scan.disagreed)
@@ -333,6 +336,8 @@ class Client:
         assert first is not None and last is not None
         total = at - since
         self._load.tally.response(self._place, self._status, total, at)
+        sent_at = self._connection.sent_at
+        self._load.timed(self, max(first - sent_at, 0.0), at - sent_at)
         to_first = max(first - since, 0.0)
         pair.observe(Histogram.FIRST_TOKEN, to_first)
         if scan.first_output_at is not None:
@@ -382,6 +387,8 @@ class Client:
         self._answered(at)
 
     def _answered(self, at: float) -> None:
+        if self._status < 300:
+            self._load.timed(self, None, at - self._connection.sent_at)
         self._load.tally.response(self._place, self._status, at - self._since, at)
         self._load.account.statuses[self._status] += 1
         self._over(is_lost=False)

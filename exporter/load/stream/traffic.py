@@ -9,12 +9,14 @@ from exporter.live.message import Counter, StreamEnd
 from exporter.load.stream.account import Account
 from exporter.load.stream.apis import Api
 from exporter.load.stream.client import CONNECT_SECONDS, Client
+from exporter.load.stream.direct import DirectHalf, Times
 from exporter.load.stream.done_advice import DoneAdvice
 from exporter.load.stream.event_shape import EventShapes
+from exporter.load.stream.pairing import ClosedPairs, OpenPairs, Pairing
 from exporter.load.stream.port import Port
 from exporter.load.stream.scan import StreamScan
 from exporter.load.stream.schedule import Schedule
-from exporter.load.stream.shape import Asked, Draws, StreamShape
+from exporter.load.stream.shape import Asked, Draw, Draws, StreamShape
 from exporter.load.stream.tally import Tally
 from exporter.load.stream.target import request_bytes
 from exporter.load.stream.timers import Timers
@@ -57,7 +59,9 @@ class Traffic:
         tell: Callable[[], None],
         say: Callable[[str], None],
         finished: Callable[[], None],
+        node: Port | None = None,
     ) -> None:
+        """`say` gets a line for the user; `node` is what paired requests go to, past the router."""
         self.tally = tally
         self.account = Account()
         self.goodput = shape.goodput
@@ -91,6 +95,26 @@ class Traffic:
         self._left = limits.max_requests
         self._owed = 0 if self._schedule else len(self.clients)
         """clients of a closed load that have not begun: one of what is left is for each"""
+        self._has_complained = False
+        self._closed_pairs: ClosedPairs | None = None
+        self._open_pairs: OpenPairs | None = None
+        if node is not None and self._schedule is not None:
+            self._open_pairs = OpenPairs(self._pairing(node))
+        elif node is not None:
+            self._closed_pairs = ClosedPairs(self.clients, partial(self._pairing, node))
+
+    def _pairing(self, node: Port) -> Pairing:
+        half = DirectHalf(
+            *(node, self._timers, self._headers, self.timeout_seconds, self.stall_after_seconds),
+            *(self.scan, self._complain),
+        )
+        return Pairing(half, self.tally)
+
+    def _complain(self, line: str) -> None:
+        """Say once what was wrong with a half of a pair: a node that is away for a while fails a thousand."""
+        if self._is_first and not self._has_complained:
+            self._has_complained = True
+            self._say(line)
 
     def begin(self, at: float) -> None:
         """The load begins, at this moment (monotonic s)."""
@@ -110,6 +134,10 @@ class Traffic:
         left = Left(self.in_flight, self._stalled(waits), max(waits, default=0.0))
         for client in self.clients:
             client.leave()
+        if self._closed_pairs is not None:
+            self._closed_pairs.close()
+        if self._open_pairs is not None:
+            self._open_pairs.close()
         return left
 
     def stalled(self, now: float) -> int:
@@ -143,11 +171,18 @@ class Traffic:
         shapes = self._shapes.setdefault(api, EventShapes())
         return StreamScan(api, self._shape.complete_on_done, self._shape.check_every, shapes)
 
-    def ended(self, end: StreamEnd, done_seen: bool) -> None:
+    def ended(self, asked: Asked, end: StreamEnd, done_seen: bool) -> None:
         """A stream did."""
-        line = self._advice.ended(end, done_seen)
+        line = self._advice.ended(asked.api, end, done_seen)
         if line is not None and self._is_first:
             self._say(line)
+
+    def timed(self, client: Client, first_token_seconds: float | None, total_seconds: float) -> None:
+        """Its answer came whole, so long after its request was written."""
+        if self._closed_pairs is not None:
+            self._closed_pairs.took(client, Times(first_token_seconds, total_seconds))
+        elif self._open_pairs is not None:
+            self._open_pairs.took(client, Times(first_token_seconds, total_seconds))
 
     def freed(self, client: Client, is_lost: bool) -> None:
         """Its attempt is over."""
@@ -158,16 +193,24 @@ class Traffic:
             return
         if self._schedule is not None:
             self._idle.append(client)
+            if self._open_pairs is not None:
+                self._open_pairs.over(client)
             self._end_if_done()
-            return
+        elif self._closed_pairs is not None:
+            self._closed_pairs.over(client, partial(self._go_on, client, is_lost))
+        else:
+            self._go_on(client, is_lost)
+
+    # ==== Sending ==========================================================================================
+
+    def _go_on(self, client: Client, is_lost: bool) -> None:
+        """A closed load: the client's next attempt, at once unless it loses one after the other."""
         client.lost_in_a_row = client.lost_in_a_row + 1 if is_lost else 0
         if client.lost_in_a_row > BACKOFF_AFTER:
             wait_ms = min(2 ** min(client.lost_in_a_row - BACKOFF_AFTER, 10), BACKOFF_MAX_MS)
             self._timers.at(self._now() + wait_ms / 1000, partial(self._next, client))
         else:
             self._next(client)
-
-    # ==== Sending ==========================================================================================
 
     def _next(self, client: Client) -> None:
         """A closed load: the client's next attempt."""
@@ -180,11 +223,14 @@ class Traffic:
                 self._end_if_done()
                 return
             self._left -= 1
-        self._begin_attempt(client, None)
-
-    def _begin_attempt(self, client: Client, due: float | None) -> None:
-        self.in_flight += 1
         draw = self._draws.next()
+        if self._closed_pairs is not None:
+            self._closed_pairs.begin(client, draw, partial(self._begin_attempt, client, draw, None))
+        else:
+            self._begin_attempt(client, draw, None)
+
+    def _begin_attempt(self, client: Client, draw: Draw, due: float | None) -> None:
+        self.in_flight += 1
         if due is not None:
             late = self._now() - due
             self.tally.pairs[draw.asked.pair].observe(Histogram.SEND_LATENESS, late)
@@ -195,25 +241,34 @@ class Traffic:
 
     def _send_due(self) -> None:
         """An open load: all that is due by now; what finds no free client is skipped, and counted."""
-        schedule = self._schedule
+        schedule, pairs = self._schedule, self._open_pairs
         assert schedule is not None
         while not self._ended and self._left != 0:
             due = self._begun + schedule.due(self._due)
             now = self._now()
             if due > now:
                 self._timers.at(due, self._send_due)
+                if pairs is not None:
+                    pairs.has_time(self._draws.next)
                 return
             self._due += 1
+            draw, is_half = pairs.next(self._draws.next) if pairs else (self._draws.next(), False)
             if not self._idle:
-                asked = self._draws.next().asked
-                self.tally.pairs[asked.pair].count(Counter.SKIPPED)
+                self.tally.pairs[draw.asked.pair].count(Counter.SKIPPED)
                 self.account.skipped += 1
+                if pairs is not None:
+                    pairs.skipped(is_half)
                 continue
             if self._left is not None:
                 self._left -= 1
-            self._begin_attempt(self._idle.pop(), due)
+            client = self._idle.pop()
+            if pairs is not None:
+                pairs.sent(client, draw, is_half)
+            self._begin_attempt(client, draw, due)
 
     def _end_if_done(self) -> None:
+        if self._closed_pairs is not None and self._closed_pairs.waiting:
+            return
         if self._left is not None and self._left <= self._owed and not self.in_flight:
             self._finished()
 

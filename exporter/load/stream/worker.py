@@ -31,12 +31,14 @@ class Worker:
     """One worker's load on a loop of its own."""
 
     def __init__(self, plan: WorkerPlan, loop: EpollLoop, clock: Clock) -> None:
-        """Raises OSError where the target or the ingest cannot be looked up."""
+        """Raises OSError where the target, the node or the ingest cannot be looked up."""
         self._plan = plan
         self._loop = loop
         self._now = clock.monotonic
         self._stamps = Stamps(clock)
         self._port = port_to(look_up(plan.target), loop, self._stamps)
+        direct = plan.shape.direct
+        self._node = None if direct is None else port_to(look_up(direct), loop, self._stamps)
         self._timers = Timers(loop, clock)
         self._reports = Reports(plan.ingest_host, plan.ingest_port, self._timers)
 
@@ -46,7 +48,7 @@ class Worker:
         tally = Tally(plan.token, plan.worker, len(plan.shape.pairs), begin)
         traffic = Traffic(
             *(plan.shape, plan.place, plan.limits, plan.headers, self._port, timers, tally),
-            *(self._report, _say, self._loop.stop),
+            *(self._report, _say, self._loop.stop, self._node),
         )
         self._traffic = traffic
         # The first says that the worker is there; the later ones of all workers are spread over a second.
@@ -93,7 +95,8 @@ def main() -> None:
     try:
         worker = Worker(plan, loop, clock)
     except OSError as error:
-        sys.exit(f"{plan.target}: cannot be looked up ({error.strerror or error})")
+        places = " or ".join(filter(None, (plan.target, plan.shape.direct)))
+        sys.exit(f"{places}: cannot be looked up ({error.strerror or error})")
     standard_output.write(READY)
     standard_output.flush()
     begin = standard_input.readline()

@@ -3,14 +3,17 @@
 import pytest
 
 from exporter.live.message import StreamEnd
+from exporter.load.stream.apis import Api
 from exporter.load.stream.done_advice import ADVICE, FIRST, DoneAdvice
 
 WITHOUT_REASON = (StreamEnd.TRUNCATED, True)
 
 
-def said(*ends: tuple[StreamEnd, bool], complete_on_done: bool = False) -> list[str | None]:
+def said(
+    *ends: tuple[StreamEnd, bool], complete_on_done: bool = False, api: Api = Api.CHAT
+) -> list[str | None]:
     advice = DoneAdvice(complete_on_done)
-    return [advice.ended(*end) for end in ends]
+    return [advice.ended(api, *end) for end in ends]
 
 
 def test_it_is_said_once_with_the_last_of_the_first_streams() -> None:
@@ -42,3 +45,8 @@ def test_streams_that_the_client_left_show_nothing() -> None:
 
 def test_nothing_is_said_where_the_option_is_given() -> None:
     assert said(*[WITHOUT_REASON] * 20, complete_on_done=True) == [None] * 20
+
+
+@pytest.mark.parametrize("api", [Api.MESSAGES, Api.RESPONSES])
+def test_an_api_without_done_has_no_such_server(api: Api) -> None:
+    assert said(*[WITHOUT_REASON] * 20, api=api) == [None] * 20
