@@ -33,6 +33,8 @@ WITHOUT_MATPLOTLIB = (
 )
 LONGEST_LINE = 120
 MARKS = 10
+HEADROOM = 1.06
+"""the upper edge of a panel, in its highest value"""
 """on the time axis at most"""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#A8447F", "#B07C00", "#56B4E9", "#555F69", "#7A5230")
 _STYLES = ("-", "-", "-", "-", "--", "--", ":", ":")
@@ -101,7 +103,11 @@ def _panel(axes: "Axes", panel: Panel, timeline: Timeline) -> None:
     if panel.is_logarithmic:
         axes.set_yscale("log")
     else:
-        axes.set_ylim(bottom=0)
+        highest = max(
+            (value for line in panel.lines for each in line.stretches for _, value in each), default=0
+        )
+        # A curve at the upper edge is hard to see.
+        axes.set_ylim(0, HEADROOM * highest or 1)
     unit = f" ({panel.unit}{', log scale' if panel.is_logarithmic else ''})" if panel.unit else ""
     axes.set_title(f"{panel.title}{unit}", loc="left", fontsize=10, color=_INK)
     axes.tick_params(labelsize=8, colors=_QUIET, length=0)
