@@ -137,8 +137,9 @@ def _reports(
     record, reported, sequence, waiting = PaceRecord(0.0), 0.0, 0, 0.0
 
     def report(at: float, final: bool) -> tuple[float, WorkerCounts]:
+        pace, waiting_ms = record.pace(at * 1e6, 1000), round(1000 * waiting)
         return at, WorkerCounts(
-            b"", worker, sequence, 0, final, 1, 1, (), (), round(1000 * waiting), record.pace(at * 1e6, 1000)
+            b"", worker, sequence, 0, final, 1, 1, (), (), waiting_ms=waiting_ms, pace=pace
         )
 
     yield report(0.0, False)

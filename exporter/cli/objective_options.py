@@ -10,7 +10,7 @@ import click
 from exporter.cli.command import FILE, opt, option_group
 from exporter.errors import ConfigurationError
 from exporter.run.objectives_file import COMMON, all_objectives, option_objectives, read_objectives
-from exporter.verdict.objectives import BOUNDED, CHECKS, lowered_checks, required_checks
+from exporter.verdict.objectives import BOUNDED, CHECKS, WARNING, lowered_checks, required_checks
 from exporter.verdict.own_objective import OwnObjective
 
 
@@ -110,8 +110,9 @@ objective_options = option_group(
     ),
     opt(
         "--require CHECK,…",
-        "Checks that have to be judged: where one is not, the run is inconclusive. `leaks` are the five of "
-        "memory, files, threads, connections and GPU memory. May be repeated.",
+        "Checks that have to be judged: where one is not, the run is inconclusive. Those that only warn, "
+        f"{' and '.join(sorted(WARNING))}, then fail it. `leaks` are the five of memory, files, threads, "
+        "connections and GPU memory. May be repeated.",
         multiple=True,
     ),
 )

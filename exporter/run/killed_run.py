@@ -159,6 +159,7 @@ def _evidence(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds
         goodput=plan.info.goodput,
         requests_per_second=inputs.rate,
         streams=status.streams,
+        median_seconds=status.quantiles["0.5"],
     )
 
 

@@ -227,6 +227,7 @@ class _Soak:
             "goodput": self._info.goodput,
             "requests_per_second": self.plan.shape.rate if self.plan.shape else None,
             "streams": known.streams,
+            "median_seconds": known.quantiles["0.5"],
         }
 
     def _load_and_drain(self) -> tuple[Load, Run | None, Delivery | None]:

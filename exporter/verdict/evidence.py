@@ -192,6 +192,8 @@ class Evidence(Counts):
     """what a stream has to keep to count as good; None where nothing was asked"""
     requests_per_second: float | None = None
     """of an open load, which sends at its own times; None: the next request is sent when one has ended"""
+    median_seconds: float | None = None
+    """of the durations of 2xx so far; None where it is not known"""
     long_seen: LongSeen | None = None
     """what an idle connection and silent streams came to; None where there were none"""
 

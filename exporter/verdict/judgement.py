@@ -133,7 +133,7 @@ def _own(objective: OwnObjective, evidence: Evidence) -> Finding:
     found = objective.finding(evidence)
     if objective.statement.measure.kind != Kind.SECONDS:
         return found
-    return doubted(evidence, late_doubted(evidence, found))
+    return doubted(evidence, late_doubted(evidence, found, found.figure))
 
 
 def _required(finding: Finding, require: Collection[str]) -> Finding:

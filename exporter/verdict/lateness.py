@@ -14,17 +14,20 @@ from exporter.verdict.unit import shown
 
 MIN_BOUND_SECONDS = 0.001
 MAX_RATIO = 0.05
-"""of the median time to the first token; of the median duration where there were no streams"""
+"""of the figure that is measured: the median time to the first token, of plain answers the median duration"""
 MAX_SKIPPED_RATIO = 0.01
 """of the requests that were due, for what is said of the latency of the others"""
 
 
-def late_said(evidence: Evidence) -> Said | None:
-    """That it was too late, and by how much; None where it was not, or it is not known."""
+def late_said(evidence: Evidence, of_seconds: float | None = None) -> Said | None:
+    """That it was too late, and by how much; None where it was not, or it is not known.
+
+    `of_seconds` is the figure that is measured; None: the median time to the first token.
+    """
     streams = evidence.streams
     if streams is None:
         return None
-    bound = bound_seconds(evidence, streams)
+    bound = bound_seconds(evidence, streams) if of_seconds is None else _bound(of_seconds)
     found = [each for seconds, each in _figures(streams) if seconds > bound]
     if not found:
         return None
@@ -59,19 +62,21 @@ def late_seconds(evidence: Evidence) -> float | None:
 def bound_seconds(evidence: Evidence, streams: StreamCounts) -> float:
     """How late it may be: 1 ms, or 5 % of the figure that is measured where that is more."""
     median = streams.first_token["0.5"]
-    if median is None:
-        median = evidence.seconds.total.quantile(0.5)
-    return max(MIN_BOUND_SECONDS, MAX_RATIO * (median or 0.0))
+    return _bound(evidence.median_seconds if median is None else median)
 
 
-def late_doubted(evidence: Evidence, finding: Finding) -> Finding:
-    """A finding on durations: inconclusive where the generator was late.
+def _bound(seconds: float | None) -> float:
+    return MIN_BOUND_SECONDS if seconds is None else max(MIN_BOUND_SECONDS, MAX_RATIO * seconds)
+
+
+def late_doubted(evidence: Evidence, finding: Finding, of_seconds: float | None = None) -> Finding:
+    """A finding on durations: inconclusive where the generator was late for the figure `of_seconds`.
 
     A pass is inconclusive too where an open load skipped what was due: those would have been the slow ones.
     """
     if finding.outcome not in (Outcome.PASS, Outcome.FAIL, Outcome.WARNING):
         return finding
-    if (late := late_said(evidence)) is not None:
+    if (late := late_said(evidence, of_seconds)) is not None:
         because = Said("; the load generator itself was late: ", "。負荷ツール自身の遅れ: ") + late
         return replace(finding, outcome=Outcome.INCONCLUSIVE, said=finding.said + because)
     if finding.outcome == Outcome.PASS and (ratio := skipped_ratio(evidence)) > MAX_SKIPPED_RATIO:
