@@ -101,11 +101,12 @@ def meaning_of(api: Api, event: Event) -> Meaning:
     except (ValueError, RecursionError):
         meaning.broken = data.startswith("{")
         return meaning
-    for part in document if isinstance(document, list) else [document]:
-        if isinstance(part, dict):
-            _read_error(part, meaning)
     if isinstance(document, dict):
+        _read_error(document, meaning)
         _READERS[api](document, event.name, meaning)
+    else:
+        for part in _parts(document):
+            _read_error(part, meaning)
     return meaning
 
 
@@ -134,7 +135,8 @@ def _is_error(value: object) -> bool:
 
 
 def _read_error(document: dict[str, Any], meaning: Meaning) -> None:
-    if _is_error(document.get("error")) or "error" in (document.get("object"), document.get("type")):
+    is_named = document.get("object") == "error" or document.get("type") == "error"
+    if is_named or _is_error(document.get("error")):
         meaning.in_band = True
 
 
@@ -158,12 +160,17 @@ def _parts(value: object) -> list[dict[str, Any]]:
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
-def _is_filled(value: object) -> bool:
-    return isinstance(value, str | list | dict) and len(value) > 0
+_TEXT_OR_PARTS = (str, list, dict)
 
 
 def _has(parts: Iterable[dict[str, Any]], *keys: str) -> bool:
-    return any(_is_filled(part.get(key)) for part in parts for key in keys)
+    """Whether any of them has one of these keys with text, or parts, that are not empty."""
+    for part in parts:
+        for key in keys:
+            value = part.get(key)
+            if value and isinstance(value, _TEXT_OR_PARTS):
+                return True
+    return False
 
 
 _REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
@@ -173,13 +180,13 @@ _OUTPUT = ("refusal", "audio", "images")
 def _read_delta(delta: dict[str, Any], meaning: Meaning) -> None:
     """The delta of a choice of chat completions."""
     content = delta.get("content")
-    output, reasoning = _has([delta], *_OUTPUT), _has([delta], *_REASONING)
+    reasoning = _has([delta], *_REASONING)
     if isinstance(content, list):
         pieces = _parts(content)
-        output |= _has(pieces, "text", "refusal", "image_url")
+        output = _has(pieces, "text", "refusal", "image_url") or _has([delta], *_OUTPUT)
         reasoning |= _has(pieces, *_REASONING)
     else:
-        output |= _is_filled(content)
+        output = _has([delta], "content", *_OUTPUT)
     if "tool_calls" in delta:
         calls = _parts(delta["tool_calls"])
         called = [

@@ -42,6 +42,9 @@ def lines_of(block: bytes) -> list[bytes]:
 
 def event_of(block: bytes) -> Event | None:
     """What the lines up to a blank line say; None where they have no data."""
+    if block.startswith(b"data: ") and block.find(b"\n") == len(block) - 2 and b"\r" not in block:
+        # One line of data, as almost all are.
+        return Event("", block[6:-2].decode("utf-8", "replace"))
     name, data = b"", []
     for line in lines_of(block):
         field, _, value = line.partition(b":")

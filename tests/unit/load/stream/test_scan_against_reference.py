@@ -476,7 +476,7 @@ def _hold(api: Api, body: bytes, cuts: list[int], asked: int, shapes: EventShape
 
 
 def _test_of(api: Api) -> Any:
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def holds(data: st.DataObject) -> None:
         body = data.draw(bodies(api))
