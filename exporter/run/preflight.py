@@ -11,6 +11,7 @@ from exporter.clock import Clock
 from exporter.errors import PreflightError
 from exporter.live.message import Pair, Route
 from exporter.load.model_label import ModelSource
+from exporter.load.stream.direct import headers_past
 from exporter.load.stream.shape import StreamShape
 from exporter.load.workload import Workload, check_reachable
 from exporter.results.run_result import Preflight
@@ -76,6 +77,8 @@ class _Preflight:
         began = self.clock.monotonic()
         reply = self._ask(method, path, what)
         seconds = round(self.clock.monotonic() - began, 3)
+        if reply is not None and self.shape is not None and self.shape.direct is not None:
+            self._check_node(self.shape, self.shape.direct)
         if reply is not None:
             if not scripted:
                 self._check(what, reply)
@@ -193,6 +196,23 @@ class _Preflight:
             what, part = odd
             quoted = f" ({self._quoted(part)})" if part else ""
             self._say(f"{answers}, {what}{quoted}")
+
+    def _check_node(self, shape: StreamShape, url: str) -> None:
+        """Ask the node past the router too; without it the load is none the worse."""
+        asked = shape.asked[0]
+        endpoint = asked.direct_endpoint or asked.endpoint
+        what = f"--direct: POST {endpoint.partition('?')[0]} at {url}"
+        headers = {"Content-Type": "application/json", **dict(headers_past(self.workload.headers))}
+        request = SingleRequest("POST", url + endpoint, asked.body, headers, None)
+        try:
+            reply = request.reply(ANSWER_SECONDS, self.interrupt, self.clock)
+        except NoAnswerError as missing:
+            self._say(f"{what} has no answer ({printable(str(missing.error))}); there will be no pairs")
+            return
+        if not 200 <= reply.status < 300:
+            self._say(f"{what} answers {self._answer(reply)}; there will be no pairs")
+        elif asked.stream:
+            self._check_stream(f"{what} answers {reply.status}", reply, shape)
 
     def _missing_model(self, status: int) -> str:
         """That the router does not list the model, where that may be why it refuses it."""

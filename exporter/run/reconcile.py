@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from exporter.clock import Clock
 from exporter.errors import QueryError
-from exporter.live.message import Phase, RunInfo, WorkerCounts
+from exporter.live.message import Pair, Phase, RunInfo, WorkerCounts
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 from exporter.live.sender import send
@@ -117,10 +117,13 @@ def _has_all(status: RunStatus | None, final: RunStatus) -> bool:
 
 def scraped(info: RunInfo, store: SeriesStore) -> Count | None:
     """How much the scraped counters rose, or None where there are none."""
-    series = [store.select(name, **_labels(info)) for name in COUNTERS]
-    if not all(series):
-        return None
-    return Count(*(round(sum(each.increase() for each in group)) for group in series))
+    counts = []
+    for name in COUNTERS:
+        of_pairs = [store.select(name, **_labels(pair)) for pair in info.pairs]
+        if not all(of_pairs):
+            return None
+        counts.append(round(sum(each.increase() for series in of_pairs for each in series)))
+    return Count(*counts)
 
 
 def in_prometheus(
@@ -137,12 +140,17 @@ def in_prometheus(
     count more than is expected: another run asks the same, or has a moment ago. Where it scrapes several
     exporters, as those of load hosts, the one that it calls `instance` is meant, if it has one of that name.
     """
-    labels = ",".join(f"{name}={json.dumps(value)}" for name, value in _labels(info).items())
-    before = [sum(each.values[0] for each in store.select(name, **_labels(info))) for name in COUNTERS]
+    before = [
+        sum(each.values[0] for pair in info.pairs for each in store.select(name, **_labels(pair)))
+        for name in COUNTERS
+    ]
     deadline = clock.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            now = [_value(prometheus, name, labels, instance) for name in COUNTERS]
+            now = [
+                sum(_value(prometheus, name, _selector(pair), instance) for pair in info.pairs)
+                for name in COUNTERS
+            ]
             count = Count(*(round(b - a) for a, b in zip(before, now, strict=True)))
         except QueryError:
             count = None
@@ -158,5 +166,9 @@ def _value(prometheus: PrometheusClient, name: str, labels: str, instance: str) 
         return prometheus.value(f"sum({name}{{{labels}}})")
 
 
-def _labels(info: RunInfo) -> dict[str, str]:
-    return {"route": info.route.value, "model": info.model}
+def _labels(pair: Pair) -> dict[str, str]:
+    return {"route": pair.route.value, "model": pair.model}
+
+
+def _selector(pair: Pair) -> str:
+    return ",".join(f"{name}={json.dumps(value)}" for name, value in _labels(pair).items())

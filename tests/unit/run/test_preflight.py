@@ -391,3 +391,41 @@ def test_every_model_of_a_mix_is_looked_for_in_the_list() -> None:
         "/v1/models does not list the model 'missing'",
         "/v1/models does not list the model 'gone'",
     ]
+
+
+def seen_with_node(router: str, node: str) -> Preflight:
+    workload = make_workload(router, ENDPOINT, MODEL, headers=("X-Tenant: a",), api_key=SECRET)
+    asked = StreamAsked(0, ENDPOINT, b"{}", 1.0, Api.CHAT, True, 1, direct_endpoint="/v1/node")
+    shape = StreamShape((asked,), (Pair(Route.LOCAL, MODEL),), direct=node)
+    said: list[str] = []
+    return preflight(workload, "stream", ServerTrust(), said.append, Interrupt(), SystemClock(), shape)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, TOKEN + FINISH, {"Content-Type": STREAM}), ""),
+        (
+            (404, {"error": {"message": "no such model"}}),
+            "answers 404 (no such model); there will be no pairs",
+        ),
+        ((200, TOKEN, {"Content-Type": STREAM}), "answers 200, a stream that ends without its finish"),
+    ],
+)
+def test_the_node_past_the_router_is_asked_too_and_gets_no_key(answer: Answer, said: str) -> None:
+    whole: Answer = (200, TOKEN + FINISH, {"Content-Type": STREAM})
+    with LocalHttp(answering(whole)) as router, LocalHttp(lambda _asked: answer) as node:
+        seen = seen_with_node(router.url, node.url)
+        [request] = node.asked
+    assert seen.said == ((f"--direct: POST /v1/node at {node.url} {said}",) if said else ())
+    assert (request.path, request.headers["X-Tenant"]) == ("/v1/node", "a")
+    assert request.headers["Authorization"] is None
+
+
+def test_a_node_that_is_not_there_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with LocalHttp(answering((200, TOKEN + FINISH, {"Content-Type": STREAM}))) as router:
+        [said] = seen_with_node(router.url, url).said
+    assert said.startswith(f"--direct: POST /v1/node at {url} has no answer (")
+    assert said.endswith("; there will be no pairs")

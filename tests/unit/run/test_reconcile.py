@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 
 from exporter.errors import WireError
-from exporter.live.message import FIRST_COUNTER, FIRST_SUM, SUCCESS_CLASS, FailureReason, Phase
+from exporter.live.message import (
+    FIRST_COUNTER,
+    FIRST_SUM,
+    SUCCESS_CLASS,
+    FailureReason,
+    Pair,
+    Phase,
+    Route,
+)
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.run.exporter_client import ExporterClient
@@ -106,6 +114,37 @@ def test_what_was_scraped_is_the_rise_of_the_counters_over_restarts(
 def test_nothing_scraped_of_this_model_is_no_answer_and_not_zero() -> None:
     assert scraped(run_info(), SeriesStore()) is None
     assert scraped(run_info(), store_of((0, 0), (9, 9), model="another")) is None
+
+
+PAIRS = (Pair(Route.LOCAL, "gpt-oss:20b"), Pair(Route.OPENAI, "openai:gpt-4o"))
+
+
+def store_of_both() -> SeriesStore:
+    """Scrapes of two pairs of a run, one of them with a failure."""
+    store = store_of((10, 0), (510, 4))
+    for time, requests in ((0.0, 7), (5.0, 307)):
+        labels = {"route": "openai", "model": "openai:gpt-4o"}
+        store.add("benchmark_requests_total", {**labels, "status_class": "2xx"}, time, requests)
+        store.add("benchmark_request_failures_total", {**labels, "reason": "read"}, time, 0)
+    return store
+
+
+def test_what_was_scraped_of_a_mix_is_that_of_all_its_pairs() -> None:
+    assert scraped(run_info(pairs=PAIRS), store_of_both()) == Count(800, 4)
+    assert scraped(run_info(pairs=PAIRS), store_of((10, 0), (510, 4))) is None
+
+
+def test_prometheus_is_asked_for_all_pairs_of_a_mix() -> None:
+    def answer(asked: Asked) -> Answer:
+        value = "4" if "failures" in asked.path else "307" if "gpt-4o" in asked.path else "513"
+        if "failures" in asked.path and "gpt-4o" in asked.path:
+            value = "0"
+        return 200, {"status": "success", "data": {"result": [{"metric": {}, "value": [0, value]}]}}
+
+    with LocalHttp(answer) as server:
+        prometheus = PrometheusClient(server.url)
+        given = (run_info(pairs=PAIRS), prometheus, store_of_both(), Count(800, 4), FakeClock(), "a:9877")
+        assert in_prometheus(*given) == Count(800, 4)
 
 
 def test_one_counter_of_the_two_is_no_answer() -> None:
