@@ -317,11 +317,11 @@ def test_where_the_target_refuses_each_try_counts_and_it_is_not_hammered() -> No
     assert counted.failures == {"connect": counted.account.failures.total()}
 
 
-@pytest.mark.parametrize("connections", [1, 3, 8])
-def test_the_number_of_requests_is_exact(connections: int) -> None:
+@pytest.mark.parametrize(("connections", "requests"), [(1, 20), (3, 20), (8, 20), (8, 8), (8, 9)])
+def test_the_number_of_requests_is_exact_and_each_connection_has_one(connections: int, requests: int) -> None:
     with RawPeer(always(sized(STREAM))) as peer:
-        counted = load(peer.url, connections=connections, max_requests=20)
-    assert (counted.account.sent, counted.ends) == (20, {"complete": 20})
+        counted = load(peer.url, connections=connections, max_requests=requests)
+    assert (counted.account.sent, counted.ends) == (requests, {"complete": requests})
     assert peer.connections == connections
 
 

@@ -277,10 +277,12 @@ class Client:
             deadline = min(over, self._heard + self._load.stall_after_seconds)
         if now < deadline:
             return deadline
-        self._connection.close()
         if self._stage is _Stage.OPENING:
+            self._connection.abandon()
             self._fail(FailureReason.CONNECT, now)
-        elif self._stage is _Stage.WAITING or deadline == self._began + self._load.timeout_seconds:
+            return now
+        self._connection.close()
+        if self._stage is _Stage.WAITING or deadline == self._began + self._load.timeout_seconds:
             self._give_up(StreamEnd.TIMEOUT, FailureReason.TIMEOUT, now)
         else:
             self._give_up(StreamEnd.STALLED, FailureReason.STALLED, now)

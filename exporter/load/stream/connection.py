@@ -148,6 +148,11 @@ class Connection:
         else:
             self._user.not_opened()
 
+    def abandon(self) -> None:
+        """Close one that does not come to be open; the next try begins with the next address."""
+        self._first = (self._address + 1) % len(self._port.target.addresses)
+        self.close()
+
     def close(self) -> None:
         """At once, whatever goes on; nothing is told. One that is closed may be opened again."""
         if self._socket is None:

@@ -32,11 +32,12 @@ def look_up(url: str) -> Target:
     name = parts.hostname or ""
     found = socket.getaddrinfo(name, port_of(parts), type=socket.SOCK_STREAM)
     addresses = tuple(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
     if parts.scheme != "https":
-        return Target(addresses, parts.netloc)
+        return Target(addresses, host)
     context = any_server()
     context.set_alpn_protocols(["http/1.1"])
-    return Target(addresses, parts.netloc, context, name)
+    return Target(addresses, host, context, name)
 
 
 def request_bytes(host: str, endpoint: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:

@@ -269,7 +269,7 @@ class Traffic:
     def _end_if_done(self) -> None:
         if self._closed_pairs is not None and self._closed_pairs.waiting:
             return
-        if self._left is not None and self._left <= self._owed and not self.in_flight:
+        if self._left == 0 and not self.in_flight:
             self._finished()
 
     def _watch(self, client: Client) -> None:
