@@ -7,6 +7,7 @@ from functools import partial
 from exporter.timeseries import Loss
 from exporter.verdict.evidence import BY_MODEL, Count, Evidence, GapKind, TimeGap
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.lateness import MAX_SKIPPED_RATIO, skipped_ratio, skipped_said
 
 MIN_LOAD_RATIO = 0.95
 """of the planned seconds; an engine may end a little before them"""
@@ -19,13 +20,14 @@ MAX_LISTED = 3
 def judge_completeness(evidence: Evidence) -> Finding:
     """The load lasts as long as planned on every connection, and at most a fifth of the scrapes fail.
 
-    A load with a number of planned requests ends with them.
+    A load with a number of planned requests ends with them, and an open one sends 99 % of what is due.
     Nothing else is missing: no time in which the machine slept or was paused, no sample that no disk took.
     """
     attempts = evidence.scrapes + evidence.failed_scrapes
     ended = not evidence.so_far  # what is short or few now may not be at the end; what is lost stays lost
     problems = [
         *(_short_load(evidence) if ended else ()),
+        *_skipped(evidence),
         *map(_time_gap, evidence.time_gaps[:MAX_LISTED]),
         *(_missing_scrapes(evidence, attempts) if ended else ()),
         *_lost(evidence.series.loss),
@@ -36,6 +38,8 @@ def judge_completeness(evidence: Evidence) -> Finding:
         f"{evidence.scrapes} of {attempts} scrapes succeeded",
         f"スクレイプ {attempts} 回のうち {evidence.scrapes} 回成功",
     )
+    if evidence.streams and evidence.streams.skipped:
+        succeeded += verbatim("; ") + skipped_said(evidence)
     if evidence.so_far:
         return Finding("completeness", Outcome.NOT_JUDGED, AT_THE_END + verbatim(": ") + succeeded)
     if evidence.all_sent:
@@ -71,6 +75,11 @@ def _short_load(evidence: Evidence) -> Iterator[Said]:
             f"{min(len(early), count)} of {count} connections ended early: after {after} s of {planned} s",
             f"{count} 接続のうち {min(len(early), count)} 接続が途中で終了: {planned} 秒のうち {after} 秒",
         )
+
+
+def _skipped(evidence: Evidence) -> Iterator[Said]:
+    if skipped_ratio(evidence) > MAX_SKIPPED_RATIO:
+        yield skipped_said(evidence)
 
 
 def _time_gap(found: TimeGap) -> Said:

@@ -7,6 +7,7 @@ the request went out less when it was due. Both are its own, and not the router'
 from collections.abc import Iterator
 from dataclasses import replace
 
+from exporter.live.message import StreamEnd
 from exporter.live.stream_counts import StreamCounts
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
@@ -79,8 +80,10 @@ def late_doubted(evidence: Evidence, finding: Finding, of_seconds: float | None 
     if (late := late_said(evidence, of_seconds)) is not None:
         because = Said("; the load generator itself was late: ", "。負荷ツール自身の遅れ: ") + late
         return replace(finding, outcome=Outcome.INCONCLUSIVE, said=finding.said + because)
-    if finding.outcome == Outcome.PASS and (ratio := skipped_ratio(evidence)) > MAX_SKIPPED_RATIO:
-        return replace(finding, outcome=Outcome.INCONCLUSIVE, said=finding.said + _skipped(evidence, ratio))
+    if finding.outcome == Outcome.PASS and skipped_ratio(evidence) > MAX_SKIPPED_RATIO:
+        no_latency = Said(", and have no latency", "。レイテンシにも含まれない")
+        said = finding.said + verbatim("; ") + skipped_said(evidence) + no_latency
+        return replace(finding, outcome=Outcome.INCONCLUSIVE, said=said)
     return finding
 
 
@@ -89,15 +92,17 @@ def skipped_ratio(evidence: Evidence) -> float:
     streams = evidence.streams
     if streams is None or not streams.skipped:
         return 0.0
-    return streams.skipped / (streams.skipped + evidence.responses + evidence.failed)
+    sent = evidence.responses + evidence.failed + streams.ends[StreamEnd.ABORTED]
+    return streams.skipped / (streams.skipped + sent)
 
 
-def _skipped(evidence: Evidence, ratio: float) -> Said:
-    assert evidence.streams is not None
-    count, share = f"{evidence.streams.skipped:,}", f"{ratio:.2%}"
+def skipped_said(evidence: Evidence) -> Said:
+    """How many were not sent."""
+    count = f"{evidence.streams.skipped if evidence.streams else 0:,}"
+    share = f"{skipped_ratio(evidence):.2%}"
     return Said(
-        f"; {count} requests that were due ({share}) were not sent for --max-in-flight and have no latency",
-        f"。--max-in-flight により送信しなかったリクエスト {count} 件 ({share}) はレイテンシに含まれない",
+        f"{count} requests that were due ({share}) were not sent for --max-in-flight",
+        f"送信予定のリクエスト {count} 件 ({share}) を --max-in-flight により送信せず",
     )
 
 

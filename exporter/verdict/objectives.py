@@ -205,7 +205,8 @@ OBJECTIVES = (
         "completeness",
         "完全性",
         judge_completeness,
-        "The load lasts as long as planned and the scrapes cover it. Otherwise the run is inconclusive.",
+        "The load lasts as long as planned, an open one sends 99 % of what is due, and the scrapes cover it. "
+        "Otherwise the run is inconclusive.",
     ),
     Objective(
         "totals",

@@ -170,3 +170,14 @@ def test_streams_that_the_client_left_are_sent_too() -> None:
     assert judge_completeness(evidence(**known)).outcome == Outcome.PASS
     few = {**known, "max_requests": 1001}
     assert judge_completeness(evidence(**few)).outcome == Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("skipped", "outcome"), [(10, Outcome.PASS), (11, Outcome.INCONCLUSIVE)])
+def test_an_open_load_that_could_not_be_sent_is_told_and_from_one_in_a_hundred_on_inconclusive(
+    skipped: int, outcome: Outcome
+) -> None:
+    counts = streamed({"complete": 900, "aborted": 90}, skipped=skipped)
+    finding = judge_completeness(evidence(**counts, requests_per_second=20.0))
+    assert finding.outcome == outcome
+    share = f"{skipped / (skipped + 990):.2%}"
+    assert f"{skipped} requests that were due ({share}) were not sent for --max-in-flight" in finding.text
