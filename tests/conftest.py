@@ -11,6 +11,7 @@ from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.nvml_stub import build_stub
 from tests.support.soak_command import Soak, SoakRun, end_faults
+from tests.support.warm_soak import WarmSoak
 
 # In the background of a script SIGINT is ignored, under nohup SIGHUP; what tests start would inherit that.
 for _ignored, _default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -61,6 +62,13 @@ def ready(stack: NativeStack) -> NativeStack:
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")
     stack.start_exporter()
     return stack
+
+
+@pytest.fixture(scope="module")
+def warm_soak() -> Iterator[WarmSoak]:
+    """For what ends before it starts anything."""
+    with WarmSoak() as warm:
+        yield warm
 
 
 @pytest.fixture

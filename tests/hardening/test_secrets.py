@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,20 @@ from exporter.stack.native import NativeStack
 from tests.support.hand_tools import Recorder, start, typed
 from tests.support.soak_command import Soak, SoakRun, children
 from tests.support.waiting import need, wait_for
+from tests.support.warm_soak import WarmSoak
 
 SECRET = "hunter2-of-the-test"
 SECRETS = {"X-Tenant": f"{SECRET} a", "x-api-key": f"{SECRET} b", "authorization": f"Bearer {SECRET} c"}
+WITHOUT_ROUTER = {**os.environ, "WRK_TARGET": "http://127.0.0.1:1"}
+"""an environment in which no router is"""
 HEADERS = [word for name in ("X-Tenant", "x-api-key") for word in ("--header", f"{name}: {SECRETS[name]}")]
 WITH_KEY = [*HEADERS, "--api-key-env", "KEY_OF_THE_TEST"]
+
+
+@pytest.fixture
+def live(shared: NativeStack) -> NativeStack:
+    """One for all tests of this file."""
+    return shared
 
 
 @pytest.fixture
@@ -272,8 +280,8 @@ def test_run_wrk_takes_no_password_of_a_url(target: str) -> None:
     ],
     ids=lambda words: " ".join(words).replace(SECRET, "S"),
 )
-def test_no_error_line_shows_a_secret(words: list[str], tmp_path: Path) -> None:
-    done = soak_command(tmp_path, *words)
+def test_no_error_line_shows_a_secret(words: list[str], warm_soak: WarmSoak, tmp_path: Path) -> None:
+    done = warm_soak.run(tuple(words), WITHOUT_ROUTER, tmp_path)
     assert done.returncode in (2, 3)
     assert SECRET not in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -283,9 +291,11 @@ def test_no_error_line_shows_a_secret(words: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value", [f"http://me:{SECRET}@router:8080", f"me:{SECRET}@router", f"x?key={SECRET}"]
 )
-def test_no_error_line_shows_a_secret_of_the_environment(variable: str, value: str, tmp_path: Path) -> None:
+def test_no_error_line_shows_a_secret_of_the_environment(
+    variable: str, value: str, warm_soak: WarmSoak, tmp_path: Path
+) -> None:
     command = "exporter" if variable == "ROUTER_URL" else "run"
-    done = soak_command(tmp_path, command, **{variable: value})
+    done = warm_soak.run((command,), {**WITHOUT_ROUTER, variable: value}, tmp_path)
     assert done.returncode == 2
     assert SECRET not in done.stdout + done.stderr
 
@@ -299,16 +309,3 @@ def test_run_wrk_shows_no_secret_of_its_exporters_url(exporter: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("run_wrk.sh: SOAK_EXPORTER: ")
     assert SECRET not in done.stderr
-
-
-def soak_command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a user types in an empty folder, where no router is."""
-    return subprocess.run(
-        [sys.executable, "-m", "exporter.cli", *words],
-        cwd=folder,
-        env={**os.environ, "WRK_TARGET": "http://127.0.0.1:1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )

@@ -23,7 +23,7 @@ from exporter.verdict.finding import Outcome
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import final_status, run_info, token_of
 from tests.support.run_results import evidence, failures_by_reason
-from tests.support.soak_command import Soak, end_faults, fault, total, truth
+from tests.support.soak_command import Soak, SoakRun, end_faults, fault, total, truth
 from tests.support.waiting import need, wait_for
 
 
@@ -153,11 +153,13 @@ def test_ctrl_c_keeps_the_window_under_way(live: NativeStack, soak: Soak) -> Non
         ("--header=X-Tenant: hunter2", "use --engine wrk"),
     ],
 )
-def test_what_hey_cannot_do_safely_is_refused(soak: Soak, tmp_path: Path, option: str, instead: str) -> None:
+def test_what_hey_cannot_do_safely_is_refused_before_anything_is_asked(
+    stack: NativeStack, tmp_path: Path, option: str, instead: str
+) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     words = [option] if "=" in option else [option, str(file)]
-    ended = soak("--engine", "hey", "--duration", "2s", *words).end()
+    ended = SoakRun(stack, tmp_path, "--engine", "hey", "--duration", "2s", *words).end()
     assert ended.code == 2
     [line] = ended.errors.splitlines()
     assert line.startswith("soak: ")
