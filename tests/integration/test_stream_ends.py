@@ -84,6 +84,7 @@ def cut(*pieces: bytes, by: object = FIN) -> Script:
             ),
             "in_band",
         ),
+        (chunked(b'{"error":', b'{"message":"no"}}'), "in_band"),
         (cut(ROLE, *WORDS, ERROR), "in_band"),
         (chunked(ROLE, STOP, usage(7, 0), DONE), "empty"),
         (chunked(DONE), "empty"),

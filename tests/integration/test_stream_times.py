@@ -4,6 +4,7 @@ The server knows between which moments each of its bytes came to the client's ke
 a tolerance: a value is right where it lies within those bounds, however busy the machine is.
 """
 
+import zlib
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.support.scripted_stream_server import (
     chunked,
     each_read,
 )
-from tests.support.stream_events import DONE, ROLE, STOP, delta, usage
+from tests.support.stream_events import DONE, ROLE, STOP, delta, event, usage
 from tests.support.stream_load import Counted, load, shape_of
 
 TOKENS = tuple(delta(f"word {place}") for place in range(5))
@@ -142,6 +143,33 @@ def test_events_of_one_read_are_one_arrival(merged: int) -> None:
     gaps = [each.between(*pair) for each in exchanges for pair in pairwise(pieces)]
     assert_within(found.observed(Histogram.CHUNK_GAP), gaps)
     assert min(low for low, _ in found.observed(Histogram.CHUNK_GAP)) >= 0.009
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate"])
+def test_a_compressed_stream_has_the_times_of_its_pieces(encoding: bytes) -> None:
+    compressor = zlib.compressobj(wbits=31 if encoding == b"gzip" else 15)
+
+    def squeezed(event: bytes) -> bytes:
+        return compressor.compress(event) + compressor.flush(zlib.Z_SYNC_FLUSH)
+
+    tokens = tuple(map(squeezed, TOKENS))
+    rest = [part for token in tokens[1:] for part in (Pause(0.01), token)]
+    last = squeezed(STOP + DONE) + compressor.flush()
+    head = CHUNKED_HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: " + encoding + b"\r\n\r\n")
+    found, exchanges = run([chunked(Pause(0.03), tokens[0], *rest, last, head=head)] * 2)
+
+    hold(found, exchanges, tokens)
+    assert found.events_per_read() == [1] * 5 * 2 + [2] * 2
+
+
+def test_without_usage_the_first_event_is_one_of_those_counted() -> None:
+    """What it says of its own tokens is another unit."""
+    first = event(
+        {"choices": [{"index": 0, "delta": {"content": "three"}, "logprobs": {"content": [{}] * 3}}]}
+    )
+    found, exchanges = run([chunked(first, *TOKENS[1:], STOP, DONE)])
+
+    hold(found, exchanges, (first, *TOKENS[1:]))
 
 
 def test_first_output_is_apart_from_reasoning() -> None:

@@ -175,16 +175,16 @@ class Client:
             kind = headers.get(b"content-type", b"").lower()
             if self._asked.stream or kind.startswith(b"text/event-stream"):
                 self._is_stream = True
-                self._begin_stream(None if b"json" in kind else True)
+                self._begin_stream()
 
-    def _begin_stream(self, is_scanned: bool | None) -> None:
+    def _begin_stream(self) -> None:
         api = self._asked.api
         scan = self._scans.get(api)
         if scan is None:
             scan = self._scans[api] = self._load.scan(api)
         scan.reset(self._asked.choices)
         self._scan = scan
-        self._is_scanned = is_scanned
+        self._is_scanned = None
 
     def body(self, data: bytes, at: float) -> None:
         """A part of the answer's body."""
@@ -345,14 +345,14 @@ class Client:
         if scan.first_output_at is not None:
             pair.observe(Histogram.FIRST_OUTPUT, max(scan.first_output_at - since, 0.0))
         pair.add_gaps(scan.gaps, scan.gap_sum_us)
-        tokens = scan.output_tokens
+        tokens, of_first = scan.output_tokens, scan.tokens_of_first
         if tokens is None:
-            tokens = scan.token_events
+            tokens, of_first = scan.token_events, 1
             pair.count(Counter.WITHOUT_USAGE)
         pair.count(Counter.OUTPUT_TOKENS, tokens)
         if scan.input_tokens:
             pair.count(Counter.INPUT_TOKENS, scan.input_tokens)
-        later = tokens - scan.tokens_of_first
+        later = tokens - of_first
         per_token = (last - first) / later if later > 0 else None
         if per_token is not None:
             pair.observe(Histogram.TIME_PER_TOKEN, per_token)
