@@ -174,9 +174,12 @@ class ModelTotals(Totals):
 
     def set_page(self, page: int, number: int) -> int:
         """Replace a page; returns by how much `excess_bytes` grew."""
-        before = self.excess_bytes
-        self._bits += number.bit_length() - self.pages[page].bit_length()
+        longer = number.bit_length() - self.pages[page].bit_length()
         self.pages[page] = number
+        if not longer:
+            return 0
+        before = self.excess_bytes
+        self._bits += longer
         return self.excess_bytes - before
 
     def tick(self, now: float, step: float = 0.0) -> None:
