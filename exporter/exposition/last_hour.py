@@ -12,8 +12,8 @@ from prometheus_client.core import Metric
 
 from exporter.clock import Clock
 from exporter.exposition.scraped import MAX_GPUS, ROUTER_COLUMNS, Scraped, cores
-from exporter.live.histogram import quantiles_seconds
-from exporter.live.message import SUCCESS_CLASS
+from exporter.live.histogram import BUCKETS, Histogram, quantiles_seconds, split
+from exporter.live.message import STREAM_ENGINE, SUCCESS_CLASS, Counter
 from exporter.live.run import Run
 from exporter.live.runs import MAX_RUNS, LiveRuns
 
@@ -25,8 +25,10 @@ POINTS = 720
 """an hour of them"""
 LOAD_COLUMNS = ("successes", "failures", "p50", "p95", "p99")
 """a second, and in seconds"""
+STREAM_COLUMNS = ("tokens", "first_p50", "first_p99", "lag_p99")
+"""output tokens a second, and seconds, of the streams that ended since the point before"""
 GPU_COLUMNS = tuple(f"gpu{index}_{what}" for index in range(MAX_GPUS) for what in ("busy", "memory"))
-COLUMNS = (*LOAD_COLUMNS, *ROUTER_COLUMNS, *GPU_COLUMNS)
+COLUMNS = (*LOAD_COLUMNS, *STREAM_COLUMNS, *ROUTER_COLUMNS, *GPU_COLUMNS)
 _QUANTILES = (0.5, 0.95, 0.99)
 _DIGITS = 6
 
@@ -61,6 +63,11 @@ class Hour:
         """What it takes."""
         return sum(each.itemsize * len(each) for each in (self._times, *self._columns.values()))
 
+    def newest(self, name: str) -> float | None:
+        """The newest value of a column; None where it is not known."""
+        column = self._columns.get(name)
+        return None if column is None or not self._count else _shown(column[(self._count - 1) % POINTS])
+
     def after(self, count: int) -> dict[str, object]:
         """The points from number `count` on that are kept, as JSON has them: times, and columns by name."""
         places = [number % POINTS for number in range(max(count, self._count - POINTS), self._count)]
@@ -86,6 +93,25 @@ class _Counted:
         self.at = at
         self.successes = requests[SUCCESS_CLASS]
         self.failures = sum(requests) - self.successes + sum(totals.failures().values())
+        self.streams = run.info.engine == STREAM_ENGINE
+        self.tokens = totals.counters()[Counter.OUTPUT_TOKENS]
+        self.first_token = totals.pages[Histogram.FIRST_TOKEN]
+        self.lag = totals.pages[Histogram.CLIENT_LAG]
+
+    def streams_since(self, before: "_Counted") -> dict[str, float]:
+        """The stream columns since a point before; none of a run without streams."""
+        if not self.streams:
+            return {}
+        first = _quantiles(self.first_token - before.first_token, (0.5, 0.99))
+        lag = _quantiles(self.lag - before.lag, (0.99,))
+        tokens = (self.tokens - before.tokens) / (self.at - before.at)
+        return dict(zip(STREAM_COLUMNS, (tokens, *first, *lag), strict=True))
+
+
+def _quantiles(page: int, quantiles: Iterable[float]) -> list[float]:
+    """Of a page's counts, NaN where there are none."""
+    found = quantiles_seconds(split(page, BUCKETS) if page else (), quantiles)
+    return [math.nan if value is None else value for value in found]
 
 
 class LastHour:
@@ -138,6 +164,7 @@ class LastHour:
                     old, new, seconds = before[name], self._counted[name], at - before[name].at
                     load["successes"] = (new.successes - old.successes) / seconds
                     load["failures"] = (new.failures - old.failures) / seconds
+                    load |= new.streams_since(old)
                 yield name, load
 
     def _hour(self, run: str) -> Hour:

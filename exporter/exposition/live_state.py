@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.clock import Clock
 from exporter.exposition.last_hour import LastHour
+from exporter.exposition.live_streams import streams_of
 from exporter.live.findings import RunFindings
 from exporter.live.message import Phase
 from exporter.live.run import Run
@@ -121,6 +122,7 @@ class LiveState:
             "open": status.open,
             "stalled": status.stalled,
             "others": status.others,
+            "streams": streams_of(run, status.streams, self._hour.of(name), active),
         }
 
     def _scrape(self) -> dict[str, Any] | None:

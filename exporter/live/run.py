@@ -13,7 +13,7 @@ from operator import ne
 from exporter.errors import WireError
 from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, split
 from exporter.live.message import Phase, RunInfo, Values, WorkerCounts
-from exporter.live.recent_goodput import RecentGoodput
+from exporter.live.recent_streams import RecentStreams
 from exporter.live.run_pace import LongestRequest, RunPace
 from exporter.live.second_ring import SecondRing, cumulative
 from exporter.live.seconds import SecondCounts
@@ -33,7 +33,7 @@ class _PairTotals:
         self.model = model
         self.published = ModelTotals()
         self.published.tick(now)
-        self.goodput = RecentGoodput(self.published, now)
+        self.recent_streams = RecentStreams(self.published, now)
         self.owed = Totals()
         """of what was published before a restart: what no message has brought since"""
 
@@ -57,7 +57,7 @@ class _PairTotals:
             pages[page] = of_run if of_run == of_model else of_model
         self.owed = totals.copy()
         self.published.begin_with(totals, now)
-        self.goodput.begin(now)
+        self.recent_streams.begin(now)
 
     def add_values(self, before: Values, now: Values) -> None:
         for place in compress(count(), map(ne, now, before)):
@@ -121,9 +121,15 @@ class Run:
 
     def recent_goodput(self) -> float | None:
         """Share of good streams among those that ended within a minute; None without any, or if not asked."""
-        counts = [pair.goodput.counts() for pair in self.pairs]
-        ended = sum(each for _, each in counts)
-        return sum(good for good, _ in counts) / ended if ended and self.info.goodput else None
+        sums = [pair.recent_streams.minute() for pair in self.pairs]
+        ended = sum(each.ended for each in sums)
+        return sum(each.good for each in sums) / ended if ended and self.info.goodput else None
+
+    def recent_tokens(self, seconds: float) -> float | None:
+        """Output tokens a second of streams that ended in the last seconds; None before one is over."""
+        sums = [pair.recent_streams.newest(seconds) for pair in self.pairs]
+        known = max((each.seconds for each in sums), default=0.0)
+        return sum(each.output_tokens for each in sums) / known if known > 0 else None
 
     def enter(self, phase: Phase, now: float) -> None:
         """It is in this phase at `now` (monotonic s), as its command says."""
@@ -140,7 +146,7 @@ class Run:
         """Move the trailing window, and close the second that has ended; called once a second."""
         for pair in self.pairs:
             pair.published.tick(now, step)
-            pair.goodput.tick(now)
+            pair.recent_streams.tick(now)
         self.ring.close(math.floor(self.boot + since_boot) - 1, [pair.published for pair in self.pairs])
 
     def meets(self, other: "Run") -> None:

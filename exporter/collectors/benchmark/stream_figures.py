@@ -45,9 +45,9 @@ def stream_figure_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
                 continue
             seen.add(pair)
             key = [pair.route.value, pair.model]
-            good, ended = counted.goodput.counts()
-            if run.info.goodput is not None and ended:
-                goodput.add_metric(key, good / ended)
+            minute = counted.recent_streams.minute()
+            if run.info.goodput is not None and minute.ended:
+                goodput.add_metric(key, minute.good / minute.ended)
             differences: dict[str, Differences] = {
                 "first_token": first_token_differences(counted.published),
                 "total": total_differences(counted.published),

@@ -14,6 +14,11 @@ const FIXED = [
   { title: "CPU", unit: "cores busy", lines: [["router_cores", "router", 0], ["host_cores", "whole host", 6]], show: number },
 ];
 
+const STREAMS = [
+  { title: "First token", unit: "ms", factor: 1000, lines: [["first_p50", "p50", 2], ["first_p99", "p99", 1], ["lag_p99", "own lag p99", 6]], show: (v) => time(v / 1000) },
+  { title: "Output tokens", unit: "a second", lines: [["tokens", "of complete streams", 0]], show: (v) => `${number(v)} /s` },
+];
+
 let times = [], columns = {}, charts = [], spans = [];
 
 function derived() {
@@ -33,7 +38,10 @@ function wanted() {
   const gpus = [...Array(8).keys()].filter((gpu) => `gpu${gpu}_busy` in columns || `gpu${gpu}_memory` in columns);
   const of = (what) => gpus.filter((gpu) => `gpu${gpu}_${what}` in columns).map((gpu, place) => [`gpu${gpu}_${what}`, `GPU ${gpu}`, place]);
   return [
-    ...FIXED,
+    ...FIXED.slice(0, 2),
+    // Of a load without streams it is not said that nothing is known of them.
+    ...("tokens" in columns ? STREAMS : []),
+    ...FIXED.slice(2),
     { title: "GPU", unit: "% busy", factor: 100, lines: of("busy"), show: (v) => `${number(v)} %` },
     { title: "GPU memory", unit: "GiB", factor: 1 / GIB, lines: of("memory"), show: (v) => bytes(v * GIB) },
   ];

@@ -136,6 +136,27 @@ function breakable(name) {
   return line;
 }
 
+const BROKEN = ["truncated", "stalled", "disconnect", "timeout"];
+
+function streamFigures(run, streams) {
+  if (!streams.counted) return [figure("Streams", "0", "none has ended yet", "")];
+  const now = streams.recent_first_token, whole = streams.first_token, live = known(now.p99);
+  const ends = Object.keys(streams.ends), left = streams.aborted ? `; ${count(streams.aborted)} left by us` : "";
+  const skipped = streams.skipped ? `; ${count(streams.skipped)} not sent, too many in flight` : "";
+  const flagged = streams.without_usage ? `; of ${count(streams.without_usage)} streams events, for want of usage` : "";
+  const late = known(streams.send_lateness) ? ` · sends ${time(streams.send_lateness)}` : "";
+  const boxes = [
+    figure("First token p99", time(live ? now.p99 : whole.p99), live ? `p50 ${time(now.p50)}, newest · p99 ${time(whole.p99)}, whole run` : `p50 ${time(whole.p50)}, whole run`),
+    run.active
+      ? figure("Tokens now", `${number(streams.tokens_per_second)} /s`, `${count(streams.output_tokens)} in all${flagged}`)
+      : figure("Output tokens", count(streams.output_tokens), `whole run${flagged}`),
+    figure("Streams complete", count(streams.complete), `${ends.length ? named(streams.ends) : "every one"}${left}${skipped}`, ends.some((end) => BROKEN.includes(end)) ? "bad" : ends.length ? "doubt" : ""),
+  ];
+  if (run.info.goodput) boxes.push(figure("Goodput", known(streams.goodput) ? `${number(streams.goodput * 100)} %` : UNKNOWN, `${run.info.goodput}, ${run.active ? "last minute" : "whole run"}`));
+  boxes.push(figure("Own lag p99", time(streams.client_lag), `reads${late}; more than ${time(streams.late_bound)} is too late`, streams.is_late ? "doubt" : ""));
+  return boxes;
+}
+
 export function showFigures(state) {
   const run = state.run, scrape = state.scrape, boxes = [];
   if (run?.info) {
@@ -151,6 +172,7 @@ export function showFigures(state) {
         : figure("Failures", count(Object.values(failed).reduce((sum, each) => sum + each, 0)), bad ? named(failed) : "whole run", bad ? "doubt" : ""),
       figure("p99", time(run.quantiles["0.99"]), `p50 ${time(run.quantiles["0.5"])} · p95 ${time(run.quantiles["0.95"])}, ${whole}`),
     );
+    if (run.streams) boxes.push(...streamFigures(run, run.streams));
     if (run.stalled) boxes.push(figure("Stalled", `${count(run.stalled)} of ${count(run.open)}`, "connections without an answer", "bad"));
   }
   const around = run?.active ? run.verdict?.around : undefined, down = around?.router_down_seconds;

@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from exporter.exposition.last_hour import COLUMNS, EARLY_SECONDS, EVERY_SECONDS, POINTS, Hour, LastHour
+from exporter.exposition.last_hour import (
+    COLUMNS,
+    EARLY_SECONDS,
+    EVERY_SECONDS,
+    POINTS,
+    STREAM_COLUMNS,
+    Hour,
+    LastHour,
+)
 from exporter.exposition.scraped import MAX_GPUS, CollectorState, ProcessState, Scraped
-from exporter.live.message import Phase
+from exporter.live.histogram import Histogram
+from exporter.live.message import STREAM_ENGINE, Phase
 from exporter.live.runs import MAX_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, register
+from tests.support.live_messages import RUN, answered, register, streamed
 
 MAX_BYTES = 2 << 20
 Series = Mapping[str, float]
@@ -167,6 +176,34 @@ def test_a_run_has_its_rates_and_quantiles_and_no_other_runs(runs: LiveRuns, clo
     assert "successes" not in columns(hour.of(other))
     assert hour.of(other).count == 1
     assert hour.of("").count == 3
+
+
+def test_a_run_of_streams_has_what_came_since_the_point_before(runs: LiveRuns, clock: FakeClock) -> None:
+    hour = LastHour(runs, clock)
+    register(runs, engine=STREAM_ENGINE)
+    runs.apply(streamed({"output_tokens": 100}, {Histogram.FIRST_TOKEN: [250, 250, 250]}))
+    scrape(hour, clock)
+    observed = {Histogram.FIRST_TOKEN: [250] * 3 + [100] * 98 + [200], Histogram.CLIENT_LAG: [40] * 5}
+    runs.apply(streamed({"output_tokens": 350}, observed, sequence=2))
+    scrape(hour, clock, after=5)
+    scrape(hour, clock, after=5)
+    found = columns(hour.of(RUN))
+    assert found["tokens"] == [None, 50, 0]
+    assert found["first_p50"] == [None, pytest.approx(100e-6), None]
+    assert found["first_p99"] == [None, pytest.approx(200e-6), None]
+    assert found["lag_p99"] == [None, pytest.approx(40e-6), None]
+    assert hour.of(RUN).newest("tokens") == 0
+    assert hour.of(RUN).newest("first_p50") is None
+    assert hour.of("").newest("first_p50") is None
+
+
+def test_a_run_without_streams_has_none_of_their_columns(runs: LiveRuns, clock: FakeClock) -> None:
+    hour = LastHour(runs, clock)
+    register(runs)
+    for sequence in range(1, 4):
+        runs.apply(answered({"2xx": [10_000] * sequence}, sequence=sequence))
+        scrape(hour, clock, after=5)
+    assert {*STREAM_COLUMNS}.isdisjoint(columns(hour.of(RUN)))
 
 
 def test_a_run_that_has_ended_keeps_its_points_and_gets_no_more(runs: LiveRuns, clock: FakeClock) -> None:

@@ -13,10 +13,11 @@ import requests
 from exporter.exposition import live_page
 from exporter.exposition.live_page import CSP, MAX_VIEWERS
 from exporter.live.findings import Outcome, PublishedAround, PublishedFinding, RunFindings
-from exporter.live.message import Phase
+from exporter.live.histogram import Histogram
+from exporter.live.message import STREAM_ENGINE, Phase
 from exporter.live.runs import MAX_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import RUN, answered, register, token_of
+from tests.support.live_messages import RUN, answered, register, streamed, token_of
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, announcement, serve_app, serve_exporter
 from tests.support.waiting import wait_for
@@ -324,3 +325,56 @@ def test_streams_end_when_the_exporter_stops(served: Served) -> None:
         events = Events(answer)
         events.next("state")
     assert events.ended()
+
+
+def streaming(served: Served, clock: FakeClock, lag_us: int = 50) -> None:
+    """A run of streams of which one was truncated."""
+    register(
+        served.runs,
+        engine=STREAM_ENGINE,
+        goodput="ttft < 500 ms",
+        start_timestamp_seconds=clock.wall(),
+    )
+    ends = {"end_complete": 8, "end_truncated": 1, "end_aborted": 2, "good": 6, "output_tokens": 400}
+    observed = {Histogram.FIRST_TOKEN: [100_000] * 8, Histogram.CLIENT_LAG: [lag_us] * 40}
+    clock.advance(1)
+    served.runs.apply(streamed(ends, observed))
+    served.runs.tick()
+
+
+def test_a_run_of_streams_has_their_figures(served: Served, clock: FakeClock) -> None:
+    streaming(served, clock)
+    found = state(served)["run"]["streams"]
+    assert (found["complete"], found["ends"], found["aborted"]) == (8, {"truncated": 1}, 2)
+    assert (found["output_tokens"], found["tokens_per_second"]) == (400, 400)
+    assert found["goodput"] == pytest.approx(6 / 9)
+    assert found["first_token"]["p50"] == pytest.approx(0.1, rel=0.004)
+    assert found["client_lag"] == 50e-6
+    assert (found["send_lateness"], found["is_late"]) == (None, False)
+    assert found["late_bound"] == pytest.approx(0.005, rel=0.004)
+    # Nobody has scraped yet.
+    assert found["recent_first_token"] == {"p50": None, "p99": None}
+
+
+def test_a_late_load_generator_is_told(served: Served, clock: FakeClock) -> None:
+    streaming(served, clock, lag_us=6_000)
+    assert state(served)["run"]["streams"]["is_late"] is True
+
+
+def test_what_of_streams_is_of_now_is_not_told_of_a_run_that_is_over(
+    served: Served, clock: FakeClock
+) -> None:
+    streaming(served, clock)
+    changes = {"start_timestamp_seconds": clock.wall() - 1, "goodput": "ttft < 500 ms"}
+    register(served.runs, Phase.FINISHED, engine=STREAM_ENGINE, **changes)
+    found = state(served)["run"]["streams"]
+    assert (found["complete"], found["tokens_per_second"]) == (8, None)
+    assert found["goodput"] == pytest.approx(6 / 9)
+
+
+def test_a_run_without_streams_has_none_and_one_that_begins_says_that_none_ended(served: Served) -> None:
+    register(served.runs)
+    assert state(served)["run"]["streams"] is None
+    register(served.runs, run=OTHER, engine=STREAM_ENGINE)
+    found = state(served, f"?run={OTHER}")["run"]["streams"]
+    assert (found["counted"], found["goodput"]) == (False, None)

@@ -1,8 +1,8 @@
-"""exporter.live.recent_goodput: good streams of the trailing minute."""
+"""exporter.live.recent_streams: the streams of the trailing minute."""
 
 import pytest
 
-from exporter.live.recent_goodput import RecentGoodput
+from exporter.live.recent_streams import RecentStreams
 from exporter.live.runs import LiveRuns
 from exporter.live.totals import Totals
 from tests.support.clocks import FakeClock
@@ -75,8 +75,22 @@ def test_what_came_back_from_a_state_file_did_not_end_within_the_minute(
 
 def test_it_keeps_no_more_than_a_minute(clock: FakeClock) -> None:
     totals = Totals()
-    recent = RecentGoodput(totals, clock.monotonic())
+    recent = RecentStreams(totals, clock.monotonic())
     for _ in range(1000):
         clock.advance(0.25)
         recent.tick(clock.monotonic())
     assert len(recent._kept) <= 242
+
+
+def test_tokens_a_second_are_those_of_the_seconds_that_are_over(runs: LiveRuns, clock: FakeClock) -> None:
+    run = runs.runs[RUN]
+    assert run.recent_tokens(10) is None
+    report(runs, 1, end_complete=1, output_tokens=500)
+    seconds_pass(runs, clock, 5)
+    assert run.recent_tokens(10) == 100
+    report(runs, 2, end_complete=2, output_tokens=600)
+    assert run.recent_tokens(10) == 100
+    seconds_pass(runs, clock, 10)
+    assert run.recent_tokens(10) == 10
+    seconds_pass(runs, clock, 10)
+    assert run.recent_tokens(10) == 0
