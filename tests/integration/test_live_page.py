@@ -98,6 +98,35 @@ def test_the_page_shows_a_run_its_verdict_and_its_curves_and_keeps_them_after_it
     assert "ended" in shows(page, "#left", "ended")
 
 
+def test_the_page_of_a_run_of_streams_has_their_figures_and_curves(
+    live: NativeStack, soak: Soak, page: Browser
+) -> None:
+    goodput = "ttft < 5 s"
+    run = soak("--engine", "stream", "--duration", "120s", "--connections", "5", "--goodput", goodput)
+    running(live, 10)
+    page.open(f"{live.ports.url('exporter')}/live")
+    shows(page, "#about", "5 connections, stream")
+    titles = "[...document.querySelectorAll('figcaption b')].map((each) => each.innerText)"
+    found = page.wait_for(titles, lambda shown: "Output tokens a second" in shown)
+    assert found[:4] == [
+        *("Requests a second", "Latency of successes ms", "First token ms", "Output tokens a second")
+    ]
+    fault(live, "truncate_cleanly", ratio=1.0)
+    shows(page, "#figures", "truncated: ")
+    end_faults(live)
+    shown = figures(page)
+    assert float(shown["Tokens now"].removesuffix(" /s").replace(",", "")) > 5
+    assert shown["First token p99"].endswith((" ms", " s"))
+    assert shown["Own lag p99"].endswith(" ms")
+    assert shown["Goodput"].endswith(" %")
+    assert goodput in text(page, "#figures")
+    assert float(shown["Streams complete"]) > 5
+    assert "fail so far" in shows(page, "#sentence", "fail so far")
+    run.process.send_signal(2)
+    assert run.end().code == 1
+    assert "Output tokens" in shows(page, "#figures", "Output tokens", "whole run")
+
+
 def test_it_says_since_when_there_is_no_news_and_comes_back(
     live: NativeStack, page: Browser, stack: NativeStack
 ) -> None:
