@@ -22,6 +22,7 @@ SLEW_RATIO = 1e-3
 """by which the wall clock may be made faster or slower: twice what the kernel allows ntpd"""
 ROUNDING_SECONDS = 5e-6
 """a stamp may be this far ahead of the moment at which it is read: both are floats of some 1e9 s"""
+BEGIN_SECONDS = 0.5
 _LOOKS = 4
 
 Ancillary = Sequence[tuple[int, int, bytes]]
@@ -31,6 +32,28 @@ def ask_for_stamps(sock: socket.socket) -> None:
     """Have the kernel stamp what comes on this socket; where it cannot, reads are unstamped."""
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def begin_to_stamp(clock: Clock) -> socket.socket:
+    """A socket for which the kernel stamps all that comes to this machine, as long as it is open.
+
+    The kernel begins some time after the first socket has asked for it: this waits until it has, or for
+    BEGIN_SECONDS.
+    """
+    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    ask_for_stamps(own)
+    own.settimeout(BEGIN_SECONDS)
+    deadline = clock.monotonic() + BEGIN_SECONDS
+    ancillary: Ancillary = []
+    with contextlib.suppress(OSError):  # without a loopback interface the first reads are unstamped
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            own.connect(listener.getsockname())
+            other, _ = listener.accept()
+        with other:
+            while not ancillary and clock.monotonic() < deadline:
+                other.send(b"?")
+                _, ancillary, _, _ = own.recvmsg(1, STAMP_SPACE)
+    return own
 
 
 class Stamps:

@@ -17,7 +17,7 @@ from exporter.live.wire import encode
 from exporter.load.stream.loop import EpollLoop
 from exporter.load.stream.port import port_to
 from exporter.load.stream.reports import Reports
-from exporter.load.stream.stamps import Stamps
+from exporter.load.stream.stamps import Stamps, begin_to_stamp
 from exporter.load.stream.tally import REPORT_WITHIN_MS, Tally
 from exporter.load.stream.target import look_up
 from exporter.load.stream.timers import Timers
@@ -35,6 +35,7 @@ class Worker:
         self._plan = plan
         self._loop = loop
         self._now = clock.monotonic
+        self._stamping = begin_to_stamp(clock)
         self._stamps = Stamps(clock)
         self._port = port_to(look_up(plan.target), loop, self._stamps)
         direct = plan.shape.direct
@@ -69,6 +70,7 @@ class Worker:
         self._reports.send(messages, ended)
         self._reports.close()
         timers.close()
+        self._stamping.close()
         return WorkerResult(traffic.account, ended - begin, tuple(map(encode, messages)))
 
     def _each_second(self, due: float) -> None:

@@ -5,7 +5,14 @@ import struct
 
 import pytest
 
-from exporter.load.stream.stamps import SO_TIMESTAMPNS, STAMP_SPACE, Ancillary, Stamps, ask_for_stamps
+from exporter.load.stream.stamps import (
+    SO_TIMESTAMPNS,
+    STAMP_SPACE,
+    Ancillary,
+    Stamps,
+    ask_for_stamps,
+    begin_to_stamp,
+)
 from tests.support.clocks import FakeClock
 
 
@@ -105,7 +112,11 @@ def test_the_kernel_stamps_what_comes_by_tcp() -> None:
 
     clock = SystemClock()
     stamps = Stamps(clock)
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+    with (
+        begin_to_stamp(clock),
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket() as client,
+    ):
         ask_for_stamps(client)
         client.connect(listener.getsockname())
         server, _ = listener.accept()
