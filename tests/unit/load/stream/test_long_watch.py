@@ -107,11 +107,11 @@ def test_the_idle_connection_and_long_silences_are_cut_and_by_what_is_told(
     short, long = seen.held
     assert (short.survived, long.survived) == (True, False)
     assert (long.ended_by, long.how) == ("router", how)
-    assert 0.45 <= long.after_seconds < 60
+    assert long.after_seconds >= 0.45
     assert seen.longest_survived_seconds == 0.1
     assert seen.idle is not None
     assert (seen.idle.ended_by, seen.idle.how) == ("router", how)
-    assert 0.45 <= seen.idle.seconds < 60
+    assert seen.idle.seconds >= 0.45
 
 
 def test_after_a_cut_another_idle_connection_begins(
@@ -145,7 +145,7 @@ def test_heartbeats_are_counted_and_keep_a_stream_through_an_idle_cut() -> None:
             seen = seen_once(watch, held=1)
     (held,) = seen.held
     assert held.survived
-    assert 4 <= held.heartbeats <= 10
+    assert 4 <= held.heartbeats <= 9
 
 
 def test_what_the_end_of_the_load_cuts_off_is_not_judged(simulator: Simulator) -> None:
