@@ -16,7 +16,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from tests.support.tcp_queues import is_acknowledged, is_read
+from tests.support.tcp_queues import Address, is_acknowledged, is_read
 
 POLL_SECONDS = 0.0005
 CLOCK_SLACK_SECONDS = 200e-6
@@ -163,6 +163,7 @@ class ScriptedStreamServer:
 
     def _play(self, connection: socket.socket, script: Script, exchange: Exchange) -> bool:
         """Whether the connection is kept."""
+        ends = connection.getsockname(), connection.getpeername()
         for step in script:
             if isinstance(step, Pause):
                 self._stopped.wait(step.seconds)
@@ -170,7 +171,7 @@ class ScriptedStreamServer:
                 exchange.sent.append(Sent(step, time.monotonic()))
                 connection.sendall(step)
             elif step is ACK or step is READ:
-                self._wait(is_read if step is READ else is_acknowledged, connection)
+                self._wait(is_read if step is READ else is_acknowledged, ends)
                 at = time.monotonic()
                 for sent in exchange.sent:
                     sent.there = at if sent.there is None else sent.there
@@ -187,8 +188,8 @@ class ScriptedStreamServer:
                 return False
         return True
 
-    def _wait(self, until: Callable[[socket.socket], bool], connection: socket.socket) -> None:
-        while not (until(connection) or self._stopped.wait(POLL_SECONDS)):
+    def _wait(self, until: Callable[[Address, Address], bool], ends: tuple[Address, Address]) -> None:
+        while not (until(*ends) or self._stopped.wait(POLL_SECONDS)):
             pass
 
 

@@ -14,18 +14,16 @@ _QUEUES_AT = _HEADER.size + 4 + 48 + 4
 Address = tuple[str, int]
 
 
-def is_acknowledged(server: socket.socket) -> bool:
+def is_acknowledged(server: Address, client: Address) -> bool:
     """Whether the client's kernel has all that was sent on this loopback connection."""
-    here, there = server.getsockname(), server.getpeername()
-    sending = _queues(here, there) or _listed(here, there)
+    sending = _queues(server, client) or _listed(server, client)
     return sending is None or not sending[1]
 
 
-def is_read(server: socket.socket) -> bool:
+def is_read(server: Address, client: Address) -> bool:
     """Whether the client has read all that was sent on this loopback connection, or has gone."""
-    here, there = server.getsockname(), server.getpeername()
-    reading = _queues(there, here) or _listed(there, here)
-    return is_acknowledged(server) and (reading is None or not reading[0])
+    reading = _queues(client, server) or _listed(client, server)
+    return is_acknowledged(server, client) and (reading is None or not reading[0])
 
 
 def _queues(local: Address, remote: Address) -> tuple[int, int] | None:
