@@ -1,7 +1,6 @@
 """Real streams through a simulated router: each of its faults ends in the right finding and exit code."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import pytest
 
 from tests.support.schemas import check_document
 from tests.support.simulated_router import Simulator, running
-from tests.support.soak_command import WITHOUT_MATPLOTLIB
+from tests.support.soak_command import without_matplotlib
 
 BODY = {
     "model": "gpt-oss:20b",
@@ -43,9 +42,13 @@ def run(router: Simulator, tmp_path: Path) -> Iterator[Run]:
         command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--engine", "stream"]
         command += ["--target", router.url, "--body", str(body), "--results", str(tmp_path / "results")]
         command += ["--duration", "4s", "--warmup", "0s", "--drain", "1s", "--connections", "16"]
-        environment = {**os.environ, **WITHOUT_MATPLOTLIB}
         done = subprocess.run(
-            [*command, *options], env=environment, capture_output=True, text=True, timeout=120, check=False
+            [*command, *options],
+            env=without_matplotlib(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.stdout, done.stderr
         document = json.loads(done.stdout)
