@@ -52,8 +52,7 @@ def test_every_stream_and_token_is_counted_once(live: NativeStack, soak: Soak) -
     assert (seen["streams_without_usage"], seen["disagreed_events"]) == (0, 0)
     assert outcomes(ended)["streams"] == "pass"
     assert outcomes(ended)["buffering"] == "pass"
-    # The idle connection of the soak's own is no attempt.
-    assert true["responses"]["200"] > true["inference_responses"]["200"] == REQUESTS
+    assert true["inference_responses"] == {"200": REQUESTS}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ def test_a_router_that_buffers_and_cuts_what_is_idle_is_warned_of_and_fails_wher
 ) -> None:
     fault(live, "buffer")
     fault(live, "idle_cut", after_seconds=1)
-    ended = soak(*LOAD, "--duration", "6s", *required).end()
+    ended = soak(*LOAD, "--duration", "8s", *required).end()
     assert {check: outcomes(ended)[check] for check in ("buffering", "idle")} == {
         "buffering": outcome,
         "idle": outcome,

@@ -26,8 +26,9 @@ class IdleConnection:
         self._closed: list[tuple[float, Closed]] = []
         self._silent_since: float | None = None
 
-    async def watch(self) -> None:
-        """Watch until it is cancelled, or nothing more can be learnt."""
+    async def watch(self, after_seconds: float = 0.0) -> None:
+        """Watch from so many seconds on until it is cancelled, or nothing more can be learnt."""
+        await asyncio.sleep(after_seconds)
         for _ in range(MAX_CONNECTIONS):
             try:
                 async with connected(self._workload) as connection:

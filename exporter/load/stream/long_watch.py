@@ -19,6 +19,8 @@ LADDER_SECONDS = (15.0, 30.0, 60.0, 100.0, 120.0, 240.0, 300.0)
 """the usual limits of proxies, load balancers and gateways lie between these"""
 MARGIN_SECONDS = 5.0
 """a silence is tried where it ends so long before the load"""
+IDLE_AFTER_SECONDS = 5.0
+"""into the load the idle connection begins, after a quarter of a short one: the load is the first to ask"""
 END_SECONDS = 5.0
 """how long the thread may take to end; nothing in it waits for others then"""
 
@@ -40,6 +42,7 @@ class LongWatch:
     ) -> None:
         """`duration_seconds`: of the load; `hold_model` None: no stream is held."""
         self._idle = IdleConnection(workload, clock)
+        self._idle_after_seconds = min(IDLE_AFTER_SECONDS, duration_seconds / 4)
         fitting = [seconds for seconds in ladder if seconds + MARGIN_SECONDS <= duration_seconds]
         self._streams = [
             HeldStream(workload, hold_model, seconds, complete_on_done, clock)
@@ -55,7 +58,7 @@ class LongWatch:
         self._thread = threading.Thread(target=self._run, name="long-watch", daemon=True)
 
     def start(self) -> None:
-        """Open all connections; returns at once."""
+        """Begin; returns at once."""
         self._thread.start()
 
     def stop(self) -> LongSeen:
@@ -80,7 +83,7 @@ class LongWatch:
             self._loop.close()
 
     async def _watch(self) -> None:
-        tasks = [asyncio.create_task(self._idle.watch())]
+        tasks = [asyncio.create_task(self._idle.watch(self._idle_after_seconds))]
         tasks += [asyncio.create_task(self._hold(stream)) for stream in self._streams]
         await self._ending.wait()
         for task in tasks:

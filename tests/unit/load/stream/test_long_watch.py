@@ -13,7 +13,7 @@ import trustme
 
 from exporter.clock import SystemClock
 from exporter.live.long_seen import HeldSeen, LongSeen
-from exporter.load.stream import held_stream, idle_connection
+from exporter.load.stream import held_stream, idle_connection, long_watch
 from exporter.load.stream.idle_connection import IdleConnection
 from exporter.load.stream.long_watch import LADDER_SECONDS, LongWatch
 from exporter.load.workload import make_workload
@@ -57,6 +57,11 @@ def seen_once(watch: LongWatch, held: int = 0, closed: int = 0) -> LongSeen:
 
     wait_until(enough, "enough was seen")
     return watch.seen()
+
+
+@pytest.fixture(autouse=True)
+def _idle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_watch, "IDLE_AFTER_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +161,19 @@ def test_what_the_end_of_the_load_cuts_off_is_not_judged(simulator: Simulator) -
     assert (seen.held, seen.not_held) == ((), "no silent stream ended before the load did")
     wait_until(lambda: simulator.truth()["open_connections"] == 1, "all connections are closed")
     assert simulator.truth()["streams"] == {"aborted": 1}
+
+
+@pytest.mark.parametrize(("idle_after_seconds", "duration_seconds"), [(3600.0, HOURS), (HOURS, 3600.0)])
+def test_the_idle_connection_begins_after_the_loads_own(
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    idle_after_seconds: float,
+    duration_seconds: float,
+) -> None:
+    monkeypatch.setattr(long_watch, "IDLE_AFTER_SECONDS", idle_after_seconds)
+    with watching(simulator.url, 0.1, duration_seconds=duration_seconds) as watch:
+        assert seen_once(watch, held=1).idle is None
+    assert simulator.truth()["requests"] == 1
 
 
 def test_an_end_at_once_is_no_trouble(simulator: Simulator) -> None:
