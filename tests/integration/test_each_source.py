@@ -53,8 +53,10 @@ class Scene:
         return {name for name in SOURCES if found[f'exporter_collector_success{{collector="{name}"}}'] == 1}
 
 
-@pytest.fixture
-def scene(tmp_path: Path, nvml_library: Path) -> Iterator[Scene]:
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, nvml_library: Path) -> Iterator[Scene]:
+    """One for all faults: each has to be gone without a trace before the next begins."""
+    tmp_path = tmp_path_factory.mktemp("sources")
     shutil.copytree(PROC, tmp_path / "proc", symlinks=True)
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "20261124-local.csv").write_text(RESULTS, encoding="utf-8")

@@ -38,12 +38,12 @@ def run_id(live: NativeStack) -> str:
 def test_a_failure_is_published_while_the_run_goes_on_and_stays_after_it(
     live: NativeStack, soak: Soak
 ) -> None:
-    run = soak("--duration", "60s", "--connections", "5")
+    run = soak("--duration", "60s", "--connections", "2")
     running(live)
     wait_for("a first verdict", lambda: is_so(live, "answers", "pass"))
     assert is_so(live, "completeness", "not_judged")
     assert not is_so(live, "answers", "fail")
-    fault(live, "error", status=500, ratio=1.0)
+    fault(live, "error", status=500, ratio=0.5)
     wait_for("the failure", lambda: is_so(live, "answers", "fail"), 60)
     run_name = run_id(live)
     assert findings(live, run_name)["answers"] == "fail"

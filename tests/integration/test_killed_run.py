@@ -82,7 +82,7 @@ def test_a_killed_run_ends_its_load_and_becomes_an_incomplete_report(
 
 def test_what_a_killed_run_had_found_to_fail_fails(live: NativeStack, soak: Soak, results: Path) -> None:
     need("wrk")
-    fault(live, "error", status=500, ratio=1.0)
+    fault(live, "error", status=500, ratio=0.5)
     run = soak("--duration", "5m", "--connections", "3")
     running(live)
     folder = noted(results)

@@ -88,7 +88,7 @@ def test_the_page_shows_a_run_its_verdict_and_its_curves_and_keeps_them_after_it
     page.call("Input.dispatchKeyEvent", type="keyDown", key="ArrowLeft", code="ArrowLeft")
     assert shows(page, "#moment", "Values of")
 
-    fault(live, "error", status=502, ratio=1.0)
+    fault(live, "error", status=502, ratio=0.5)
     assert shows(page, "#sentence", "fail so far") == "✕ fail so far"
     assert "502" in shows(page, "#reasons", "answers")
     end_faults(live)

@@ -83,7 +83,7 @@ def test_a_second_run_goes_on_counting_where_the_first_ended(
 
 
 def test_a_thousand_connections_are_measured(live: NativeStack, soak: Soak) -> None:
-    ended = soak("--duration", "6s", "--connections", "1000").end()
+    ended = soak("--duration", "3s", "--connections", "1000").end()
     evidence = ended.document["evidence"]
     assert evidence["counts_by_source"]["exporter"]["responses"] == evidence["engine"]["requests"] > 1000
     assert sum(evidence["failures"].values()) == 0

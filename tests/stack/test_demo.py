@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from exporter.stack.ports import HOST, free_ports
+from tests.support.soak_command import without_matplotlib
 from tests.support.waiting import need, wait_for
 
 LOAD = "exporter.load.stream.worker"
@@ -22,7 +23,7 @@ LOAD = "exporter.load.stream.worker"
 class Demo:
     """A `soak demo` under way on free ports."""
 
-    def __init__(self, results: Path, *options: str, **environment: str) -> None:
+    def __init__(self, results: Path, *options: str, picture: bool = False, **environment: str) -> None:
         ports = free_ports()
         self.ports = ports
         named = (
@@ -36,7 +37,7 @@ class Demo:
                 *named,
                 *options,
             ],
-            env={**os.environ, **environment},
+            env={**os.environ, **environment} if picture else without_matplotlib(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,7 +75,7 @@ def demos() -> Iterator[list[Demo]]:
 def test_a_demo_ends_with_a_verdict_and_leaves_its_files_and_no_process(
     demos: list[Demo], tmp_path: Path
 ) -> None:
-    demo = Demo(tmp_path, DURATION="6s")
+    demo = Demo(tmp_path, picture=True, DURATION="6s")
     demos.append(demo)
     wait_for("the load", lambda: "load" in demo.children(), 60)
     code, output, errors = demo.end()
@@ -90,7 +91,7 @@ def test_a_demo_ends_with_a_verdict_and_leaves_its_files_and_no_process(
 def test_where_no_other_program_is_installed_it_does_without_and_says_so(tmp_path: Path) -> None:
     nowhere = tmp_path / "bin"
     nowhere.mkdir()
-    demo = Demo(tmp_path / "results", DURATION="4s", PATH=str(nowhere))
+    demo = Demo(tmp_path / "results", picture=True, DURATION="4s", PATH=str(nowhere))
     code, output, errors = demo.end()
     # A machine that is busy with other things is a late load generator: 3.
     assert code in (0, 3), output + errors
