@@ -21,7 +21,7 @@ GIVEN_UP_SECONDS = 4
 """a stream that is silent for so long is stalled"""
 WORKER = "exporter.load.stream.worker"
 """what the command of a process of the streaming engine names"""
-STOPPED_SECONDS, GOING_SECONDS = 0.04, 0.06
+STOPPED_SECONDS, GOING_SECONDS = 0.1, 0.1
 
 
 class Kind(Enum):

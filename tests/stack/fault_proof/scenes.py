@@ -172,7 +172,7 @@ IN_BAND = Scene(
 )
 GENERATOR_LATE = Scene(
     "generator-late",
-    f"the load generator stands still for {STOPPED_SECONDS * 1000:.0f} of 100 ms",
+    f"the load generator stands still half of the time, for {STOPPED_SECONDS:g} s each time",
     Fault(lambda stage: stage.halt_load(), lambda stage: stage.let_load_go_on()),
     (Expected("LoadGeneratorLate", {**LOAD, **WARNING, "of": "reads"}, 45),),
     load=Kind.STREAMS,

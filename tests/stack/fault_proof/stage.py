@@ -24,6 +24,8 @@ from .webhook import Episode, Webhook
 
 MODEL = "gpt-oss:20b"
 CLEAN_MODEL = "gpt-oss:120b"
+FIRST_TOKEN_SECONDS = 0.4
+"""so much later than answers: a load generator is late by a share of it, which one on busy cores is not"""
 YOUNG_SECONDS = 150.0
 """A run that is five minutes old is held against its own start, of which the faults would be a part."""
 
@@ -78,6 +80,10 @@ class Stage:
 
     def renew_load(self, kind: Kind) -> None:
         """See to it that the load is young, and of that kind."""
+        if kind is Kind.STREAMS:
+            self.begin("slow", add_seconds=FIRST_TOKEN_SECONDS)
+        else:
+            self.end("slow")
         self._load.renew(YOUNG_SECONDS, kind)
 
     def halt_load(self) -> None:
