@@ -40,6 +40,7 @@ WATTS = "watt"
 HERTZ = "hertz"
 
 NO_RUN = "no run"
+NO_STREAMS = "no streams"
 NOT_WATCHED = "not watched"
 NO_HOST = "no host data"
 NO_GPU = "no GPU"
@@ -190,13 +191,15 @@ def listed(panel: L) -> None:
     panel.tooltip(common.VizTooltipOptions().mode(sdk.TooltipDisplayMode.SINGLE).sort(sdk.SortOrder.NONE))
 
 
-def buckets(title: str, description: str, unit: str, series: Series) -> heatmap.Panel:
-    """A histogram over time: each column of cells is one moment, the darkest are the most."""
+def buckets(
+    title: str, description: str, unit: str, series: Series, counted: str = "requests"
+) -> heatmap.Panel:
+    """A histogram over time of what is `counted`: a column is one moment, the darkest cells the most."""
     panel = titled(heatmap.Panel(), title, description, COUNT).calculate(False)
     hues = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
     panel.color(hues.fill(BLUE).scale(HeatmapColorScale.EXPONENTIAL).exponent(0.5).reverse(False))
     # Buckets are named by their upper bounds.
-    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(sdk.HeatmapCellLayout.AUTO).value("requests"))
+    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(sdk.HeatmapCellLayout.AUTO).value(counted))
     panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(sdk.AxisPlacement.LEFT).reverse(False))
     panel.cell_gap(0).filter_values(heatmap.FilterValueRange().le(1e-9)).show_legend()
     panel.scale_distribution(common.ScaleDistributionConfig().type(sdk.ScaleDistribution.LINEAR))

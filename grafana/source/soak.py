@@ -1,7 +1,7 @@
 """The dashboard *Soak*: one run seen live. The home page.
 
 From top to bottom: is it running and is it well · what the clients see · what router, nodes and machines do
-meanwhile, and what fires.
+meanwhile, and what fires · what streams carry, which is last since other engines than `stream` see none.
 """
 
 import frame
@@ -26,6 +26,7 @@ from panels import (
 )
 from queries import alerts, gpu, hosts, leaks, load, processes, router, run
 from soak_header import header
+from soak_streams import stream_section
 from tables import KEEPING_ALL, Column, labels, rows
 
 ALERT_COLUMNS = {
@@ -73,8 +74,8 @@ def requests() -> Section:
     kinds = lines(
         "Failures by kind",
         "Without a whole answer: connect (refused), read and disconnect (cut off), write, timeout, "
-        "truncated (a stream that ended early), in_band (an error inside a stream). With one: its status "
-        "class.",
+        "truncated (a stream without its finish), stalled (one that fell silent), in_band (an error inside "
+        "one), empty (one without a token). With one: its status class.",
         RATE,
         Series(load.UNANSWERED_RATE_BY_REASON, "{{reason}} (unanswered)", FAILURE, many=True),
         Series(load.NON_2XX_RATE_BY_CLASS, "{{status_class}}", ORANGE, many=True),
@@ -185,8 +186,8 @@ def dashboard() -> model.Dashboard:
     return frame.dashboard(
         "Soak",
         "soak",
-        "One run live: load, latency, failures, router, nodes, machines and alerts on one time axis.",
-        [header(), requests(), system()],
+        "One run live: load, latency, failures, router, nodes, machines, alerts, streams on one time axis.",
+        [header(), requests(), system(), stream_section()],
         choices=("route", "model", "process", "node", "gpu", "run"),
         since="now-15m",
         refresh=frame.SCRAPE_INTERVAL,

@@ -1,4 +1,4 @@
-"""A stack in which all happens that a dashboard can show: load on two routes, faults, GPUs, results, leaks.
+"""A stack in which all happens that a dashboard can show: load, streams, faults, GPUs, results, leaks.
 
 Beside it stand two recorded targets: an agent of a node with disks and a router of the current generation, as
 the golden files have them, and a router that exposes the garbage collectors of Go, Python and the JVM.
@@ -7,6 +7,7 @@ the golden files have them, and a router that exposes the garbage collectors of 
 import shutil
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,11 @@ SCALE = 0.02
 """of the leak rules: what takes them 24 minutes takes 29 seconds"""
 SCRAPE_INTERVAL = f"{round(60_000 * SCALE / 5)}ms"
 LOCAL_MODEL = "gpt-oss:20b"
+STREAMS = (
+    *("--engine", "stream", "--rate", "20/s", "--max-in-flight", "4", "--abort-ratio", "0.1"),
+    *("--goodput", "ttft < 500 ms and time_per_output_token < 50 ms"),
+)
+"""all that the streaming engine can count: it is late, leaves streams, and sends some past the router"""
 CSV_HEAD = "label,rps,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,non2xx,socket_errors,requests,duration_s\n"
 RESULTS = {
     "20251123-local": "local,893.4,20.3,25.1,31.0,43.1,58.5,3,0,26802,30.0\n",
@@ -90,7 +96,8 @@ class Scene:
         runtime = self._cleanup.enter_context(LocalHttp(_recorded_runtime))
         self._gpus = [StubGpu(uuid="GPU-1"), StubGpu(uuid="GPU-2")]
         self._nvml = NvmlStub(self._nvml_library, self._folder / "nvml.script", self._gpus)
-        self._stack.start_simulator("--cloud-keys")
+        self._node = replace(self._stack.ports, router=free_ports().router).url("router")
+        self._stack.start_simulator("--cloud-keys", "--node-port", self._node.rsplit(":", 1)[1])
         self._stack.start_exporter(
             *("--config", str(self._watched())),
             *("--results.folder", str(_some_results(self._folder / "results"))),
@@ -107,6 +114,7 @@ class Scene:
             (
                 ["--connections", "5", "--label", "local"],
                 ["--connections", "2", "--scenario", "openai", "--yes"],
+                [*STREAMS, "--direct", self._node],
             )
         ):
             run = SoakRun(self._stack, self._folder / f"run-{number}", "--duration", "5m", *options)
@@ -121,6 +129,7 @@ class Scene:
         fault(self._stack, "leak_memory", bytes_per_second=20 << 20)
         fault(self._stack, "drop_connections", ratio=0.02, mode="rst")
         fault(self._stack, "error", status=500, ratio=0.1)
+        fault(self._stack, "truncate_cleanly", ratio=0.1)
         fault(self._stack, "node_offline", node="node-2")
         gpu = self._gpus[0]
         assert gpu.xids is not None
