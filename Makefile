@@ -24,7 +24,7 @@ help:
 	@echo "make clean   remove .venv and what tools leave"
 
 demo: check-python
-	@scripts/install_packages.sh demo
+	@scripts/install_packages.sh --try demo
 	@$(MAKE) --silent .venv/installed
 	@$(BIN)/soak demo
 

@@ -109,7 +109,7 @@ load_options = option_group(
     ),
     opt(
         "--endpoint PATH",
-        "Path of the requests [env WRK_ENDPOINT]. A key in its query is hidden by wrk, refused with hey.",
+        "Path of the requests [env WRK_ENDPOINT]. A key in its query is hidden, with hey refused.",
         envvar="WRK_ENDPOINT",
         default=DEFAULT_ENDPOINT,
     ),
@@ -123,7 +123,7 @@ load_options = option_group(
     ),
     opt(
         "--connections N",
-        f"Connections, 1 to {MAX_CONNECTIONS}, each with one request in flight.",
+        f"Connections, 1 to {MAX_CONNECTIONS}, each with one request in flight; not with --rate.",
         type=click.IntRange(1, MAX_CONNECTIONS),
         default=20,
     ),
@@ -138,7 +138,11 @@ load_options = option_group(
         "much again.",
     ),
     opt("--drain TIME", "How long the router is watched after the load.", default="10s"),
-    opt("--stall-after TIME", "A request without an answer for so long counts as stalled.", default="30s"),
+    opt(
+        "--stall-after TIME",
+        "A request without an answer, or a stream without a byte, for so long counts as stalled.",
+        default="30s",
+    ),
     opt(
         "--max-requests N",
         "End the load, as planned, with so many requests; `soak scale`: of all steps together.",
