@@ -1,13 +1,14 @@
-"""How long the 2xx of a run took so far, as `GET /api/runs/ID/durations` answers it: the whole histogram."""
+"""How long the 2xx of a run took so far, as `GET /api/runs/ID/durations` answers it: the whole histograms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from exporter.live.histogram import BUCKETS
+from exporter.live.histogram import BUCKETS, Histogram
 from exporter.live.message import SUCCESS_CLASS, RunId
 from exporter.live.run import Run
 from exporter.live.wire import VERSION
@@ -21,20 +22,44 @@ def _rising(found: tuple[_Count, ...]) -> tuple[_Count, ...]:
     return found
 
 
+_Counts = Annotated[tuple[_Count, ...], Field(max_length=BUCKETS), AfterValidator(_rising)]
+
+
+class StreamTime(StrEnum):
+    """What is measured of a complete stream; the names are those of StreamCounts."""
+
+    FIRST_TOKEN = "first_token"
+    FIRST_OUTPUT = "first_output"
+    CHUNK_GAP = "chunk_gap"
+    TIME_PER_TOKEN = "time_per_token"
+
+    @property
+    def histogram(self) -> Histogram:
+        """Where it is counted."""
+        return Histogram[self.name]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunDurations:
     """The 2xx of one run so far, by bucket (histogram.py)."""
 
     run: RunId
     version: Annotated[int, Field(ge=VERSION, le=VERSION)] = VERSION
-    counts: Annotated[tuple[_Count, ...], Field(max_length=BUCKETS), AfterValidator(_rising)]
+    counts: _Counts
     """pairs in order of buckets; what is not there is 0"""
+    streams: dict[StreamTime, _Counts] = field(default_factory=dict)
+    """the same of what is measured of streams; what is not there has none"""
 
     @classmethod
     def of(cls, run: Run) -> "RunDurations":
         """Those of a run."""
-        found = run.published.of_class(SUCCESS_CLASS)
-        return cls(run=run.info.run, counts=tuple((i, count) for i, count in enumerate(found) if count))
+        totals = run.published
+        streams = {each: _counted(totals.of(each.histogram)) for each in StreamTime}
+        return cls(
+            run=run.info.run,
+            counts=_counted(totals.of_class(SUCCESS_CLASS)),
+            streams={each: counts for each, counts in streams.items() if counts},
+        )
 
     @classmethod
     def from_json(cls, text: bytes) -> "RunDurations":
@@ -45,14 +70,22 @@ class RunDurations:
         """One JSON object."""
         return _ADAPTER.dump_json(self)
 
-    def since(self, before: "RunDurations") -> Sequence[int] | None:
-        """What came after an earlier state, by bucket; None where that has more than this."""
+    def since(self, before: "RunDurations", of: StreamTime | None = None) -> Sequence[int] | None:
+        """What came after an earlier state, by bucket; None where that has more than this.
+
+        Of the 2xx, or of what is measured of streams.
+        """
+        later, earlier = (each.counts if of is None else each.streams.get(of, ()) for each in (self, before))
         found = [0] * BUCKETS
-        for bucket, count in self.counts:
+        for bucket, count in later:
             found[bucket] = count
-        for bucket, count in before.counts:
+        for bucket, count in earlier:
             found[bucket] -= count
         return None if min(found) < 0 else found
+
+
+def _counted(counts: Sequence[int]) -> tuple[_Count, ...]:
+    return tuple((bucket, count) for bucket, count in enumerate(counts) if count)
 
 
 _ADAPTER = TypeAdapter(RunDurations)

@@ -26,7 +26,9 @@ def figures_table(streams: StreamsPart) -> Table:
     ):
         if any(value is not None for value in quantiles.values()):
             rows.append((name, *(quantile_text(quantiles, each, unit) for each in QUANTILES.values())))
-    note = "Of complete streams over the whole load, its warm-up included. run.json has what each figure is."
+    note = (
+        "Times are of complete streams after the warm-up, lags of the whole load. run.json says what each is."
+    )
     return Table(("figure", *QUANTILES), tuple(rows), note)
 
 

@@ -42,7 +42,7 @@ DEFINITIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class StreamsPart:
-    """The streams of a run, over the whole load with its warm-up."""
+    """The streams of a run: counts over the whole load, the times of complete streams after its warm-up."""
 
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
@@ -75,7 +75,8 @@ class StreamsPart:
     """answers other than 2xx that are the router's own by their head and body"""
     upstream_refusals: Count = 0
     time_to_first_token_seconds: Quantiles = field(default_factory=dict)
-    """by quantile ("0.95"), as the next six; null where nothing was counted"""
+    """by quantile ("0.95"), as the next six; after the warm-up, as the next three (of the whole load where
+    nothing came after it); null where nothing was counted"""
     time_to_first_output_seconds: Quantiles = field(default_factory=dict)
     chunk_gap_seconds: Quantiles = field(default_factory=dict)
     time_per_output_token_seconds: Quantiles = field(default_factory=dict)

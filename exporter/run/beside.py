@@ -6,7 +6,7 @@ Every few seconds it is looked at and judged; every half minute what is known is
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter import __version__
 from exporter.clock import Clock
@@ -80,6 +80,7 @@ class Beside:
                 with suppress(QueryError):
                     durations = exporter.durations(known.run)
                 after_warmup = self.warmup.quantiles_of(durations)
+                known = replace(known, streams=self.warmup.streams_of(durations, known.streams))
                 self.course.add(self._noted(known, after_warmup, found, around))
                 self.store.sync()
 

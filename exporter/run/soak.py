@@ -1,7 +1,7 @@
 """One run from its registration to its files: warm-up, load, rest, drain, judgement."""
 
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,7 @@ class _Soak:
         known = final or self.registration.status() or self.progress.last_status
         if known is None:
             raise QueryError("neither the engine nor the exporter has counts of the run")
+        known = replace(known, streams=self.warmup.streams_after(run, known.streams))
         after_warmup = self.warmup.quantiles_after(run)
         return self._result(load, known, after_warmup, self._totals(load, final, known))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from exporter.live.histogram import bucket_of
+from exporter.live.histogram import BUCKETS, Histogram, bucket_of
 from exporter.live.message import Phase
-from exporter.live.run_durations import RunDurations
-from tests.support.live_messages import RUN, answered, register
+from exporter.live.run_durations import RunDurations, StreamTime
+from tests.support.live_messages import RUN, answered, message, register
 from tests.support.served_exporter import Served, serve_app, serve_exporter
 
 server = pytest.fixture(scope="module")(serve_app)
@@ -19,6 +19,18 @@ def test_the_whole_histogram_of_the_successes_is_answered(served: Served) -> Non
     assert (found.run, found.counts) == (RUN, ((bucket_of(100), 2), (bucket_of(3_000_000), 1)))
     register(served.runs, Phase.FINISHED)
     assert RunDurations.from_json(served.get(f"/api/runs/{RUN}/durations").content) == found
+
+
+def test_those_of_streams_are_answered_by_their_name(served: Served) -> None:
+    register(served.runs)
+    counts = {Histogram.FIRST_TOKEN * BUCKETS + bucket_of(100): 2, Histogram.CHUNK_GAP * BUCKETS + 7: 3}
+    served.runs.apply(message(counts))
+    found = RunDurations.from_json(served.get(f"/api/runs/{RUN}/durations").content)
+    assert found.streams == {
+        StreamTime.FIRST_TOKEN: ((bucket_of(100), 2),),
+        StreamTime.CHUNK_GAP: ((7, 3),),
+    }
+    assert found.counts == ()
 
 
 def test_a_run_that_is_not_known_has_none(served: Served) -> None:
