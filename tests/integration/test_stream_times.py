@@ -14,6 +14,7 @@ from exporter.live.histogram import Histogram
 from tests.support.bounds import Bounds, assert_within
 from tests.support.scripted_stream_server import (
     CHUNKED_HEAD,
+    CLOCK_SLACK_SECONDS,
     CLOSE_HEAD,
     FIN,
     LAST_CHUNK,
@@ -126,8 +127,7 @@ def test_every_byte_by_itself() -> None:
 
     assert found.ends == {"complete": 1}
     assert (found.streams.output_tokens, found.events_per_read()) == (2, [1, 1, 1, 1])
-    slack = 200e-6
-    gap = second.before - first.there - slack, second.there - first.before + slack
+    gap = second.before - first.there - CLOCK_SLACK_SECONDS, second.there - first.before + CLOCK_SLACK_SECONDS
     assert_within(found.observed(Histogram.CHUNK_GAP), [gap])
 
 

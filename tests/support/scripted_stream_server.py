@@ -16,9 +16,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from tests.support.tcp_queues import Address, is_acknowledged, is_read
+from tests.support.tcp_queues import Address, client_of
 
 POLL_SECONDS = 0.0005
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 CLOCK_SLACK_SECONDS = 200e-6
 """by which a kernel stamp may be off on the monotonic clock, as the engine moves it (stamps.py)"""
 
@@ -144,26 +145,28 @@ class ScriptedStreamServer:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        not_before = self._started
+        not_before, sent = self._started, 0
         with suppress(OSError):
             while (request := _read_request(connection)) is not None:
                 if not request.startswith(b"POST "):
-                    connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    connection.sendall(_NOT_FOUND)
+                    sent += len(_NOT_FOUND)
                     continue
                 exchange = Exchange(request, not_before, time.monotonic(), number)
                 with self._lock:
                     self.exchanges.append(exchange)
                     script = next(self._scripts, self._then)
-                if not self._play(connection, script, exchange):
+                if not self._play(connection, script, exchange, sent):
                     break
                 not_before = exchange.sent[-1].before
+                sent += sum(len(each.data) for each in exchange.sent)
         with self._lock:
             self._open.discard(connection)
             connection.close()
 
-    def _play(self, connection: socket.socket, script: Script, exchange: Exchange) -> bool:
-        """Whether the connection is kept."""
-        ends = connection.getsockname(), connection.getpeername()
+    def _play(self, connection: socket.socket, script: Script, exchange: Exchange, before: int) -> bool:
+        """Whether the connection is kept; `before`: bytes that were sent on it before."""
+        ends = connection.getpeername(), connection.getsockname()
         for step in script:
             if isinstance(step, Pause):
                 self._stopped.wait(step.seconds)
@@ -171,7 +174,7 @@ class ScriptedStreamServer:
                 exchange.sent.append(Sent(step, time.monotonic()))
                 connection.sendall(step)
             elif step is ACK or step is READ:
-                self._wait(is_read if step is READ else is_acknowledged, ends)
+                self._wait(step, ends, before + sum(len(sent.data) for sent in exchange.sent))
                 at = time.monotonic()
                 for sent in exchange.sent:
                     sent.there = at if sent.there is None else sent.there
@@ -188,9 +191,12 @@ class ScriptedStreamServer:
                 return False
         return True
 
-    def _wait(self, until: Callable[[Address, Address], bool], ends: tuple[Address, Address]) -> None:
-        while not (until(*ends) or self._stopped.wait(POLL_SECONDS)):
-            pass
+    def _wait(self, step: Do, ends: tuple[Address, Address], sent: int) -> None:
+        while (client := client_of(*ends, sent)) is not None:
+            if client.has_all and not (step is READ and client.unread):
+                return
+            if self._stopped.wait(POLL_SECONDS):
+                return
 
 
 def _read_request(connection: socket.socket) -> bytes | None:
