@@ -34,7 +34,7 @@ from exporter.live.totals import LARGEST_RESTORED, Totals
 from exporter.log import ProblemLog
 from exporter.regular_file import open_regular
 
-MAX_BYTES = 160 << 20
+MAX_BYTES = 64 << 20
 """twice what MAX_MODELS models and as many of runs can have"""
 MAX_LINE_BYTES = 12 << 20
 """of a run of MAX_PAIRS models, all of whose counts are there"""

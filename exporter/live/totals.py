@@ -141,10 +141,13 @@ def _unpacked(text: str, length: int) -> int:
 
 
 def sum_of(parts: Iterable[Totals]) -> Totals:
-    """The sum of several totals."""
+    """The sum of several totals; a page that one of them alone has is the same number still."""
     total = Totals()
     for part in parts:
-        total.pages = [one + other for one, other in zip(total.pages, part.pages, strict=True)]
+        total.pages = [
+            one + other if one and other else one or other
+            for one, other in zip(total.pages, part.pages, strict=True)
+        ]
         total.values = [one + other for one, other in zip(total.values, part.values, strict=True)]
     return total
 

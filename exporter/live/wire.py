@@ -36,6 +36,8 @@ _COUNTS = struct.Struct("<4sBBH16sIIIIIIHH")
 _PACE = struct.Struct(f"<3dII{2 * GAPS_A_MESSAGE}d2d")
 HEADER = struct.Struct(_COUNTS.format + _PACE.format[1:])
 BLOCK = struct.Struct(f"<Q{FIRST_SUM}Q{len(values_of()) - FIRST_SUM}d")
+_NO_PACE = bytes(_PACE.size)
+_GAPS_AT = _COUNTS.size + struct.calcsize("<3dII")
 ROW_HEAD = struct.Struct("<IHH")
 WORDS_A_DATAGRAM = 2048
 LARGEST_DATAGRAM = HEADER.size + MAX_PAIRS * BLOCK.size + 4 * WORDS_A_DATAGRAM
@@ -83,12 +85,16 @@ def decode(datagram: bytes) -> WorkerCounts:
 def _pace(datagram: bytes, flags: int) -> Pace | None:
     fields = _PACE.unpack_from(datagram, _COUNTS.size)
     sent, begun, last, within_ms, counted, *times, longest, until = fields
-    if not any(fields):
+    if datagram[_COUNTS.size : HEADER.size] == _NO_PACE:
         return None
     # A NaN is refused too: no comparison with it is true.
     if not all(0 <= each <= LARGEST_VALUE for each in (sent, begun, last, longest, until, *times)):
         raise WireError("malformed")
-    gaps = tuple(zip(times[::2], times[1::2], strict=True))[: min(counted, GAPS_A_MESSAGE)]
+    told = min(counted, GAPS_A_MESSAGE)
+    # Also a zero with a sign is none.
+    if any(datagram[_GAPS_AT + 16 * told : _GAPS_AT + 16 * GAPS_A_MESSAGE]):
+        raise WireError("malformed")
+    gaps = tuple(zip(times[::2], times[1::2], strict=True))[:told]
     pace = Pace(
         sent_us=sent,
         begun_us=begun,

@@ -45,6 +45,7 @@ RUNS = some_runs()
 TEXT = "".join(Snapshot.of(RUNS).text()).encode()
 LINES = [json.loads(line) for line in TEXT.splitlines()]
 EARLIER = json.loads((FIXTURES / "earlier/ingest-state-v1.json").read_bytes())
+VERSION_3 = (FIXTURES / "earlier/state-v3.json").read_bytes().splitlines()
 VERSION_2: dict[str, Any] = {
     "version": 2,
     "models": [
@@ -132,6 +133,19 @@ def test_a_changed_file_of_an_earlier_release_is_taken_over_within_bounds_or_set
     content: bytes,
 ) -> None:
     holds_its_bounds(content)
+
+
+@given(st.integers(0, len(VERSION_3) - 1), st.data())
+def test_a_changed_line_of_the_last_release_is_taken_over_within_bounds_or_set_aside(
+    at: int, data: st.DataObject
+) -> None:
+    lines = [*VERSION_3]
+    lines[at] = data.draw(mutated_json(st.just(json.loads(VERSION_3[at]))))
+    holds_its_bounds(b"\n".join(lines) + b"\n")
+
+
+def test_the_file_of_the_last_release_itself_is_taken_over() -> None:
+    assert holds_its_bounds(b"\n".join(VERSION_3) + b"\n")
 
 
 DEEP = repeated(b"[", b"{", b'{"a":', b"[{", b"-", b"1", b'"', b"\\u", most=200_000)

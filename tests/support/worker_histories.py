@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from exporter.live.histogram import BUCKETS, STATUS_BASE, bucket_of
+from exporter.live.histogram import BUCKETS, STATUS_BASE, Histogram, bucket_of
 from exporter.live.message import Counter, FailureReason, WorkerCounts, values_of
 from exporter.live.totals import Totals
 from tests.support.live_messages import message, octaves
@@ -16,7 +16,11 @@ _answers = st.tuples(
     st.sampled_from([(1, 200), (1, 200), (1, 201), (3, 404), (4, 500)]),
     st.sampled_from([1, 200, 300, 1000, 1001, 250_000]),
 )
-_events = st.one_of(_answers, st.sampled_from(FailureReason), st.sampled_from(Counter))
+_observed = st.tuples(
+    st.sampled_from([each for each in Histogram if each != Histogram.DURATION]),
+    st.sampled_from([0, 1, 300, 90_000]),
+)
+_events = st.one_of(_answers, _observed, st.sampled_from(FailureReason), st.sampled_from(Counter))
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def histories(draw: st.DrawFn, workers: int) -> list[History]:
 def _history(draw: st.DrawFn, worker: int) -> History:
     counts: dict[int, int] = {}
     sums = [0] * 5
+    others: dict[Histogram, float] = {each: 0.0 for each in Histogram if each != Histogram.DURATION}
     failures = dict.fromkeys(FailureReason, 0)
     counters = dict.fromkeys(Counter, 0)
     reports = []
@@ -52,7 +57,13 @@ def _history(draw: st.DrawFn, worker: int) -> History:
             if isinstance(event, Counter):
                 counters[event] += 1
                 continue
-            (status_class, status), duration = event
+            kind, duration = event
+            if isinstance(kind, Histogram):
+                place = kind * BUCKETS + bucket_of(duration)
+                counts[place] = counts.get(place, 0) + 1
+                others[kind] += duration
+                continue
+            status_class, status = kind
             places = [status_class * BUCKETS + bucket_of(duration)]
             if status != 200:
                 places.append(STATUS_BASE + status)
@@ -74,6 +85,7 @@ def _history(draw: st.DrawFn, worker: int) -> History:
                     failures={reason.value: count for reason, count in failures.items()},
                     counters={counter.value: count for counter, count in counters.items()},
                     sums_us=[float(total) for total in sums],
+                    others_us={each: (total,) for each, total in others.items()},
                     rows=piece,
                 )
                 for part, piece in enumerate(pieces)

@@ -262,6 +262,17 @@ def test_a_pace_whose_times_cannot_be_is_malformed(place: int, value: float) -> 
     assert error.value.reason == "malformed"
 
 
+@pytest.mark.parametrize("place", range(9, 13))
+@pytest.mark.parametrize("value", [1.0, -0.0])
+def test_a_gap_beyond_those_that_are_counted_is_malformed(place: int, value: float) -> None:
+    fields = [*GOOD_PACE]
+    fields[4], fields[9:13] = 2, [0.0] * 4
+    fields[place] = value
+    with pytest.raises(WireError) as error:
+        decode(with_pace(*fields))
+    assert error.value.reason == "malformed"
+
+
 @pytest.mark.parametrize("version", [0, 1, 2, 3, 4, 6, 255])
 @pytest.mark.parametrize("length", [5, len(DATAGRAM)])
 def test_another_version_is_refused_as_such_whatever_follows(version: int, length: int) -> None:
