@@ -84,7 +84,7 @@ def test_an_open_load_has_pairs_and_keeps_its_times(arrivals: Arrivals) -> None:
     counted = paired(
         *(router.script, node.script),
         shape={"rate": 100.0, "arrivals": arrivals},
-        connections=10,
+        connections=60,
         max_requests=60,
     )
 

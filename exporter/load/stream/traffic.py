@@ -140,6 +140,11 @@ class Traffic:
             self._open_pairs.close()
         return left
 
+    @property
+    def connections(self) -> int:
+        """Those of a closed load; of an open one as many as were ever needed."""
+        return len(self.clients) if self._schedule is None else sum(each.has_begun for each in self.clients)
+
     def stalled(self, now: float) -> int:
         """How many requests in flight have had no head of an answer for `--stall-after`."""
         return self._stalled(client.waits(now) for client in self.clients)

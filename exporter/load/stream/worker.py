@@ -64,7 +64,7 @@ class Worker:
         ended = max(self._now(), begin)
         left = traffic.end(ended)
         messages = tally.report(
-            *(ended, plan.limits.clients, left.in_flight, left.stalled),
+            *(ended, traffic.connections, left.in_flight, left.stalled),
             *(True, left.waiting_seconds),
         )
         self._reports.send(messages, ended)
@@ -82,7 +82,7 @@ class Worker:
 
     def _report(self) -> None:
         now, traffic = self._now(), self._traffic
-        counts = (len(traffic.clients), traffic.in_flight, traffic.stalled(now))
+        counts = (traffic.connections, traffic.in_flight, traffic.stalled(now))
         self._reports.send(traffic.tally.report(now, *counts), now)
 
 
