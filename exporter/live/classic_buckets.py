@@ -23,7 +23,7 @@ class ClassicBuckets:
         self._nothing = (0,) * (len(self.bounds) + 1)
 
     def of(self, counts: Sequence[int]) -> Sequence[int]:
-        """Of one page's counts (length BUCKETS; empty where there are none).
+        """Of one page's counts, to the last that is not 0 or further.
 
         A full-resolution bucket that a bound cuts goes to the side of its middle: the bound is then off by at
         most 0.4 %.
@@ -31,7 +31,8 @@ class ClassicBuckets:
         if not counts:
             return self._nothing
         running = [0, *accumulate(counts)]
-        return [*(running[first] for first in self._first_above), running[-1]]
+        last = len(counts)
+        return [*(running[min(first, last)] for first in self._first_above), running[-1]]
 
 
 def _ten_a_decade(least: float, most: float) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.live.histogram import (
     BUCKETS,
+    COUNT_BITS,
     PAGES,
     STATUS_PAGE,
     STATUSES,
@@ -78,16 +79,17 @@ class Totals:
         return totals
 
     def of_class(self, status_class: int) -> tuple[int, ...]:
-        """The bucket counts of durations of one status class (0 is 1xx); empty where nothing was timed."""
+        """The bucket counts of durations of one status class (0 is 1xx), to the last that is not 0."""
         return self._of_page(Histogram.DURATION + status_class)
 
     def of(self, histogram: Histogram) -> tuple[int, ...]:
-        """The bucket counts of a histogram of one page; empty where nothing is in it."""
+        """The bucket counts of a histogram of one page, to the last that is not 0."""
         return self._of_page(histogram)
 
     def _of_page(self, page: int) -> tuple[int, ...]:
         number = self.pages[page]
-        return split(number, BUCKETS) if number else ()
+        # To the last that is not 0: a scrape looks through all of them.
+        return split(number, -(-number.bit_length() // COUNT_BITS)) if number else ()
 
     def of_statuses(self) -> tuple[int, ...]:
         """Responses by HTTP status (0 to 599), without 200."""

@@ -60,5 +60,13 @@ def test_of_numbers_up_to_256_they_are_exact() -> None:
     assert buckets[-1] == 9
 
 
+@given(st.lists(values, min_size=1, max_size=20))
+def test_counts_need_not_go_beyond_the_last_that_is_not_zero(found: list[int]) -> None:
+    counts = counts_of(found)
+    short = counts[: max(map(bucket_of, found)) + 1]
+    for classic in (DURATIONS, LATENESS, EVENTS):
+        assert classic.of(short) == classic.of(counts)
+
+
 def test_of_no_counts_all_are_zero() -> None:
     assert [*DURATIONS.of(())] == [*DURATIONS.of([0] * BUCKETS)] == [0] * 63
