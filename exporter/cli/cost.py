@@ -1,5 +1,6 @@
 """Money and quota: a long load on a cloud route has a bound, or the user's word."""
 
+import math
 import sys
 
 import click
@@ -22,9 +23,11 @@ def agree_to_cost(plan: RunPlan, yes: bool, steps: int = 1) -> None:
     route = next((pair.route for pair in plan.pairs if pair.route != Route.LOCAL), None)
     if route is None:
         return
-    what = (
-        f"{seconds:,} s of load on the route {route.value} have no bound on their requests, which cost money"
-    )
+    if plan.shape is not None and plan.shape.rate is not None:
+        bound = f"are {math.ceil(plan.shape.rate * seconds):,} requests"
+    else:
+        bound = "have no bound on their requests"
+    what = f"{seconds:,} s of load on the route {route.value} {bound}, which cost money"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"{what}. Send them?", err=True):
             return

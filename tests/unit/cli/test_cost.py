@@ -7,6 +7,9 @@ import pytest
 
 from exporter.cli.cost import agree_to_cost
 from exporter.errors import ConfigurationError
+from exporter.live.message import Pair, Route
+from exporter.load.stream.apis import Api
+from exporter.load.stream.shape import Asked, StreamShape
 from tests.support.run_plans import run_plan
 
 
@@ -63,3 +66,22 @@ def test_at_a_terminal_anything_else_sends_nothing(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigurationError) as error:
         agree_to_cost(run_plan("openai:m", duration_seconds=2700), yes=False)
     assert str(error.value).startswith("nothing was sent; --max-requests N ")
+
+
+def mix(*models: Pair, rate: float | None = None) -> StreamShape:
+    asked = tuple(Asked(place, "/v1/x", b"{}", 1.0, Api.CHAT, True, 1) for place, _ in enumerate(models))
+    return StreamShape(asked, models, rate=rate)
+
+
+LOCAL, CLOUD = Pair(Route.LOCAL, "m"), Pair(Route.GOOGLE, "google:g")
+
+
+def test_a_mix_costs_money_by_any_of_its_routes() -> None:
+    agree_to_cost(run_plan(shape=mix(LOCAL), duration_seconds=3600), yes=False)
+    with pytest.raises(ConfigurationError, match="on the route google have no bound on their requests"):
+        agree_to_cost(run_plan(shape=mix(LOCAL, CLOUD), duration_seconds=3600), yes=False)
+
+
+def test_of_an_open_load_the_number_of_requests_is_said() -> None:
+    with pytest.raises(ConfigurationError, match="120 s of load on the route google are 300 requests, which"):
+        agree_to_cost(run_plan(shape=mix(CLOUD, rate=2.5), duration_seconds=120), yes=False)

@@ -149,6 +149,9 @@ def with_run_json(file: Path, *changes: tuple[str, str, object], without: tuple[
         (("inputs", "stream", True), "stream (false, true)"),
         (("inputs", "body_sha256", "cd" * 32), "body (abababababab…, cdcdcdcdcdcd…)"),
         (("inputs", "script_sha256", "cd" * 32), "script (none, cdcdcdcdcdcd…)"),
+        (("inputs", "rate", 50.0), "rate (none, 50.0)"),
+        (("inputs", "arrivals", "poisson"), "arrivals (none, poisson)"),
+        (("inputs", "abort_ratio", 0.1), "abort_ratio (none, 0.1)"),
         (("run", "model", "x" * 99 + "\x1b[31m"), f"model (gpt-oss:20b, {'x' * 60}…)"),
     ],
 )

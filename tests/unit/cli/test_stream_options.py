@@ -156,5 +156,6 @@ def test_no_rate(text: str) -> None:
 
 @pytest.mark.parametrize("name", [each.name for each in fields(StreamOptions)])
 def test_an_option_that_was_given_is_named_as_it_is_typed(name: str) -> None:
-    assert StreamOptions(**{name: "x"}).given == f"--{name.replace('_', '-')}"
+    given: dict[str, Any] = {name: "x"}
+    assert StreamOptions(**given).given == f"--{name.replace('_', '-')}"
     assert StreamOptions().given is None
