@@ -12,7 +12,8 @@ from typing import Protocol
 from exporter.live.histogram import Histogram
 from exporter.live.message import Counter, FailureReason, StreamEnd
 from exporter.load.stream.account import Account
-from exporter.load.stream.apis import Api, meaning_of_answer
+from exporter.load.stream.answer_body import AnswerBody
+from exporter.load.stream.apis import Api
 from exporter.load.stream.connection import Connection
 from exporter.load.stream.goodput import Goodput
 from exporter.load.stream.port import Cut, Port
@@ -25,14 +26,7 @@ CONNECT_SECONDS = 30.0
 """in which a connection has to be there"""
 LINGER_SECONDS = 1.0
 """in which a complete stream has to end its body too; then the connection is closed"""
-ANSWER_BYTES = 1 << 18
-"""of a plain answer that are read for its usage; of a longer one it is not known"""
 SHAPED_EVENTS, BUFFERED_RATIO, BUFFERED_EVENTS_A_READ = 20, 0.9, 5.0
-_ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
-_ANY_HEADER = zlib.MAX_WBITS | 32
-"""zlib's or gzip's"""
-_INFLATED_BYTES = 1 << 18
-"""of a read at once"""
 
 
 class _Stage(Enum):
@@ -74,9 +68,8 @@ class Client:
     """One connection and its attempts, one after the other."""
 
     __slots__ = (
-        *("_abort_after", "_asked", "_began", "_body", "_connection", "_decoder", "_due", "_heard"),
-        *("_headers", "_is_scanned", "_is_stream", "_kept", "_load", "_monotonic", "_pair", "_place"),
-        *("_reads", "_scan", "_scans", "_stage", "_stamps", "_status"),
+        *("_abort_after", "_asked", "_began", "_body", "_connection", "_due", "_heard", "_headers"),
+        *("_load", "_monotonic", "_pair", "_place", "_stage", "_stamps", "_status"),
         *("has_begun", "lost_in_a_row", "watched"),
     )
 
@@ -85,22 +78,17 @@ class Client:
         self._stamps = port.stamps
         self._monotonic = port.stamps.monotonic
         self._connection = Connection(port, self)
-        self._scans: dict[Api, StreamScan] = {}
         self._stage = _Stage.IDLE
         self.has_begun = False
         """whether it ever had an attempt"""
         self.watched = False
         """whether a timer looks after it"""
         self.lost_in_a_row = 0
-        self._body: list[bytes] = []
+        self._body = AnswerBody(load.scan)
         self._headers: dict[bytes, bytes] = {}
-        self._decoder: zlib._Decompress | None = None
         self._began = self._heard = 0.0
         self._due: float | None = None
-        self._kept = self._reads = self._status = 0
-        self._is_stream = False
-        self._is_scanned: bool | None = None
-        """whether the body has events; None: its begin will tell"""
+        self._status = 0
 
     @property
     def is_active(self) -> bool:
@@ -160,81 +148,30 @@ class Client:
         self._stage = _Stage.READING
         self._heard = self._stamps.now
         self._status = status
-        self._reads = self._kept = 0
-        self._body.clear()
         self._headers = headers
-        if not 100 <= status <= 599:
-            self._connection.close()
-            self._stage = _Stage.WAITING
-            self._fail(FailureReason.READ, self._heard)
+        if 100 <= status <= 599:
+            self._body.begin(self._asked, status, headers)
             return
-        encoded = headers.get(b"content-encoding", b"").strip().lower() in _ENCODINGS
-        self._decoder = zlib.decompressobj(_ANY_HEADER) if encoded else None
-        self._is_stream = self._is_scanned = False
-        if 200 <= status < 300:
-            kind = headers.get(b"content-type", b"").lower()
-            if self._asked.stream or kind.startswith(b"text/event-stream"):
-                self._is_stream = True
-                self._begin_stream()
-
-    def _begin_stream(self) -> None:
-        api = self._asked.api
-        scan = self._scans.get(api)
-        if scan is None:
-            scan = self._scans[api] = self._load.scan(api)
-        scan.reset(self._asked.choices)
-        self._scan = scan
-        self._is_scanned = None
+        self._connection.close()
+        self._stage = _Stage.WAITING
+        self._fail(FailureReason.READ, self._heard)
 
     def body(self, data: bytes, at: float) -> None:
         """A part of the answer's body."""
         self._heard = self._stamps.now
-        if self._decoder is None:
-            events = self._take(data, at)
-        else:
-            try:
-                events = self._inflate(self._decoder, data, at)
-            except zlib.error:
-                self._connection.close()
-                self.cut(Cut.BROKEN, at)
-                return
+        try:
+            events = self._body.take(data, at)
+        except zlib.error:
+            self._connection.close()
+            self.cut(Cut.BROKEN, at)
+            return
         if events:
             self._take_events(events, at)
 
-    def _take(self, data: bytes, at: float) -> int:
-        """How many events end in it."""
-        if self._is_scanned is None:
-            # A document in place of a stream is none, whatever the head calls it, and events are.
-            self._is_scanned = not data.lstrip().startswith((b"{", b"["))
-        if self._is_scanned:
-            return self._scan.feed(data, at)
-        self._keep(data)
-        return 0
-
-    def _inflate(self, decoder: "zlib._Decompress", data: bytes, at: float) -> int:
-        events, is_full = 0, False
-        while data or is_full:
-            part = decoder.decompress(data, _INFLATED_BYTES)
-            data, is_full = decoder.unconsumed_tail, len(part) == _INFLATED_BYTES
-            if part:
-                events += self._take(part, at)
-            if decoder.eof:
-                # Another member may follow.
-                data, is_full = decoder.unused_data, False
-                decoder = self._decoder = zlib.decompressobj(_ANY_HEADER)
-        return events
-
-    def _keep(self, part: bytes) -> None:
-        most = ANSWER_BYTES if self._status < 300 else KEPT_BYTES
-        if self._kept <= most:
-            self._body.append(part)
-            self._kept += len(part)
-
     def _take_events(self, events: int, at: float) -> None:
-        self._reads += 1
         stamps = self._stamps
         self._pair.read(events, stamps.now - at if stamps.stamped else None)
-        scan = self._scan
+        scan = self._body.scan
         if scan.done_seen:
             if scan.finished:
                 self._load.lingering.add(self)
@@ -244,8 +181,8 @@ class Client:
 
     def whole(self, at: float) -> None:
         """The answer is whole."""
-        if self._is_stream:
-            self._ended(self._end(), at)
+        if self._body.is_stream:
+            self._ended(self._body.end(), at)
         elif self._status < 300:
             self._take_plain(at)
         else:
@@ -253,8 +190,8 @@ class Client:
 
     def cut(self, how: Cut, at: float) -> None:
         """The answer will not be whole; without an attempt, bytes came that nobody had asked for."""
-        if self._stage is _Stage.READING and self._is_stream:
-            told = None if how is Cut.EXTRA else self._told()
+        if self._stage is _Stage.READING and self._body.is_stream:
+            told = None if how is Cut.EXTRA else self._body.told()
             self._ended(told or StreamEnd.DISCONNECT, at)
         elif self._stage is _Stage.WAITING:
             self._fail(FailureReason.WRITE if how is Cut.WRITE else FailureReason.READ, at)
@@ -289,8 +226,8 @@ class Client:
         return now
 
     def _give_up(self, end: StreamEnd, reason: FailureReason, now: float) -> None:
-        if self._stage is _Stage.READING and self._is_stream:
-            self._ended(self._told() or end, now)
+        if self._stage is _Stage.READING and self._body.is_stream:
+            self._ended(self._body.told() or end, now)
         else:
             self._fail(reason, now)
 
@@ -300,22 +237,9 @@ class Client:
             self._connection.close()
             self._ended(StreamEnd.COMPLETE, self._heard)
 
-    def _told(self) -> StreamEnd | None:
-        """What the stream has told before its body ended: that it is complete, or its error. That stands."""
-        end = self._end()
-        is_told = end is StreamEnd.IN_BAND or (end is StreamEnd.COMPLETE and self._scan.done_seen)
-        return end if is_told else None
-
-    def _end(self) -> StreamEnd:
-        """How the stream ended, where its body has."""
-        if self._is_scanned:
-            return self._scan.end()
-        is_error = meaning_of_answer(self._asked.api, b"".join(self._body)).in_band
-        return StreamEnd.IN_BAND if is_error else StreamEnd.EMPTY
-
     def _ended(self, end: StreamEnd, at: float) -> None:
         """A stream did."""
-        scan, pair, account = self._scan, self._pair, self._load.account
+        scan, pair, account = self._body.scan, self._pair, self._load.account
         self._load.lingering.discard(self)
         pair.end(end)
         self._load.ended(self._asked, end, scan.done_seen)
@@ -333,7 +257,7 @@ class Client:
             self._fail(FailureReason(end.value), at)
 
     def _complete(self, at: float) -> None:
-        scan, pair, since = self._scan, self._pair, self._since
+        scan, pair, since = self._body.scan, self._pair, self._since
         first, last = scan.first_token_at, scan.last_token_at
         assert first is not None and last is not None
         total = at - since
@@ -361,28 +285,26 @@ class Client:
             pair.count(Counter.GOOD)
         if scan.events >= SHAPED_EVENTS:
             pair.count(Counter.SHAPED)
-            if to_first > BUFFERED_RATIO * total and scan.events >= BUFFERED_EVENTS_A_READ * self._reads:
+            if to_first > BUFFERED_RATIO * total and scan.events >= BUFFERED_EVENTS_A_READ * self._body.reads:
                 pair.count(Counter.BUFFERED)
 
     def _take_plain(self, at: float) -> None:
         """A whole 2xx answer that is no stream; its lag is that of its last read."""
         stamps = self._stamps
         self._pair.lag(stamps.now - at if stamps.stamped else None)
-        if 0 < self._kept <= ANSWER_BYTES:
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            meaning = meaning_of_answer(self._asked.api, body)
-            if meaning.in_band:
-                self._fail(FailureReason.IN_BAND, at)
-                return
-            if meaning.output_tokens:
-                self._pair.count(Counter.OUTPUT_TOKENS, meaning.output_tokens)
-            if meaning.input_tokens:
-                self._pair.count(Counter.INPUT_TOKENS, meaning.input_tokens)
+        meaning = self._body.meaning
+        if meaning.in_band:
+            self._fail(FailureReason.IN_BAND, at)
+            return
+        if meaning.output_tokens:
+            self._pair.count(Counter.OUTPUT_TOKENS, meaning.output_tokens)
+        if meaning.input_tokens:
+            self._pair.count(Counter.INPUT_TOKENS, meaning.input_tokens)
         self._answered(at)
 
     def _refused(self, at: float) -> None:
         """A whole answer other than 2xx."""
-        by = refused_by(self._status, self._headers, b"".join(self._body)[:KEPT_BYTES])
+        by = refused_by(self._status, self._headers, self._body.document[:KEPT_BYTES])
         if by is not None:
             router = by is RefusedBy.ROUTER
             self._pair.count(Counter.ROUTER_REFUSALS if router else Counter.UPSTREAM_REFUSALS)

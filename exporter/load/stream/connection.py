@@ -1,4 +1,4 @@
-"""One keep-alive connection: a raw socket on the loop, HTTP/1.1 framing, one request at a time.
+"""One keep-alive connection: a raw socket on the loop, with or without TLS, one request at a time.
 
 Nothing is made for a request but its answer's own bytes: the socket and its parser live as long as the
 connection. What comes is read into a buffer that all connections of a process share, since each uses it up
@@ -10,17 +10,11 @@ import socket
 import ssl
 from contextlib import suppress
 
-import httptools
-
+from exporter.load.stream.answer_framing import AnswerFraming, says_idle_timeout
 from exporter.load.stream.port import Cut, Port, User
 from exporter.load.stream.stamps import STAMP_SPACE, ask_for_stamps
 from exporter.load.stream.tls import Tls
 
-MAX_HEAD_BYTES = 1 << 18
-"""that come in a row without a byte of a body: a longer head, or trailer, is no HTTP"""
-_NO_BODY = frozenset({204, 304})
-_REQUEST_TIMEOUT = 408
-"""by which some servers say that they close an idle connection"""
 _NOTHING = memoryview(b"")
 
 
@@ -28,10 +22,9 @@ class Connection:
     """One connection to the target, opened and opened again; `user` hears what becomes of it."""
 
     __slots__ = (
-        *("_address", "_buffer", "_busy", "_complete", "_extra", "_fd", "_first", "_headers", "_informs"),
-        *("_into", "_keep", "_loop", "_parser", "_pieces", "_port", "_quiet_bytes", "_shaking", "_socket"),
-        *("_stamps", "_status", "_tls", "_told", "_unsent", "_until_end", "_user", "_write_failed"),
-        *("_writing", "is_open", "on_body", "on_header", "sent_at"),
+        *("_address", "_answer", "_buffer", "_busy", "_fd", "_first", "_into", "_loop", "_port", "_shaking"),
+        *("_socket", "_stamps", "_tls", "_told", "_unsent", "_until_end", "_user", "_write_failed"),
+        *("_writing", "is_open", "sent_at"),
     )
 
     def __init__(self, port: Port, user: User) -> None:
@@ -50,21 +43,17 @@ class Connection:
         self.sent_at = 0.0
         """when the last byte of the request was written (monotonic s)"""
         self._unsent = _NOTHING
-        self._pieces: list[bytes] = []
-        self._headers: dict[bytes, bytes] = {}
-        self.on_body = self._pieces.append
-        self.on_header = self._headers.__setitem__
-        self._parser = httptools.HttpResponseParser(self)
-        self._begin()
+        self._answer = AnswerFraming()
+        self._told = False
+        """whether the user has the head"""
+        self._until_end = False
+        """the answer's body ends with the connection"""
+        self._write_failed = False
 
     def _begin(self) -> None:
         """With a new answer."""
-        self._status = self._quiet_bytes = 0
-        """status: 0 before the head"""
-        self._complete = self._extra = self._informs = self._keep = self._told = self._until_end = False
-        self._write_failed = False
-        self._headers.clear()
-        self._pieces.clear()
+        self._told = self._until_end = self._write_failed = False
+        self._answer.begin()
 
     # ==== Opening and closing ==============================================================================
 
@@ -113,8 +102,7 @@ class Connection:
         if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._not_opened()
             return
-        self._parser = httptools.HttpResponseParser(self)
-        self._begin()
+        self._answer.connect()
         self._loop.add_reader(self._fd, self._readable)
         target = self._port.target
         if target.context is None:
@@ -256,7 +244,7 @@ class Connection:
         elif not self._busy:
             self._unasked(bytes(self._buffer[:64]) if size > 64 else bytes(self._buffer[:size]), at)
         else:
-            self._deliver(self._parse(self._buffer[:size]), at)
+            self._deliver(self._answer.feed(self._buffer[:size]), at)
 
     def _decrypt(self, tls: Tls, size: int, at: float) -> None:
         tls.take(self._buffer[:size])
@@ -270,7 +258,7 @@ class Connection:
                 if not plain:
                     ended = True
                 elif self._busy:
-                    is_http = self._parse(plain) and is_http
+                    is_http = self._answer.feed(plain) and is_http
                 else:
                     unasked = unasked or bytes(plain[:64])
             self._queue(tls.outgoing())
@@ -282,52 +270,31 @@ class Connection:
         if unasked:
             self._unasked(unasked, at)
         if self._busy:
-            self._keep = self._keep and not ended
+            if ended:
+                self._answer.keeps_alive = False
             self._deliver(is_http, at)
         if ended and self._tls is tls:
             self._ended(Cut.FIN if is_clean or not self._busy else Cut.BROKEN, at)
 
-    def _parse(self, data: memoryview) -> bool:
-        """Feed it; whether it is HTTP so far."""
-        pieces = len(self._pieces)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._complete, self._keep = True, False
-        except httptools.HttpParserError:
-            if not self._complete:
-                return False
-            self._extra = True
-        if len(self._pieces) > pieces or self._complete:
-            self._quiet_bytes = 0
-            return True
-        self._quiet_bytes += len(data)
-        return self._quiet_bytes <= MAX_HEAD_BYTES
-
     def _deliver(self, is_http: bool, at: float) -> None:
         """Tell what was parsed of one read."""
-        user = self._user
-        if self._status and not self._told:
+        user, answer = self._user, self._answer
+        if not self._told and answer.status:
             self._told = True
-            headers = {name.lower(): value for name, value in self._headers.items()}
-            self._until_end = (
-                b"content-length" not in headers
-                and b"chunked" not in headers.get(b"transfer-encoding", b"").lower()
-                and self._status not in _NO_BODY
-            )
-            user.head(self._status, headers)
-        pieces = self._pieces
+            self._until_end = answer.ends_with_connection
+            user.head(answer.status, answer.headers)
+        pieces = answer.pieces
         if pieces and self._busy:
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
             user.body(body, at)
         if not self._busy:
             return  # it was closed meanwhile
-        if self._complete:
+        if answer.is_whole:
             self._busy = False
-            if self._extra or not self._keep or self._unsent:
+            if answer.has_extra or not answer.keeps_alive or self._unsent:
                 self.close()
-            if self._extra:
+            if answer.has_extra:
                 user.cut(Cut.EXTRA, at)
             else:
                 user.whole(at)
@@ -355,35 +322,7 @@ class Connection:
         if not data.strip(b"\r\n"):
             return
         self.close()
-        if data.startswith((b"HTTP/1.1 %d " % _REQUEST_TIMEOUT, b"HTTP/1.0 %d " % _REQUEST_TIMEOUT)):
+        if says_idle_timeout(data):
             self._user.left(Cut.FIN)
         else:
             self._user.cut(Cut.EXTRA, at)
-
-    # ==== What the parser calls ============================================================================
-
-    def on_message_begin(self) -> None:
-        """An answer begins; behind a whole one it is none that was asked for."""
-        if self._complete:
-            self._extra = True
-
-    def on_headers_complete(self) -> None:
-        """The head is whole."""
-        status = self._parser.get_status_code()
-        if self._complete:
-            if status == _REQUEST_TIMEOUT:
-                self._extra = self._keep = False
-            return
-        if 100 <= status < 200 and status != 101:
-            self._informs = True
-            self._headers.clear()
-        else:
-            self._status = status
-
-    def on_message_complete(self) -> None:
-        """The answer is whole."""
-        if self._informs:
-            self._informs = False
-        elif not self._complete:
-            self._complete = True
-            self._keep = self._parser.should_keep_alive()
