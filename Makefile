@@ -6,6 +6,8 @@ export PYTHON
 export DURATION KEEP UPGRADE
 # Python keeps what it has compiled, whatever the environment says: tests start `soak` hundreds of times.
 export PYTHONDONTWRITEBYTECODE :=
+# Three files of tests a CPU, four at least: half of the time they wait for a run.
+WORKERS := $(shell cpus=$$(nproc 2>/dev/null || echo 2); echo $$((cpus * 3 < 4 ? 4 : cpus * 3 > 12 ? 12 : cpus * 3)))
 
 .PHONY: help demo test fuzz lint format check-python bench driftbench leakbench judgebench stallbench faults lock clean
 
@@ -32,7 +34,7 @@ test: check-python
 	@scripts/install_packages.sh --try demo test
 	@$(MAKE) --silent lint
 	@scripts/fetch_compose.sh
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 fuzz: check-python
 	@scripts/install_packages.sh --try demo

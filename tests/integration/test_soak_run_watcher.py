@@ -136,14 +136,14 @@ def test_runs_with_exporters_of_their_own_end_with_their_own_counts_and_leave_no
             requests.get(f"http://{address}/-/healthy", timeout=2)
 
 
-def test_no_other_run_uses_the_exporter_of_a_run(live: NativeStack, tmp_path: Path) -> None:
+def test_no_other_run_uses_the_exporter_of_a_run(lasting: NativeStack, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_ports().exporter}"
-    run = own(live, tmp_path, "--duration", "60s", "--connections", "1", "--own-exporter-listen", address)
+    run = own(lasting, tmp_path, "--duration", "60s", "--connections", "1", "--own-exporter-listen", address)
     try:
         wait_for("its exporter", lambda: answers(f"http://{address}/-/ready"))
         watch = Watch.from_json(requests.get(f"http://{address}/api/watch", timeout=10).content)
         assert watch.owner is not None
-        refused = SoakRun(live, tmp_path / "other", "--duration", "1s", exporter=f"http://{address}").end()
+        refused = SoakRun(lasting, tmp_path / "other", "--duration", "1s", exporter=f"http://{address}").end()
         assert refused.code == 2
         assert "belongs to another run" in refused.errors
     finally:
@@ -159,16 +159,16 @@ def answers(url: str) -> bool:
 
 
 def test_an_exporter_of_another_router_is_refused_or_used_without_judging_the_router(
-    live: NativeStack, exporters: Any, tmp_path: Path
+    lasting: NativeStack, exporters: Any, tmp_path: Path
 ) -> None:
     url = exporters({"router": {"url": "http://127.0.0.1:1"}, "host": False})
-    refused = SoakRun(live, tmp_path, "--duration", "1s", exporter=url).end()
+    refused = SoakRun(lasting, tmp_path, "--duration", "1s", exporter=url).end()
     assert refused.code == 2
     [line] = [each for each in refused.errors.splitlines() if each.startswith("soak: ")]
     assert "watches http://127.0.0.1:1, not this router" in line
     assert "--watched-elsewhere" in line
     ended = SoakRun(
-        live, tmp_path, "--duration", "2s", "--connections", "1", "--watched-elsewhere", exporter=url
+        lasting, tmp_path, "--duration", "2s", "--connections", "1", "--watched-elsewhere", exporter=url
     ).end()
     assert finding(ended, "router")["outcome"] == "not_judged"
     assert ended.code == 0
@@ -176,10 +176,10 @@ def test_an_exporter_of_another_router_is_refused_or_used_without_judging_the_ro
 
 
 def test_the_exporter_of_a_load_host_is_used_and_the_router_is_not_judged(
-    live: NativeStack, exporters: Any, tmp_path: Path
+    lasting: NativeStack, exporters: Any, tmp_path: Path
 ) -> None:
     url = exporters({"router": None, "host": False})
-    ended = SoakRun(live, tmp_path, "--duration", "2s", "--connections", "1", exporter=url).end()
+    ended = SoakRun(lasting, tmp_path, "--duration", "2s", "--connections", "1", exporter=url).end()
     assert ended.code == 0, ended.errors
     assert finding(ended, "router") == {
         **finding(ended, "router"),
@@ -190,20 +190,20 @@ def test_the_exporter_of_a_load_host_is_used_and_the_router_is_not_judged(
 
 
 def test_another_telemetry_path_and_a_name_of_the_router_are_known(
-    live: NativeStack, exporters: Any, tmp_path: Path
+    lasting: NativeStack, exporters: Any, tmp_path: Path
 ) -> None:
-    port = live.ports.router
+    port = lasting.ports.router
     router = {"url": "http://127.0.0.1:1", "also_known_as": [f"127.0.0.1:{port}"]}
     url = exporters({"router": router, "host": False}, "--web.telemetry-path", "/own")
-    ended = SoakRun(live, tmp_path, "--duration", "2s", "--connections", "1", exporter=f"{url}/own").end()
+    ended = SoakRun(lasting, tmp_path, "--duration", "2s", "--connections", "1", exporter=f"{url}/own").end()
     count = ended.document["evidence"]["engine"]["requests"]
     assert ended.document["evidence"]["counts_by_source"]["scraped"]["responses"] == count
     assert ended.document["evidence"]["watching"]["is_target"]
 
 
-def test_an_agent_takes_no_run(live: NativeStack, exporters: Any, tmp_path: Path) -> None:
+def test_an_agent_takes_no_run(lasting: NativeStack, exporters: Any, tmp_path: Path) -> None:
     url = exporters({"router": None, "host": False}, "--ingest.listen-address", "")
-    refused = SoakRun(live, tmp_path, "--duration", "1s", exporter=url).end()
+    refused = SoakRun(lasting, tmp_path, "--duration", "1s", exporter=url).end()
     assert refused.code == 2
     assert f"the exporter at {url} takes no runs" in refused.errors
 
