@@ -114,7 +114,7 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("run", "--max-in-flight", "5"): "--max-in-flight: ",
     ("run", "--goodput", "ttft > 5 ms"): "--goodput: 'ttft > 5 ms'",
     ("run", "--goodput", "ttft < 5"): "--goodput: 'ttft < 5'",
-    ("run", "--goodput", "tpot < 5 ms"): "--goodput: 'tpot'",
+    ("run", "--goodput", "latency < 5 ms"): "--goodput: 'latency'",
     ("run", "--prompts", "missing.jsonl"): "--prompts: missing.jsonl",
     ("run", "--prompts", "empty"): "--prompts: empty",
     ("run", "--prompts", "mix.jsonl"): "--prompts: mix.jsonl, line 2: weight",

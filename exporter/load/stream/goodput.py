@@ -2,7 +2,7 @@
 
     FIGURE < TIME [and FIGURE < TIME]…
 
-FIGURE      `ttft` (or `first_token`), `time_per_output_token`, `total` (or `duration`), each of one stream
+FIGURE      `ttft` (or `first_token`), `time_per_output_token` (or `tpot`), `total` (or `duration`)
 COMPARISON  `<`, `<=`
 TIME        a number with its unit: us ms s min
 """
@@ -34,6 +34,7 @@ _FIGURES = {
     "ttft": Figure.FIRST_TOKEN,
     "first_token": Figure.FIRST_TOKEN,
     "time_per_output_token": Figure.TIME_PER_OUTPUT_TOKEN,
+    "tpot": Figure.TIME_PER_OUTPUT_TOKEN,
     "total": Figure.TOTAL,
     "duration": Figure.TOTAL,
 }

@@ -25,6 +25,7 @@ def test_the_text_of_the_documentation() -> None:
         ("ttft<1s", Figure.FIRST_TOKEN, 1.0),
         ("first_token < 0.25 s", Figure.FIRST_TOKEN, 0.25),
         ("time_per_output_token < 900us", Figure.TIME_PER_OUTPUT_TOKEN, 0.0009),
+        ("tpot < 50ms", Figure.TIME_PER_OUTPUT_TOKEN, 0.05),
         ("total < 2 min", Figure.TOTAL, 120.0),
         ("duration < 1.5m", Figure.TOTAL, 90.0),
         ("ttft < .5 ms", Figure.FIRST_TOKEN, 0.0005),
@@ -59,12 +60,13 @@ def test_a_stream_of_one_event_does_not_fail_by_a_figure_that_it_has_not() -> No
         ("ttft < 1 s and", "'ttft < 1 s and' is not of the form"),
         ("ttft < 1 s or total < 2 s", "is not of the form"),
         ("ttft < -1 s", "is not of the form"),
-        ("tpot < 50 ms", "'tpot' is no figure of a stream"),
+        ("latency < 50 ms", "'latency' is no figure of a stream"),
         ("ttft < 500", "no unit"),
         ("ttft < 5 parsec", "'parsec' is no unit of time"),
         ("ttft < 0 ms", "give more"),
         (f"ttft < {'9' * 100} s and total < 0.0 s", "give more"),
         ("ttft < 1 s and first_token < 2 s", "first_token has two bounds"),
+        ("tpot < 1 s and time_per_output_token < 2 s", "time_per_output_token has two bounds"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, part: str) -> None:
