@@ -9,11 +9,11 @@ import zlib
 from enum import Enum
 from typing import Protocol
 
-from exporter.live.histogram import Histogram
 from exporter.live.message import Counter, FailureReason, StreamEnd
 from exporter.load.stream.account import Account
 from exporter.load.stream.answer_body import AnswerBody
 from exporter.load.stream.apis import Api
+from exporter.load.stream.complete_stream import count_complete
 from exporter.load.stream.connection import Connection
 from exporter.load.stream.goodput import Goodput
 from exporter.load.stream.port import Cut, Port
@@ -26,7 +26,6 @@ CONNECT_SECONDS = 30.0
 """in which a connection has to be there"""
 LINGER_SECONDS = 1.0
 """in which a complete stream has to end its body too; then the connection is closed"""
-SHAPED_EVENTS, BUFFERED_RATIO, BUFFERED_EVENTS_A_READ = 20, 0.9, 5.0
 
 
 class _Stage(Enum):
@@ -257,36 +256,11 @@ class Client:
             self._fail(FailureReason(end.value), at)
 
     def _complete(self, at: float) -> None:
-        scan, pair, since = self._body.scan, self._pair, self._since
-        first, last = scan.first_token_at, scan.last_token_at
-        assert first is not None and last is not None
-        total = at - since
-        self._load.tally.response(self._place, self._status, total, at)
-        sent_at = self._connection.sent_at
-        self._load.timed(self, max(first - sent_at, 0.0), at - sent_at)
-        to_first = max(first - since, 0.0)
-        pair.observe(Histogram.FIRST_TOKEN, to_first)
-        if scan.first_output_at is not None:
-            pair.observe(Histogram.FIRST_OUTPUT, max(scan.first_output_at - since, 0.0))
-        pair.add_gaps(scan.gaps, scan.gap_sum_us)
-        tokens, of_first = scan.output_tokens, scan.tokens_of_first
-        if tokens is None:
-            tokens, of_first = scan.token_events, 1
-            pair.count(Counter.WITHOUT_USAGE)
-        pair.count(Counter.OUTPUT_TOKENS, tokens)
-        if scan.input_tokens:
-            pair.count(Counter.INPUT_TOKENS, scan.input_tokens)
-        later = tokens - of_first
-        per_token = (last - first) / later if later > 0 else None
-        if per_token is not None:
-            pair.observe(Histogram.TIME_PER_TOKEN, per_token)
-        goodput = self._load.goodput
-        if goodput is not None and goodput.holds(to_first, per_token, total):
-            pair.count(Counter.GOOD)
-        if scan.events >= SHAPED_EVENTS:
-            pair.count(Counter.SHAPED)
-            if to_first > BUFFERED_RATIO * total and scan.events >= BUFFERED_EVENTS_A_READ * self._body.reads:
-                pair.count(Counter.BUFFERED)
+        scan, since, sent_at = self._body.scan, self._since, self._connection.sent_at
+        assert scan.first_token_at is not None
+        self._load.tally.response(self._place, self._status, at - since, at)
+        self._load.timed(self, max(scan.first_token_at - sent_at, 0.0), at - sent_at)
+        count_complete(self._pair, scan, self._body.reads, since, at, self._load.goodput)
 
     def _take_plain(self, at: float) -> None:
         """A whole 2xx answer that is no stream; its lag is that of its last read."""
