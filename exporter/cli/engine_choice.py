@@ -22,13 +22,13 @@ def choose_engine(
     is_demo: bool = False,
     stream_option: str | None = None,
     has_script: bool = False,
-    has_headers: bool = False,
+    has_secrets: bool = False,
     found: Callable[[str], object] = shutil.which,
 ) -> EngineChoice:
     """The named one, else by what was asked and by what is installed.
 
-    `stream_option` is an option that was given and that the streaming engine alone has. `found` is false
-    for a program that is not installed.
+    `stream_option` is an option that was given and that the streaming engine alone has; `has_secrets`: there
+    are headers, or a key in the endpoint. `found` is false for a program that is not installed.
     """
     if named is not None:
         return EngineChoice(named, None)
@@ -42,8 +42,8 @@ def choose_engine(
         name, reason = "wrk", "it is installed; --engine stream measures streams"
     elif not found("hey"):
         name, reason = STREAM, "neither wrk nor hey is installed"
-    elif has_headers:
-        name, reason = STREAM, "wrk is not installed, and hey takes no headers"
+    elif has_secrets:
+        name, reason = STREAM, "wrk is not installed, and hey takes no headers, no keys"
     else:
         name, reason = "hey", "wrk is not installed; --engine stream measures streams"
     return EngineChoice(name, reason)

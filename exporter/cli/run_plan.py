@@ -26,6 +26,7 @@ from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.preflight import preflight
 from exporter.run.prometheus_client import EXAMPLE, PrometheusClient
+from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi, api_prefix
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
@@ -72,7 +73,7 @@ def plan_of(
         is_demo=context.info_name == "demo",
         stream_option=stream.given,
         has_script=load.script is not None,
-        has_headers=bool(workload.headers),
+        has_secrets=bool(workload.headers) or shown_url(workload.url).plain != workload.url,
     )
     shape = None
     if choice.name == STREAM:
