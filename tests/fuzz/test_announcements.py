@@ -19,7 +19,7 @@ from exporter.exposition.application import Exposition
 from exporter.http_server.connection import MAX_BODY_BYTES
 from exporter.live.findings import OBJECTIVE, Outcome
 from exporter.live.ingest import Ingest
-from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS, Phase, Route
+from exporter.live.message import MAX_CONNECTIONS, MAX_PAIRS, STREAM_ENGINE, Phase, Route
 from exporter.live.runs import LiveRuns
 from exporter.live.wire import VERSION
 from exporter.verdict.objectives import CHECKS
@@ -36,7 +36,7 @@ VALID = st.fixed_dictionaries(
     {
         "run": st.just(RUN),
         "scenario": NAMES,
-        "engine": NAMES,
+        "engine": NAMES | st.just(STREAM_ENGINE),
         "pairs": st.lists(
             st.fixed_dictionaries({"route": st.sampled_from([*Route]), "model": LABELS}),
             min_size=1,
@@ -49,6 +49,7 @@ VALID = st.fixed_dictionaries(
         "start_timestamp_seconds": st.floats(0, 1_764_000_000),
         "planned_duration_seconds": st.floats(0, 366 * 86400) | st.integers(0, 366 * 86400),
         "stall_after_seconds": st.floats(0, 366 * 86400),
+        "goodput": st.none() | LABELS,
         "version": st.just(VERSION),
         "phase": st.sampled_from(["warmup", "load", "drain"]),
         "token": st.just(token_of().hex()),
