@@ -358,6 +358,16 @@ def test_an_open_load_skips_what_finds_no_connection_free_and_counts_it() -> Non
     assert 15 <= counted.streams.skipped <= 19
 
 
+def test_an_open_load_that_falls_behind_reads_on_and_counts_all_that_was_due() -> None:
+    with RawPeer(always(sized(STREAM))) as peer:
+        counted = load(peer.url, shape_of(rate=100_000.0), connections=4, max_requests=None, seconds=1)
+    assert counted.ends["complete"] > 0
+    assert counted.failures == {}
+    due = counted.account.sent + counted.account.skipped
+    assert counted.account.skipped == counted.streams.skipped
+    assert 100_000 <= due <= 300_000
+
+
 def test_an_open_load_measures_from_when_a_request_was_due() -> None:
     def script(peer: Peer) -> None:
         while peer.request() is not None:

@@ -28,6 +28,11 @@ START_SPACING_SECONDS = 0.001
 """between the first requests of a closed load: streams that begin in one moment have their tokens in the same
 moments ever after, and the first figures would be those of a burst"""
 
+DUE_AT_ONCE = 100
+"""of an open load that falls behind, before answers are read again"""
+MAX_REST = 1_000_000
+"""requests that are counted at the end as due and not sent; a load so late is in no figure that counts"""
+
 
 @dataclass(frozen=True)
 class Left:
@@ -129,6 +134,7 @@ class Traffic:
     def end(self, now: float) -> Left:
         """Nothing more is sent, and every connection closed."""
         self._ended = True
+        self._skip_rest(now)
         self.look(now)
         waits = [client.waits(now) for client in self.clients]
         left = Left(self.in_flight, self._stalled(waits), max(waits, default=0.0))
@@ -248,19 +254,19 @@ class Traffic:
         """An open load: all that is due by now; what finds no free client is skipped, and counted."""
         schedule, pairs = self._schedule, self._open_pairs
         assert schedule is not None
+        last = self._due + DUE_AT_ONCE
         while not self._ended and self._left != 0:
             due = self._begun + schedule.due(self._due)
             now = self._now()
-            if due > now:
-                self._timers.at(due, self._send_due)
-                if pairs is not None:
+            if due > now or self._due == last:
+                self._timers.at(max(due, now), self._send_due)
+                if pairs is not None and due > now:
                     pairs.has_time(self._draws.next)
                 return
             self._due += 1
             draw, is_half = pairs.next(self._draws.next) if pairs else (self._draws.next(), False)
             if not self._idle:
-                self.tally.pairs[draw.asked.pair].count(Counter.SKIPPED)
-                self.account.skipped += 1
+                self._skip(draw.asked)
                 if pairs is not None:
                     pairs.skipped(is_half)
                 continue
@@ -270,6 +276,20 @@ class Traffic:
             if pairs is not None:
                 pairs.sent(client, draw, is_half)
             self._begin_attempt(client, draw, due)
+
+    def _skip(self, asked: Asked) -> None:
+        self.tally.pairs[asked.pair].count(Counter.SKIPPED)
+        self.account.skipped += 1
+
+    def _skip_rest(self, now: float) -> None:
+        """What was due by the end of an open load, and is behind others that were late."""
+        schedule = self._schedule
+        if schedule is None or self._left == 0:
+            return
+        for number in range(self._due, self._due + MAX_REST):
+            if self._begun + schedule.due(number) > now:
+                return
+            self._skip(self._draws.next().asked)
 
     def _end_if_done(self) -> None:
         if self._closed_pairs is not None and self._closed_pairs.waiting:
