@@ -19,10 +19,7 @@ def _figures(state: dict[str, Any]) -> dict[str, str]:
     """The main figures of a run that is known; what is not known is shown as –."""
     run, scrape = state["run"], state["scrape"] or {}
     verdict = run["verdict"]
-    latency = " / ".join(
-        "–" if run["quantiles"][each] is None else f"{run['quantiles'][each] * 1000:,.3g}"
-        for each in ("0.5", "0.95", "0.99")
-    )
+    latency = " / ".join(_ms(run["quantiles"][each]) for each in ("0.5", "0.95", "0.99"))
     memory = scrape.get("memory")
     failing = [] if verdict is None else [each for each in verdict["findings"] if each["outcome"] == "fail"]
     failures = {**run["statuses"], **run["failures"]}
@@ -33,8 +30,33 @@ def _figures(state: dict[str, Any]) -> dict[str, str]:
         "failed": f"{_rate(run['failures_per_second'])}, "
         + (", ".join(f"{name}: {count:,}" for name, count in failures.items()) or "none so far"),
         "p50 / p95 / p99": f"{latency} ms, {'last 10 s' if run['active'] else 'whole run'}",
+        **_streams(run["streams"], run["info"]["goodput"]),
         "router memory": "–" if memory is None else f"{memory / MIB:,.1f} MiB",
     }
+
+
+def _streams(streams: dict[str, Any] | None, goodput: str | None) -> dict[str, str]:
+    """Those of its streams, where it has any."""
+    if streams is None:
+        return {}
+    if not streams["counted"]:
+        return {"streams": "none has ended yet"}
+    ends = "".join(f", {end}: {count:,}" for end, count in streams["ends"].items())
+    first = " / ".join(_ms(streams["first_token"][each]) for each in ("p50", "p99"))
+    shown = {
+        "streams": f"{streams['complete']:,} complete{ends}",
+        "first token p50 / p99": f"{first} ms, whole run",
+        "output tokens": f"{streams['output_tokens']:,}",
+        "own lag p99": f"{_ms(streams['client_lag'])} ms",
+    }
+    if goodput is not None:
+        share = "–" if streams["goodput"] is None else f"{streams['goodput']:.1%}"
+        shown["goodput"] = f"{share} ({goodput})"
+    return shown
+
+
+def _ms(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1000:,.3g}"
 
 
 def _verdict(verdict: dict[str, Any] | None, active: bool) -> str:

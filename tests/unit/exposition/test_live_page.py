@@ -378,3 +378,27 @@ def test_a_run_without_streams_has_none_and_one_that_begins_says_that_none_ended
     register(served.runs, run=OTHER, engine=STREAM_ENGINE)
     found = state(served, f"?run={OTHER}")["run"]["streams"]
     assert (found["counted"], found["goodput"]) == (False, None)
+
+
+def test_the_landing_page_has_the_figures_of_streams_as_text(served: Served, clock: FakeClock) -> None:
+    register(served.runs, engine=STREAM_ENGINE, goodput=HOSTILE)
+    assert "none has ended yet" in served.get("/").text
+    register(served.runs, run=OTHER, engine=STREAM_ENGINE, goodput=HOSTILE)
+    ends = {"end_complete": 1200, "end_truncated": 1, "good": 6, "output_tokens": 4_000}
+    served.runs.apply(streamed(ends, {Histogram.FIRST_TOKEN: [250], Histogram.CLIENT_LAG: [50]}, run=OTHER))
+    text = served.get("/").text
+    for shown in (
+        "1,200 complete, truncated: 1",
+        "0.25 / 0.25 ms",
+        ">4,000<",
+        "0.05 ms",
+        "0.5% (&lt;/script",
+    ):
+        assert shown in text
+    assert HOSTILE not in text
+
+
+def test_the_landing_page_of_a_load_without_streams_names_none(served: Served) -> None:
+    register(served.runs)
+    served.runs.apply(answered({"2xx": [100]}))
+    assert "first token" not in served.get("/").text
