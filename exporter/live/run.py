@@ -7,13 +7,11 @@ messages that came since account for more than what had been published.
 
 import math
 from collections.abc import Sequence
-from itertools import compress, count
-from operator import ne
 
 from exporter.errors import WireError
-from exporter.live.histogram import BUCKETS, COUNT_BITS, excess, split
-from exporter.live.message import Phase, RunInfo, Values, WorkerCounts
-from exporter.live.recent_streams import RecentStreams
+from exporter.live.histogram import BUCKETS, COUNT_BITS, split
+from exporter.live.message import Phase, RunInfo, WorkerCounts
+from exporter.live.pair_totals import PairTotals
 from exporter.live.run_pace import LongestRequest, RunPace
 from exporter.live.second_ring import SecondRing, cumulative
 from exporter.live.seconds import SecondCounts
@@ -24,48 +22,6 @@ from exporter.live.worker import BLOCK_BYTES, NOTHING, PAIR_BYTES, WORKER_BYTES,
 SILENT_SECONDS = 30.0
 """a run whose command and workers have all been silent for so long is no longer active"""
 MAX_OTHERS = 16
-
-
-class _PairTotals:
-    """What is counted of one (route, model) of one run."""
-
-    def __init__(self, model: ModelTotals, now: float) -> None:
-        self.model = model
-        self.published = ModelTotals()
-        self.published.tick(now)
-        self.recent_streams = RecentStreams(self.published, now)
-        self.owed = Totals()
-        """of what was published before a restart: what no message has brought since"""
-
-    def add_page(self, page: int, added: int) -> tuple[int, int]:
-        """Count what a page rose by; returns how much room that needs, of the run and of the model."""
-        owed = self.owed.pages[page]
-        if owed:
-            self.owed.pages[page] = excess(owed, added, BUCKETS)
-            added = excess(added, owed, BUCKETS)
-        before, of_model = self.published.pages[page], self.model.pages[page]
-        now = before + added
-        # Of a model that no other run has asked both are one number, and stay one: a page is 26 KB.
-        same = of_model is before
-        both = now if same else of_model + added
-        return self.published.set_page(page, now), self.model.set_page(page, both)
-
-    def restore(self, totals: Totals, now: float) -> None:
-        """What an earlier exporter published; the model's totals include it."""
-        pages = self.model.pages
-        for page, (of_model, of_run) in enumerate(zip(pages, totals.pages, strict=True)):
-            pages[page] = of_run if of_run == of_model else of_model
-        self.owed = totals.copy()
-        self.published.begin_with(totals, now)
-        self.recent_streams.begin(now)
-
-    def add_values(self, before: Values, now: Values) -> None:
-        for place in compress(count(), map(ne, now, before)):
-            added = now[place] - before[place]
-            paid = min(added, self.owed.values[place])
-            self.owed.values[place] -= paid
-            self.published.values[place] += added - paid
-            self.model.values[place] += added - paid
 
 
 class Run:
@@ -86,7 +42,7 @@ class Run:
         self.digest = digest
         """of its token"""
         self.phase = phase
-        self.pairs = [_PairTotals(model, now) for model in models]
+        self.pairs = [PairTotals(model, now) for model in models]
         """in the order of the announcement"""
         self.others: dict[str, str] = {}
         """labels, by id, of runs that asked one of its pairs while it did, the first MAX_OTHERS"""
