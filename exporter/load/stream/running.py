@@ -24,7 +24,7 @@ from exporter.load.stream.worker_plan import READY, Limits, WorkerPlan, WorkerRe
 READY_SECONDS = 60.0
 """in which every worker has to be ready to begin"""
 STOP_SECONDS = 10.0
-HEAD_START_SECONDS = 0.05
+HEAD_START_SECONDS = 0.2
 """from the command to begin to the begin, so that all workers begin at one moment"""
 _COMMAND = (sys.executable, "-m", "exporter.load.stream.worker")
 _SOCKET_ERRORS = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE, FailureReason.TIMEOUT)

@@ -58,7 +58,7 @@ class Worker:
         timers.at(first, lambda: self._each_second(first))
         timers.at(begin, lambda: traffic.begin(begin))
         timers.at(begin + plan.duration_seconds, self._loop.stop)
-        gc.collect()
+        # What is there now stays: no collection looks at it again.
         gc.freeze()
         self._loop.run_forever()
         ended = max(self._now(), begin)
@@ -99,6 +99,7 @@ def main() -> None:
     except OSError as error:
         places = " or ".join(filter(None, (plan.target, plan.shape.direct)))
         sys.exit(f"{places}: cannot be looked up ({error.strerror or error})")
+    gc.collect()
     standard_output.write(READY)
     standard_output.flush()
     begin = standard_input.readline()
