@@ -167,7 +167,8 @@ class Stage:
 def _end(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         process.kill()
-        process.communicate()
+    with process:  # closes what was not read
+        pass
 
 
 def watch_all(router: str, port: int) -> dict[str, Any]:

@@ -310,8 +310,8 @@ CASES: tuple[Case, ...] = (
         "alert-without-check",
         "45 min",
         "an alert that fails a run fires, and no check of the run's own says the same",
-        fails(Cause("alerts", FAIL, ("StreamStalled",), (1500, 1600))),
-        lambda: _alerted("StreamStalled", instance=EXPORTER, route="local", model="gpt-oss:20b"),
+        fails(Cause("alerts", FAIL, ("TokensLost",), (1500, 1600))),
+        lambda: _alerted("TokensLost", instance=EXPORTER, route="local", model="gpt-oss:20b"),
     ),
     simulated(
         "alert-that-differs",
