@@ -122,6 +122,7 @@ def test_an_answer_is_read_in_whatever_pieces_it_comes() -> None:
         pytest.param((b"HTTP/1.1 200 OK\r\nContent-Ty",), "fin", "read", id="half a head"),
         pytest.param((b"SSH-2.0-OpenSSH_9.2\r\n",), "", "read", id="another protocol"),
         pytest.param((b"HTTP/1.1 777 No\r\nContent-Length: 0\r\n\r\n",), "", "read", id="no status of HTTP"),
+        pytest.param((b"HTTP/1.1 000 No\r\nContent-Length: 3\r\n\r\nabc",), "", "read", id="the status 000"),
         pytest.param((b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000,), "", "read", id="a head without end"),
     ],
 )

@@ -39,8 +39,8 @@ class AnswerFraming:
 
     def begin(self) -> None:
         """A request was sent."""
-        self.status = 0
-        """0 before the head; informational ones are passed over"""
+        self.status: int | None = None
+        """None before the head; informational ones are passed over"""
         self.is_whole = False
         self.has_extra = False
         """more came behind the whole answer"""

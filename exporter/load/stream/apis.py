@@ -27,6 +27,8 @@ LITERAL_KEYS = frozenset(
 )
 """keys whose values decide what an event means, beside those that are empty or not"""
 DONE = "[DONE]"
+MAX_TOKENS = 10**9
+"""of one answer; a usage of more is no count of tokens"""
 
 
 class Api(StrEnum):
@@ -141,7 +143,9 @@ def _read_error(document: dict[str, Any], meaning: Meaning) -> None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_TOKENS else None
 
 
 def _read_usage(document: dict[str, Any], meaning: Meaning) -> None:

@@ -279,7 +279,7 @@ class Connection:
     def _deliver(self, is_http: bool, at: float) -> None:
         """Tell what was parsed of one read."""
         user, answer = self._user, self._answer
-        if not self._told and answer.status:
+        if not self._told and answer.status is not None:
             self._told = True
             self._until_end = answer.ends_with_connection
             user.head(answer.status, answer.headers)

@@ -188,6 +188,10 @@ def test_usage_of_each_api() -> None:
     assert (end.input_tokens, end.output_tokens, end.finished) == (None, 9, frozenset({0}))
     assert (completed.input_tokens, completed.output_tokens, completed.finished) == (3, 9, frozenset({0}))
     assert (odd.input_tokens, odd.output_tokens) == (None, None)
+    absurd = meaning(
+        Api.CHAT, {"choices": [], "usage": {"prompt_tokens": 2**63, "completion_tokens": 10**30}}
+    )
+    assert (absurd.input_tokens, absurd.output_tokens) == (None, None)
 
 
 def test_how_many_tokens_an_event_says_it_has() -> None:
