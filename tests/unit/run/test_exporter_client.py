@@ -41,6 +41,7 @@ def test_a_run_is_announced_with_all_its_parameters_and_its_phase() -> None:
         "baseline_p99_seconds": None,
         "baseline_requests_per_second": None,
         "starts": 1,
+        "goodput": None,
         "phase": "drain",
         "version": 5,
         "token": token_of().hex(),
