@@ -116,7 +116,7 @@ def test_two_ways_of_asking_count_apart(tmp_path: Path) -> None:
 
 def test_a_load_that_is_stopped_leaves_all_its_counts(tmp_path: Path) -> None:
     with RawPeer(answering) as peer, running(peer.url, tmp_path, shape_of(workers=2)) as load:
-        wait_for("all connections", lambda: peer.connections >= 5)
+        wait_for("all connections", lambda: peer.connections >= 4)
         assert load.poll() is None
         load.stop()
         left = end_of(load)
@@ -127,7 +127,7 @@ def test_a_load_that_is_stopped_leaves_all_its_counts(tmp_path: Path) -> None:
 
 def test_what_is_in_flight_when_it_is_stopped_is_told(tmp_path: Path) -> None:
     with RawPeer(silent) as peer, running(peer.url, tmp_path, shape_of(), stall_after_seconds=0.2) as load:
-        wait_for("all connections", lambda: peer.connections >= 5)
+        wait_for("all connections", lambda: peer.connections >= 4)
         SystemClock().sleep(0.4)
         load.stop()
         left = end_of(load)
