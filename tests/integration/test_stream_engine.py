@@ -97,6 +97,15 @@ def test_an_open_load_is_shared_by_its_workers_as_one_sends_it(tmp_path: Path) -
     assert left.totals.duration_seconds >= 0.5
 
 
+def test_an_open_load_of_fewer_requests_than_workers_is_exact_and_ends_with_them(tmp_path: Path) -> None:
+    shape = shape_of(workers=4, rate=100.0)
+    plan = {"max_requests": 1, "connections": 6, "duration_seconds": 60}
+    with RawPeer(answering) as peer, running(peer.url, tmp_path, shape, **plan) as load:
+        left = end_of(load)
+    assert left.totals is not None and left.totals.requests == 1
+    assert {each.worker for each in left.messages} == set(range(4))
+
+
 def test_two_ways_of_asking_count_apart(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         while (request := peer.request()) is not None:

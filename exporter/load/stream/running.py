@@ -208,7 +208,6 @@ class _Process:
 
 def _worker_plan(plan: LoadPlan, shape: StreamShape, place: int) -> WorkerPlan:
     connections = _share(plan.connections, place, shape.workers)
-    most = plan.max_requests
     return WorkerPlan(
         token=plan.token,
         target=plan.workload.target,
@@ -218,13 +217,24 @@ def _worker_plan(plan: LoadPlan, shape: StreamShape, place: int) -> WorkerPlan:
         worker=plan.first_worker + place,
         limits=Limits(
             connections,
-            None if most is None else _share(most - plan.connections, place, shape.workers) + connections,
+            _share_of_requests(plan, shape, place),
             plan.stall_after_seconds,
         ),
         duration_seconds=plan.duration_seconds,
         ingest_host=plan.ingest_host,
         ingest_port=plan.ingest_port,
     )
+
+
+def _share_of_requests(plan: LoadPlan, shape: StreamShape, place: int) -> int | None:
+    """How many requests this worker may send; None: any number."""
+    most, workers = plan.max_requests, shape.workers
+    if most is None:
+        return None
+    if shape.rate is not None:
+        return _share(most, place, workers)
+    # In a closed load there is at least one for each connection.
+    return _share(most - plan.connections, place, workers) + _share(plan.connections, place, workers)
 
 
 def _share(whole: int, place: int, workers: int) -> int:

@@ -276,6 +276,7 @@ class Traffic:
             if pairs is not None:
                 pairs.sent(client, draw, is_half)
             self._begin_attempt(client, draw, due)
+        self._end_if_done()
 
     def _skip(self, asked: Asked) -> None:
         self.tally.pairs[asked.pair].count(Counter.SKIPPED)
@@ -292,6 +293,7 @@ class Traffic:
             self._skip(self._draws.next().asked)
 
     def _end_if_done(self) -> None:
+        """Whether nothing is left to send or to wait for, as from the begin on where a worker has no share."""
         if self._closed_pairs is not None and self._closed_pairs.waiting:
             return
         if self._left == 0 and not self.in_flight:
