@@ -158,6 +158,21 @@ def test_a_worker_that_is_killed_is_an_error_and_its_totals_are_missing(tmp_path
     assert (left.totals, left.messages) == (None, ())
 
 
+def test_a_worker_that_somebody_ends_has_ended_its_connections_early(tmp_path: Path) -> None:
+    with RawPeer(answering) as peer, running(peer.url, tmp_path, shape_of(workers=2)) as load:
+        wait_for("all connections", lambda: peer.connections >= 4)
+        os.kill(load.pids[1], signal.SIGTERM)
+        SystemClock().sleep(1.3)
+        assert load.poll() is None
+        load.stop()
+        left = end_of(load)
+    assert left.totals is not None
+    assert left.totals.requests == status_of(left.messages, shape_of(), 4).successes > 0
+    early = left.totals.stopped_after_seconds
+    assert len(early) == 2
+    assert max(early) < left.totals.duration_seconds - 1
+
+
 def test_a_target_that_cannot_be_looked_up_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"^stream: .*http://no\.such\.host\.invalid: cannot be looked up"):
         started("http://no.such.host.invalid", tmp_path, shape_of())

@@ -26,6 +26,7 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 HEAD_START_SECONDS = 0.2
 """from the command to begin to the begin, so that all workers begin at one moment"""
+ENDS_WITHIN_SECONDS = 1.0
 _COMMAND = (sys.executable, "-m", "exporter.load.stream.worker")
 _SOCKET_ERRORS = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE, FailureReason.TIMEOUT)
 
@@ -243,14 +244,22 @@ def _share(whole: int, place: int, workers: int) -> int:
 
 def _totals(results: list[WorkerResult]) -> EngineTotals:
     accounts = [each.account for each in results]
+    longest = max(each.duration_seconds for each in results)
     failures = {reason: sum(each.failures[reason] for each in accounts) for reason in FailureReason}
     return EngineTotals(
         requests=sum(each.responses for each in accounts),
-        duration_seconds=max(each.duration_seconds for each in results),
+        duration_seconds=longest,
         non_2xx=sum(count for each in accounts for status, count in each.statuses.items() if status >= 400),
         socket_errors={reason.value: failures[reason] for reason in _SOCKET_ERRORS},
         failures=failures,
         percentiles_seconds={},
+        # Of a worker that somebody has ended, its connections; all of them end within a moment otherwise.
+        stopped_after_seconds=tuple(
+            each.duration_seconds
+            for each in results
+            if each.duration_seconds < longest - ENDS_WITHIN_SECONDS
+            for _ in range(each.clients)
+        ),
     )
 
 

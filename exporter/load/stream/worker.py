@@ -71,7 +71,7 @@ class Worker:
         self._reports.close()
         timers.close()
         self._stamping.close()
-        return WorkerResult(traffic.account, ended - begin, tuple(map(encode, messages)))
+        return WorkerResult(traffic.account, plan.limits.clients, ended - begin, tuple(map(encode, messages)))
 
     def _each_second(self, due: float) -> None:
         now = self._now()

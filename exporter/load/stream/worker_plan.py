@@ -42,6 +42,7 @@ class WorkerResult:
     """What it leaves."""
 
     account: Account
+    clients: int
     duration_seconds: float
     datagrams: tuple[bytes, ...] = field(repr=False)
     """its last report"""
