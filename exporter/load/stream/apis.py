@@ -10,8 +10,8 @@ call. A role alone, an empty or null delta, a usage chunk, a ping and `[DONE]` a
 | responses | `response.completed`, `response.incomplete` | `response.failed`, the type `error` |
 
 The scan (event_shape.py) takes two events for the same where they differ in nothing but what a string that is
-not empty says, or how large a number is. So what an event means may depend on a string's emptiness, and on
-the text or figure of LITERAL_KEYS alone.
+not empty says, or how large a number is. So what an event means may depend on a string's emptiness, on the
+text or figure of LITERAL_KEYS, and on the `index` of a choice alone.
 """
 
 import json
@@ -22,9 +22,7 @@ from typing import Any
 
 from exporter.load.stream.sse import Event
 
-LITERAL_KEYS = frozenset(
-    {"type", "object", "finish_reason", "stop_reason", "status", "error", "usage", "index"}
-)
+LITERAL_KEYS = frozenset({"type", "object", "finish_reason", "stop_reason", "status", "error", "usage"})
 """keys whose values decide what an event means, beside those that are empty or not"""
 DONE = "[DONE]"
 MAX_TOKENS = 10**9

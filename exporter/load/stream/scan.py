@@ -8,6 +8,8 @@ The end of a body without its blank line is no event, as in the standard and in 
 in it has reached nobody. An error in it is one all the same: a failure that was seen stands.
 """
 
+import re
+
 from exporter.live.histogram import bucket_of
 from exporter.live.message import StreamEnd
 from exporter.load.stream.apis import Api, Meaning, meaning_of
@@ -60,7 +62,7 @@ class StreamScan:
         self.disagreed = 0
         """of those, such that the shape was wrong about; the parse counts"""
         self._asked = choices
-        self._seen: frozenset[int] = frozenset()
+        self._seen: set[int] = set()
         self._finished: frozenset[int] = frozenset()
         self._terminal = False
         self._output_seen = False
@@ -89,7 +91,7 @@ class StreamScan:
                 break
             block = buffer[place:end]
             known = self._shapes.match(block, 0) if is_parsed else None
-            self._read(block, known[0] if known else None)
+            self._read(block, known)
             place = end
         if self._buffer.passed_over:
             self.broken += self._buffer.passed_over
@@ -120,19 +122,23 @@ class StreamScan:
     def _pass_known(self, buffer: bytes, place: int) -> int:
         """Count the events of known shapes that follow each other from `place`; the place behind them."""
         while (known := self._shapes.match(buffer, place)) is not None:
-            shape, end = known
+            shape, found = known
             match, limit, count = shape.pattern.match, self._until_check, 1
+            end, is_numbered = found.end(), shape.is_numbered
+            self._seen |= shape.choices_of(found)
             # Mostly the next ones are of the same shape.
-            while count < limit and (found := match(buffer, end, end + MAX_MATCHED_BYTES)) is not None:
-                place, end = end, found.end()
+            while count < limit and (later := match(buffer, end, end + MAX_MATCHED_BYTES)) is not None:
+                found, place, end = later, end, later.end()
                 count += 1
+                if is_numbered:
+                    self._seen |= shape.choices_of(found)
             self._until_check -= count
             if self._until_check:
                 self._take_known(shape.meaning, count)
             else:
                 self._until_check = self._check_every
                 self._take_known(shape.meaning, count - 1)
-                self._read(buffer[place:end], shape)
+                self._read(buffer[place:end], (shape, found))
             place = end
         return place
 
@@ -141,19 +147,19 @@ class StreamScan:
         if meaning.token:
             self.token_events += count
             self._output_seen |= meaning.output
-        self._seen |= meaning.choices
 
-    def _read(self, block: bytes, shape: EventShape | None) -> None:
-        """Take an event by parsing it in full; `shape` is the one that knows it."""
+    def _read(self, block: bytes, known: tuple[EventShape, re.Match[bytes]] | None) -> None:
+        """Take an event by parsing it in full; `known`: the shape that it has, and where."""
         event = event_of(block)
         if event is None:
             return
         meaning = meaning_of(self._api, event)
-        if shape is None:
+        if known is None:
             self._shapes.learn(block, meaning)
         else:
+            shape, found = known
             self.checked += 1
-            if not _agree(shape.meaning, meaning):
+            if not _agree(shape, found, meaning):
                 self.disagreed += 1
                 self._shapes.known.remove(shape)
         self.events += 1
@@ -187,9 +193,6 @@ class StreamScan:
             self.first_output_at = at
 
 
-def _agree(shape: Meaning, parsed: Meaning) -> bool:
-    return parsed.is_plain and (shape.token, shape.output, shape.choices) == (
-        parsed.token,
-        parsed.output,
-        parsed.choices,
-    )
+def _agree(shape: EventShape, found: re.Match[bytes], parsed: Meaning) -> bool:
+    scanned = shape.meaning.token, shape.meaning.output, shape.choices_of(found)
+    return parsed.is_plain and scanned == (parsed.token, parsed.output, parsed.choices)

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from exporter.load.stream.apis import Meaning
+from exporter.load.stream.apis import Api, Meaning, meaning_of
 from exporter.load.stream.event_shape import MAX_SHAPES, EventShapes, pattern_of
+from exporter.load.stream.sse import Event
 
 PLAIN = (
     b'data: {"id":"a1","created":17,'
@@ -25,7 +26,7 @@ def learnt(*blocks: bytes) -> EventShapes:
 
 def knows(shapes: EventShapes, block: bytes) -> bool:
     found = shapes.match(block, 0)
-    return found is not None and found[1] == len(block)
+    return found is not None and found[1].end() == len(block)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +120,59 @@ def test_shapes_are_bounded_and_the_ones_in_use_stay() -> None:
         assert knows(shapes, PLAIN)
 
     assert len(shapes.known) == MAX_SHAPES
+
+
+def test_where_ever_more_shapes_come_again_no_more_are_made() -> None:
+    shapes = EventShapes()
+    blocks = [b'data: {"key%d":1}\n\n' % number for number in range(50)]
+    for block in blocks * 20:
+        if shapes.match(block, 0) is None:
+            shapes.learn(block, TOKEN)
+
+    before = list(shapes.known)
+    assert 0 < len(before) < MAX_SHAPES
+    for _ in range(3):
+        shapes.learn(b'data: {"other":1}\n\n', TOKEN)
+    assert shapes.known == before
+
+
+def test_the_number_of_an_answer_is_read_from_each_event() -> None:
+    second = PLAIN.replace(b'"index":0', b'"index":1')
+    shapes = EventShapes()
+    for _ in range(2):
+        shapes.learn(second, Meaning(token=True, choices=frozenset({1})))
+
+    assert not knows(shapes, PLAIN)
+    for number in (1, 7, 127):
+        found = shapes.match(PLAIN.replace(b'"index":0', b'"index":%d' % number), 0)
+        assert found is not None
+        assert found[0].choices_of(found[1]) == {number}
+    assert len(shapes.known) == 1
+
+
+def test_other_numbers_called_index_are_as_any() -> None:
+    block = b'data: {"index":3,"choices":[{"index":0,"delta":{"tool_calls":[{"index":2,"id":"a"}]}}]}\n\n'
+    shapes = learnt(block)
+
+    assert knows(shapes, block.replace(b'"index":3', b'"index":0').replace(b'"index":2', b'"index":5'))
+    found = shapes.match(block, 0)
+    assert found is not None
+    assert found[0].choices_of(found[1]) == {0}
+
+
+@pytest.mark.parametrize("index", [b"-1", b"1.5"])
+def test_an_odd_number_of_an_answer_has_no_shape(index: bytes) -> None:
+    assert pattern_of(PLAIN.replace(b'"index":0', b'"index":' + index)) is None
+
+
+@pytest.mark.parametrize("twice", [b'"index":1,"index":1', b'"index":2,"index":1', b'"index":1,"index":0'])
+def test_a_number_that_is_there_twice_is_not_learnt(twice: bytes) -> None:
+    block = PLAIN.replace(b'"index":0', twice)
+    shapes = EventShapes()
+    for _ in range(4):
+        shapes.learn(block, meaning_of(Api.CHAT, Event("", block[6:].decode())))
+
+    assert shapes.known == []
 
 
 def test_where_no_shape_comes_again_no_more_are_made() -> None:

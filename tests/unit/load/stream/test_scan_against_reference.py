@@ -51,7 +51,7 @@ def _test_of(api: Api) -> Any:
     def holds(data: st.DataObject) -> None:
         body = data.draw(bodies(api))
         cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=6)))
-        asked = data.draw(st.sampled_from((1, 1, 2)))
+        asked = data.draw(st.sampled_from((1, 1, 2, 3)))
         check_every = data.draw(st.sampled_from((1, 2, 1000)))
         shapes = EventShapes()
         for _ in range(2):
