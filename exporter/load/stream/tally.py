@@ -31,7 +31,9 @@ from exporter.live.sender import parts_of
 
 REPORT_WITHIN_MS = 1000
 """between two reports, whether anything happened or not"""
-_COUNT_BYTES = 4
+_COUNT_BYTES = 8
+_MAX_COUNT = 0xFFFFFFFF
+"""that a message can hold: a week of 10,000 reads a second may have more of a kind, and then tells so many"""
 _EXACT = 256
 """values below have a bucket each, of their own number"""
 _PLACE_OF_REASON = {reason: place for place, reason in enumerate(FailureReason)}
@@ -52,7 +54,7 @@ class PairTally:
     __slots__ = ("counts", "values")
 
     def __init__(self) -> None:
-        self.counts = array("I", bytes(_COUNT_BYTES * INDEX_COUNT))
+        self.counts = array("Q", bytes(_COUNT_BYTES * INDEX_COUNT))
         """by index (live/histogram.py)"""
         self.values: list[float] = list(values_of())
 
@@ -117,8 +119,17 @@ class PairTally:
                 end = min(start + OCTAVE, end_of_row(first))
                 counts = raw[_COUNT_BYTES * start : _COUNT_BYTES * end]
                 if counts != _NO_OCTAVE[: len(counts)]:
-                    rows.append((pair, start, counts))
+                    rows.append((pair, start, _packed(counts)))
         return rows
+
+
+def _packed(counts: bytes) -> bytes:
+    """Counts of 64 bits as the message has them, of 32."""
+    halves = array("I", counts)
+    low, high = halves[::2], halves[1::2]
+    if high.tobytes() != _NO_OCTAVE[: len(counts) // 2]:
+        low = array("I", [_MAX_COUNT if above else count for count, above in zip(low, high, strict=True)])
+    return low.tobytes()
 
 
 class Tally:

@@ -293,7 +293,7 @@ class Traffic:
             self._skip(self._draws.next().asked)
 
     def _end_if_done(self) -> None:
-        """Whether nothing is left to send or to wait for, as from the begin on where a worker has no share."""
+        """Where nothing is left to send or to wait for; from the begin on where a worker has no share."""
         if self._closed_pairs is not None and self._closed_pairs.waiting:
             return
         if self._left == 0 and not self.in_flight:

@@ -119,6 +119,14 @@ def test_the_longest_attempt_may_be_one_that_lasts(tally: Tally) -> None:
     assert (found.longest_us, found.longest_answered) == (5e6, False)
 
 
+def test_what_a_message_cannot_hold_is_told_as_the_most_it_can(tally: Tally) -> None:
+    tally.pairs[0].counts[3328 + 5] = 2**32 - 1
+    tally.pairs[0].read(1, None)
+    tally.response(0, 200, 5e-6, BEGUN + 0.1)
+    rows = {(page, first): counts for page, first, counts in report(tally)[0].rows}
+    assert int.from_bytes(rows[0, 3328][20:24], "little") == 2**32 - 1
+
+
 def test_a_tally_of_many_values_is_several_parts(tally: Tally) -> None:
     for place in range(2):
         for histogram in Histogram:
