@@ -80,12 +80,12 @@ class StreamScan:
         """
         buffer = self._buffer.add(bytes(data))
         events, tokens = self.events, self.token_events
-        place, size = 0, len(buffer)
+        place, size, has_cr = 0, len(buffer), b"\r" in buffer
         while place < size:
             is_parsed = self.events < PARSED_FIRST or not self.token_events
             if not is_parsed:
                 place = self._pass_known(buffer, place)
-            end = end_of_event(buffer, place)
+            end = end_of_event(buffer, place, has_cr)
             if end < 0:
                 self._buffer.keep(buffer[place:])
                 break

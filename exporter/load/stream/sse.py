@@ -26,9 +26,12 @@ class Event(NamedTuple):
     data: str
 
 
-def end_of_event(buffer: bytes, start: int = 0) -> int:
-    """The place behind the first blank line from `start` on; -1 where there is none."""
-    if b"\r" not in buffer:
+def end_of_event(buffer: bytes, start: int = 0, has_cr: bool = True) -> int:
+    """The place behind the first blank line from `start` on; -1 where there is none.
+
+    `has_cr`: whether there may be a CR in the buffer.
+    """
+    if not has_cr:
         found = buffer.find(b"\n\n", start)
         return found + 2 if found >= 0 else -1
     match = _BLANK_LINE.search(buffer, start)

@@ -10,7 +10,7 @@ def events_of(*pieces: bytes) -> list[Event]:
     buffer, found = EventBuffer(), []
     for piece in pieces:
         data = buffer.add(piece)
-        while (end := end_of_event(data)) >= 0:
+        while (end := end_of_event(data, 0, b"\r" in data)) >= 0:
             if (event := event_of(data[:end])) is not None:
                 found.append(event)
             data = data[end:]
