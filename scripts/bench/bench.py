@@ -20,8 +20,15 @@ from nginx_target import nginx_target
 from observer import observer_rows, run_observed
 from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
+from peer_loads import LoadAsked
+from peers import installed, lay_out_tokenizer
 from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, find_program, running, running_exporter, soak_command
+from stream_pace import PACED_SECONDS, STREAMS, held_rows, own_part_rows
+from stream_speed import CONNECTIONS as STREAM_CONNECTIONS
+from stream_speed import ROUNDS as STREAM_ROUNDS
+from stream_speed import SECONDS as STREAM_SECONDS
+from stream_speed import run_turns, speed_rows
 from table import Row, render
 from viewer_cost import ROUNDS as VIEWER_ROUNDS
 from viewer_cost import SECONDS as VIEWER_SECONDS
@@ -32,7 +39,11 @@ from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workloa
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 
-PARTS = ("throughput", "accuracy", "scrape", "gpu", "observer", "viewer", "parsers", "dashboards", "memory")
+PARTS = (
+    *("throughput", "accuracy", "scrape", "gpu", "observer", "viewer", "parsers", "dashboards"),
+    *("streams", "pace", "memory"),
+)
+CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_MINUTES = 10
 WARM_UP_SECONDS = 2
 STEADY_PAIRS = 3
@@ -79,15 +90,20 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     viewer      the exporter's CPU with the live page open and without, in turns
     parsers     CPU of the hand tools on 10,000 rows
     dashboards  time of every query of the Grafana dashboards over an hour of series
-    memory      the exporter's memory over minutes: under full-speed load, and scraped every second
+    streams     the streaming engine, aiperf and guidellm at nginx's stream, and it, aiperf and Locust at its
+                plain answer, in turns; the three are installed from PyPI into .venv/peers (several GB), and
+                what cannot be had is named
+    pace        what the streaming engine adds to a first token, at 200 streams of 50 tokens a second
+    memory      the exporter's memory over minutes: under full-speed load, and scraped every second; then the
+                streaming engine's, with 1,000 streams
 
     Single figures depend on the machine and on what else runs there; the ratios much less so, since both
     sides of each were measured in turns. It starts its own servers on free loopback ports and stops them at
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory run, fourteen minutes
-    make bench MINUTES=10          with ten minutes of memory
+    make bench                     everything but the memory runs, twenty minutes
+    make bench MINUTES=10          with twice ten minutes of memory
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
     Exit code: 0 when it could measure, whatever it measured; 2 when it could not; 3 after a Ctrl-C.
@@ -126,6 +142,7 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 with _loaded(_steady_router(folder), OBSERVED_CONNECTIONS, folder) as (_, watched):
                     rows += viewer_rows(measure_viewer(watched))
             rows += _without_load(chosen, folder)
+            rows += _stream_parts(chosen, target, folder)
             if "memory" in chosen:
                 minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")
@@ -177,6 +194,30 @@ def _observer(load: LiveLoad, target: Service, folder: Path) -> list[Row]:
     return observer_rows(rounds, "the simulated router")
 
 
+def _stream_parts(chosen: set[str], target: Service, folder: Path) -> list[Row]:
+    rows: list[Row] = []
+    if "streams" in chosen:
+        _say(f"streams: {STREAM_ROUNDS} rounds of {STREAM_SECONDS} s of each, then of plain answers")
+        rows += _streams(target, folder)
+    if "pace" in chosen:
+        _say(f"pace: {STREAMS} streams for {PACED_SECONDS} s")
+        rows += own_part_rows(folder)
+    return rows
+
+
+def _streams(target: Service, folder: Path) -> list[Row]:
+    """Streams first, then plain answers."""
+    peers, missing = installed(CHECKOUT)
+    hub = lay_out_tokenizer(folder / "hub")
+    rows: list[Row] = []
+    for streams in (True, False):
+        asked = LoadAsked(target.url, STREAM_CONNECTIONS, STREAM_SECONDS, streams)
+        rows += speed_rows(run_turns(asked, peers, STREAM_ROUNDS, hub, folder), streams, missing)
+    versions = [f"{peer.name} {peer.version}" for peer in peers]
+    rows.append(Row("  peers", ", ".join(versions + [f"{name}: {why}" for name, why in missing.items()])))
+    return rows
+
+
 def _without_load(chosen: set[str], folder: Path) -> list[Row]:
     rows: list[Row] = []
     if "parsers" in chosen:
@@ -188,11 +229,16 @@ def _without_load(chosen: set[str], folder: Path) -> list[Row]:
 
 
 def _memory(load: LiveLoad, target: Service, minutes: int, folder: Path) -> list[Row]:
-    """Both exporters at the same time: for memory it does not matter that they share the machine."""
+    """Both exporters at the same time: for memory it does not matter that they share the machine.
+
+    Then the streaming engine's, for as long.
+    """
     with _idle_exporters(load, target, folder) as ((exporter, _), _router), ThreadPoolExecutor(1) as pool:
         scraped = pool.submit(run_scraped, exporter, minutes)
         loaded = run_memory(load, minutes)
-        return memory_rows(loaded, "at full speed") + memory_rows(scraped.result(), "scraped every second")
+        rows = memory_rows(loaded, "at full speed") + memory_rows(scraped.result(), "scraped every second")
+    _say(f"memory of the streaming engine: {minutes} minutes")
+    return rows + held_rows(minutes, folder)
 
 
 def _accuracy(load: LiveLoad, folder: Path) -> list[Row]:
