@@ -86,7 +86,9 @@ def _choice_events(draw: st.DrawFn, api: Api) -> Document:
     choices = []
     for _ in range(draw(st.sampled_from((1, 1, 1, 1, 0, 2)))):
         part = {"delta": draw(DELTA)} if api is Api.CHAT else {"text": draw(TEXT)}
-        choices.append({"index": draw(st.sampled_from((0, 0, 0, 1, 2, 11))), **part, "finish_reason": draw(REASON)})
+        choices.append(
+            {"index": draw(st.sampled_from((0, 0, 0, 1, 2, 11))), **part, "finish_reason": draw(REASON)}
+        )
     document: Document = {"id": draw(FULL), "object": "chat.completion.chunk", "created": draw(COUNT)}
     document["choices"] = choices
     if draw(st.booleans()):
