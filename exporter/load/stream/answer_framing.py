@@ -35,6 +35,10 @@ class AnswerFraming:
     def connect(self) -> None:
         """The connection is a new one."""
         self._parser = httptools.HttpResponseParser(self)
+        # A length beside chunks is wrong, and no client minds it. httptools before 0.6.2 cannot be told.
+        allow = getattr(self._parser, "set_dangerous_leniencies", None)
+        if allow is not None:
+            allow(lenient_chunked_length=True)
         self.begin()
 
     def begin(self) -> None:

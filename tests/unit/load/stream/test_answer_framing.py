@@ -41,6 +41,13 @@ def test_the_next_answer_is_read_from_its_begin() -> None:
     assert framing.headers == {b"b": b"2", b"content-length": b"0"}
 
 
+def test_a_length_beside_chunks_is_passed_over() -> None:
+    head = OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    framing, is_http = fed(head + b"5\r\nabcde\r\n0\r\n\r\n")
+    assert is_http
+    assert (framing.is_whole, framing.pieces, framing.keeps_alive) == (True, [b"abcde"], True)
+
+
 def test_informational_heads_are_passed_over() -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nContent-Encoding: gzip\r\n\r\n"
     framing, _ = fed(b"HTTP/1.1 100 Continue\r\n\r\n", hints)
