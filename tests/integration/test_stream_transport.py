@@ -10,6 +10,7 @@ import zlib
 import pytest
 import trustme
 
+from exporter.load.stream.connection import Connection
 from tests.support.raw_peer import Peer, RawPeer, Script
 from tests.support.stream_load import asked, load, shape_of
 
@@ -249,6 +250,35 @@ def test_a_connection_that_was_closed_between_two_requests_is_opened_again_unsai
     with RawPeer(always(sized(STREAM), then="fin")) as peer:
         counted = load(peer.url, shape_of(rate=10.0), max_requests=5)
     assert (counted.ends, counted.failures, peer.connections) == ({"complete": 5}, {}, 5)
+
+
+@pytest.mark.parametrize("secured", [False, True])
+def test_a_request_that_crossed_the_end_of_its_connection_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, secured: bool
+) -> None:
+    """The end is there before the request is, and is not looked for: as if both were under way at once."""
+    read = Connection._readable
+    monkeypatch.setattr(Connection, "is_usable", lambda _: True)
+    monkeypatch.setattr(
+        Connection, "_readable", lambda self: read(self) if self._shaking or self._busy else None
+    )
+    with RawPeer(always(sized(STREAM), then="fin"), tls if secured else None) as peer:
+        counted = load(peer.url, shape_of(rate=10.0), connections=1, max_requests=3)
+    assert (counted.ends, counted.failures, peer.connections) == ({"complete": 3}, {}, 3)
+    assert counted.account.sent == 3
+
+
+@pytest.mark.parametrize("end", ["fin", "rst"])
+def test_a_request_that_came_to_a_kept_connection_and_found_its_end_is_a_failure(end: str) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sized(STREAM))
+        peer.request()
+        getattr(peer, end)()
+
+    with RawPeer(script) as peer:
+        counted = load(peer.url, max_requests=4)
+    assert (counted.ends, counted.failures, peer.connections) == ({"complete": 2}, {"read": 2}, 2)
 
 
 def test_how_a_server_says_that_it_closes_an_idle_connection_is_no_failure() -> None:

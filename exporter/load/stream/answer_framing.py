@@ -72,6 +72,11 @@ class AnswerFraming:
         return self._quiet_bytes <= MAX_QUIET_BYTES
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has come of the answer."""
+        return self.status is None and not self._quiet_bytes
+
+    @property
     def ends_with_connection(self) -> bool:
         """Whether the body of the answer has no other end."""
         return (

@@ -197,6 +197,11 @@ class Client:
         else:
             self._fail(FailureReason.DISCONNECT, at)
 
+    def unheard(self) -> None:
+        """The server had closed the kept connection, and never saw the request: the attempt goes on."""
+        self._stage = _Stage.OPENING
+        self._connection.open()
+
     def left(self, how: Cut) -> None:
         """The other side ended the idle connection; the next attempt opens it again."""
 

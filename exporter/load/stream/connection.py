@@ -8,6 +8,7 @@ before the next read.
 import errno
 import socket
 import ssl
+import struct
 from contextlib import suppress
 
 from exporter.load.stream.answer_framing import AnswerFraming, says_idle_timeout
@@ -16,15 +17,20 @@ from exporter.load.stream.stamps import STAMP_SPACE, ask_for_stamps
 from exporter.load.stream.tls import Tls
 
 _NOTHING = memoryview(b"")
+_BYTES_ACKNOWLEDGED = 120
+"""the place of tcpi_bytes_acked in struct tcp_info (linux/tcp.h)"""
+_TCP_INFO_BYTES = _BYTES_ACKNOWLEDGED + 8
+_OF_THE_OPENING = 1
+"""the kernel counts the SYN as a byte"""
 
 
 class Connection:
     """One connection to the target, opened and opened again; `user` hears what becomes of it."""
 
     __slots__ = (
-        *("_address", "_answer", "_buffer", "_busy", "_fd", "_first", "_into", "_loop", "_port", "_shaking"),
-        *("_socket", "_stamps", "_tls", "_told", "_unsent", "_until_end", "_user", "_write_failed"),
-        *("_writing", "is_open", "sent_at"),
+        *("_address", "_answer", "_before", "_buffer", "_busy", "_fd", "_first", "_into", "_is_reused"),
+        *("_loop", "_port", "_shaking", "_socket", "_stamps", "_tls", "_told", "_unsent", "_until_end"),
+        *("_user", "_write_failed", "_writing", "_written", "is_open", "sent_at"),
     )
 
     def __init__(self, port: Port, user: User) -> None:
@@ -43,6 +49,10 @@ class Connection:
         self.sent_at = 0.0
         """when the last byte of the request was written (monotonic s)"""
         self._unsent = _NOTHING
+        self._is_reused = False
+        """whether it has brought a whole answer"""
+        self._written = self._before = 0
+        """bytes written to the connection, and of those before the request"""
         self._answer = AnswerFraming()
         self._told = False
         """whether the user has the head"""
@@ -103,6 +113,7 @@ class Connection:
             self._not_opened()
             return
         self._answer.connect()
+        self._is_reused, self._written = False, 0
         self._loop.add_reader(self._fd, self._readable)
         target = self._port.target
         if target.context is None:
@@ -170,6 +181,7 @@ class Connection:
     def send(self, request: bytes) -> None:
         """Send one on the open, idle connection."""
         self._busy = True
+        self._before = self._written
         self._begin()
         try:
             if self._tls is not None:
@@ -198,6 +210,7 @@ class Connection:
             sent = self._socket.send(self._unsent)
         except BlockingIOError:
             sent = 0
+        self._written += sent
         self._unsent = self._unsent[sent:]
         if self._unsent:
             if not self._writing:
@@ -292,6 +305,7 @@ class Connection:
             return  # it was closed meanwhile
         if answer.is_whole:
             self._busy = False
+            self._is_reused = True
             if answer.has_extra or not answer.keeps_alive or self._unsent:
                 self.close()
             if answer.has_extra:
@@ -309,13 +323,30 @@ class Connection:
             self._not_opened()
             return
         how = Cut.WRITE if self._write_failed and not self._told else how
+        is_unheard = was_busy and how in (Cut.FIN, Cut.BROKEN) and self._is_unheard()
         self.close()
         if not was_busy:
             self._user.left(how)
+        elif is_unheard:
+            self._user.unheard()
         elif whole:
             self._user.whole(at)
         else:
             self._user.cut(how, at)
+
+    def _is_unheard(self) -> bool:
+        """Whether the other side ended the connection, idle until then, before any of the request was there.
+
+        Its end acknowledges what had come. A reset does not, and so proves nothing.
+        """
+        assert self._socket is not None
+        if not self._is_reused or not self._answer.is_untouched:
+            return False
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        if len(info) < _TCP_INFO_BYTES:
+            return False
+        (acknowledged,) = struct.unpack_from("=Q", info, _BYTES_ACKNOWLEDGED)
+        return bool(acknowledged <= self._before + _OF_THE_OPENING)
 
     def _unasked(self, data: bytes, at: float) -> None:
         """Bytes came that belong to no request."""

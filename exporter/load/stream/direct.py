@@ -182,5 +182,9 @@ class DirectHalf:
         if self.is_busy:
             self._fail("cut an answer off")
 
+    def unheard(self) -> None:
+        """The node had closed the kept connection, and never saw the request."""
+        self._connection.open()
+
     def left(self, how: Cut) -> None:
         """The node ended the idle connection; the next request opens it again."""

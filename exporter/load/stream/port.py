@@ -46,6 +46,9 @@ class User(Protocol):
     def cut(self, how: Cut, at: float) -> None:
         """The answer will not be whole; the connection is closed. Without a request: bytes came unasked."""
 
+    def unheard(self) -> None:
+        """The other side ended the kept connection before the request came there; it may be sent again."""
+
     def left(self, how: Cut) -> None:
         """The other side ended the idle connection; it is closed."""
 
