@@ -161,8 +161,10 @@ def compare(
 ) -> None:
     """Compare a run with a baseline: throughput, latencies, failures, memory growth, what was judged.
 
-    Each is a results file or a run's folder. Model, route, stream, body, script, connections and engine
-    have to be alike, and neither may last more than twice as long.
+    Of streams the first token, the time per output token and the goodput as well.
+
+    Each is a results file or a run's folder. Model, route, stream, body, script, connections, engine and
+    rate have to be alike, and neither may last more than twice as long.
 
     \b
     soak compare benchmarks/results/20261101-baseline.csv benchmarks/results/20261124-nightly.csv

@@ -19,6 +19,7 @@ BODY = {
     "stream": True,
     "stream_options": {"include_usage": True},
 }
+CLOSED = ("--duration", "4s", "--connections", "16")
 FIRST_TOKEN_SECONDS = 1.0
 """so long that a client on a busy machine is not late by a twentieth of it"""
 Run = Callable[..., tuple[int, dict[str, Any], dict[str, dict[str, Any]]]]
@@ -41,9 +42,9 @@ def run(router: Simulator, tmp_path: Path) -> Iterator[Run]:
     def run(*options: str) -> tuple[int, dict[str, Any], dict[str, dict[str, Any]]]:
         command = [sys.executable, "-m", "exporter.cli", "run", "--json", "--engine", "stream"]
         command += ["--target", router.url, "--body", str(body), "--results", str(tmp_path / "results")]
-        command += ["--duration", "4s", "--warmup", "0s", "--drain", "1s", "--connections", "16"]
+        command += ["--warmup", "0s", "--drain", "1s", *(options or CLOSED)]
         done = subprocess.run(
-            [*command, *options],
+            command,
             env=without_matplotlib(),
             capture_output=True,
             text=True,
@@ -64,7 +65,7 @@ def failed(findings: dict[str, dict[str, Any]], outcome: str = "fail") -> set[st
 
 
 def test_clean_streams_pass_and_what_was_judged_of_them_is_told(router: Simulator, run: Run) -> None:
-    own = ("--goodput", "ttft < 60 s", "--p99", "60s")
+    own = (*CLOSED, "--goodput", "ttft < 60 s", "--p99", "60s")
     code, document, findings = run(*own)
     assert code == 0
     assert {findings[check]["outcome"] for check in ("answers", "disconnects", "streams", "buffering")} == {
@@ -92,7 +93,7 @@ def test_clean_streams_pass_and_what_was_judged_of_them_is_told(router: Simulato
 def test_streams_that_end_too_early_or_fall_silent_fail(router: Simulator, run: Run) -> None:
     router.begin("truncate_cleanly", ratio=0.3, after_tokens=5, done=True)
     router.begin("stall_stream", ratio=0.2, after_tokens=5)
-    code, document, findings = run("--stall-after", "2s")
+    code, document, findings = run(*CLOSED, "--stall-after", "2s")
     assert code == 1
     assert failed(findings) >= {"streams", "disconnects"}
     ends = document["evidence"]["streams"]["ends"]
@@ -118,7 +119,8 @@ def test_errors_inside_of_streams_fail_by_their_share_and_are_no_disconnects(
 
 
 @pytest.mark.parametrize(
-    ("options", "outcome", "code"), [((), "warning", 0), (("--require", "buffering,idle"), "fail", 1)]
+    ("options", "outcome", "code"),
+    [((), "warning", 0), ((*CLOSED, "--require", "buffering,idle"), "fail", 1)],
 )
 def test_a_router_that_buffers_and_cuts_idle_connections_is_warned_of_unless_that_is_required(
     router: Simulator, run: Run, options: tuple[str, ...], outcome: str, code: int
@@ -132,3 +134,20 @@ def test_a_router_that_buffers_and_cuts_idle_connections_is_warned_of_unless_tha
     assert f"the router buffers: in {shaped} of {shaped} streams" in findings["buffering"]["text"]
     assert "the router cut an idle connection after 2" in findings["idle"]["text"]
     assert document["evidence"]["streams"]["long_seen"]["idle"]["how"] == "rst"
+
+
+def test_an_open_load_that_the_router_cannot_keep_up_with_is_inconclusive_and_says_how_much_was_not_sent(
+    run: Run,
+) -> None:
+    code, document, findings = run(
+        "--rate", "20/s", "--max-in-flight", "8", "--duration", "3s", "--no-preflight"
+    )
+    assert code == 3
+    assert failed(findings) == set()
+    skipped = document["evidence"]["streams"]["skipped_requests"]
+    complete = document["evidence"]["streams"]["ends"]["complete"]
+    # All that was due is skipped, complete, or one of the eight that were in flight when the load ended.
+    assert 60 - 8 <= skipped + complete <= 60
+    assert skipped > complete > 0
+    assert findings["completeness"]["outcome"] == "inconclusive"
+    assert f"{skipped} requests that were due (" in findings["completeness"]["text"]
