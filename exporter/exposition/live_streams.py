@@ -1,5 +1,6 @@
 """What the live page shows of a run's streams."""
 
+from dataclasses import asdict
 from typing import Any
 
 from exporter.exposition.last_hour import Hour
@@ -23,6 +24,7 @@ def streams_of(run: Run, streams: StreamCounts | None, hour: Hour, active: bool)
     }
     if streams is None:
         return {**shown, "counted": False}
+    overhead = streams.overhead_first_token
     late = [streams.client_lag["0.99"], streams.send_lateness["0.99"]]
     bound = max(MIN_BOUND_SECONDS, MAX_RATIO * (streams.first_token["0.5"] or 0.0))
     return {
@@ -39,6 +41,7 @@ def streams_of(run: Run, streams: StreamCounts | None, hour: Hour, active: bool)
         "without_usage": streams.without_usage,
         "skipped": streams.skipped,
         "first_token": {"p50": streams.first_token["0.5"], "p99": streams.first_token["0.99"]},
+        "overhead": None if overhead is None else asdict(overhead),
         "client_lag": late[0],
         "send_lateness": late[1],
         "late_bound": bound,

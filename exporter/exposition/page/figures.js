@@ -153,6 +153,8 @@ function streamFigures(run, streams) {
     figure("Streams complete", count(streams.complete), `${ends.length ? named(streams.ends) : "every one"}${left}${skipped}`, ends.some((end) => BROKEN.includes(end)) ? "bad" : ends.length ? "doubt" : ""),
   ];
   if (run.info.goodput) boxes.push(figure("Goodput", known(streams.goodput) ? `${number(streams.goodput * 100)} %` : UNKNOWN, `${run.info.goodput}, ${run.active ? "last minute" : "whole run"}`));
+  const added = streams.overhead;
+  if (added) boxes.push(figure("Router adds", time(added.median), `to the first token; 95 %: ${time(added.low)} to ${time(added.high)}, ${count(added.pairs)} pairs`));
   boxes.push(figure("Own lag p99", time(streams.client_lag), `reads${late}; more than ${time(streams.late_bound)} is too late`, streams.is_late ? "doubt" : ""));
   return boxes;
 }

@@ -352,8 +352,16 @@ def test_a_run_of_streams_has_their_figures(served: Served, clock: FakeClock) ->
     assert found["client_lag"] == 50e-6
     assert (found["send_lateness"], found["is_late"]) == (None, False)
     assert found["late_bound"] == pytest.approx(0.005, rel=0.004)
+    assert found["overhead"] is None
     # Nobody has scraped yet.
     assert found["recent_first_token"] == {"p50": None, "p99": None}
+
+
+def test_what_the_router_adds_is_told_with_its_interval(served: Served) -> None:
+    register(served.runs, engine=STREAM_ENGINE)
+    served.runs.apply(streamed({}, {Histogram.FIRST_TOKEN_OVER: [100, 110, 120, 130, 140, 150, 160]}))
+    found = state(served)["run"]["streams"]["overhead"]
+    assert found == {"pairs": 7, "median": 130e-6, "low": 100e-6, "high": 160e-6}
 
 
 def test_a_late_load_generator_is_told(served: Served, clock: FakeClock) -> None:
