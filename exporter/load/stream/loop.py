@@ -12,6 +12,8 @@ from typing import Protocol
 
 Call = Callable[[], object]
 _READ = select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP
+EVENTS_A_ROUND = 32
+"""files that are served before what is due has its turn"""
 _WRITE = select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP
 
 
@@ -47,6 +49,7 @@ class EpollLoop:
         self._fresh: set[int] = set()
         """added since the last look: what it has seen may be of an earlier file of that number"""
         self._soon: list[Call] = []
+        self._rounds: list[Call] = []
         self._stopping = False
         self._woken: tuple[int, int] | None = None
 
@@ -68,6 +71,10 @@ class EpollLoop:
 
     def call_soon(self, callback: Call) -> None:
         self._soon.append(callback)
+
+    def each_round(self, callback: Call) -> None:
+        """Call it after every few events."""
+        self._rounds.append(callback)
 
     def stop(self) -> None:
         """Return from `run_forever` once what is being called has returned."""
@@ -93,11 +100,13 @@ class EpollLoop:
                 if self._stopping:
                     break
             fresh.clear()
-            for fd, event in poll(0 if self._soon else None):
+            for fd, event in poll(0 if self._soon else None, EVENTS_A_ROUND):
                 if event & _READ and fd not in fresh and (reader := readers.get(fd)) is not None:
                     reader()
                 if event & _WRITE and fd not in fresh and (writer := writers.get(fd)) is not None:
                     writer()
+            for call in self._rounds:
+                call()
         self._stopping = False
 
     def close(self) -> None:

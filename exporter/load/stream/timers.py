@@ -12,7 +12,7 @@ from functools import cache
 from itertools import count
 
 from exporter.clock import Clock
-from exporter.load.stream.loop import Loop
+from exporter.load.stream.loop import EpollLoop
 
 _CLOCK_MONOTONIC = 1
 _ABSOLUTE = 1
@@ -23,7 +23,7 @@ _SOONEST_NS = 1
 class Timers:
     """Calls what is due, in order; calls of one moment in the order in which they were asked for."""
 
-    def __init__(self, loop: Loop, clock: Clock) -> None:
+    def __init__(self, loop: EpollLoop, clock: Clock) -> None:
         """Raises OSError where the process may have no more files."""
         self._loop = loop
         self._now = clock.monotonic
@@ -32,6 +32,8 @@ class Timers:
         self._armed = float("inf")
         self._timer = _timerfd()
         loop.add_reader(self._timer, self._woken)
+        # Where many files are readable its own turn would come late.
+        loop.each_round(self._run)
 
     def at(self, when: float, call: Callable[[], None]) -> None:
         """Call it at this moment (monotonic s), or as soon as can be after it."""
@@ -54,11 +56,14 @@ class Timers:
             os.read(self._timer, 8)
         except BlockingIOError:
             return  # it was set anew meanwhile
-        self._armed = float("inf")
-        heap = self._heap
-        now = self._now()
-        while heap and heap[0][0] <= now:
-            heapq.heappop(heap)[2]()
+        self._armed = float("inf")  # what is due is called at the end of this round
+
+    def _run(self) -> None:
+        heap, now = self._heap, self._now()
+        if heap and heap[0][0] <= now:
+            self._armed = float("inf")
+            while heap and heap[0][0] <= now:
+                heapq.heappop(heap)[2]()
         if heap and heap[0][0] < self._armed:
             self._arm()
 
