@@ -23,13 +23,18 @@ from exporter.timeseries import Series, SeriesStore
 
 CPU = "node_cpu_seconds_total"
 FIRST_TOKEN_BUCKETS = "benchmark_time_to_first_token_seconds_bucket"
+CHUNK_GAP_BUCKETS = "benchmark_chunk_gap_seconds_bucket"
+CLIENT_LAG_BUCKETS = "benchmark_client_lag_seconds_bucket"
+BUCKETS = {FIRST_TOKEN_BUCKETS, CHUNK_GAP_BUCKETS, CLIENT_LAG_BUCKETS}
 SHOWN = {
     "benchmark_connections",
     "benchmark_error_responses_total",
+    "benchmark_in_flight_requests",
     "benchmark_output_tokens_total",
     "benchmark_request_duration_quantile_seconds",
     "benchmark_request_failures_total",
     "benchmark_requests_total",
+    "benchmark_router_overhead_seconds",
     "benchmark_streams_total",
     "gpu_info",
     "gpu_memory_total_bytes",
@@ -93,8 +98,8 @@ class RunRecord:
     """of its folder"""
     document: RunDocument
     series: SeriesStore
-    """those of SHOWN and RUNTIME; of CPU the sums over all `cpus`, `mode` idle and all; of the
-    first token's buckets the sums over all routes and models"""
+    """those of SHOWN and RUNTIME; of CPU the sums over all `cpus`, `mode` idle and all; of BUCKETS
+    the sums over all routes and models"""
     seconds: Seconds
     files: tuple[str, ...]
     """what else there is of the run, relative to its folder"""
@@ -131,13 +136,15 @@ def files_of(name: str) -> tuple[str, ...]:
 
 
 def _names() -> set[str]:
-    return SHOWN | RUNTIME | {CPU, FIRST_TOKEN_BUCKETS}
+    return SHOWN | RUNTIME | BUCKETS | {CPU}
 
 
 def picked(found: Iterable[Series]) -> SeriesStore:
     """The series of those names, few and short enough for a report."""
     store, counts = SeriesStore(), defaultdict[str, int](int)
-    buckets: defaultdict[str, defaultdict[float, float]] = defaultdict(partial(defaultdict, float))
+    buckets: defaultdict[tuple[str, str], defaultdict[float, float]] = defaultdict(
+        partial(defaultdict, float)
+    )
     cpu: dict[str, defaultdict[float, float]] = {mode: defaultdict(float) for mode in ("idle", "all")}
     cpus = set()
     for series in found:
@@ -149,8 +156,8 @@ def picked(found: Iterable[Series]) -> SeriesStore:
                 total = cpu[mode]
                 for time, value in zip(times, series.values, strict=True):
                     total[time] += value
-        elif series.name == FIRST_TOKEN_BUCKETS:
-            total = buckets[series.label("le") or ""]
+        elif series.name in BUCKETS:
+            total = buckets[series.name, series.label("le") or ""]
             for time, value in zip(times, series.values, strict=True):
                 total[time] += value
         elif series.name in SHOWN or series.label("job") == ROUTER_JOB:
@@ -167,10 +174,10 @@ def picked(found: Iterable[Series]) -> SeriesStore:
                 array("d", (value for _, value in ordered)),
             )
             store.put(thinned(sums))
-    for le, total in buckets.items():
+    for (name, le), total in buckets.items():
         ordered = sorted(total.items())
         times, values = (array("d", each) for each in zip(*ordered, strict=True))
-        store.put(thinned(Series(FIRST_TOKEN_BUCKETS, (("le", le),), times, values)))
+        store.put(thinned(Series(name, (("le", le),), times, values)))
     return store
 
 

@@ -1,12 +1,17 @@
-"""The panels of a run's streams over its time, from the scraped series: first token, ends, tokens."""
+"""The panels of a run's streams over its time, from the scraped series: first token, ends, gaps, lag."""
 
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from exporter.plain_text import one_line
-from exporter.results.curves import Line, Panel, Point, parted, rate, series_of, summed
-from exporter.results.run_record import FIRST_TOKEN_BUCKETS, RunRecord
+from exporter.results.curves import Line, Panel, Point, gauge, parted, rate, series_of, summed
+from exporter.results.run_record import (
+    CHUNK_GAP_BUCKETS,
+    CLIENT_LAG_BUCKETS,
+    FIRST_TOKEN_BUCKETS,
+    RunRecord,
+)
 from exporter.timeseries import Series
 
 FIRST_TOKEN = "Time to first token"
@@ -16,8 +21,12 @@ MIN_SECONDS = 10.0
 
 def first_token_panel(record: RunRecord, width: float) -> Panel:
     """Its p50 and p99, of complete streams."""
+    return _quantiles(record, width, FIRST_TOKEN, FIRST_TOKEN_BUCKETS)
+
+
+def _quantiles(record: RunRecord, width: float, title: str, metric: str) -> Panel:
     buckets = sorted(
-        ((float(each.label("le") or "nan"), each) for each in record.series.each(FIRST_TOKEN_BUCKETS)),
+        ((float(each.label("le") or "nan"), each) for each in record.series.each(metric)),
         key=lambda each: each[0],
     )
     seconds = max(MIN_SECONDS, math.ceil(width))
@@ -26,11 +35,11 @@ def first_token_panel(record: RunRecord, width: float) -> Panel:
         Line(name, parted(_point(time, counts, buckets, quantile) for time, counts in windows))
         for name, quantile in (("p50", 0.5), ("p99", 0.99))
     )
-    return Panel(FIRST_TOKEN, "ms", lines, f"of each {seconds:.0f} s, from buckets of a tenth of a decade")
+    return Panel(title, "ms", lines, f"of each {seconds:.0f} s, from buckets of a tenth of a decade")
 
 
 def stream_panels(record: RunRecord, width: float) -> Iterator[Panel]:
-    """How many ended how, and the tokens that came."""
+    """How many ended how, gaps and tokens, and whether the client or the router was late."""
     ends = {
         one_line(each.label("end") or "?"): each for each in record.series.each("benchmark_streams_total")
     }
@@ -44,6 +53,21 @@ def stream_panels(record: RunRecord, width: float) -> Iterator[Panel]:
     tokens = series_of(summed(record.series.each("benchmark_output_tokens_total")))
     shown = (Line("output tokens", rate(tokens, width)),) if any(tokens.values) else ()
     yield Panel("Output tokens a second", "1/s", shown)
+    yield _quantiles(record, width, "Gap between two chunks", CHUNK_GAP_BUCKETS)
+    if not lines:
+        return
+    in_flight = series_of(summed(record.series.each("benchmark_in_flight_requests")))
+    yield Panel("Streams in flight", "", (Line("in flight", gauge(in_flight, width)),))
+    yield _quantiles(record, width, "How late the load generator read", CLIENT_LAG_BUCKETS)
+    yield Panel("What the router adds, median so far", "ms", tuple(_overheads(record, width)))
+
+
+def _overheads(record: RunRecord, width: float) -> Iterator[Line]:
+    for of, name in (("first_token", "first token"), ("total", "whole stream")):
+        found = list(record.series.each("benchmark_router_overhead_seconds", of=of, quantile="0.5"))
+        for each in found:
+            model = f" {one_line(each.label('model') or '?')}" if len(found) > 1 else ""
+            yield Line(name + model, gauge(each, width, 1000.0))
 
 
 def _windows(

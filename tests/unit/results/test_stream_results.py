@@ -50,11 +50,18 @@ def store(seconds: int = 60) -> SeriesStore:
         for model in ("a", "b"):
             labels = {"route": "local", "model": model}
             for le, share in zip(LES, (0.4, 0.9, 1.0, 1.0), strict=True):
-                name = "benchmark_time_to_first_token_seconds_bucket"
-                series.add(name, {**labels, "le": le}, time, count / 2 * share)
+                for name in ("time_to_first_token", "chunk_gap", "client_lag"):
+                    bucket = f"benchmark_{name}_seconds_bucket"
+                    series.add(bucket, {**labels, "le": le}, time, count / 2 * share)
             for end, share in (("complete", 0.98), ("truncated", 0.02), ("aborted", 0.0)):
                 series.add("benchmark_streams_total", {**labels, "end": end}, time, count / 2 * share)
             series.add("benchmark_output_tokens_total", labels, time, count * 20)
+            for of, added in (("first_token", 0.003), ("total", 0.005)):
+                for quantile, ratio in (("0.5", 1.0), ("0.99", 9.0)):
+                    overhead = {**labels, "of": of, "quantile": quantile}
+                    series.add("benchmark_router_overhead_seconds", overhead, time, added * ratio)
+        for model in ("a", "b"):
+            series.add("benchmark_in_flight_requests", {"route": "local", "model": model}, time, 4.0)
     return series
 
 
@@ -172,6 +179,14 @@ def test_the_curves_of_the_first_token_are_those_of_the_buckets_of_all_models_to
     assert ends == {"complete": [pytest.approx(9.8)] * 12, "truncated": [pytest.approx(0.2)] * 12}
     (tokens,) = panels["Output tokens a second"].lines
     assert tokens.values == [pytest.approx(400.0)] * 12
+    for title in ("Gap between two chunks", "How late the load generator read"):
+        assert [line.values for line in panels[title].lines] == [median.values, p99.values]
+    (in_flight,) = panels["Streams in flight"].lines
+    assert in_flight.values == [8.0] * 13
+    overheads = {line.name: set(line.values) for line in panels["What the router adds, median so far"].lines}
+    assert overheads == {
+        "first token a": {3.0}, "first token b": {3.0}, "whole stream a": {5.0}, "whole stream b": {5.0},
+    }  # fmt: skip
 
 
 def test_a_counter_that_falls_and_a_bucket_without_an_end_make_no_wrong_curve() -> None:
