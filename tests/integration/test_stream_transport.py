@@ -431,6 +431,12 @@ def test_an_aborted_stream_counts_by_its_end_alone_and_the_client_goes_away() ->
     assert (counted.account.aborted, left, peer.connections) == (3, [True] * 3, 3)
 
 
+def test_an_error_that_came_before_the_client_could_leave_stands() -> None:
+    with RawPeer(always(*whole_chunked(TOKEN * 20 + ERROR))) as peer:
+        counted = load(peer.url, shape_of(abort_ratio=1.0), max_requests=3)
+    assert (counted.ends, counted.failures) == ({"in_band": 3}, {"in_band": 3})
+
+
 @pytest.fixture
 def tls() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -174,7 +174,7 @@ class Client:
         if scan.done_seen:
             if scan.finished:
                 self._load.lingering.add(self)
-        elif self._abort_after is not None and scan.token_events >= self._abort_after:
+        elif self._abort_after is not None and scan.token_events >= self._abort_after and not scan.in_band:
             self._connection.close()
             self._ended(StreamEnd.ABORTED, at)
 
