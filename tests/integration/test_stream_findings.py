@@ -28,8 +28,13 @@ Run = Callable[..., tuple[int, dict[str, Any], dict[str, dict[str, Any]]]]
 @pytest.fixture(scope="module")
 def router() -> Iterator[Simulator]:
     """One for all of them; whoever causes a fault ends it."""
-    latency = {"latency_median_seconds": FIRST_TOKEN_SECONDS, "latency_p99_seconds": FIRST_TOKEN_SECONDS}
-    with running(**latency, inter_token_seconds=0.01, output_tokens=30) as simulator:
+    seconds = FIRST_TOKEN_SECONDS
+    with running(
+        latency_median_seconds=seconds,
+        latency_p99_seconds=seconds,
+        inter_token_seconds=0.01,
+        output_tokens=30,
+    ) as simulator:
         yield simulator
 
 
