@@ -6,11 +6,14 @@ import socket
 import ssl
 import threading
 import zlib
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
 
+from exporter.load.stream import connection, worker
 from exporter.load.stream.connection import Connection
+from exporter.load.stream.target import Target
 from tests.support.raw_peer import Peer, RawPeer, Script
 from tests.support.stream_load import asked, load, shape_of
 
@@ -346,6 +349,20 @@ def test_where_the_target_refuses_each_try_counts_and_it_is_not_hammered() -> No
     # 2 at once, then after 2, 4, 8, … 256 ms: some ten tries of each connection in a second.
     assert 6 <= counted.failures["connect"] <= 30
     assert counted.failures == {"connect": counted.account.failures.total()}
+
+
+def test_an_address_that_is_silent_is_passed_over_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        RawPeer(always(sized(STREAM))) as peer,
+        socket.create_server(("127.0.0.1", 0), backlog=0) as silent,
+        socket.create_connection(silent.getsockname()),
+    ):
+        places = [silent.getsockname(), ("127.0.0.1", urlsplit(peer.url).port)]
+        target = Target(tuple((socket.AF_INET, place) for place in places), "router")
+        monkeypatch.setattr(worker, "look_up", lambda _url: target)
+        monkeypatch.setattr(connection, "ADDRESS_SECONDS", 0.2)
+        counted = load("http://router", connections=3, max_requests=9)
+    assert (counted.ends, counted.failures, counted.account.sent) == ({"complete": 9}, {}, 9)
 
 
 @pytest.mark.parametrize(("connections", "requests"), [(1, 20), (3, 20), (8, 20), (8, 8), (8, 9)])

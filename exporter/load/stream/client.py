@@ -217,7 +217,8 @@ class Client:
             over = self._began + self._load.timeout_seconds
             deadline = min(over, self._heard + self._load.stall_after_seconds)
         if now < deadline:
-            return deadline
+            is_opening = self._stage is _Stage.OPENING
+            return min(deadline, self._connection.pass_over(now)) if is_opening else deadline
         if self._stage is _Stage.OPENING:
             self._connection.abandon()
             self._fail(FailureReason.CONNECT, now)

@@ -6,6 +6,7 @@ before the next read.
 """
 
 import errno
+import math
 import socket
 import ssl
 import struct
@@ -16,6 +17,8 @@ from exporter.load.stream.port import Cut, Port, User
 from exporter.load.stream.stamps import STAMP_SPACE, ask_for_stamps
 from exporter.load.stream.tls import Tls
 
+ADDRESS_SECONDS = 2.0
+"""for an address to answer, while there are others"""
 _NOTHING = memoryview(b"")
 _BYTES_ACKNOWLEDGED = 120
 """the place of tcpi_bytes_acked in struct tcp_info (linux/tcp.h)"""
@@ -29,8 +32,8 @@ class Connection:
 
     __slots__ = (
         *("_address", "_answer", "_before", "_buffer", "_busy", "_fd", "_first", "_into", "_is_reused"),
-        *("_loop", "_port", "_shaking", "_socket", "_stamps", "_tls", "_told", "_unsent", "_until_end"),
-        *("_user", "_write_failed", "_writing", "_written", "is_open", "sent_at"),
+        *("_loop", "_port", "_shaking", "_socket", "_stamps", "_tls", "_told", "_tried_at", "_unsent"),
+        *("_until_end", "_user", "_write_failed", "_writing", "_written", "is_open", "sent_at"),
     )
 
     def __init__(self, port: Port, user: User) -> None:
@@ -41,8 +44,10 @@ class Connection:
         self._socket: socket.socket | None = None
         self._fd = -1
         self._tls: Tls | None = None
+        self._tried_at = 0.0
+        """when it began to try this address (monotonic s)"""
         self._address = self._first = 0
-        """places in the target's addresses: of this try, and of the one that worked last"""
+        """places in the target's addresses: of this try, and of the first try"""
         self.is_open = False
         """whether a request can be sent, as far as is known"""
         self._busy = self._shaking = self._writing = False
@@ -69,7 +74,7 @@ class Connection:
 
     def open(self) -> None:
         """Begin to; every address is tried before it is told that none works."""
-        self._address = self._first
+        self._address = self._first = self._port.first
         self._connect()
 
     def _connect(self) -> None:
@@ -98,6 +103,7 @@ class Connection:
         if not begins:
             self.close()
             return False
+        self._tried_at = self._stamps.monotonic()
         self._writing = True
         self._loop.add_writer(self._fd, self._connected)
         return True
@@ -136,7 +142,7 @@ class Connection:
             self._opened()
 
     def _opened(self) -> None:
-        self._first = self._address
+        self._port.first = self._address
         self.is_open = True
         self._user.opened()
 
@@ -147,9 +153,20 @@ class Connection:
         else:
             self._user.not_opened()
 
+    def pass_over(self, now: float) -> float:
+        """Try the next address in place of one that is silent; returns when to look again, inf: no other."""
+        if (self._address + 1) % len(self._port.target.addresses) == self._first:
+            return math.inf
+        if now >= self._tried_at + ADDRESS_SECONDS:
+            self.close()
+            self._next_address()
+            self._connect()
+            return now + ADDRESS_SECONDS
+        return self._tried_at + ADDRESS_SECONDS
+
     def abandon(self) -> None:
         """Close one that does not come to be open; the next try begins with the next address."""
-        self._first = (self._address + 1) % len(self._port.target.addresses)
+        self._port.first = (self._address + 1) % len(self._port.target.addresses)
         self.close()
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ class User(Protocol):
         """The other side ended the idle connection; it is closed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Port:
     """What all connections of a process share."""
 
@@ -64,6 +64,8 @@ class Port:
     """of READ_BYTES"""
     plain: memoryview
     """of PLAIN_BYTES, for what TLS decrypts"""
+    first: int = 0
+    """place in the target's addresses of the one that worked last, which is tried first"""
 
 
 def port_to(target: Target, loop: Loop, stamps: Stamps) -> Port:

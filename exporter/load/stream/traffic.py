@@ -9,6 +9,7 @@ from exporter.live.message import Counter, StreamEnd
 from exporter.load.stream.account import Account
 from exporter.load.stream.apis import Api
 from exporter.load.stream.client import CONNECT_SECONDS, Client
+from exporter.load.stream.connection import ADDRESS_SECONDS
 from exporter.load.stream.direct import DirectHalf, Times
 from exporter.load.stream.done_advice import DoneAdvice
 from exporter.load.stream.event_shape import EventShapes
@@ -72,6 +73,9 @@ class Traffic:
         self.goodput = shape.goodput
         self.stall_after_seconds = limits.stall_after_seconds
         self.timeout_seconds = shape.timeout_seconds
+        opening = CONNECT_SECONDS if len(port.target.addresses) == 1 else ADDRESS_SECONDS
+        self._soonest_seconds = min(self.stall_after_seconds, self.timeout_seconds, opening)
+        """in which an attempt's time can be over"""
         self.lingering: set[Client] = set()
         self.in_flight = 0
         self._shape = shape
@@ -307,7 +311,7 @@ class Traffic:
             return
         over = client.overdue(now)
         if client.is_active:
-            soonest = now + min(self.stall_after_seconds, self.timeout_seconds, CONNECT_SECONDS)
+            soonest = now + self._soonest_seconds
             # An attempt that ended just now may have made room for the next.
             self._timers.at(min(over, soonest) if over > now else soonest, partial(self._watch, client))
         else:
