@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,20 +63,18 @@ def run_streams(
     url: str,
     folder: Path,
     seconds: int,
-    connections: int,
     *options: str,
-    command_prefix: Sequence[str] = (),
     look: Callable[[psutil.Process], None] | None = None,
 ) -> StreamRun:
-    """A closed load with an exporter of its own; `look` is called each second with the run's process.
+    """A load of one worker, with an exporter of its own; `look` is called each second with the run's process.
 
     Raises SoakError where it gives no record, or a request of it failed.
     """
     command = soak_command("run", "--engine", "stream", "--json", "--no-preflight", "--drain", "2s")
-    command += ["--target", url, "--duration", f"{seconds}s", "--connections", str(connections), *options]
+    command += ["--target", url, "--duration", f"{seconds}s", "--workers", "1", *options]
     command += ["--results", str(folder), "--own-exporter-listen", f"{HOST}:{free_ports().exporter}"]
     with subprocess.Popen(
-        end_with_parent([*command_prefix, *command]),
+        end_with_parent(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -18,6 +18,8 @@ from exporter.stack.ports import HOST, free_ports
 
 SERVER = Path(__file__).with_name("paced_server.py")
 STREAMS, TOKENS, GAP_SECONDS, PACED_SECONDS = 200, 50, 0.020, 20
+RATE = STREAMS / (TOKENS * GAP_SECONDS)
+"""streams a second that are so many at once"""
 MAX_OWN_SECONDS = {"0.5": 0.0002, "0.99": 0.001}
 HELD_STREAMS, HELD_TOKENS, HELD_GAP_SECONDS = 1000, 50, 0.1
 MAX_BYTES = 150 * 10**6
@@ -51,9 +53,14 @@ def script_of(file: Path) -> Script:
 
 
 def own_part_rows(folder: Path, seconds: int = PACED_SECONDS) -> list[Row]:
-    """200 streams of 50 tokens a second: the first token measured less the server's own part, and the lag."""
+    """200 streams of 50 tokens a second: the first token measured less the server's own part, and the lag.
+
+    They begin at random moments. A closed load of a fixed pace would go in step: all of its tokens would come
+    at once, and the last of them would wait for all others.
+    """
+    options = ("--rate", f"{RATE:g}/s", "--arrivals", "poisson")
     with paced(TOKENS, GAP_SECONDS, folder) as (url, file):
-        run = run_streams(url, folder / "paced", seconds, STREAMS, "--workers", "1")
+        run = run_streams(url, folder / "paced", seconds, *options)
     script = script_of(file)
     title = f"stream engine at {STREAMS} streams of {1 / GAP_SECONDS:.0f} tokens/s: "
     wanted = ", ".join(f"<= {bound * 1e3:g}" for bound in MAX_OWN_SECONDS.values()) + " ms"
@@ -68,7 +75,7 @@ def own_part_rows(folder: Path, seconds: int = PACED_SECONDS) -> list[Row]:
         meets = all(found[q] <= bound for q, bound in MAX_OWN_SECONDS.items())
         rows.append(Row(what, _milliseconds(found), wanted, meets))
     rows.append(Row("  the server's own part, p50, p99", _milliseconds(script.first_token_seconds)))
-    return [*rows, *counted_rows(run, script, STREAMS, TOKENS)]
+    return [*rows, *counted_rows(run, script, 2 * STREAMS, TOKENS)]
 
 
 def held_rows(minutes: int, folder: Path) -> list[Row]:
@@ -84,7 +91,8 @@ def held_rows(minutes: int, folder: Path) -> list[Row]:
             return  # it has ended meanwhile
 
     with paced(HELD_TOKENS, HELD_GAP_SECONDS, folder) as (url, file):
-        run = run_streams(url, folder / "held", 60 * minutes, HELD_STREAMS, "--workers", "1", look=look)
+        options = ("--connections", str(HELD_STREAMS))
+        run = run_streams(url, folder / "held", 60 * minutes, *options, look=look)
     return [*worker_rows(samples), *counted_rows(run, script_of(file), HELD_STREAMS, HELD_TOKENS)]
 
 

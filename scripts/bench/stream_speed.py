@@ -69,7 +69,7 @@ def _own(asked: LoadAsked, folder: Path) -> StreamRun:
         body = folder / "body.json"
         body.write_text(PLAIN_BODY, encoding="ascii")
         options = ("--body", str(body))
-    return run_streams(asked.url, folder, asked.seconds, asked.connections, *options, "--workers", "1")
+    return run_streams(asked.url, folder, asked.seconds, "--connections", str(asked.connections), *options)
 
 
 def _line(number: int, rounds: int, turn: Turn, streams: bool) -> str:
