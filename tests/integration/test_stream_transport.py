@@ -186,6 +186,23 @@ def test_what_a_complete_stream_has_told_stands_though_its_body_does_not_end() -
     assert (counted.ends, counted.failures, peer.connections) == ({"complete": 2}, {}, 2)
 
 
+@pytest.mark.parametrize(
+    ("told", "end"), [(STREAM, "complete"), (TOKEN + ERROR, "in_band"), (STREAM + ERROR, "in_band")]
+)
+def test_what_a_stream_has_told_counts_though_the_load_ends_before_its_body(told: bytes, end: str) -> None:
+    with RawPeer(always(CHUNKED, chunks(told), then="gone")) as peer:
+        counted = load(peer.url, max_requests=None, connections=2, seconds=1)
+    assert set(counted.ends) == {end}
+    assert (sum(counted.ends.values()), counted.in_flight) == (counted.account.sent, 0)
+
+
+def test_an_error_is_not_waited_for_until_its_body_ends() -> None:
+    with RawPeer(always(CHUNKED, chunks(TOKEN, ERROR), then="gone")) as peer:
+        counted = load(peer.url, max_requests=2)
+    assert (counted.ends, counted.failures, peer.connections) == ({"in_band": 2}, {"in_band": 2}, 2)
+    assert counted.account.sent == 2
+
+
 def test_silence_after_the_head_is_a_stall_and_before_it_a_timeout() -> None:
     with RawPeer(always(CHUNKED, chunks(TOKEN), then="gone")) as peer:
         counted = load(peer.url, stall_after=0.3)

@@ -25,7 +25,7 @@ from exporter.load.stream.tally import PairTally, Tally
 CONNECT_SECONDS = 30.0
 """in which a connection has to be there"""
 LINGER_SECONDS = 1.0
-"""in which a complete stream has to end its body too; then the connection is closed"""
+"""in which a stream that has told its end has to end its body too; then the connection is closed"""
 
 
 class _Stage(Enum):
@@ -45,7 +45,7 @@ class Load(Protocol):
     timeout_seconds: float
     goodput: Goodput | None
     lingering: "set[Client]"
-    """clients whose stream is complete, while its body has not ended"""
+    """clients whose stream has told its end, that it is complete or its error, while its body has none"""
 
     def request(self, asked: Asked) -> bytes:
         """What is sent."""
@@ -171,10 +171,9 @@ class Client:
         stamps = self._stamps
         self._pair.read(events, stamps.now - at if stamps.stamped else None)
         scan = self._body.scan
-        if scan.done_seen:
-            if scan.finished:
-                self._load.lingering.add(self)
-        elif self._abort_after is not None and scan.token_events >= self._abort_after and not scan.in_band:
+        if scan.in_band or scan.finished:
+            self._load.lingering.add(self)
+        elif self._abort_after is not None and scan.token_events >= self._abort_after and not scan.done_seen:
             self._connection.close()
             self._ended(StreamEnd.ABORTED, at)
 
@@ -236,11 +235,11 @@ class Client:
         else:
             self._fail(reason, now)
 
-    def lingers(self, now: float) -> None:
-        """Its stream is complete, and its body has not ended: no longer waited for after a while."""
-        if now - self._heard >= LINGER_SECONDS:
+    def lingers(self, now: float, for_seconds: float = LINGER_SECONDS) -> None:
+        """Its stream has told its end, and its body has none: it is no longer waited for after so long."""
+        if now - self._heard >= for_seconds:
             self._connection.close()
-            self._ended(StreamEnd.COMPLETE, self._heard)
+            self._ended(self._body.end(), self._heard)
 
     def _ended(self, end: StreamEnd, at: float) -> None:
         """A stream did."""

@@ -139,6 +139,8 @@ class Traffic:
         """Nothing more is sent, and every connection closed."""
         self._ended = True
         self._skip_rest(now)
+        for client in tuple(self.lingering):
+            client.lingers(now, 0.0)
         self.look(now)
         waits = [client.waits(now) for client in self.clients]
         left = Left(self.in_flight, self._stalled(waits), max(waits, default=0.0))
@@ -163,7 +165,7 @@ class Traffic:
         return sum(seconds >= self.stall_after_seconds for seconds in waits)
 
     def look(self, now: float) -> None:
-        """Once a second: who is complete and need not be waited for, and how long others have waited."""
+        """Once a second: whose stream has told its end and is not waited for, and how long others have waited."""
         for client in tuple(self.lingering):
             client.lingers(now)
         if self.in_flight:
