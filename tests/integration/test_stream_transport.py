@@ -368,6 +368,16 @@ def test_where_the_target_refuses_each_try_counts_and_it_is_not_hammered() -> No
     assert counted.failures == {"connect": counted.account.failures.total()}
 
 
+def test_a_connection_that_does_not_come_to_be_open_is_one_without_an_answer() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as silent,
+        socket.create_connection(silent.getsockname()),
+    ):
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        counted = load(url, connections=3, max_requests=3, seconds=1, stall_after=0.5)
+    assert (counted.failures, counted.in_flight, counted.stalled) == ({}, 3, 3)
+
+
 def test_an_address_that_is_silent_is_passed_over_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         RawPeer(always(sized(STREAM))) as peer,

@@ -102,8 +102,9 @@ class Client:
         return self._began if self._stage is _Stage.OPENING else self._connection.sent_at
 
     def waits(self, now: float) -> float:
-        """For how long its request has had no head of an answer; 0: it has, or there is none."""
-        return now - self.in_flight_since if self._stage is _Stage.WAITING else 0.0
+        """For how long its request has had no head of an answer, its connection's time too; 0: none waits."""
+        waits = self._stage in (_Stage.OPENING, _Stage.WAITING)
+        return now - self.in_flight_since if waits else 0.0
 
     def begin(self, draw: Draw, due: float | None = None) -> None:
         """An attempt; `due`: when it was to be sent, in an open load (monotonic s)."""

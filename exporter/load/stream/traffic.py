@@ -165,7 +165,7 @@ class Traffic:
         return sum(seconds >= self.stall_after_seconds for seconds in waits)
 
     def look(self, now: float) -> None:
-        """Once a second: whose stream has told its end and is not waited for, and how long others have waited."""
+        """Once a second: whose stream has told its end is not waited for, and how long the others have."""
         for client in tuple(self.lingering):
             client.lingers(now)
         if self.in_flight:
