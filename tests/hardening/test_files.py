@@ -164,7 +164,7 @@ def test_whatever_lies_in_the_results_every_scrape_is_answered_within_bounds(tmp
             assert answer.status_code == 200
             assert "\nbenchmark_run_active 0.0\n" in answer.text
         # A scrape may have come while they were being read.
-        wait_for("as many rows as are shown", lambda: shown_rows(exporter) == MAX_ROWS)
+        wait_for("as many rows as are shown", lambda: shown_rows(exporter) == MAX_ROWS, 90)
         assert peak_bytes(exporter.process.pid) <= MAX_PEAK_BYTES
 
 
