@@ -3,27 +3,30 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.live.results_csv import ResultRow, rows_text
 from exporter.results import plot
+from exporter.results.picture import can_draw
 from exporter.results.plot import MAX_RUNS, plot_rows
 from tests.support.checkout import HAND_TOOLS
 
-matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-from matplotlib import image  # noqa: E402
-from matplotlib.container import BarContainer  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
+# It is slow to load, so whoever draws nothing does not load it.
+pytestmark = pytest.mark.skipif(not can_draw(), reason="matplotlib is not installed")
 SCRIPT = HAND_TOOLS / "plot_csv.py"
 LOCAL = ResultRow("local", 100.0, 10.0, 12.0, 15.0, 20.0, 40.0, 0, 0, 3000, 30.0)
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, *rows: ResultRow) -> Figure:
+def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, *rows: ResultRow) -> "Figure":
     """The figure that was written to `path`."""
+    from matplotlib.figure import Figure
+
     kept: list[Figure] = []
     save = Figure.savefig
 
@@ -37,8 +40,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, *rows: ResultRow) -> Figu
     return figure
 
 
-def bars(figure: Figure, panel: int) -> list[tuple[float, float]]:
+def bars(figure: "Figure", panel: int) -> list[tuple[float, float]]:
     """Place of its run and value of every bar of a panel (0 latency, 1 rate), from the top."""
+    from matplotlib.container import BarContainer
+
     found = []
     for container in figure.axes[panel].containers:
         assert isinstance(container, BarContainer)
@@ -47,15 +52,17 @@ def bars(figure: Figure, panel: int) -> list[tuple[float, float]]:
     return sorted(found)
 
 
-def texts(figure: Figure, panel: int) -> list[str]:
+def texts(figure: "Figure", panel: int) -> list[str]:
     return [text.get_text() for text in figure.axes[panel].texts]
 
 
-def all_texts(figure: Figure) -> str:
+def all_texts(figure: "Figure") -> str:
     return "\n".join(t.get_text() for t in [*figure.texts, *(t for axes in figure.axes for t in axes.texts)])
 
 
 def size(path: Path) -> tuple[int, int]:
+    from matplotlib import image
+
     height, width, _ = image.imread(path).shape
     return width, height
 
@@ -164,6 +171,8 @@ def test_figures_out_of_any_range_are_drawn_at_the_edge(
 
 
 def test_a_users_own_matplotlibrc_changes_nothing_and_is_left_as_it_was(tmp_path: Path) -> None:
+    import matplotlib
+
     plot_rows([(LOCAL, "one.csv")], tmp_path / "before.png")
     with matplotlib.rc_context({"text.usetex": True, "savefig.dpi": 17, "axes.facecolor": "black"}):
         plot_rows([(LOCAL, "one.csv")], tmp_path / "after.png")

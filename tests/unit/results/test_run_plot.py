@@ -1,6 +1,7 @@
 """exporter.results.run_plot: the curves of the report as a picture, with any names."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from exporter.errors import ConfigurationError
 from exporter.live.message import RunInfo
 from exporter.results import run_plot
 from exporter.results.panels import panels_of
+from exporter.results.picture import can_draw
 from exporter.results.run_plot import plot_png, plot_run
 from exporter.results.run_record import RunRecord, record_of
 from exporter.results.timeline import timeline_of
@@ -16,8 +18,10 @@ from tests.support.eventful_hour import BEGAN, ERRORS, STALL, eventful_hour
 from tests.support.live_messages import run_info
 from tests.support.run_results import run_result
 
-matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-from matplotlib.figure import Figure  # noqa: E402
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+pytestmark = pytest.mark.skipif(not can_draw(), reason="matplotlib is not installed")
 
 
 def record(length: int = 3600) -> RunRecord:
@@ -52,7 +56,7 @@ def test_what_failed_is_shaded() -> None:
         assert any(span == pytest.approx((BEGAN + since, BEGAN + until), abs=0.01) for span in spans)
 
 
-def texts(figure: Figure) -> str:
+def texts(figure: "Figure") -> str:
     return figure.get_suptitle()
 
 
