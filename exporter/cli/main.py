@@ -59,7 +59,7 @@ soak.add_all(
         },
         "Services": {
             "exporter": "exporter.cli.exporter:exporter",
-            "simulate": "exporter.cli.services:simulate",
+            "simulate": "exporter.cli.simulate:simulate",
         },
         "Shipped files": {
             "dashboards": "exporter.cli.rendering:dashboards",

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.cli import exporter as exporter_command
-from exporter.cli import services
+from exporter.cli import simulate as simulate_command
 from exporter.cli.main import soak
 from exporter.errors import PortTakenError, SoakError, cannot_listen
 from exporter.http_server.config import TlsServer
@@ -391,7 +391,7 @@ def run_command(words: tuple[str, ...]) -> None:
             context.setenv(*word.split("=", 1))
         context.setattr(exporter_command, "set_up_logging", lambda *_: None)
         context.setattr(exporter_command, "serve_exporter", lambda **_: pytest.fail("not refused"))
-        context.setattr(services, "serve_simulator", lambda *_: pytest.fail("not refused"))
+        context.setattr(simulate_command, "serve_simulator", lambda *_: pytest.fail("not refused"))
         soak.main([word.replace("LISTENING", target.address) for word in arguments], standalone_mode=False)
 
 

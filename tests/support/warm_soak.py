@@ -14,7 +14,7 @@ from typing import Self
 
 SERVER = """
 import json, os, sys
-import exporter.cli.exporter, exporter.cli.results, exporter.cli.run, exporter.cli.services
+import exporter.cli.exporter, exporter.cli.results, exporter.cli.run, exporter.cli.simulate
 from exporter.cli.main import main
 
 def command(words, environment, folder, output, errors):
