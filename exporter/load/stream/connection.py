@@ -363,7 +363,8 @@ class Connection:
         if len(info) < _TCP_INFO_BYTES:
             return False
         (acknowledged,) = struct.unpack_from("=Q", info, _BYTES_ACKNOWLEDGED)
-        return bool(acknowledged <= self._before + _OF_THE_OPENING)
+        # Less is a kernel that does not count them.
+        return 0 <= int(acknowledged) - self._before <= _OF_THE_OPENING
 
     def _unasked(self, data: bytes, at: float) -> None:
         """Bytes came that belong to no request."""
