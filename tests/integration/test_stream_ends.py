@@ -203,6 +203,15 @@ def test_streams_that_the_client_leaves_are_in_no_ratio() -> None:
     assert found.streams.output_tokens == 0
 
 
+def test_short_streams_are_left_as_often_as_was_asked_for() -> None:
+    whole = each_read(CHUNKED_HEAD, *map(chunk, WORDS), chunk(STOP + DONE), b"0\r\n\r\n")
+    found = loaded(*[whole] * 61, abort_ratio=1.0)
+
+    # How short they are is known once one was read to its end.
+    assert (found.failures, found.ends["aborted"] + found.ends.get("complete", 0)) == ({}, 61)
+    assert found.ends["aborted"] >= 55
+
+
 def test_done_completes_where_the_user_says_so() -> None:
     found = loaded(chunked(ROLE, *WORDS, DONE), chunked(ROLE, *WORDS), complete_on_done=True)
 

@@ -19,7 +19,7 @@ from exporter.load.stream.goodput import Goodput
 from exporter.load.stream.port import Cut, Port
 from exporter.load.stream.refusals import KEPT_BYTES, RefusedBy, refused_by
 from exporter.load.stream.scan import StreamScan
-from exporter.load.stream.shape import Asked, Draw
+from exporter.load.stream.shape import Asked, Draw, events_before_leaving
 from exporter.load.stream.tally import PairTally, Tally
 
 CONNECT_SECONDS = 30.0
@@ -44,6 +44,8 @@ class Load(Protocol):
     stall_after_seconds: float
     timeout_seconds: float
     goodput: Goodput | None
+    lengths: dict[int, int]
+    """events with tokens of the last complete stream of each request, by its identity"""
     lingering: "set[Client]"
     """clients whose stream has told its end, that it is complete or its error, while its body has none"""
 
@@ -111,6 +113,9 @@ class Client:
         connection = self._connection
         is_usable = connection.is_open and connection.is_usable()
         self._asked, self._abort_after = draw
+        if self._abort_after is not None:
+            usual = self._load.lengths.get(id(self._asked))
+            self._abort_after = events_before_leaving(self._abort_after, usual)
         self._place = self._asked.pair
         self._pair: PairTally = self._load.tally.pairs[self._place]
         self._due = due
@@ -264,6 +269,7 @@ class Client:
     def _complete(self, at: float) -> None:
         scan, since, sent_at = self._body.scan, self._since, self._connection.sent_at
         assert scan.first_token_at is not None
+        self._load.lengths[id(self._asked)] = scan.token_events
         self._load.tally.response(self._place, self._status, at - since, at)
         self._load.timed(self, max(scan.first_token_at - sent_at, 0.0), at - sent_at)
         count_complete(self._pair, scan, self._body.reads, since, at, self._load.goodput)

@@ -73,6 +73,17 @@ class Draw(NamedTuple):
     """leave the stream after so many events with tokens; None: read it to its end"""
 
 
+def events_before_leaving(drawn: int, usual: int | None) -> int:
+    """After how many events with tokens a stream is left; `usual`: how many such a stream has, if known.
+
+    A stream that is shorter than what was drawn would end first, and the share of those that are left be
+    less than was asked for.
+    """
+    if usual is None:
+        return drawn
+    return 1 + (drawn - 1) * min(max(usual - 1, 0), MAX_ABORT_EVENTS) // MAX_ABORT_EVENTS
+
+
 class Draws:
     """The requests of one worker, in order, by the seed of the shape.
 

@@ -76,6 +76,7 @@ class Traffic:
         opening = CONNECT_SECONDS if len(port.target.addresses) == 1 else ADDRESS_SECONDS
         self._soonest_seconds = min(self.stall_after_seconds, self.timeout_seconds, opening)
         """in which an attempt's time can be over"""
+        self.lengths: dict[int, int] = {}
         self.lingering: set[Client] = set()
         self.in_flight = 0
         self._shape = shape

@@ -6,7 +6,14 @@ import pytest
 
 from exporter.live.message import Pair, Route
 from exporter.load.stream.apis import Api
-from exporter.load.stream.shape import MAX_ABORT_EVENTS, Asked, Draw, Draws, StreamShape
+from exporter.load.stream.shape import (
+    MAX_ABORT_EVENTS,
+    Asked,
+    Draw,
+    Draws,
+    StreamShape,
+    events_before_leaving,
+)
 
 
 def asked(body: bytes, weight: float = 1.0, stream: bool = True) -> Asked:
@@ -80,3 +87,11 @@ def test_a_worker_is_one_of_the_workers(worker: int) -> None:
 
 def test_what_is_sent_is_not_shown_by_accident() -> None:
     assert "secret" not in repr(asked(b"secret"))
+
+
+@pytest.mark.parametrize(
+    ("usual", "expected"),
+    [(None, set(range(1, 21))), (100, set(range(1, 21))), (4, {1, 2, 3}), (2, {1}), (1, {1}), (0, {1})],
+)
+def test_a_stream_is_left_before_the_last_of_its_usual_events(usual: int | None, expected: set[int]) -> None:
+    assert {events_before_leaving(drawn, usual) for drawn in range(1, MAX_ABORT_EVENTS + 1)} == expected
