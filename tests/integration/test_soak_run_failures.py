@@ -23,7 +23,7 @@ def live(shared: NativeStack) -> NativeStack:
 
 def test_a_run_without_a_single_2xx_is_a_failure_and_says_so_at_once(live: NativeStack, soak: Soak) -> None:
     fault(live, "error", status=401, ratio=1.0)
-    ended = soak("--duration", "2s", "--connections", "2", "--model", "none").end()
+    ended = soak("--duration", "5s", "--connections", "2", "--model", "none").end()
     assert ended.code == 1
     assert "no response is 2xx so far (401:" in ended.errors
     [answers] = [f for f in ended.document["verdict"]["findings"] if f["check"] == "answers"]
