@@ -1,21 +1,18 @@
 """promtool and amtool over what is shipped: the configuration, the rules and the rules' own unit tests."""
 
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.support.promtool import run_promtool
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PROMETHEUS = ROOT / "prometheus"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 RULE_TESTS = sorted(HERE.glob("*.test.yml"))
-
-LESS_COLLECTION = {**os.environ, "GOGC": "400"}
-"""promtool may hold more, and is quicker so"""
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt install prometheus)"
@@ -28,9 +25,7 @@ needs_amtool = pytest.mark.skipif(
 
 def run(*command: str | Path) -> str:
     """The standard output of a command that must succeed; what it said is the message when it does not."""
-    done = subprocess.run(
-        [str(word) for word in command], env=LESS_COLLECTION, capture_output=True, text=True, check=False
-    )
+    done = run_promtool(command)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

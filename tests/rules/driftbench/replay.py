@@ -1,7 +1,6 @@
 """The hours through `promtool test rules`: when do the alerts on latency and throughput fire?"""
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 from exporter.live.classic_buckets import DURATIONS
 from tests.rules.driftbench.hours import MIDDLES, STEP_SECONDS, STEPS, WARMUP_SECONDS, Hour
 from tests.support.checkout import CHECKOUT
+from tests.support.promtool import run_promtool
 
 RULES = CHECKOUT / "prometheus" / "rules"
 ALERTS = {"BenchmarkLatencyRegression": "slower", "BenchmarkThroughputDrop": "less"}
@@ -36,9 +36,7 @@ def fired(hours: Sequence[Hour]) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory(prefix="driftbench-") as folder:
         test = Path(folder) / "driftbench.test.yml"
         test.write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, width=10**9), encoding="utf-8")
-        done = subprocess.run(
-            ["promtool", "test", "rules", str(test)], capture_output=True, text=True, check=False
-        )
+        done = run_promtool(["promtool", "test", "rules", test])
     output = done.stdout + done.stderr
     counted = re.search(rf"{re.escape(COUNTED)}.*?got: *\{{\}} (\S+)", output, re.DOTALL)
     if counted is None or float(counted[1]) != len(hours):

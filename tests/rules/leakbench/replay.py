@@ -7,7 +7,6 @@ expected.
 """
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ import numpy as np
 import yaml
 
 from tests.support.checkout import CHECKOUT
+from tests.support.promtool import run_promtool
 
 from .series import Labelled
 
@@ -96,9 +96,7 @@ def replay_batch(series: Sequence[Labelled]) -> list[Fired]:
         )
         test = Path(folder) / "leakbench.test.yml"
         test.write_text(yaml.dump(_test_file(series), Dumper=yaml.CSafeDumper, width=10**9), encoding="utf-8")
-        done = subprocess.run(
-            ["promtool", "test", "rules", str(test)], capture_output=True, text=True, check=False
-        )
+        done = run_promtool(["promtool", "test", "rules", test])
     output = done.stdout + done.stderr
     counted = re.search(rf"{re.escape(COUNTED)}.*?got: *\{{\}} (\S+)", output, re.DOTALL)
     if counted is None or float(counted[1]) != len(series):
