@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from exporter.cli.command import FILE, RESULTS, SERVICE_CODES, GroupedCommand, opt, options
+from exporter.cli.listen_address import listen_address
 from exporter.cli.log_lines import LOG_FORMATS, LOG_LEVELS, set_up_logging
-from exporter.cli.serve import listen_address, serve_exporter
+from exporter.cli.serve import serve_exporter
 from exporter.errors import ConfigurationError
 from exporter.exposition.allowed_hosts import is_host
 from exporter.settings.exporter_config import default_config, load_config

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from rich.console import Console
 from rich.text import Text
 
+from exporter.cli.listen_address import listen_address
 from exporter.cli.run_options import WatchOptions
-from exporter.cli.serve import listen_address
 from exporter.errors import ConfigurationError, QueryError
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
