@@ -52,6 +52,15 @@ def test_of_plain_answers_the_bound_is_of_their_median() -> None:
         assert judge_generator(evidence(**known, **counts)).outcome == outcome
 
 
+def test_of_a_load_of_seconds_it_is_told_and_not_judged() -> None:
+    late = streamed(client_lag=quantiles(0.01))
+    finding = judge_generator(evidence(planned_seconds=14.0, measured_seconds=14.0, **late))
+    assert finding.outcome == Outcome.NOT_JUDGED
+    assert finding.text == "watched for less than 15 s; it read late by 20 ms (p99), by the kernel's stamps"
+    whole = judge_generator(evidence(planned_seconds=15.0, measured_seconds=15.0, **late))
+    assert whole.outcome == Outcome.INCONCLUSIVE
+
+
 def test_it_says_by_how_much_and_whether_the_kernel_told() -> None:
     known = streamed(client_lag=quantiles(0.01), send_lateness=quantiles(0.02), unstamped=7)
     assert judge_generator(evidence(**known)).text == (
