@@ -11,6 +11,7 @@ import heapq
 import itertools
 import json
 import math
+import select
 import selectors
 import signal
 import socket
@@ -88,7 +89,9 @@ class PacedServer:
         """Serve until `stopped`."""
         while not self.stopped:
             wait = self._due[0][0] - self._now() if self._due else LONGEST_WAIT_SECONDS
-            for key, _ in self._selector.select(min(max(wait, 0.0), LONGEST_WAIT_SECONDS)):
+            # epoll waits whole milliseconds: all that is due in one would be sent at once.
+            select.select([self._selector.fileno()], [], [], min(max(wait, 0.0), LONGEST_WAIT_SECONDS))
+            for key, _ in self._selector.select(0):
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
