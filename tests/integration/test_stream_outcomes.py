@@ -81,20 +81,14 @@ def test_each_broken_stream_is_counted_by_its_end_and_fails_the_run(
     assert not is_without_failure(ended)
 
 
-@pytest.mark.parametrize(
-    ("required", "outcome"), [((), "warning"), (("--require", "buffering,idle"), "fail")]
-)
-def test_a_router_that_buffers_and_cuts_what_is_idle_is_warned_of_and_fails_where_that_is_required(
-    live: NativeStack, soak: Soak, required: tuple[str, ...], outcome: str
+def test_a_router_that_buffers_and_cuts_what_is_idle_is_warned_of_as_often_as_it_did(
+    live: NativeStack, soak: Soak
 ) -> None:
     fault(live, "buffer")
     fault(live, "idle_cut", after_seconds=1)
-    ended = soak(*LOAD, "--duration", "8s", *required).end()
-    assert {check: outcomes(ended)[check] for check in ("buffering", "idle")} == {
-        "buffering": outcome,
-        "idle": outcome,
-    }
-    assert is_without_failure(ended) == (not required)
+    ended = soak(*LOAD, "--duration", "8s").end()
+    assert {outcomes(ended)[check] for check in ("buffering", "idle")} == {"warning"}
+    assert is_without_failure(ended)
     seen = streams_of(ended)
     assert seen["buffered_streams"] == seen["shaped_streams"] == seen["ends"]["complete"] > 0
     idle = seen["long_seen"]["idle"]
