@@ -8,17 +8,16 @@ from functools import partial
 from typing import NamedTuple
 
 from exporter.live.message import StreamEnd
-from exporter.load.stream.apis import Api, meaning_of_answer
+from exporter.load.stream.answer_body import ANSWER_BYTES, AnswerBody
+from exporter.load.stream.apis import Api
 from exporter.load.stream.connection import Connection
 from exporter.load.stream.port import Cut, Port
 from exporter.load.stream.scan import StreamScan
 from exporter.load.stream.shape import Asked
-from exporter.load.stream.target import request_bytes
+from exporter.load.stream.target import Requests
 from exporter.load.stream.timers import Timers
 from exporter.settings.placeholders import is_secret
 
-ANSWER_BYTES = 1 << 18
-"""of an answer that is no stream; a longer one is no half of a pair"""
 _OF_THE_ROUTER = frozenset({"host", "accept-encoding"})
 
 
@@ -58,20 +57,17 @@ class DirectHalf:
     ) -> None:
         """`headers` are those of the load; `complain` gets a line for the user where a half fails."""
         self._host = port.target.host
-        self._headers = headers_past(headers)
+        self._requests = Requests(port.target.host, headers_past(headers))
         self._timers, self._now = timers, port.stamps.monotonic
         self._timeout_seconds, self._stall_after_seconds = timeout_seconds, stall_after_seconds
         self._deadline = 0.0
         self._heard: float | None = None
         """when its answer was heard of last; None: it has none"""
-        self._new_scan = scan
+        self._body = AnswerBody(scan)
         self._complain = complain
         self._connection = Connection(port, self)
-        self._scans: dict[Api, StreamScan] = {}
-        self._requests: dict[int, bytes] = {}
         self._done: Done | None = None
         self._number = 0
-        self._kept: list[bytes] = []
 
     @property
     def is_busy(self) -> bool:
@@ -82,7 +78,6 @@ class DirectHalf:
         """Send it, on a new connection where the old one is gone; `done` is called once, later."""
         self._asked, self._done = asked, done
         self._number += 1
-        self._kept.clear()
         self._deadline, self._heard = self._now() + self._timeout_seconds, None
         self._look(self._number)
         connection = self._connection
@@ -98,12 +93,7 @@ class DirectHalf:
 
     def _send(self) -> None:
         asked = self._asked
-        request = self._requests.get(id(asked))
-        if request is None:
-            endpoint = asked.direct_endpoint or asked.endpoint
-            request = request_bytes(self._host, endpoint, self._headers, asked.body)
-            self._requests[id(asked)] = request
-        self._connection.send(request)
+        self._connection.send(self._requests.of(asked.direct_endpoint or asked.endpoint, asked.body))
 
     def _look(self, number: int) -> None:
         """Whether this request's time is over; else look again when it may be."""
@@ -145,34 +135,26 @@ class DirectHalf:
             self._fail(f"answers {status}")
         elif b"content-encoding" in headers:
             self._fail("answers in an encoding that nobody asked for")
-        elif self._asked.stream:
-            api = self._asked.api
-            scan = self._scans.get(api)
-            if scan is None:
-                scan = self._scans[api] = self._new_scan(api)
-            scan.reset(self._asked.choices)
-            self._scan = scan
+        else:
+            self._body.begin(self._asked, status, headers)
 
     def body(self, data: bytes, at: float) -> None:
         """A part of the answer's body."""
         self._heard = self._now()
-        if self._asked.stream:
-            self._scan.feed(data, at)
-        elif sum(map(len, self._kept)) <= ANSWER_BYTES:
-            self._kept.append(data)
+        self._body.take(data, at)
 
     def whole(self, at: float) -> None:
         """The answer is whole."""
         sent_at = self._connection.sent_at
         if self._asked.stream:
-            end, first = self._scan.end(), self._scan.first_token_at
+            end, first = self._body.end(), self._body.scan.first_token_at
             if end is not StreamEnd.COMPLETE or first is None:
                 self._fail(f"ends a stream as {end.value}")
             else:
                 self._end(Times(max(first - sent_at, 0.0), at - sent_at))
             return
-        body = b"".join(self._kept)
-        if len(body) > ANSWER_BYTES or meaning_of_answer(self._asked.api, body).in_band:
+        # Of a longer answer nobody knows whether it is an error.
+        if len(self._body.document) > ANSWER_BYTES or self._body.meaning.in_band:
             self._fail("answers with an error, or at great length")
         else:
             self._end(Times(None, at - sent_at))

@@ -49,3 +49,20 @@ def request_bytes(host: str, endpoint: str, headers: Iterable[tuple[str, str]], 
     lines += [f"{name}: {value}" for name, value in headers if name.lower() != "content-length"]
     lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
+
+
+class Requests:
+    """The requests to one server, each made once."""
+
+    def __init__(self, host: str, headers: Iterable[tuple[str, str]]) -> None:
+        self._host = host
+        self._headers = tuple(headers)
+        self._made: dict[tuple[str, bytes], bytes] = {}
+
+    def of(self, endpoint: str, body: bytes) -> bytes:
+        """What is sent."""
+        request = self._made.get((endpoint, body))
+        if request is None:
+            request = request_bytes(self._host, endpoint, self._headers, body)
+            self._made[endpoint, body] = request
+        return request

@@ -19,7 +19,7 @@ from exporter.load.stream.scan import StreamScan
 from exporter.load.stream.schedule import Schedule
 from exporter.load.stream.shape import Asked, Draw, Draws, StreamShape
 from exporter.load.stream.tally import Tally
-from exporter.load.stream.target import request_bytes
+from exporter.load.stream.target import Requests
 from exporter.load.stream.timers import Timers
 from exporter.load.stream.worker_plan import Limits
 
@@ -81,9 +81,8 @@ class Traffic:
         self.in_flight = 0
         self._shape = shape
         self._worker = worker
-        self._host = port.target.host
         self._headers = headers
-        self._requests: dict[int, bytes] = {}
+        self._requests = Requests(port.target.host, headers)
         self._shapes: dict[Api, EventShapes] = {}
         self._draws = Draws(shape, worker)
         self._schedule = (
@@ -178,11 +177,7 @@ class Traffic:
 
     def request(self, asked: Asked) -> bytes:
         """What is sent."""
-        request = self._requests.get(id(asked))
-        if request is None:
-            request = request_bytes(self._host, asked.endpoint, self._headers, asked.body)
-            self._requests[id(asked)] = request
-        return request
+        return self._requests.of(asked.endpoint, asked.body)
 
     def scan(self, api: Api) -> StreamScan:
         """A new one, which learns with the others of its API."""
