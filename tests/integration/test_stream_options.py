@@ -99,8 +99,9 @@ def test_pairs_past_the_router_show_what_it_adds(live: NativeStack, soak: Soak) 
     for of in ("first_token", "total"):
         overhead = evidence(ended)["streams"][f"router_overhead_{of}"]
         assert overhead["pairs"] >= 11
-        # The router takes 0.05 s of each.
-        assert 0.02 < overhead["low"] < overhead["median"] < 0.09
+        # The router takes 0.05 s of each. Two of the three may be of one bucket of the histogram.
+        assert 0.02 < overhead["low"] <= overhead["median"] <= overhead["high"]
+        assert overhead["median"] < 0.09
 
 
 def test_streams_that_the_client_leaves_are_in_no_ratio(live: NativeStack, soak: Soak) -> None:
