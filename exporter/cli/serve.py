@@ -55,7 +55,6 @@ def serve_exporter(
     Without an `ingest_address` no runs are taken, with an `owner` those of one command alone. They are taken
     under the names of this machine and under `allowed_hosts`.
     """
-    _stay_on_one_cpu()
     clock = SystemClock()
     web_file = WebFile(web_config_file)
     http = bind_http(*web)
@@ -69,6 +68,7 @@ def serve_exporter(
         load = LiveLoad(runs, ingest, state_file)
     if state_file is not None:
         state_file.load(runs)
+    _stay_on_one_cpu()
     shared = Shared(clock, load=load, results=results)
     collectors = IsolatedCollectors(
         build_collectors(config, shared), config.collector_deadline_seconds, clock
