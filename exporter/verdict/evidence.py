@@ -68,6 +68,17 @@ class Count:
     """requests without one; None where the source does not count them all"""
 
 
+class LoadKnown(StrEnum):
+    """How much is known of the requests of a run."""
+
+    COUNTED = "counted"
+    """its engine counts each, exact and by the second"""
+    SCRAPED = "scraped"
+    """what scrapes of `benchmark_*` say: totals are exact, times are those of the scrapes"""
+    NOTHING = "nothing"
+    """somebody else sends them: the router alone is watched"""
+
+
 class GapKind(StrEnum):
     """How a run lost time."""
 
@@ -182,6 +193,7 @@ class Evidence(Counts):
     """HTTP statuses that are no errors, though they are not 2xx"""
     varies_prompts: bool = False
     """whether a script makes the requests, so that not all are the same"""
+    load_known: LoadKnown = LoadKnown.COUNTED
     so_far: bool = False
     """the run goes on: what comes at its end is not missing yet"""
     engine: str = ""
