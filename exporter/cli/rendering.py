@@ -1,6 +1,7 @@
 """The commands over rendered files, `soak dashboards` and `soak rules`, and what their renderers share.
 
-What renders them is no part of the package: grafana/source and prometheus/source in a checkout.
+What renders them is no part of the package: grafana/source and prometheus/source in a checkout. Rules with
+links of one's own are made of the shipped files alone.
 """
 
 import importlib.util
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes
-from exporter.errors import ToolMissingError
+from exporter.cli.command import BAD_USAGE, FILE, GroupedCommand, exit_codes, opt, options
+from exporter.errors import ConfigurationError, ToolMissingError
+from exporter.settings.prometheus_rules import OPTION, with_runbook_base
 from exporter.settings.shipped import shipped
 
 _CODES = exit_codes({0: "done", 2: BAD_USAGE})
@@ -56,9 +58,46 @@ def outline() -> None:
     _run(DASHBOARDS, "outline", "grafana_foundation_sdk")
 
 
-@click.group()
-def rules() -> None:
-    """Prometheus files with copies of one thing, rendered from prometheus/source."""
+@click.group(invoke_without_command=True, epilog=_CODES)
+@options(
+    "Options",
+    opt(
+        f"{OPTION} URL",
+        "Write the rules with links that work from Slack and mail: below https://HOST:9877/runbook, which "
+        "every exporter serves, or to a page like https://…/prometheus/runbook.md. As shipped the links are "
+        "that page's path inside the project.",
+        "base",
+    ),
+    opt(
+        "--output FOLDER",
+        f"Where the rules with {OPTION} are written.  [default: rules]",
+        "output",
+        type=FILE,
+        show_default=False,
+    ),
+)
+@click.pass_context
+def rules(context: click.Context, base: str | None, output: Path | None) -> None:
+    """The rules and alerts of Prometheus: with links of one's own, or rendered from prometheus/source.
+
+    \b
+    soak rules --runbook-base https://watch.example:9877/runbook --output /etc/prometheus/rules
+    soak rules check
+    """
+    if context.invoked_subcommand is not None:
+        if base is not None or output is not None:
+            raise ConfigurationError(
+                f"{OPTION}, --output: `soak rules {context.invoked_subcommand}` is about the project's own "
+                "files; leave one of the two out"
+            )
+        return
+    if base is None:
+        if output is not None:
+            raise ConfigurationError(f"--output: is about {OPTION}; give {OPTION} too")
+        click.echo(context.get_help())
+        return
+    for path in with_runbook_base(output or Path("rules"), base):
+        click.echo(path)
 
 
 @rules.command("render", cls=GroupedCommand, epilog=_CODES)

@@ -153,6 +153,9 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("backfill", "--results", "none", "--output", "data"): "none: ",
     ("backfill", "--results", "young", "--output", "data"): "young: 1",
     ("backfill", "--results", "nonsense", "--output", "data"): "nonsense/local.csv:1",
+    ("rules", "--runbook-base", "ftp://watch.example/runbook"): "--runbook-base: 'ftp:",
+    ("rules", "--output", "rules"): "--output: is about --runbook-base",
+    ("rules", "--runbook-base", "http://watch.example/runbook", "check"): "`soak rules check`",
 }
 """Commands, with the environment in front as a shell has it -> what the message names."""
 

@@ -71,3 +71,33 @@ def test_without_its_library_the_extra_to_install_is_named(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ToolMissingError, match=r"pip install -e '\.\[dashboards\]'"):
         CliRunner().invoke(soak, [command, "render"], catch_exceptions=False)
+
+
+def test_the_rules_get_links_of_ones_own_and_the_files_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = "https://watch.example:9877/runbook"
+    done = CliRunner().invoke(soak, ["rules", "--runbook-base", base], catch_exceptions=False)
+    written = sorted(Path("rules").glob("*.yml"))
+    assert (done.exit_code, done.output.splitlines()) == (0, [str(path) for path in written])
+    assert f"runbook_url: {base}/RouterDown\n" in Path("rules/router.alerts.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--output", "x"], "--output: is about --runbook-base; give --runbook-base too"),
+        (["--runbook-base", "http://x/runbook", "check"], "leave one of the two out"),
+        (["--runbook-base", "x"], "--runbook-base: 'x' is not a URL like "),
+    ],
+)
+def test_options_of_the_rules_that_do_not_fit_are_refused(arguments: list[str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        CliRunner().invoke(soak, ["rules", *arguments], catch_exceptions=False)
+
+
+def test_without_an_option_the_rules_show_what_they_can_do() -> None:
+    done = CliRunner().invoke(soak, ["rules"])
+    assert done.exit_code == 0
+    assert "--runbook-base URL" in done.output
