@@ -57,6 +57,14 @@ def shared(lasting: NativeStack) -> Iterator[NativeStack]:
     end_faults(lasting)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A `soak up` of the user's is no part of a test, nor a test's one of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 def ready(stack: NativeStack) -> NativeStack:
     """The stack, with simulator and exporter started."""
     stack.start_simulator("--latency-median", "0.005", "--latency-p99", "0.015")

@@ -23,12 +23,12 @@ from exporter.cli.run_options import (
     target_options,
     watch_options,
 )
-from exporter.cli.run_plan import asked_once, plan_of, prometheus_at, say_engine
+from exporter.cli.run_plan import asked_once, plan_of, say_engine
 from exporter.cli.run_view import TerminalView
 from exporter.cli.stream_options import StreamOptions, stream_options
 from exporter.cli.terminal import PlainConsole, print_json
 from exporter.cli.verdict_text import print_verdict
-from exporter.cli.watching import named_watcher, watcher_here
+from exporter.cli.watching import first_look
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_CONNECTIONS
@@ -103,14 +103,13 @@ def run(
         ci.check()
         cleanup.enter_context(ci.even_of_an_error("run", plan.label))
         plan = _with_own_baseline(check_plan(plan), console)
-        prometheus = prometheus_at(watch.prometheus_url)
-        check_expressions(plan.own, prometheus)
-        named = named_watcher(plan, watch)
+        look = first_look(plan.workload.target, watch, console)
+        check_expressions(plan.own, look.prometheus)
         plan = asked_once(plan, load, interrupt, console)
-        watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        watcher = look.watcher(plan.router, cleanup, interrupt, console)
         say_engine(plan, console)
         console.print(Text(f"live page: {watcher.live_url}"), soft_wrap=True)
-        sys.exit(run_and_judge(plan, watcher, prometheus, console, interrupt, ci, as_json))
+        sys.exit(run_and_judge(plan, watcher, look.prometheus, console, interrupt, ci, as_json))
 
 
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
@@ -173,11 +172,10 @@ def scale(
         cleanup.enter_context(ci.even_of_an_error("scale", label))
         check_plan(replace(plan, label=f"{label}-c{wanted[0]}", connections=wanted[0]))
         plan = check_plan(replace(plan, label=f"{label}-c{wanted[-1]}", connections=wanted[-1]))
-        prometheus = prometheus_at(watch.prometheus_url)
-        check_expressions(plan.own, prometheus)
-        named = named_watcher(plan, watch)
+        look = first_look(plan.workload.target, watch, console)
+        check_expressions(plan.own, look.prometheus)
         plan = asked_once(plan, load, interrupt, console)
-        watcher = named or watcher_here(plan, watch, cleanup, interrupt, console)
+        watcher = look.watcher(plan.router, cleanup, interrupt, console)
         say_engine(plan, console)
         console.print(Text(f"live page: {watcher.live_url}"), soft_wrap=True)
         plans = [replace(plan, connections=n, label=f"{label}-c{n}") for n in wanted]
@@ -186,7 +184,7 @@ def scale(
             place = [each.connections for each in plans].index(step.connections) + 1
             return TerminalView(console, step.title, step=(place, len(plans)))
 
-        result = run_scale(plans, watcher, prometheus, view_of, interrupt, SystemClock(), label)
+        result = run_scale(plans, watcher, look.prometheus, view_of, interrupt, SystemClock(), label)
         console.print(scale_table(result.points), markup=False)
         console.print(f"saturation: {saturation(result.points).english}", markup=False)
         if result.published.problem:
