@@ -16,8 +16,8 @@ COPY compose/requirements ./compose/requirements
 RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m pip --python /opt/soak/bin/python3 install --require-hashes -r compose/requirements/exporter.txt \
     && python3 -m pip --python /opt/build/bin/python3 install --require-hashes -r compose/requirements/build.txt
-COPY pyproject.toml README.md ./
-COPY exporter ./exporter
+# The package and what it ships: .dockerignore keeps everything else outside.
+COPY . ./
 RUN python3 -m pip --python /opt/build/bin/python3 wheel --no-build-isolation --no-deps --no-index --wheel-dir wheel . \
     && python3 -m pip --python /opt/soak/bin/python3 install --no-deps --no-index wheel/*.whl \
     && python3 -m pip --python /opt/soak/bin/python3 check
