@@ -1,4 +1,4 @@
-"""/metrics, health and the landing page: the application that http_server serves."""
+"""/metrics, health, the landing page and all other pages: the application that http_server serves."""
 
 import gzip
 import math
@@ -19,6 +19,7 @@ from exporter.exposition.landing import landing_page
 from exporter.exposition.last_hour import LastHour
 from exporter.exposition.live_page import EVERY_SECONDS, PAGE_HEADERS, LivePage
 from exporter.exposition.live_state import LiveState
+from exporter.exposition.runbook import Runbook
 from exporter.exposition.runs_api import RunsApi
 from exporter.exposition.text_format import TextFormat
 from exporter.exposition.watch_api import watch_route
@@ -59,6 +60,7 @@ class Exposition:
         self._text = TextFormat()
         self._hour = LastHour(runs, clock)
         self._live_state = LiveState(runs, self._hour, watch, clock)
+        self._runbook = Runbook.of_the_project()
         self._right_of_way = right_of_way or RightOfWay()
         self.app = Starlette(
             routes=[
@@ -67,7 +69,8 @@ class Exposition:
                 Route("/-/ready", self._healthy),
                 watch_route(watch),
                 *RunsApi(runs, ingest, clock, watch.ingest_port, owner, hosts).routes,
-                *LivePage(self._live_state, self._hour).routes,
+                *LivePage(self._live_state, self._hour, self._runbook.alerts).routes,
+                *self._runbook.routes,
                 Route("/", self._landing),
             ]
         )
@@ -116,7 +119,7 @@ class Exposition:
 
     async def _landing(self, _request: Request) -> Response:
         state = self._live_state.of(self._live_state.newest(), EVERY_SECONDS / 2)
-        return HTMLResponse(landing_page(self._watch, state), headers=PAGE_HEADERS)
+        return HTMLResponse(landing_page(self._watch, state, self._runbook.alerts), headers=PAGE_HEADERS)
 
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"

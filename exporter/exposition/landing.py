@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporter import __version__
+from exporter.exposition.runbook import linked
 from exporter.settings.watch import Watch
 
 MIB = 2**20
@@ -99,14 +100,15 @@ def _watched_section(watch: Watch) -> str:
     )
 
 
-def _table(rows: Iterable[tuple[str, str]]) -> str:
+def _table(rows: Iterable[tuple[str, str]], alerts: Iterable[str] = ()) -> str:
     cells = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows
+        f"<tr><th>{html.escape(name)}</th><td>{linked(value, alerts, 'runbook/')}</td></tr>"
+        for name, value in rows
     )
     return f"<table>{cells}</table>"
 
 
-def _run_section(state: dict[str, Any]) -> str:
+def _run_section(state: dict[str, Any], alerts: Iterable[str]) -> str:
     run = state["run"]
     if not state["takes_runs"]:
         return "<p>It takes no runs: <code>--ingest.listen-address</code> is empty.</p>"
@@ -118,12 +120,15 @@ def _run_section(state: dict[str, Any]) -> str:
             f"{html.escape(_verdict(run['verdict'], False))}.</p>"
         )
     head = "Run under way" if run["active"] else "The last run"
-    figures, described = _table(_figures(state).items()), _table(_described(run).items())
+    figures, described = _table(_figures(state).items(), alerts), _table(_described(run).items())
     return f"<h2>{head}</h2>{figures}<h2>What it is</h2>{described}"
 
 
-def landing_page(watch: Watch, state: dict[str, Any]) -> str:
-    """The page as HTML, with what is watched and the newest run (live_state.py); the texts are escaped."""
+def landing_page(watch: Watch, state: dict[str, Any], alerts: Iterable[str]) -> str:
+    """The page as HTML, with what is watched and the newest run (live_state.py); the texts are escaped.
+
+    `alerts` are those that have a page of the runbook.
+    """
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>LLM router soak exporter</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -133,10 +138,11 @@ def landing_page(watch: Watch, state: dict[str, Any]) -> str:
 <h1>LLM router soak exporter {html.escape(__version__)}</h1>
 <p>Live client latency and throughput of a benchmark, beside the router's process and this host.</p>
 <p class="go"><a href="live">Live page</a></p>
-{_run_section(state)}
+{_run_section(state, alerts)}
 {_watched_section(watch)}
 <ul>
 <li><a href="{html.escape(watch.telemetry_path)}">Metrics</a></li>
+<li><a href="runbook/">Runbook</a>: what each alert means, and what to do</li>
 <li><a href="/-/healthy">Health</a></li>
 <li><a href="/-/ready">Readiness</a></li>
 </ul>

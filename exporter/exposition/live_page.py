@@ -9,7 +9,7 @@ The page causes no collection: what it shows of router and host is what others s
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -46,18 +46,27 @@ _FILES = {
     "/live/uPlot-LICENSE": ("uPlot-LICENSE", "text/plain"),
 }
 
+_ALERTS = b'data-alerts=""'
+"""in the page: where the script finds them"""
+
 
 class LivePage:
-    """The routes of the page; no more than MAX_VIEWERS streams at a time."""
+    """The routes of the page; no more than MAX_VIEWERS streams at a time.
 
-    def __init__(self, state: LiveState, hour: LastHour) -> None:
+    `alerts` are those that have a page of the runbook.
+    """
+
+    def __init__(self, state: LiveState, hour: LastHour, alerts: Iterable[str]) -> None:
         self._state = state
         self._hour = hour
         self._viewers = 0
         folder = files("exporter.exposition") / "page"
+        names = f'data-alerts="{" ".join(alerts)}"'.encode()
         self.routes = [
             *(
-                Route(path, _file((folder / name).read_bytes(), media), methods=["GET"])
+                Route(
+                    path, _file((folder / name).read_bytes().replace(_ALERTS, names), media), methods=["GET"]
+                )
                 for path, (name, media) in _FILES.items()
             ),
             Route("/live/events", self._events, methods=["GET"]),

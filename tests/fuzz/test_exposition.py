@@ -131,7 +131,7 @@ def test_models_labels_and_targets_of_any_kind_come_back(pairs: list[Pair], labe
     page = Texts()
     clock = FakeClock()
     state = LiveState(runs, LastHour(runs, clock), watch_of(), clock).of(RUN, 0)
-    page.feed(landing_page(watch_of(), state))
+    page.feed(landing_page(watch_of(), state, ("RouterDown",)))
     shown = dict(zip(page.found["th"], page.found["td"], strict=True))
     models = ", ".join(each.model for each in pairs)
     assert (shown["label"], shown["target"], shown["model"]) == (label, target, models)

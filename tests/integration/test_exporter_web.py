@@ -64,9 +64,11 @@ class Secured:
             session.auth = HTTPBasicAuth(USER.encode(), password.encode())
         return session
 
-    def status(self, client: str | None = "client", password: str | None = PASSWORD) -> int:
+    def status(
+        self, client: str | None = "client", password: str | None = PASSWORD, path: str = "/metrics"
+    ) -> int:
         with self.session(client, password) as session:
-            return session.get(self.url + "/metrics", timeout=20).status_code
+            return session.get(self.url + path, timeout=20).status_code
 
 
 @pytest.fixture
@@ -81,6 +83,8 @@ def test_certificate_and_password_are_both_needed(secured: Secured) -> None:
     assert secured.status() == 200
     assert secured.status(password="wrong") == 401
     assert secured.status(password=None) == 401
+    assert secured.status(path="/runbook/RouterDown") == 200
+    assert secured.status(path="/runbook/RouterDown", password=None) == 401
     with secured.session() as session:
         answer = session.get(secured.url + "/-/healthy", timeout=20)
         assert answer.headers["Strict-Transport-Security"] == "max-age=60"

@@ -1,6 +1,8 @@
 """The live page in a browser: a real exporter, a real run, headless Chromium."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 import requests
 from browser import Browser, browser_program
 
+from exporter.live.findings import Outcome, PublishedAround, PublishedFinding, RunFindings
+from exporter.live.wire import VERSION
 from exporter.stack.native import NativeStack
 from tests.support.live_messages import RUN
 from tests.support.served_exporter import announcement
@@ -154,6 +158,25 @@ def test_names_of_others_are_text_on_the_page(live: NativeStack, page: Browser) 
     page.value("1")
     assert "Content Security Policy" in " ".join(page.problems)
     page.problems.clear()
+
+
+def test_the_name_of_an_alert_leads_to_its_page_of_the_runbook(live: NativeStack, page: Browser) -> None:
+    exporter = live.ports.url("exporter")
+    announced = announcement(planned_duration_seconds=600)
+    assert requests.put(f"{exporter}/api/runs/{RUN}", json=announced, timeout=10).status_code == 200
+    finding = PublishedFinding("alerts", Outcome.FAIL, f"RouterDown fired; {HOSTILE}", None, None, "")
+    around = PublishedAround(("RouterDown", "NotOurs"), None, None, None)
+    found = RunFindings(RUN, time.time(), True, Outcome.FAIL, (finding,), around)
+    body = {**asdict(found), "version": VERSION, "token": announced["token"]}
+    assert requests.put(f"{exporter}/api/runs/{RUN}/findings", json=body, timeout=10).status_code == 200
+    page.open(f"{exporter}/live")
+    shows(page, "#reasons", "RouterDown fired", HOSTILE)
+    shows(page, "#figures", "▲ RouterDown", "▲ NotOurs")
+    for place in ("#reasons", "#figures"):
+        links = page.value(f"[...document.querySelectorAll('{place} a')].map((each) => each.href)")
+        assert links == [f"{exporter}/runbook/RouterDown"]
+    page.value("document.querySelector('#reasons a').click()")
+    assert shows(page, "h1", "RouterDown") == "RouterDown"
 
 
 def text_of_all(shown: str) -> int:

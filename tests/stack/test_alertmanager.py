@@ -153,7 +153,7 @@ def test_slack_is_sent_to_the_address_in_the_file(
     wait_for("Slack's message", lambda: told.asked)
     assert told.asked[0].path == "/services/T/B/s3cret"
     [attached] = json.loads(told.asked[0].body)["attachments"]
-    assert attached["text"].strip() == "what has happened (prometheus/runbook.md#x)"
+    assert attached["text"].strip() == "what has happened\nrunbook: prometheus/runbook.md#x"
 
 
 @pytest.mark.parametrize("way", ["webhook", "slack", "email"])

@@ -3,6 +3,8 @@
 export const SIGNS = { pass: "✓", fail: "✕", warning: "▲", inconclusive: "?", not_judged: "–" };
 const WORDS = { pass: "pass", fail: "fail", warning: "warning", inconclusive: "inconclusive", not_judged: "not judged yet" };
 const UNKNOWN = "–";
+// The alerts that have a page of the runbook.
+const ALERTS = new Set((document.body.dataset.alerts ?? "").split(" ").filter(Boolean));
 
 export const element = (id) => document.getElementById(id);
 
@@ -69,7 +71,7 @@ function findings(verdict) {
   const all = verdict ? verdict.findings : [];
   const rows = ["fail", "inconclusive", "warning"].flatMap((outcome) => all.filter((each) => each.outcome === outcome)).map((each) => {
     const row = made("li");
-    row.append(made("b", `${SIGNS[each.outcome]} ${each.outcome} · ${each.check}`, each.outcome), ` ${each.text}`);
+    row.append(made("b", `${SIGNS[each.outcome]} ${each.outcome} · ${each.check}`, each.outcome), " ", ...linked(each.text));
     return row;
   });
   element("reasons").replaceChildren(...rows);
@@ -125,15 +127,27 @@ function alerts(run) {
   if (!names) return figure("Alerts", "not known", "the run asks no Prometheus (--prometheus)", "", true);
   const title = verdict.so_far ? "Alerts firing" : "Alerts that fired";
   const box = figure(title, names.length ? "" : "none", "as the run passes them on", names.length ? "bad" : "", true);
-  for (const name of names) box.querySelector(".main").append(breakable(`▲ ${name}`));
+  for (const name of names) box.querySelector(".main").append(breakable(name));
   return box;
 }
 
 function breakable(name) {
-  const line = made("div");
+  const line = made("div", "▲ "), node = ALERTS.has(name) ? toRunbook(name, "") : made("span");
   // A long name may be parted before each of its words.
-  for (const part of name.split(/(?<=[a-z])(?=[A-Z])/)) line.append(part, made("wbr"));
+  for (const part of name.split(/(?<=[a-z])(?=[A-Z])/)) node.append(part, made("wbr"));
+  line.append(node);
   return line;
+}
+
+// A text in which the name of an alert is a link to its page.
+function linked(text) {
+  return text.split(/(\w+)/).map((part) => (ALERTS.has(part) ? toRunbook(part, part) : part));
+}
+
+function toRunbook(alert, text) {
+  const link = made("a", text);
+  link.href = `runbook/${alert}`;
+  return link;
 }
 
 const BROKEN = ["truncated", "stalled", "disconnect", "timeout"];

@@ -92,6 +92,7 @@ def test_the_page_and_its_files_are_strict_and_of_this_exporter_alone(served: Se
         "live/uPlot.js",
         "live/live.js",
         "live/uPlot-LICENSE",
+        "runbook/",
     }
     for path in ("/live", "/", *(f"/live/{name}" for name in FILES)):
         answer = served.get(path)
