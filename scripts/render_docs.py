@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from exporter.cli.rendering import check_or_render
 from exporter.results.run_document import RunDocument
-from exporter.results.run_result import RunInputs
+from exporter.results.run_result import Inputs, RunInputs, WatchInputs
 from exporter.run.objectives_file import KEYS, MAX_OBJECTIVES, NAME, SEVERITIES
 from exporter.settings.shipped import CHECKOUT
 from exporter.verdict.objectives import BOUNDED, OBJECTIVES
@@ -174,24 +174,37 @@ def with_checks(page: str) -> str:
     return page[: found.start()] + "".join(lines) + page[found.end() :]
 
 
+OTHER_INPUTS: dict[str, type[Inputs]] = {"watch": WatchInputs}
+"""of commands without a load of their own, by the command"""
+
+
 def run_schema() -> str:
     """docs/schemas/run.schema.json: what `run.json` holds, as JSON Schema."""
     schema = TypeAdapter(RunDocument).json_schema(mode="serialization")
-    inputs = TypeAdapter(RunInputs).json_schema(mode="serialization")
-    schema["$defs"] |= inputs.pop("$defs", {})
-    # Bounds stand under their options' names.
-    del inputs["properties"]["bounds"]
-    inputs["required"].remove("bounds")
-    inputs["properties"] |= {
-        each.parameter: {"type": "number", "minimum": each.min, "maximum": each.max, "description": each.help}
-        for each in BOUNDED.values()
-    }
-    schema["properties"]["inputs"] = {**inputs, "description": "the options of the run, without secrets"}
+    found = _inputs(schema, RunInputs)
+    for command, inputs in OTHER_INPUTS.items():
+        is_that = {"properties": {"command": {"const": command}}, "required": ["command"]}
+        found = {"if": is_that, "then": _inputs(schema, inputs), "else": found}
+    schema["properties"]["inputs"] = {"description": "the options of the run, without secrets", **found}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "run.json of llm-router-soak",
     }
     return json.dumps(head | _without_titles(schema), indent=2, ensure_ascii=False) + "\n"
+
+
+def _inputs(schema: dict[str, Any], inputs: type[Inputs]) -> dict[str, Any]:
+    """The schema of one kind of inputs; what it refers to goes to the definitions of `schema`."""
+    found = TypeAdapter(inputs).json_schema(mode="serialization")
+    schema["$defs"] |= found.pop("$defs", {})
+    # Bounds stand under their options' names.
+    del found["properties"]["bounds"]
+    found["required"].remove("bounds")
+    found["properties"] |= {
+        each.parameter: {"type": "number", "minimum": each.min, "maximum": each.max, "description": each.help}
+        for each in BOUNDED.values()
+    }
+    return found
 
 
 def objectives_schema() -> str:

@@ -1,6 +1,7 @@
 """The commands over results files: `soak report`, `soak compare`, `soak backfill`."""
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from exporter.results.backfill import backfill
 from exporter.results.compare import TOLERANCE, compare_runs, comparison_table, noise_table, outcome_of
 from exporter.results.folder import check_whole
 from exporter.results.html_report import write_report
-from exporter.results.measured_run import MeasuredRun, equal_runs, read_run
+from exporter.results.measured_run import MeasuredRun, equal_runs, has_load, read_run
 from exporter.results.outcome_report import suite_of_comparison
 from exporter.results.picture import can_draw
 from exporter.results.plot import plot_rows
@@ -57,16 +58,20 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     soak report benchmarks/results/20261124-nightly
     soak report benchmarks/results/202611*.csv -o november.png
     """
-    folders = [Path(result) for result in results if Path(result).is_dir()]
-    for folder in folders:
-        if is_killed(folder):
-            _fold(folder)
-    rows, problems = read_files([f"{Path(each)}.csv" if Path(each) in folders else each for each in results])
+    folders = _whole_folders(results)
+    watches = {folder for folder in folders if not has_load(folder)}
+    files = [
+        f"{Path(each)}.csv" if Path(each) in folders else each
+        for each in results
+        if Path(each) not in watches
+    ]
+    rows, problems = read_files(files)
     for problem in problems:
         click.echo(f"soak: {problem}", err=True)
-    if not rows:
+    if not rows and not watches:
         raise ConfigurationError("there is nothing to report")
-    click.echo(summary_table(rows), nl=False)
+    if rows:
+        click.echo(summary_table(rows), nl=False)
     records = {folder: record for folder in folders if (record := _record(folder)) is not None}
     for folder, record in records.items():
         _show_verdict(record)
@@ -79,12 +84,25 @@ def report(results: tuple[str, ...], plot: Path | None) -> None:
     if plot is not None:
         if plot.name == "plot.png" and _has_curves(plot.parent):
             raise ConfigurationError(f"{plot}: the curves of soak scale, which stay; name another picture")
+        if alone is None and not rows:
+            raise ConfigurationError(
+                f"{plot}: runs whose load was somebody else's have no row to draw; name one"
+            )
         if alone is None:
             plot_rows(rows, plot)
         else:
             plot_run(alone, plot)
         click.echo(plot)
     sys.exit(2 if problems else 0)
+
+
+def _whole_folders(results: Iterable[str]) -> list[Path]:
+    """The folders among them; those of runs that were killed have got their files."""
+    folders = [Path(result) for result in results if Path(result).is_dir()]
+    for folder in folders:
+        if is_killed(folder):
+            _fold(folder)
+    return folders
 
 
 def _fold(folder: Path) -> None:

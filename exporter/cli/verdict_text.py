@@ -9,8 +9,9 @@ from rich.text import Text
 from exporter.cli.run_view import UNKNOWN, duration_text, milliseconds
 from exporter.cli.terminal import STYLES
 from exporter.live.stream_counts import StreamCounts
-from exporter.results.run_document import load_text
-from exporter.results.run_result import RunResult
+from exporter.results.run_document import document_of, load_text
+from exporter.results.run_result import RunInputs, RunResult
+from exporter.results.watch_figures import watch_figures
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
 from exporter.verdict.stream_figures import good_ratio, tokens_per_second
@@ -26,9 +27,13 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
     """
     _print_run(console, result)
     _print_findings(console, result.judgement.findings)
-    rps = result.requests_per_second
-    latency = " / ".join(milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
-    console.print(f"\n{UNKNOWN if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
+    if result.has_load:
+        rps = result.requests_per_second
+        latency = " / ".join(milliseconds(result.quantiles[q]) for q in ("0.5", "0.95", "0.99"))
+        console.print(f"\n{UNKNOWN if rps is None else f'{rps:,.1f}'} successes/s, p50/p95/p99 {latency} ms")
+    else:
+        figures = watch_figures(document_of(result))
+        console.print(Text("\n" + ", ".join(f"{name} {figure}" for name, figure in figures)), soft_wrap=True)
     if result.evidence.streams is not None:
         line = ", ".join(_of_streams(result.evidence, result.evidence.streams))
         console.print(Text(line), soft_wrap=True)
@@ -41,12 +46,15 @@ def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -
 
 
 def _print_run(console: Console, result: RunResult) -> None:
-    inputs, evidence = result.inputs, result.evidence
-    what = (
-        f"model {inputs.model} ({inputs.model_source.text}), route {result.info.route.value}, "
-        f"at {result.info.target}: {load_text(inputs.rate, inputs.connections)}, "
-        f"{duration_text(evidence.measured_seconds)} of load"
-    )
+    inputs, evidence, info = result.inputs, result.evidence, result.info
+    lasted = duration_text(evidence.measured_seconds)
+    what = f"{info.target}, watched for {lasted}"
+    if isinstance(inputs, RunInputs):
+        route = UNKNOWN if info.route is None else info.route.value
+        what = (
+            f"model {inputs.model} ({inputs.model_source.text}), route {route}, "
+            f"at {info.target}: {load_text(inputs.rate, inputs.connections)}, {lasted} of load"
+        )
     console.print(Text(what, style="dim"), soft_wrap=True)
 
 

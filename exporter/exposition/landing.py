@@ -20,19 +20,25 @@ def _figures(state: dict[str, Any]) -> dict[str, str]:
     """The main figures of a run that is known; what is not known is shown as –."""
     run, scrape = state["run"], state["scrape"] or {}
     verdict = run["verdict"]
-    latency = " / ".join(_ms(run["quantiles"][each]) for each in ("0.5", "0.95", "0.99"))
     memory = scrape.get("memory")
     failing = [] if verdict is None else [each for each in verdict["findings"] if each["outcome"] == "fail"]
-    failures = {**run["statuses"], **run["failures"]}
     return {
         "verdict": _verdict(verdict, run["active"]),
         **{f"fails: {each['check']}": each["text"] for each in failing},
+        **(_load_figures(run) if run["info"]["engine"] else {}),
+        "router memory": "–" if memory is None else f"{memory / MIB:,.1f} MiB",
+    }
+
+
+def _load_figures(run: dict[str, Any]) -> dict[str, str]:
+    latency = " / ".join(_ms(run["quantiles"][each]) for each in ("0.5", "0.95", "0.99"))
+    failures = {**run["statuses"], **run["failures"]}
+    return {
         "success": f"{_rate(run['successes_per_second'])}, {run['successes']:,} in all",
         "failed": f"{_rate(run['failures_per_second'])}, "
         + (", ".join(f"{name}: {count:,}" for name, count in failures.items()) or "none so far"),
         "p50 / p95 / p99": f"{latency} ms, {'last 10 s' if run['active'] else 'whole run'}",
         **_streams(run["streams"], run["info"]["goodput"]),
-        "router memory": "–" if memory is None else f"{memory / MIB:,.1f} MiB",
     }
 
 
@@ -71,21 +77,28 @@ def _rate(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}/s"
 
 
+def _load_of(info: dict[str, Any]) -> dict[str, str]:
+    pairs = info["pairs"]
+    return {
+        "engine": info["engine"],
+        "route": ", ".join(dict.fromkeys(each["route"].value for each in pairs)),
+        "model": ", ".join(each["model"] for each in pairs),
+        "connections": str(info["connections"]),
+    }
+
+
 def _described(run: dict[str, Any]) -> dict[str, str]:
     info = run["info"]
-    pairs = info["pairs"]
+    pairs, planned = info["pairs"], info["planned_duration_seconds"]
     return {
         "run": info["run"],
         "label": info["label"],
         "phase": run["phase"],
         "scenario": info["scenario"],
-        "engine": info["engine"],
-        "route": ", ".join(dict.fromkeys(each["route"].value for each in pairs)),
-        "model": ", ".join(each["model"] for each in pairs),
+        **(_load_of(info) if pairs else {}),
         "target": info["target"],
-        "connections": str(info["connections"]),
         "started": _time(info["start_timestamp_seconds"]),
-        "planned": f"{info['planned_duration_seconds']:,.0f} s",
+        "planned": f"{planned:,.0f} s" if planned else "until it is ended",
         **({} if run["ended"] is None else {"ended": _time(run["ended"])}),
     }
 

@@ -148,13 +148,16 @@ class LastHour:
             self.newest = scraped
 
     def _loads(self, at: float) -> Iterator[tuple[str, dict[str, float]]]:
-        """The load columns of each run under way, since the point before."""
+        """The load columns of each run under way, since the point before; none of one that sends nothing."""
         with self._runs.lock:
             now = self._clock.monotonic()
             active = [run for run in self._runs.runs.values() if run.active(now)]
             before, self._counted = self._counted, {run.info.run: _Counted(run, at) for run in active}
             for run in active:
                 name = run.info.run
+                if not run.info.sends:
+                    yield name, {}
+                    continue
                 recent = quantiles_seconds(run.recent(), _QUANTILES)
                 load = {
                     column: math.nan if value is None else value

@@ -102,8 +102,7 @@ class LiveState:
         active = run.active(now)
         elapsed = self._clock.wall() - info.start_timestamp_seconds - run.rested_seconds(now)
         left = max(info.planned_duration_seconds - elapsed, 0.0)
-        seconds, successes, errors = run.ring.newest(RATE_SECONDS) if active else (0, 0, 0)
-        return {
+        shown = {
             **document,
             "info": asdict(info),
             "phase": run.phase.value,
@@ -112,6 +111,13 @@ class LiveState:
             "left_seconds": left if active and run.phase in _LOADED else None,
             "ended": run.ended,
             "silent_since": None if active or run.ended else self._clock.wall() - (now - run.last_report),
+        }
+        # Of a load that somebody else sends nothing is known, and none of these is zero.
+        return shown | (self._load(name, run, status, active) if info.sends else {})
+
+    def _load(self, name: str, run: Run, status: RunStatus, active: bool) -> dict[str, Any]:
+        seconds, successes, errors = run.ring.newest(RATE_SECONDS) if active else (0, 0, 0)
+        return {
             "successes_per_second": successes / seconds if seconds else None,
             "failures_per_second": errors / seconds if seconds else None,
             "quantiles": status.recent_quantiles if active else status.quantiles,

@@ -149,6 +149,8 @@ class RunsApi:
             raise ConfigurationError(
                 "start_timestamp_seconds: more than a day ahead of the exporter's clock; set both clocks"
             )
+        if len({bool(found.engine), bool(found.pairs), bool(found.connections)}) > 1:
+            raise ConfigurationError("engine, pairs, connections: of a load all of them, of a watch none")
         info = RunInfo(**{each.name: getattr(found, each.name) for each in fields(RunInfo)})
         self._runs.register(info, bytes.fromhex(found.token), found.phase)
         return {"run": info.run, "phase": found.phase.value, "ingest_port": self._ingest_port}

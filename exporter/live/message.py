@@ -180,15 +180,18 @@ class RunInfo:
 
     run: RunId
     scenario: Name
-    engine: Name
-    pairs: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_PAIRS), AfterValidator(_distinct)]
-    """what is asked; rows and blocks of a live message name a pair by its place here"""
+    engine: Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,32}$")]
+    """what sends the load; empty where somebody else does, and the router alone is watched"""
+    pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_PAIRS), AfterValidator(_distinct)]
+    """what is asked, nothing without an engine; rows and blocks of a live message name a pair by its place"""
     target: Text
     """URL without credentials"""
-    connections: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)]
+    connections: Annotated[int, Field(ge=0, le=MAX_CONNECTIONS)]
+    """0 without an engine"""
     label: Text
     start_timestamp_seconds: Timestamp
     planned_duration_seconds: Seconds
+    """0 where it ends when somebody ends it"""
     stall_after_seconds: Seconds
     """a connection that has reported nothing for so long, with a request in flight, is stalled"""
     baseline_p99_seconds: Seconds | None = None
@@ -201,14 +204,19 @@ class RunInfo:
     """which streams are good, as an expression; None where nobody asked"""
 
     @property
-    def route(self) -> Route:
-        """Of the first pair: what stands for a run of several."""
-        return self.pairs[0].route
+    def sends(self) -> bool:
+        """Whether it has an engine, and so a load that is counted."""
+        return bool(self.engine)
 
     @property
-    def model(self) -> str:
-        """Of the first pair."""
-        return self.pairs[0].model
+    def route(self) -> Route | None:
+        """Of the first pair: what stands for a run of several; None where it asks nothing itself."""
+        return self.pairs[0].route if self.pairs else None
+
+    @property
+    def model(self) -> str | None:
+        """Of the first pair; None where it asks nothing itself."""
+        return self.pairs[0].model if self.pairs else None
 
 
 Row = tuple[int, int, bytes]

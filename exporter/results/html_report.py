@@ -33,6 +33,7 @@ from exporter.results.stream_tables import counts_table, figures_table, stream_f
 from exporter.results.svg import events_svg, panel_svg, swatch_svg
 from exporter.results.timeline import Timeline, timeline_of
 from exporter.results.verdict_line import verdict_sentence
+from exporter.results.watch_figures import watch_figures
 from exporter.verdict.finding import Outcome
 from exporter.verdict.unit import shown
 
@@ -72,6 +73,7 @@ def html_report(record: RunRecord) -> str:
         panels=[_panel(each, timeline) for each in panels_of(record, timeline)],
         event_table=_event_table(timeline),
         streams=None if streams is None else (figures_table(streams), counts_table(streams)),
+        has_load=document.evidence.has_load,
         failures=failures_table(record, timeline),
         windows=windows_table(record, timeline),
         processes=_process_table(processes_of(record, timeline)),
@@ -113,16 +115,19 @@ def _rendered(**values: Any) -> str:
 
 
 def _subtitle(document: RunDocument) -> str:
-    run = document.run
+    run, evidence = document.run, document.evidence
+    planned = "" if run.planned_duration_seconds is None else f" of {run.planned_duration_seconds:,.0f}"
     return (
-        f"{run.model} at {run.target}, {document.load_text}, {run.engine}, "
-        f"{document.evidence.measured_seconds:,.0f} of {run.planned_duration_seconds:,.0f} s of load, "
-        f"began {_when(run.start_timestamp_seconds)}"
+        f"{document.title}, {evidence.measured_seconds:,.0f}{planned} s "
+        f"{'of load' if evidence.has_load else 'watched'}, began {_when(run.start_timestamp_seconds)}"
     )
 
 
 def _figures(document: RunDocument) -> Iterator[tuple[str, str]]:
-    """As the results CSV has them."""
+    """As the results CSV has them; of a watch, what the router and the user's command say."""
+    if not document.evidence.has_load:
+        yield from watch_figures(document)
+        return
     row = row_of(document)
     yield "successes a second (rps)", csv_text("rps", row.rps)
     for name in ("p50_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms"):

@@ -68,7 +68,20 @@ def read_run(path: Path, label: str | None = None) -> MeasuredRun:
     Raises ConfigurationError where it has no such row, or not one alone.
     """
     file = Path(f"{path}.csv") if path.is_dir() else path
+    if path.is_dir() and not has_load(path):
+        raise ConfigurationError(
+            f"{path}: of this run the router alone was watched, so it has no figures of a load to compare; "
+            "its verdict and the growth of each process are in report.html"
+        )
     return measured(file, read_row(file, label))
+
+
+def has_load(folder: Path) -> bool:
+    """Whether a run's folder may have a row of the results CSV: the load was not somebody else's."""
+    try:
+        return read_document(folder / "run.json").evidence.has_load
+    except (OSError, ConfigurationError):
+        return True
 
 
 def equal_runs(baseline: MeasuredRun, candidate: MeasuredRun | None = None) -> list[MeasuredRun]:

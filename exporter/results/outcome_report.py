@@ -1,6 +1,6 @@
 """What a command came to, for those who read no terminal: cases with their outcomes, whatever was judged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.results.compare import Change
@@ -8,6 +8,7 @@ from exporter.results.report_tables import UNKNOWN, csv_text
 from exporter.results.run_document import RunDocument, row_of
 from exporter.results.stream_tables import stream_figures
 from exporter.results.verdict_line import verdict_sentence
+from exporter.results.watch_figures import watch_figures
 from exporter.verdict.finding import Outcome
 from exporter.verdict.unit import shown
 
@@ -40,13 +41,12 @@ class Suite:
     began: float | None = None
     """Unix s"""
     figures: tuple[tuple[str, str], ...] = ()
-    """as the results CSV has them; what is not known is a dash"""
+    """as the results CSV has them, or those of a watch; what is not known is a dash"""
 
 
 def suite_of_run(document: RunDocument) -> Suite:
     """A case for every check."""
-    row, verdict = row_of(document), document.verdict
-    names = ("rps", "p50_ms", "p95_ms", "p99_ms", "requests", "non2xx", "socket_errors", "duration_s")
+    verdict = document.verdict
     return Suite(
         name=document.run.label,
         outcome=verdict.outcome,
@@ -63,11 +63,15 @@ def suite_of_run(document: RunDocument) -> Suite:
         ),
         seconds=document.evidence.measured_seconds,
         began=document.run.start_timestamp_seconds,
-        figures=(
-            *((name, csv_text(name, getattr(row, name))) for name in names),
-            *stream_figures(document.evidence.streams),
-        ),
+        figures=tuple(_figures(document) if document.evidence.has_load else watch_figures(document)),
     )
+
+
+def _figures(document: RunDocument) -> Iterator[tuple[str, str]]:
+    row = row_of(document)
+    for name in ("rps", "p50_ms", "p95_ms", "p99_ms", "requests", "non2xx", "socket_errors", "duration_s"):
+        yield name, csv_text(name, getattr(row, name))
+    yield from stream_figures(document.evidence.streams)
 
 
 def suite_of_comparison(name: str, changes: Sequence[Change], outcome: Outcome) -> Suite:

@@ -37,7 +37,11 @@ HEAPS = (
 def panels_of(record: RunRecord, timeline: Timeline) -> list[Panel]:
     """Every panel that has a curve, in the order of a report."""
     width = _bin_seconds(timeline)
-    found = [_rates(record, timeline, width), _latencies(record, timeline), first_token_panel(record, width)]
+    if record.document.evidence.has_load:
+        found = [_rates(record, timeline, width), _latencies(record, timeline)]
+        found.append(first_token_panel(record, width))
+    else:
+        found = [_router_rates(record, width)]
     found += [*_process_panels(record, width), *stream_panels(record, width)]
     found += [_cpu(record, width), *_gpus(record, width)]
     found += _runtime(record, width)
@@ -74,6 +78,17 @@ def _rates(record: RunRecord, timeline: Timeline, width: float) -> Panel:
         Line("failures", rate(failures, width)),
     )
     return Panel("Requests a second", "1/s", lines, "from the scrapes: this run has no record by the second")
+
+
+def _router_rates(record: RunRecord, width: float) -> Panel:
+    """Of a load that somebody else sends: what the router counts itself."""
+    named = (("successes", "success"), ("failures", "failure"))
+    lines = tuple(
+        Line(name, rate(series, width))
+        for name, outcome in named
+        for series in record.series.each("router_requests_total", outcome=outcome)
+    )
+    return Panel("Requests a second, by the router's own count", "1/s", lines)
 
 
 def _latencies(record: RunRecord, timeline: Timeline) -> Panel:

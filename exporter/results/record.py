@@ -2,22 +2,31 @@
 
 import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 
 from exporter.live.message import Route, RunInfo, StatusClass
 from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
 from exporter.results.run_document import document_of, row_of
-from exporter.results.run_result import RunResult
+from exporter.results.run_result import RunInputs, RunResult
 from exporter.results.stream_record import stream_lines
 from exporter.results.streams_part import StreamsPart
 from exporter.results.summary import code, escaped
-from exporter.settings.placeholders import shown_command
+from exporter.settings.placeholders import shell_word, shown_command
 from exporter.timeseries import SeriesStore
+from exporter.verdict.evidence import EndedBy
 from exporter.verdict.finding import Outcome
 from exporter.verdict.objectives import japanese_name
+from exporter.verdict.traffic import traffic_of
 
 VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUSIVE: "判定不能"}
+
+_ENDED = {
+    EndedBy.ITSELF: "終了コード {}",
+    EndedBy.DURATION: "--duration で終了させた",
+    EndedBy.USER: "利用者が停止",
+}
 
 MODEL_SOURCES = {
     ModelSource.OPTION: "--modelの指定",
@@ -37,25 +46,53 @@ def record_head(info: RunInfo, name: str, soak_command: str) -> list[str]:
     return [
         f"## {escaped(name)}",
         f"- 日時: {when:%Y-%m-%d %H:%M %Z}",
-        f"- 対象: {'ローカル' if info.route == Route.LOCAL else info.route}",
+        f"- 対象: {_subject(info)}",
         f"- コマンド: {code(soak_command)}",
     ]
 
 
+def _subject(info: RunInfo) -> str:
+    if info.route is None:
+        return "監視のみ"
+    return "ローカル" if info.route == Route.LOCAL else info.route
+
+
 def record_text(result: RunResult, name: str) -> str:
     """The record under the heading `name`."""
-    row = result_row(result)
     lines = [
         *record_head(result.info, name, result.soak_command),
-        f"  - 負荷ツール: {code(' '.join(each.word for each in shown_command(result.command)))}",
-        "- 成果物:",
-        f"  - RPS: {_known(row.rps)}",
-        f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}",
-        *stream_lines(StreamsPart.of(result.evidence)),
-        f"- 失敗: {_failures(result)}",
+        *(_of_load(result) if result.has_load else _of_watch(result)),
         f"- 備考: {'、'.join(_remarks(result))}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _of_load(result: RunResult) -> Iterator[str]:
+    row = result_row(result)
+    yield f"  - 負荷ツール: {code(' '.join(each.word for each in shown_command(result.command)))}"
+    yield "- 成果物:"
+    yield f"  - RPS: {_known(row.rps)}"
+    yield f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}"
+    yield from stream_lines(StreamsPart.of(result.evidence))
+    yield f"- 失敗: {_failures(result)}"
+
+
+def _of_watch(result: RunResult) -> Iterator[str]:
+    """Nobody here counted its requests: RPS and latencies are not unknown, they are somebody else's."""
+    evidence = result.evidence
+    if result.command:
+        yield f"  - 負荷コマンド: {code(' '.join(map(shell_word, result.command)))}"
+    yield "- 成果物:"
+    where = "command-output.txt を参照" if result.command else "負荷は本ツールのものではない"
+    yield f"  - RPS・p95・p99: 対象外 ({where})"
+    yield f"  - 監視時間: {evidence.measured_seconds:.0f} 秒"
+    traffic = traffic_of(evidence)
+    if traffic is None or traffic.failures is None:
+        yield "- 失敗: 不明 (ルーターの API は件数を出さない)"
+    else:
+        yield f"- 失敗: {traffic.failures:,.0f} (ルーターの集計、リクエスト {traffic.requests:,.0f} 件中)"
+    if evidence.command is not None:
+        yield f"- 負荷コマンドの終了: {_ENDED[evidence.command.by].format(evidence.command.exit_code)}"
 
 
 def _known(value: float | None, unit: str = "") -> str:
@@ -74,17 +111,16 @@ def _failures(result: RunResult) -> str:
 
 def _remarks(result: RunResult) -> list[str]:
     inputs = result.inputs
-    remarks = [
-        f"判定 {VERDICTS[result.judgement.outcome]}{_unjudged(result)}",
-        f"モデル {escaped(inputs.model)} ({MODEL_SOURCES[inputs.model_source]})",
-    ]
+    remarks = [f"判定 {VERDICTS[result.judgement.outcome]}{_unjudged(result)}"]
+    if isinstance(inputs, RunInputs):
+        remarks.append(f"モデル {escaped(inputs.model)} ({MODEL_SOURCES[inputs.model_source]})")
     remarks += [
         f"{japanese_name(finding.check)} ({finding.check}): {escaped(finding.said.japanese)}"
         for finding in result.judgement.findings
         if finding.outcome in (Outcome.FAIL, Outcome.WARNING, Outcome.INCONCLUSIVE)
     ]
-    if result.inputs.max_requests is not None:
-        remarks.append(f"上限 {result.inputs.max_requests:,} リクエスト")
+    if isinstance(inputs, RunInputs) and inputs.max_requests is not None:
+        remarks.append(f"上限 {inputs.max_requests:,} リクエスト")
     watching = result.evidence.watching
     remarks.append(escaped(watching.said.japanese))
     series, memory = result.evidence.series, "observed_process_resident_memory_bytes"

@@ -18,14 +18,23 @@ from exporter.live.message import MAX_PAIRS, Phase, RunInfo, Seconds, Timestamp
 from exporter.live.results_csv import ResultRow
 from exporter.live.run_pace import LongestRequest
 from exporter.regular_file import read_regular
-from exporter.results.run_result import Preflight, RunInputs, RunResult
+from exporter.results.run_result import Inputs, Preflight, RunResult
 from exporter.results.streams_part import StreamsPart
 from exporter.settings.placeholders import shown_command
 from exporter.settings.strict_yaml import first_problem
 from exporter.timeseries import Loss
-from exporter.verdict.evidence import Count, Evidence, GeneratorLoad, TimeGap, Watching
+from exporter.verdict.evidence import (
+    CommandEnd,
+    Count,
+    Evidence,
+    GeneratorLoad,
+    LoadKnown,
+    TimeGap,
+    Watching,
+)
 from exporter.verdict.finding import Finding, Outcome, Span
 from exporter.verdict.objectives import BOUNDED
+from exporter.verdict.traffic import traffic_of
 
 MAX_BYTES = 1 << 20
 """of a run.json that is read"""
@@ -53,15 +62,19 @@ class RunPart:
     run: str
     """its id"""
     scenario: str
+    """`watch` where somebody else sends the load"""
     engine: str
+    """empty where somebody else sends the load"""
     pairs: Annotated[tuple[PairPart, ...], Field(max_length=MAX_PAIRS)] = ()
     """routes and models that were asked"""
     target: str
-    connections: int
+    connections: int | None
+    """null where somebody else sends the load, as stall_after_seconds, route and model"""
     label: str
     start_timestamp_seconds: Timestamp
-    planned_duration_seconds: Seconds
-    stall_after_seconds: Seconds
+    planned_duration_seconds: Seconds | None
+    """null where it ends when the user's command does, or the user ends it"""
+    stall_after_seconds: Seconds | None
     starts: int = 1
     """how often the engine was started: twice with a rest"""
     baseline_p99_seconds: Seconds | None = None
@@ -69,16 +82,20 @@ class RunPart:
     baseline_requests_per_second: Number | None = None
     goodput: str | None = None
     """which streams are good, as an expression; null where nobody asked"""
-    route: str
+    route: str | None
     """of the first pair"""
-    model: str
+    model: str | None
     """of the first pair"""
 
     @classmethod
     def of(cls, info: RunInfo) -> "RunPart":
         """The part of an announced run."""
         pairs = tuple(PairPart(route=each.route, model=each.model) for each in info.pairs)
-        return cls(**{**asdict(info), "pairs": pairs}, route=info.route, model=info.model)
+        known = asdict(info)
+        if not info.sends:
+            known |= {"connections": None, "stall_after_seconds": None}
+        known["planned_duration_seconds"] = info.planned_duration_seconds or None
+        return cls(**{**known, "pairs": pairs}, route=info.route, model=info.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,15 +181,32 @@ class VerdictPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrafficPart:
+    """What the router itself counted while it was watched."""
+
+    requests: Number
+    failures: Number | None
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "TrafficPart | None":
+        """None where it counts nothing, or the requests are known otherwise."""
+        found = traffic_of(evidence) if evidence.load_known == LoadKnown.NOTHING else None
+        return None if found is None else cls(requests=found.requests, failures=found.failures)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvidencePart:
     """What the verdict is made from, the series aside."""
 
     __pydantic_config__ = DOCUMENTED
 
+    load_known: LoadKnown = LoadKnown.COUNTED
+    """what is known of the requests: `counted` by the run's own engine, `scraped` from a Prometheus, or
+    `nothing` where somebody else sends them. Requests, failures, latencies are empty or null then"""
     planned_seconds: Seconds
-    """of load"""
+    """of load; of a watch, of watching"""
     measured_seconds: Seconds
-    """of load"""
+    """of load; of a watch, of watching"""
     ended_early: str | None = None
     """why the load ended before its time"""
     success_requests_per_second: Number | None = None
@@ -183,7 +217,7 @@ class EvidencePart:
     """whole responses by HTTP status"""
     failures: dict[str, Count53] = field(default_factory=dict)
     """attempts without a whole response, by reason"""
-    stalled_connections: Count53 = 0
+    stalled_connections: Count53 | None = 0
     """when the load ended"""
     latency_seconds_2xx: dict[str, Seconds | None] = field(default_factory=dict)
     """by quantile ("0.95"), after the warm-up; of the whole load where nothing came after it"""
@@ -212,6 +246,15 @@ class EvidencePart:
     """when they fired"""
     streams: StreamsPart | None = None
     """null where no engine looked into streams"""
+    command_end: CommandEnd | None = None
+    """how the user's own load command ended; null where none was started"""
+    traffic: TrafficPart | None = None
+    """of a watch: what the router's own counters say was asked of it; null where it counts nothing"""
+
+    @property
+    def has_load(self) -> bool:
+        """Whether anything is known of the requests."""
+        return self.load_known != LoadKnown.NOTHING
 
     @property
     def responses(self) -> int:
@@ -232,15 +275,17 @@ class EvidencePart:
     def of(cls, result: RunResult) -> "EvidencePart":
         """The part of a run's evidence."""
         evidence = result.evidence
+        load = result.has_load
         return cls(
+            load_known=evidence.load_known,
             planned_seconds=evidence.planned_seconds,
             measured_seconds=evidence.measured_seconds,
             ended_early=evidence.ended_early.english if evidence.ended_early else None,
             success_requests_per_second=result.requests_per_second,
-            requests={str(name): count for name, count in evidence.requests.items()},
+            requests={str(name): count for name, count in evidence.requests.items()} if load else {},
             statuses=evidence.statuses,
-            failures={str(name): count for name, count in evidence.failures.items()},
-            stalled_connections=evidence.stalled,
+            failures={str(name): count for name, count in evidence.failures.items()} if load else {},
+            stalled_connections=evidence.stalled if load else None,
             latency_seconds_2xx=result.quantiles,
             latency_seconds_2xx_whole_load=result.whole_quantiles,
             counts_by_source=evidence.totals,
@@ -260,6 +305,8 @@ class EvidencePart:
             alerts=None if result.alerts is None else tuple(result.alerts),
             alert_spans=_alerts(evidence),
             streams=StreamsPart.of(evidence),
+            command_end=evidence.command,
+            traffic=TrafficPart.of(evidence),
         )
 
 
@@ -286,8 +333,17 @@ class RunDocument:
 
     @property
     def load_text(self) -> str:
-        """`20 connections`, or of an open load how much it sends."""
+        """`20 connections`, or of an open load how much it sends; of a watch, what sends it."""
+        if self.run.connections is None:
+            return "the load of a command" if self.command else "no load of ours"
         return load_text(self.inputs.get("rate"), self.run.connections)
+
+    @property
+    def title(self) -> str:
+        """What was asked of which router, and by what: the head of a page or a picture."""
+        run = self.run
+        parts = ((run.model and f"{run.model} at {run.target}") or run.target, self.load_text, run.engine)
+        return ", ".join(filter(None, parts))
 
 
 def document_of(result: RunResult) -> RunDocument:
@@ -320,7 +376,7 @@ def load_text(rate: float | None, connections: int) -> str:
     return f"{rate:g} requests/s, {connections} in flight at most"
 
 
-def inputs_of(inputs: RunInputs) -> dict[str, Any]:
+def inputs_of(inputs: Inputs) -> dict[str, Any]:
     """Bounds stand under their options' names."""
     document = asdict(inputs)
     bounds = document.pop("bounds")
@@ -331,7 +387,7 @@ def row_of(document: RunDocument) -> ResultRow:
     """The run's row of the results CSV.
 
     `rps` and the latencies are of 2xx alone; `requests` are all whole responses; `socket_errors` all requests
-    that got none.
+    that got none. A run whose requests nobody here counted (`has_load`) has no row.
     """
     evidence = document.evidence
     milliseconds = {

@@ -18,8 +18,8 @@ from exporter.results.publication import Files, Published, Writer, publish, text
 from exporter.results.record import record_text, result_row
 from exporter.results.run_json import begun_json, run_json
 from exporter.results.run_plot import WITHOUT_MATPLOTLIB, plot_png
-from exporter.results.run_record import record_of
-from exporter.results.run_result import RunInputs, RunResult
+from exporter.results.run_record import COMMAND_OUTPUT, ENGINE_OUTPUT, record_of
+from exporter.results.run_result import Inputs, RunResult
 from exporter.results.seconds_file import NAME, write_seconds
 
 _MISTAKES = (
@@ -38,6 +38,8 @@ _MISTAKES = (
 def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Published:
     """Write `<name>.csv`, `<name>.md` and the folder of that name; `publish` says where.
 
+    A run whose load somebody else sent has no row, so no `<name>.csv`, and nothing by the second.
+
     `run.json` comes last: where it is, all others are whole. What was measured is not lost by its pictures:
     where report.html or plot.png cannot be made, it is said.
     """
@@ -46,7 +48,7 @@ def write_results(result: RunResult, claimed: RunFolder, wanted: Path) -> Publis
     return replace(published, notes=tuple(dict.fromkeys(notes)))
 
 
-def note_begin(info: RunInfo, inputs: RunInputs, soak_command: str, claimed: RunFolder) -> None:
+def note_begin(info: RunInfo, inputs: Inputs, soak_command: str, claimed: RunFolder) -> None:
     """Leave in `partial/` which run this is; where that cannot be written the run goes on."""
     with suppress(OSError):
         text_writer(begun_json(info, inputs, soak_command))(claimed.partial / "begun.json")
@@ -54,13 +56,16 @@ def note_begin(info: RunInfo, inputs: RunInputs, soak_command: str, claimed: Run
 
 def _files_of(result: RunResult, notes: list[str], place: RunFolder) -> Files:
     series = partial(write_openmetrics, result.evidence.series, job="exporter", instance=result.instance)
-    files: dict[str, tuple[Path, Writer]] = {
-        "csv": (place.file(".csv"), text_writer(rows_text([result_row(result)]))),
-        "record": (place.file(".md"), text_writer(record_text(result, place.name))),
-        "series": (place.details / "series.om.gz", series),
-        "seconds": (place.details / NAME, partial(write_seconds, result.evidence.seconds)),
-        "output": (place.details / "engine-output.txt", lambda path: path.write_bytes(bytes(result.output))),
-    }
+    files: dict[str, tuple[Path, Writer]] = {}
+    if result.has_load:
+        files["csv"] = (place.file(".csv"), text_writer(rows_text([result_row(result)])))
+    files["record"] = (place.file(".md"), text_writer(record_text(result, place.name)))
+    files["series"] = (place.details / "series.om.gz", series)
+    if result.has_load:
+        files["seconds"] = (place.details / NAME, partial(write_seconds, result.evidence.seconds))
+    if result.has_load or result.command:
+        output = place.details / (ENGINE_OUTPUT if result.has_load else COMMAND_OUTPUT)
+        files["output"] = (output, lambda path: path.write_bytes(bytes(result.output)))
     run = place.details / "run.json"
     beside = [os.path.relpath(path, place.details) for path in (run, *(path for path, _ in files.values()))]
     files |= _shown(result, place, beside, notes)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from exporter.live.message import RunInfo
 from exporter.plain_text import plain_json
 from exporter.results.run_document import RunDocument, RunPart, document_of, inputs_of
-from exporter.results.run_result import RunInputs, RunResult
+from exporter.results.run_result import Inputs, RunResult
 
 
 def run_json(result: RunResult) -> str:
@@ -19,7 +19,7 @@ def document_text(document: RunDocument) -> str:
     return _text(asdict(document))
 
 
-def begun_json(info: RunInfo, inputs: RunInputs, soak_command: str) -> str:
+def begun_json(info: RunInfo, inputs: Inputs, soak_command: str) -> str:
     """What is known of a run as it begins, for one that is killed."""
     begun = {"run": asdict(RunPart.of(info)), "inputs": inputs_of(inputs), "soak_command": soak_command}
     return _text(begun)

@@ -135,7 +135,7 @@ def _head(figure: "Figure", record: RunRecord) -> None:
     document = record.document
     run, verdict = document.run, document.verdict.outcome
     day = datetime.fromtimestamp(run.start_timestamp_seconds).astimezone()
-    names = f"{run.model} at {run.target}, {document.load_text}, {run.engine}, {day:%Y-%m-%d %H:%M %Z}"
+    names = f"{document.title}, {day:%Y-%m-%d %H:%M %Z}"
     figure.suptitle(
         f"{_plain(record.name)}\n{_plain(names)}\n{_plain(verdict_sentence(document))}",
         x=0.01,

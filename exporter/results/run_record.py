@@ -55,7 +55,9 @@ SHOWN = {
     "observed_process_swap_bytes",
     "observed_process_threads",
     "observed_process_up",
+    "router_active_requests",
     "router_node_up",
+    "router_requests_total",
     "router_up",
 }
 """of thousands of series those that a report shows, by their names"""
@@ -82,7 +84,9 @@ RUNTIME = {
     "python_gc_objects_collected_total",
 }
 """of the router's own metrics: its collector of garbage, pauses and heap, in the languages that have them"""
-FILES = ("run.json", SECONDS, "series.om.gz", "engine-output.txt")
+ENGINE_OUTPUT, COMMAND_OUTPUT = "engine-output.txt", "command-output.txt"
+"""what the load engine printed, or the user's own load command"""
+FILES = ("run.json", SECONDS, "series.om.gz", ENGINE_OUTPUT, COMMAND_OUTPUT)
 """in the run's own folder, beside its report and its plot"""
 MAX_SERIES = 256
 """of one name"""

@@ -1,13 +1,14 @@
 """Everything that the reports of one run are made from."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from exporter.live.figures import Quantiles
 from exporter.live.message import RunInfo
 from exporter.load.engine import EngineTotals
 from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.judgement import Judgement
 
 
@@ -20,13 +21,43 @@ class OwnInput:
     severity: str
 
 
-@dataclass(frozen=True)
-class RunInputs:
-    """The options of the run, as run.json keeps them, without secrets."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The options of a command that judges, as run.json keeps them, without secrets."""
 
     command: str
-    scenario: str
     target: str
+    cacert: str | None
+    insecure: bool
+    probe_timeout_seconds: float
+    duration_seconds: int | None
+    """None: it ends when the user's command does, or the user ends it"""
+    bounds: dict[str, float]
+    """by check"""
+    warn: tuple[str, ...]
+    """checks that do not fail the run"""
+    require: tuple[str, ...] = ()
+    """checks without which it does not pass"""
+    objectives: tuple[OwnInput, ...] = ()
+    """the user's own"""
+    warmup_seconds: float = 0.0
+    drain_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchInputs(Inputs):
+    """Those of a watch: somebody else sends the load."""
+
+    command: Literal["watch"] = "watch"
+    load_command: tuple[str, ...] = ()
+    """the user's own, without secrets; empty: none was started"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInputs(Inputs):
+    """Those of a run with a load of its own."""
+
+    scenario: str
     endpoint: str
     model: str
     model_source: ModelSource
@@ -40,26 +71,13 @@ class RunInputs:
     script_sha256: str | None
     headers: tuple[str, ...]
     """names alone"""
-    cacert: str | None
-    insecure: bool
-    probe_timeout_seconds: float
     connections: int
     duration_seconds: int
     max_requests: int | None
     abort_on_error_ratio: float | None
-    bounds: dict[str, float]
-    """by check"""
-    warn: tuple[str, ...]
-    """checks that do not fail the run"""
-    require: tuple[str, ...] = ()
-    """checks without which it does not pass"""
     allowed_statuses: tuple[str, ...] = ()
     """that are no errors"""
-    objectives: tuple[OwnInput, ...] = ()
-    """the user's own"""
-    warmup_seconds: float = 0.0
     rest_seconds: float = 0.0
-    drain_seconds: float = 0.0
     rate: float | None = None
     """requests a second of an open load; None: a closed one"""
     arrivals: str | None = None
@@ -108,17 +126,17 @@ class RunResult:
     soak_command: str
     """what the user typed, as it can be typed again; without secrets"""
     command: tuple[str, ...]
-    """what was started against the router, without secrets"""
+    """what was started against the router, without secrets; empty: nothing was"""
     instance: str
     """host:port at which the exporter was scraped: what a Prometheus beside it calls it"""
     evidence: Evidence
     quantiles: Quantiles
-    """of 2xx after the warm-up; of all where nothing came after it"""
+    """of 2xx after the warm-up; of all where nothing came after it; empty where they are not counted"""
     whole_quantiles: Quantiles
     """of 2xx over the whole load"""
     judgement: Judgement
     versions: dict[str, str]
-    inputs: RunInputs
+    inputs: Inputs
     engine_totals: EngineTotals | None
     """the engine's own counts, or None where it gave none"""
     output: EngineOutput
@@ -129,8 +147,15 @@ class RunResult:
     """why this is not all that the run would have left; None: it came to its end"""
 
     @property
+    def has_load(self) -> bool:
+        """Whether anything is known of its requests: throughput, latencies, a row of the results CSV."""
+        return self.evidence.load_known != LoadKnown.NOTHING
+
+    @property
     def requests_per_second(self) -> float | None:
         """2xx responses per second of load, or None where nothing was measured."""
+        if not self.has_load:
+            return None
         seconds = self.evidence.measured_seconds
         return self.evidence.successes / seconds if seconds > 0 else None
 

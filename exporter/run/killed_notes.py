@@ -19,7 +19,7 @@ from exporter.live.findings import RunFindings
 from exporter.live.message import RunInfo, Timestamp
 from exporter.live.status import RunStatus
 from exporter.regular_file import open_regular, read_regular
-from exporter.results.run_result import Preflight, RunInputs
+from exporter.results.run_result import Preflight, RunInputs, WatchInputs
 from exporter.settings.strict_yaml import first_problem
 from exporter.verdict.evidence import PhaseSpan, TimeGap, Watching
 from exporter.verdict.finding import Span
@@ -38,7 +38,7 @@ class NotedPlan:
     """What is known of a run as it begins."""
 
     info: RunInfo
-    inputs: RunInputs
+    inputs: RunInputs | WatchInputs
     soak_command: str
     command: tuple[str, ...]
     """what is started against the router, without secrets"""

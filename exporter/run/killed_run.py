@@ -18,13 +18,13 @@ from exporter.load.output import EngineOutput
 from exporter.results.folder import PARTIAL, RunFolder
 from exporter.results.publication import Published
 from exporter.results.run_files import write_results
-from exporter.results.run_result import RunResult
+from exporter.results.run_result import RunResult, WatchInputs
 from exporter.results.seconds_file import PARTIAL_NAME, read_seconds
 from exporter.run.killed_notes import NotedCourse, NotedPlan, noted_course, noted_plan
 from exporter.run.killed_series import KilledSeries
 from exporter.run.spool import NAME
 from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Said, Span, overall, verbatim
 from exporter.verdict.judgement import Judgement, judge
 
@@ -114,8 +114,8 @@ def _result(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds: 
         command=plan.command,
         instance=plan.instance,
         evidence=evidence,
-        quantiles=course.after_warmup or course.status.quantiles,
-        whole_quantiles=course.status.quantiles,
+        quantiles=(course.after_warmup or course.status.quantiles) if plan.info.sends else {},
+        whole_quantiles=course.status.quantiles if plan.info.sends else {},
         judgement=_judgement(plan, course, evidence),
         versions=plan.versions,
         inputs=plan.inputs,
@@ -129,11 +129,11 @@ def _result(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds: 
 def _evidence(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds: Seconds) -> Evidence:
     status, inputs = course.status, plan.inputs
     in_drain = bool(course.phases) and course.phases[-1].phase == Phase.DRAIN
-    return Evidence(
+    known = Evidence(
         requests=status.requests,
         statuses=status.statuses,
         failures=status.failures,
-        planned_seconds=float(inputs.duration_seconds),
+        planned_seconds=float(inputs.duration_seconds or course.load_seconds),
         measured_seconds=course.load_seconds,
         ended_early=KILLED,
         stalled=0 if in_drain else status.stalled,
@@ -143,19 +143,24 @@ def _evidence(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds
         series=series,
         watching=plan.watching,
         others=course.others,
-        route=plan.info.route,
+        time_gaps=course.time_gaps,
+        phases=course.phases,
+        engine=plan.info.engine,
+    )
+    if isinstance(inputs, WatchInputs):
+        return replace(known, load_known=LoadKnown.NOTHING, has_command=bool(plan.command))
+    return replace(
+        known,
+        route=plan.info.route or known.route,
         max_requests=inputs.max_requests,
         connections=inputs.connections,
-        time_gaps=course.time_gaps,
         seconds=seconds,
         success_gaps=course.success_gaps,
         unknown_gaps=course.unknown_gaps,
         min_success_gap_seconds=course.min_success_gap_seconds,
         longest_request=status.longest_request,
-        phases=course.phases,
         allowed_statuses=frozenset(inputs.allowed_statuses),
         varies_prompts=inputs.script is not None or inputs.requests_in_mix not in (None, 1),
-        engine=plan.info.engine,
         goodput=plan.info.goodput,
         requests_per_second=inputs.rate,
         streams=status.streams,

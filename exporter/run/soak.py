@@ -210,7 +210,7 @@ class _Soak:
             "series": self.store,
             "watching": self.watching,
             "others": dict(self.registration.others),
-            "route": self._info.route,
+            "route": self.plan.workload.route,
             "connections": self.plan.connections,
             "allowed_statuses": self.plan.allowed_statuses,
             "seconds": self.seconds.seconds,

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from exporter.verdict.elapsed import times, together
-from exporter.verdict.evidence import AlertSpan, Evidence
+from exporter.verdict.evidence import AlertSpan, Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 
 EVALUATION_SECONDS = 5.0
@@ -80,6 +80,8 @@ def is_of_run(evidence: Evidence, alert: AlertSpan) -> bool:
     """Whether its job, instance, process or route is this run's; it has no label that is another's."""
     labels, pairs = alert.labels, evidence.pairs
     if "route" in labels:
+        if evidence.load_known == LoadKnown.NOTHING:
+            return False
         return not pairs or any(
             labels["route"] == pair.route and labels.get("model", pair.model) == pair.model for pair in pairs
         )

@@ -5,9 +5,10 @@ from datetime import datetime
 from functools import partial
 
 from exporter.timeseries import Loss
-from exporter.verdict.evidence import BY_MODEL, Count, Evidence, GapKind, TimeGap
+from exporter.verdict.evidence import BY_MODEL, Count, Evidence, GapKind, LoadKnown, TimeGap
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 from exporter.verdict.lateness import MAX_SKIPPED_RATIO, skipped_ratio, skipped_said
+from exporter.verdict.traffic import traffic_of, unseen_said
 
 MIN_LOAD_RATIO = 0.95
 """of the planned seconds; an engine may end a little before them"""
@@ -22,11 +23,15 @@ def judge_completeness(evidence: Evidence) -> Finding:
 
     A load with a number of planned requests ends with them, and an open one sends 99 % of what is due.
     Nothing else is missing: no time in which the machine slept or was paused, no sample that no disk took.
+    Where somebody else sends the load, his command has to succeed, and the router's own counters, if it has
+    some, have to say that it was asked at all.
     """
     attempts = evidence.scrapes + evidence.failed_scrapes
     ended = not evidence.so_far  # what is short or few now may not be at the end; what is lost stays lost
+    watched = evidence.load_known == LoadKnown.NOTHING
+    short = (*_short_watch(evidence), *_no_traffic(evidence)) if watched else (*_short_load(evidence),)
     problems = [
-        *(_short_load(evidence) if ended else ()),
+        *(short if ended else ()),
         *_skipped(evidence),
         *map(_time_gap, evidence.time_gaps[:MAX_LISTED]),
         *(_missing_scrapes(evidence, attempts) if ended else ()),
@@ -38,6 +43,8 @@ def judge_completeness(evidence: Evidence) -> Finding:
         f"{evidence.scrapes} of {attempts} scrapes succeeded",
         f"スクレイプ {attempts} 回のうち {evidence.scrapes} 回成功",
     )
+    if watched and (unseen := unseen_said(evidence)) is not None:
+        succeeded += verbatim("; ") + unseen
     if evidence.streams and evidence.streams.skipped:
         succeeded += verbatim("; ") + skipped_said(evidence)
     if evidence.so_far:
@@ -74,6 +81,36 @@ def _short_load(evidence: Evidence) -> Iterator[Said]:
         yield Said(
             f"{min(len(early), count)} of {count} connections ended early: after {after} s of {planned} s",
             f"{count} 接続のうち {min(len(early), count)} 接続が途中で終了: {planned} 秒のうち {after} 秒",
+        )
+
+
+def _short_watch(evidence: Evidence) -> Iterator[Said]:
+    """Of a router that was watched beside the load of somebody else."""
+    measured, planned = evidence.measured_seconds, evidence.planned_seconds
+    if evidence.ended_early:
+        of, of_japanese = (
+            (f" of {planned:.0f} s", f"{planned:.0f} 秒のうち ") if planned > measured else ("", "")
+        )
+        ended = Said(
+            f"the watch ended after {measured:.0f} s{of}: ", f"監視が{of_japanese}{measured:.0f} 秒で終了: "
+        )
+        yield ended + evidence.ended_early
+    elif measured < MIN_LOAD_RATIO * planned:
+        yield Said(
+            f"the watch lasted {measured:.1f} s of {planned:.0f} s",
+            f"監視は {planned:.0f} 秒のうち {measured:.1f} 秒だけ",
+        )
+    if evidence.command is not None and evidence.command.failed:
+        code = evidence.command.exit_code
+        yield Said(f"the load command failed (exit code {code})", f"負荷コマンドが失敗 (終了コード {code})")
+
+
+def _no_traffic(evidence: Evidence) -> Iterator[Said]:
+    traffic = traffic_of(evidence)
+    if traffic is not None and not traffic.requests:
+        yield Said(
+            "the router counted no request: nothing was asked of it",
+            "ルーターはリクエストを 1 件も数えていない",
         )
 
 

@@ -5,16 +5,23 @@ from exporter.verdict.answers import nothing_measured
 from exporter.verdict.bursts import failed
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
-from exporter.verdict.evidence import IN_ANSWERS, REFUSED, Evidence
+from exporter.verdict.evidence import IN_ANSWERS, REFUSED, Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.traffic import traffic_of
+
+MAX_NODES = 5
+"""that are named"""
 
 
 def judge_disconnects(evidence: Evidence) -> Finding:
     """Every request gets a whole answer; one that is still in flight at the end, stalled, has none.
 
     An error inside a stream, and a stream without a token, are answers: bad ones, of which `answers` has the
-    share.
+    share. Of a load that somebody else sends the router's own counters of failures are judged: they do not
+    tell an answer that is an error from one that was cut off.
     """
+    if evidence.load_known == LoadKnown.NOTHING:
+        return _by_the_router(evidence)
     problems = []
     if evidence.unanswered:
         reasons = ", ".join(
@@ -57,6 +64,35 @@ def judge_disconnects(evidence: Evidence) -> Finding:
         return nothing_measured("disconnects", evidence)
     whole = Said("every request got a whole answer", "すべてのリクエストに完全な応答あり")
     return Finding("disconnects", Outcome.PASS, whole)
+
+
+def _by_the_router(evidence: Evidence) -> Finding:
+    if not evidence.watching.is_target:
+        return Finding("disconnects", Outcome.NOT_JUDGED, evidence.watching.said)
+    traffic = traffic_of(evidence)
+    if traffic is None or traffic.failures is None:
+        unknown = Said("the router's API counts no failures", "ルーターの API は失敗を数えない")
+        return Finding("disconnects", Outcome.NOT_JUDGED, unknown)
+    if not traffic.requests:
+        nothing = Said("the router counted no request", "ルーターのリクエスト数は 0")
+        return Finding("disconnects", Outcome.NOT_JUDGED, nothing)
+    requests = f"{traffic.requests:,.0f}"
+    if not traffic.failures:
+        none = Said(
+            f"the router counted {requests} requests and no failure",
+            f"ルーターの集計: リクエスト {requests} 件、失敗なし",
+        )
+        return Finding("disconnects", Outcome.PASS, none, 0.0, 0.0, "requests")
+    failures = f"{traffic.failures:,.0f}"
+    said = Said(
+        f"the router counted {failures} failures of {requests} requests ({traffic.failure_ratio:.2%})",
+        f"ルーターの集計: リクエスト {requests} 件のうち失敗 {failures} 件 ({traffic.failure_ratio:.2%})",
+    )
+    if nodes := traffic.by_node[:MAX_NODES]:
+        said += verbatim(": " + ", ".join(f"{name} {count:,.0f}" for name, count in nodes))
+    said += verbatim(f", {times(evidence, traffic.spans)}")
+    said += meanwhile(evidence, traffic.spans, "BenchmarkDisconnects")
+    return Finding("disconnects", Outcome.FAIL, said, traffic.failures, 0.0, "requests", traffic.spans)
 
 
 def _cut_off(counts: SecondCounts) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from exporter.timeseries import Series
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.finding import Said
 from exporter.verdict.floors import Floor
 from exporter.verdict.stretch import Stretch
@@ -43,6 +43,10 @@ def drivers(evidence: Evidence) -> Iterator[Driver]:
         yield Driver(Said("1,000 requests", "1,000 リクエスト"), _counted(attempts), 1000)
     if failed:
         yield Driver(Said("failed request", "失敗したリクエスト 1 件"), _counted(sorted(failed.items())))
+    if evidence.load_known == LoadKnown.NOTHING:
+        served = evidence.series.select("router_requests_total")
+        if any(series.increase() for series in served):
+            yield Driver(Said("1,000 requests", "1,000 リクエスト"), _recorded(served), 1000)
     aborted = evidence.series.select("benchmark_streams_total", end="aborted")
     if any(series.increase() for series in aborted):
         yield Driver(Said("aborted stream", "中断したストリーム 1 件"), _recorded(aborted))

@@ -79,6 +79,29 @@ class LoadKnown(StrEnum):
     """somebody else sends them: the router alone is watched"""
 
 
+class EndedBy(StrEnum):
+    """Who ended the command beside which a router is watched."""
+
+    ITSELF = "itself"
+    DURATION = "duration"
+    """this program, when the planned time was over"""
+    USER = "user"
+
+
+@dataclass(frozen=True)
+class CommandEnd:
+    """How the user's own load command ended."""
+
+    exit_code: int
+    """as a shell has it: 128 and its number where a signal ended it"""
+    by: EndedBy
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says itself that it went wrong; what ends it from outside says nothing of it."""
+        return self.by == EndedBy.ITSELF and self.exit_code != 0
+
+
 class GapKind(StrEnum):
     """How a run lost time."""
 
@@ -194,6 +217,10 @@ class Evidence(Counts):
     varies_prompts: bool = False
     """whether a script makes the requests, so that not all are the same"""
     load_known: LoadKnown = LoadKnown.COUNTED
+    command: CommandEnd | None = None
+    """of a load command of the user's own; None: there was none, or it goes on"""
+    has_command: bool = False
+    """whether a load command of the user's own was started"""
     so_far: bool = False
     """the run goes on: what comes at its end is not missing yet"""
     engine: str = ""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Outcome, Said, joined, overall, verbatim
 from exporter.verdict.generator import doubted
 from exporter.verdict.lateness import late_doubted
@@ -17,6 +17,8 @@ _NAMES = {
     Outcome.INCONCLUSIVE: Said("inconclusive", "判定不能"),
     Outcome.NOT_JUDGED: Said("not judged", "未判定"),
 }
+OF_ANOTHER = Said("the load is not this project's", "本ツールの負荷ではない")
+ITS_OUTPUT = Said(": its own figures are in command-output.txt", "。その数値は command-output.txt にある")
 _BY_CHOICE = ("alerts",)
 """not judged where the user gives no Prometheus, which is no gap in the run's own record"""
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 3}
@@ -123,6 +125,9 @@ def _findings(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[
 
 
 def _of(objective: Objective, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
+    if objective.of_counts and evidence.load_known == LoadKnown.NOTHING:
+        why = OF_ANOTHER + ITS_OUTPUT if evidence.has_command else OF_ANOTHER
+        return Finding(objective.check, Outcome.NOT_JUDGED, why, short=OF_ANOTHER)
     found = objective.finding(evidence, bounds)
     if objective.of_durations:
         found = late_doubted(evidence, found)

@@ -64,6 +64,8 @@ class Objective:
     """it says nothing where the load generator was the limit"""
     of_durations: bool = False
     """it says nothing where the load generator itself was late"""
+    of_counts: bool = False
+    """it needs what the load's own engine counts: where somebody else sends the load it is not judged"""
     warns: bool = False
     """what it finds is a warning, and fails the run only where --require names it"""
 
@@ -95,6 +97,7 @@ OBJECTIVES = (
         bound=Bound(
             "--max-error-ratio", 0.01, min=0, max=1, help="Share of non-2xx responses that still passes."
         ),
+        of_counts=True,
     ),
     Objective(
         "disconnects",
@@ -111,6 +114,7 @@ OBJECTIVES = (
         "No time without a success is 10 s and 20 times as long as they usually are, and no request takes "
         "10 s and 5 times as long as the others.",
         alerts=("BenchmarkStalled",),
+        of_counts=True,
     ),
     Objective(
         "streams",
@@ -119,6 +123,7 @@ OBJECTIVES = (
         "Every stream ends as it has to: none is truncated, stalls, is cut off or takes too long. Where the "
         "scan of the events differs from a full parse the run is inconclusive. Of --engine stream.",
         alerts=("StreamsTruncated", "StreamStalled"),
+        of_counts=True,
     ),
     Objective(
         "latency",
@@ -129,6 +134,7 @@ OBJECTIVES = (
         alerts=("BenchmarkLatencyRegression",),
         of_latency=True,
         of_durations=True,
+        of_counts=True,
     ),
     Objective(
         "throughput",
@@ -137,6 +143,7 @@ OBJECTIVES = (
         "The 2xx a second stay at 70 % of those minutes, over the same windows.",
         alerts=("BenchmarkThroughputDrop",),
         of_latency=True,
+        of_counts=True,
     ),
     Objective(
         "router",
@@ -173,6 +180,7 @@ OBJECTIVES = (
         "90 % of their time before the first token and five events a read. Of --engine stream.",
         alerts=("StreamsBuffered",),
         warns=True,
+        of_counts=True,
     ),
     Objective(
         "idle",
@@ -181,6 +189,7 @@ OBJECTIVES = (
         "The router keeps an idle connection for 60 s and cuts no silent stream of --hold-model. Of "
         "--engine stream.",
         warns=True,
+        of_counts=True,
     ),
     Objective(
         "generator",
@@ -192,6 +201,7 @@ OBJECTIVES = (
         "read or sent late (p99) is no more than 1 ms, or 5 % of the median time to the first token; "
         "otherwise the run, and what is said of latency, is inconclusive.",
         alerts=("LoadGeneratorLate",),
+        of_counts=True,
     ),
     Objective(
         "alerts",
@@ -214,6 +224,7 @@ OBJECTIVES = (
         judge_totals,
         "The engine, the live messages, the exporter, its scrapes and Prometheus count the same requests. "
         "Otherwise the run is inconclusive.",
+        of_counts=True,
     ),
 )
 JAPANESE = {objective.check: objective.japanese for objective in OBJECTIVES}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from exporter.timeseries import Series
 from exporter.verdict.elapsed import from_to
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.finding import Outcome, Said, Span, joined, verbatim
 from exporter.verdict.floors import Floor, floor_of
 from exporter.verdict.growth import MINUTE, Growth
@@ -162,6 +162,8 @@ def flat_said(names: Sequence[str], resource: Resource, told: Sequence[Told], ev
 
 def _not_varied(evidence: Evidence) -> Said | None:
     """What leaks by something that this load did not have is not seen."""
+    if evidence.load_known == LoadKnown.NOTHING:
+        return None  # nobody here knows what was varied
     missing = []
     if not evidence.varies_prompts:
         missing.append(Said("prompts", "プロンプト"))

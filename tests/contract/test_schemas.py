@@ -52,7 +52,7 @@ def test_what_is_no_record_is_not_of_it(way: tuple[str, str], value: object) -> 
 
 def test_the_record_of_an_earlier_release_lacks_fields_and_has_no_others() -> None:
     text = (FIXTURES / "earlier" / "20261129-earlier" / "run.json").read_text(encoding="utf-8")
-    with pytest.raises(ValidationError, match="'model_source' is a required property"):
+    with pytest.raises(ValidationError, match="'cacert' is a required property"):
         check_document(document(text))
 
 

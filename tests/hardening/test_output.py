@@ -20,7 +20,7 @@ from exporter.results.run_json import run_json
 from tests.support.checkout import HAND_TOOLS
 from tests.support.local_http import LocalHttp
 from tests.support.pseudo_terminal import SOAK, on_a_terminal
-from tests.support.run_results import alert_spans, evidence, run_result
+from tests.support.run_results import alert_spans, evidence, run_inputs, run_result
 from tests.support.waiting import need
 from tests.support.watching import watch_of
 
@@ -150,7 +150,7 @@ def test_what_a_verdict_shows_acts_on_no_terminal() -> None:
 @pytest.mark.parametrize("text", [MARKUP, *map(hostile, ACTING)])
 def test_in_the_record_nothing_is_markup(text: str) -> None:
     result = run_result(evidence(alerts=alert_spans(text)), soak_command=f"soak run --model '{text}'")
-    result = replace(result, inputs=replace(result.inputs, model=text, model_source=ModelSource.SCRIPT))
+    result = replace(result, inputs=run_inputs(result, model=text, model_source=ModelSource.SCRIPT))
     record = record_text(result, "name")
     plain = record_text(run_result(evidence(alerts=alert_spans("x"))), "name")
     assert acts(record.replace("\n", " ")) == []

@@ -4,14 +4,23 @@ from dataclasses import replace
 from typing import Any
 
 from exporter.live.histogram import QUANTILES
-from exporter.live.message import FailureReason, StatusClass, StreamEnd
+from exporter.live.message import FailureReason, Phase, RunInfo, StatusClass, StreamEnd
 from exporter.live.run_pace import LongestRequest
 from exporter.live.stream_counts import StreamCounts
 from exporter.load.model_label import ModelSource
-from exporter.load.output import EngineOutput
-from exporter.results.run_result import RunInputs, RunResult
+from exporter.load.output import EngineOutput, Printed
+from exporter.results.run_result import RunInputs, RunResult, WatchInputs
 from exporter.timeseries import SeriesStore
-from exporter.verdict.evidence import AlertSpan, Count, Evidence, Watching
+from exporter.verdict.evidence import (
+    AlertSpan,
+    CommandEnd,
+    Count,
+    EndedBy,
+    Evidence,
+    LoadKnown,
+    PhaseSpan,
+    Watching,
+)
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
 
@@ -174,5 +183,72 @@ def run_result(known: Evidence | None = None, label: str = "nightly", **changes:
         ),
         engine_totals=None,
         output=EngineOutput(),
+    )
+    return replace(result, **changes)
+
+
+def run_inputs(result: RunResult, **changes: Any) -> RunInputs:
+    """The inputs of a run with a load of its own, with these changes."""
+    assert isinstance(result.inputs, RunInputs)
+    return replace(result.inputs, **changes)
+
+
+def watch_info(**changes: Any) -> RunInfo:
+    """A watch as it is announced: it asks nothing itself."""
+    nothing: dict[str, Any] = {"scenario": "watch", "engine": "", "pairs": (), "connections": 0}
+    return replace(run_info(), **{**nothing, "stall_after_seconds": 0.0, "label": "watch", **changes})
+
+
+def counted_by_router(successes: int = 1000, failures: int = 0, seconds: float = 60.0) -> SeriesStore:
+    """A watched router whose own counters rise evenly to these, the failures in its middle."""
+    store = watched_router(seconds)
+    samples = int(seconds // 5)
+    for i in range(samples + 1):
+        time = BEGAN + 5 * i
+        store.add("router_requests_total", {"outcome": "success"}, time, 70 + successes * i / samples)
+        failed = failures if 2 * i > samples else 0
+        store.add("router_requests_total", {"outcome": "failure"}, time, 3.0 + failed)
+    return store
+
+
+def watch_evidence(series: SeriesStore | None = None, **changes: Any) -> Evidence:
+    """Of a minute's watch beside a command that succeeded; the router counted a thousand requests."""
+    nothing: dict[str, Any] = {
+        "requests": requests_by_class(),
+        "statuses": {},
+        "totals": {},
+        "success_gaps": None,
+        "longest_request": None,
+        "engine": "",
+        "load_known": LoadKnown.NOTHING,
+        "has_command": True,
+        "command": CommandEnd(0, EndedBy.ITSELF),
+        "series": counted_by_router() if series is None else series,
+        "phases": (PhaseSpan(BEGAN, BEGAN + 60, Phase.LOAD),),
+    }
+    return evidence(**{**nothing, **changes})
+
+
+def watch_result(known: Evidence | None = None, **changes: Any) -> RunResult:
+    """The result of a watch with that evidence, beside the command `k6 run load.js`."""
+    inputs = WatchInputs(
+        target="http://127.0.0.1:8080",
+        cacert=None,
+        insecure=False,
+        probe_timeout_seconds=1.5,
+        duration_seconds=None,
+        bounds={},
+        warn=(),
+        load_command=("k6", "run", "load.js"),
+    )
+    result = replace(
+        run_result(watch_evidence() if known is None else known),
+        info=watch_info(planned_duration_seconds=0.0),
+        soak_command="soak watch --target http://127.0.0.1:8080 -- k6 run load.js",
+        command=inputs.load_command,
+        quantiles={},
+        whole_quantiles={},
+        inputs=inputs,
+        output=EngineOutput(stdout=Printed(b"checks: 100%\n")),
     )
     return replace(result, **changes)

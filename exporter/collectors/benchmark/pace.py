@@ -92,5 +92,6 @@ def stalls_of(run: Run, now: float) -> Mapping[str, Stall]:
 def _newest_first(runs: LiveRuns) -> dict[Pair, list[Run]]:
     found: dict[Pair, list[Run]] = {}
     for run in reversed(runs.runs.values()):
-        found.setdefault(run.info.pairs[0], []).append(run)
+        if run.info.pairs:
+            found.setdefault(run.info.pairs[0], []).append(run)
     return {pair: found[pair] for pair in runs.models if pair in found}

@@ -33,6 +33,7 @@ def run_families(run: Run | None) -> Iterable[Metric]:
     """The families of the active run; only benchmark_run_active (0) where there is none.
 
     A run that asks several models has one benchmark_run_info, with the route and the model of its first pair.
+    One that sends nothing itself has neither, and its number of connections is not known.
     """
     active, start, planned, phase = fresh(_RUN).values()
     active.add_metric([], 0 if run is None else 1)
@@ -46,18 +47,20 @@ def run_families(run: Run | None) -> Iterable[Metric]:
             "run": info.run,
             "scenario": info.scenario,
             "engine": info.engine,
-            "route": info.route.value,
-            "model": info.model,
+            "route": info.route.value if info.route else "",
+            "model": info.model or "",
             "target": info.target,
-            "connections": str(info.connections),
+            "connections": str(info.connections) if info.sends else "",
             "label": info.label,
         },
     )
     start.add_metric([], info.start_timestamp_seconds)
-    planned.add_metric([], info.planned_duration_seconds)
+    if info.planned_duration_seconds:
+        planned.add_metric([], info.planned_duration_seconds)
     for each in PHASES:
         phase.add_metric([each.value], 1 if run.phase == each else 0)
-    return [active, described, start, planned, phase, *_baseline_families(info)]
+    families = [active, described, start, planned, phase]
+    return [*(each for each in families if each.samples), *_baseline_families(info)]
 
 
 def _baseline_families(info: RunInfo) -> Iterable[Metric]:
@@ -79,7 +82,7 @@ def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:
     in_flight, connections = fresh(_CONNECTIONS, "route", "model").values()
     counts = {pair: [0, 0, 0] for pair in runs.models}
     for run in runs.runs.values():
-        if run.active(now):
+        if run.info.pairs and run.active(now):
             total = counts[run.info.pairs[0]]
             for i, count in enumerate(run.connections(now)):
                 total[i] += count

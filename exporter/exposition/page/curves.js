@@ -19,7 +19,7 @@ const STREAMS = [
   { title: "Output tokens", unit: "a second", lines: [["tokens", "of complete streams", 0]], show: (v) => `${number(v)} /s` },
 ];
 
-let times = [], columns = {}, charts = [], spans = [];
+let times = [], columns = {}, charts = [], spans = [], counted = true;
 
 function derived() {
   const source = columns.private;
@@ -38,7 +38,8 @@ function wanted() {
   const gpus = [...Array(8).keys()].filter((gpu) => `gpu${gpu}_busy` in columns || `gpu${gpu}_memory` in columns);
   const of = (what) => gpus.filter((gpu) => `gpu${gpu}_${what}` in columns).map((gpu, place) => [`gpu${gpu}_${what}`, `GPU ${gpu}`, place]);
   return [
-    ...FIXED.slice(0, 2),
+    // Of a load that somebody else sends nothing is known.
+    ...(counted ? FIXED.slice(0, 2) : []),
     // Of a load without streams it is not said that nothing is known of them.
     ...("tokens" in columns ? STREAMS : []),
     ...FIXED.slice(2),
@@ -203,6 +204,12 @@ export function addPoints(points) {
   }
   times = times.slice(-MAX_POINTS);
   show();
+}
+
+export function setCounted(run) {
+  const before = counted;
+  counted = !run?.info || Boolean(run.info.engine);
+  if (before !== counted) show();
 }
 
 export function setSpans(verdict) {

@@ -64,7 +64,7 @@ function timeOf(run) {
   if (run.silent_since) return `no sign of life since ${clock(run.silent_since)}: its command was killed, or cannot reach this exporter`;
   const rest = info.starts > 1 ? " of load, without its rest" : "";
   if (run.left_seconds > 0) return `${run.phase} · ${span(elapsed)} of ${span(planned)} · ${span(run.left_seconds)} left${rest}`;
-  return `${run.phase} · ${span(elapsed)} since the begin, ${span(planned)} of load planned`;
+  return `${run.phase} · ${span(elapsed)} since the begin${planned ? `, ${span(planned)} of load planned` : ""}`;
 }
 
 function findings(verdict) {
@@ -94,7 +94,7 @@ export function showVerdict(state) {
   const models = info ? info.pairs.map((each) => each.model).join(", ") : "";
   put("about", !run
     ? state.takes_runs ? "Start one on this machine, and it is shown here:" : "Its --ingest.listen-address is empty."
-    : info ? `${info.label} · ${models} at ${info.target} · ${info.connections} connections, ${info.engine}` : "The exporter was restarted since: of this run its verdict alone is known.");
+    : info ? `${info.label} · ${info.engine ? `${models} at ${info.target} · ${info.connections} connections, ${info.engine}` : `${info.target} · watched; the load is somebody else's`}` : "The exporter was restarted since: of this run its verdict alone is known.");
   const command = element("command");
   command.hidden = Boolean(run) || !state.takes_runs;
   put("command", `soak run --target ${forShell(state.router ?? "http://ROUTER:8080")} --duration 45m --exporter ${location.origin}`);
@@ -102,7 +102,8 @@ export function showVerdict(state) {
   element("time").hidden = !left;
   put("left", left);
   const progress = element("progress");
-  progress.hidden = !run?.active;
+  // What ends when somebody ends it has no share that is done.
+  progress.hidden = !run?.active || !info?.planned_duration_seconds;
   if (info) progress.value = Math.min(1, run.elapsed_seconds / Math.max(1, info.planned_duration_seconds));
   findings(verdict);
   const late = verdict?.so_far && run.active && state.now - verdict.at > 30;
@@ -175,7 +176,7 @@ function streamFigures(run, streams) {
 
 export function showFigures(state) {
   const run = state.run, scrape = state.scrape, boxes = [];
-  if (run?.info) {
+  if (run?.info?.engine) {
     const whole = run.active ? "last 10 s" : "whole run";
     const failed = { ...run.statuses, ...run.failures }, bad = Object.keys(failed).length > 0;
     const lastSuccess = run.active && run.last_success && state.now - run.last_success > 10 ? `; the last ${clock(run.last_success)}` : "";

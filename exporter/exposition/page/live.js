@@ -1,7 +1,7 @@
 // The stream of events, and what happens where it is lost.
 
 import { clock, element, made, put, showFigures, showTables, showVerdict, span, SIGNS } from "./figures.js";
-import { addPoints, redraw, setHour, setSpans, showBegin } from "./curves.js";
+import { addPoints, redraw, setHour, setCounted, setSpans, showBegin } from "./curves.js";
 
 const SILENT_MS = 15000, AGAIN_MS = 5000;
 const REASONS = { 401: "it asks for a password: load the page again", 403: "it is asked from another site", 503: "8 viewers are here already; close one of these pages" };
@@ -85,6 +85,7 @@ function showState(state) {
   showRuns(state);
   showVerdict(state);
   showFigures(state);
+  setCounted(state.run);
   setSpans(state.run?.verdict);
   showBegin(state);
   showTables(state);

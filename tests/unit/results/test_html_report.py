@@ -30,7 +30,7 @@ from exporter.verdict.judgement import Judgement
 from tests.support.checkout import FIXTURES
 from tests.support.eventful_hour import eventful_hour
 from tests.support.live_messages import run_info
-from tests.support.run_results import evidence, run_result
+from tests.support.run_results import evidence, run_inputs, run_result
 
 HOSTILE = """</style></svg><script>alert(1)</script><img src=x onerror="a()">'"&\u202e\x1b[31m\u2028{{7*7}}"""
 
@@ -249,7 +249,7 @@ def hostile_run() -> RunResult:
         result,
         judgement=Judgement(Outcome.FAIL, (finding,)),
         versions={HOSTILE: HOSTILE},
-        inputs=replace(result.inputs, model=HOSTILE, script=HOSTILE, headers=(HOSTILE,)),
+        inputs=run_inputs(result, model=HOSTILE, script=HOSTILE, headers=(HOSTILE,)),
     )
 
 

@@ -17,6 +17,7 @@ from tests.support.run_results import (
     evidence,
     failures_by_reason,
     requests_by_class,
+    run_inputs,
     run_result,
     watched_router,
 )
@@ -105,7 +106,7 @@ def test_every_source_of_the_models_name_is_said_in_the_records_language() -> No
     for source in ModelSource:
         result = run_result()
         found = line(
-            record_text(replace(result, inputs=replace(result.inputs, model_source=source)), "x"), "備考"
+            record_text(replace(result, inputs=run_inputs(result, model_source=source)), "x"), "備考"
         )
         assert f"モデル gpt-oss:20b ({MODEL_SOURCES[source]})" in found
 

@@ -29,7 +29,15 @@ from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Outcome
 from exporter.verdict.judgement import judge
 from tests.support.live_messages import run_info
-from tests.support.run_results import BEGAN, evidence, quantiles, run_result, streamed, watched_router
+from tests.support.run_results import (
+    BEGAN,
+    evidence,
+    quantiles,
+    run_inputs,
+    run_result,
+    streamed,
+    watched_router,
+)
 from tests.support.run_seconds import loaded
 from tests.support.schemas import check_document
 from tests.unit.results.test_html_report import Page
@@ -143,7 +151,7 @@ def test_run_json_with_streams_is_of_its_schema_and_is_read_back() -> None:
 
 def test_an_open_load_is_called_by_what_it_sends() -> None:
     result = of_streams()
-    opened = replace(result, inputs=replace(result.inputs, rate=12.5, connections=1000))
+    opened = replace(result, inputs=run_inputs(result, rate=12.5, connections=1000))
     page = Page(html_report(record_of(opened, "x", ())))
     assert "12.5 requests/s, 4 in flight at most, stream" in page.text
     assert "4 connections, stream" in Page(html_report(record_of(result, "x", ()))).text

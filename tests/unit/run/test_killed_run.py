@@ -33,7 +33,7 @@ from exporter.verdict.evidence import GapKind, PhaseSpan, TimeGap
 from exporter.verdict.finding import Span
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, register, run_info
-from tests.support.run_results import evidence, run_result, stream_counts, watched_router
+from tests.support.run_results import evidence, run_inputs, run_result, stream_counts, watched_router
 
 BEGAN = 1_764_000_000.0
 
@@ -65,7 +65,7 @@ def plan() -> NotedPlan:
     result = run_result()
     return NotedPlan(
         info=run_info(),
-        inputs=result.inputs,
+        inputs=run_inputs(result),
         soak_command=result.soak_command,
         command=("wrk",),
         instance=result.instance,
