@@ -46,7 +46,8 @@ class Differences:
 class Overhead:
     """The median difference of the pairs, router less direct, and its confidence interval of 95 %."""
 
-    pairs: Annotated[Number, Field(ge=MIN_PAIRS)]
+    pairs: Annotated[Number, Field(ge=MIN_PAIRS)] | None
+    """None where that is not told"""
     median: _Difference
     """seconds; below 0 where the router was faster"""
     low: _Difference

@@ -17,7 +17,8 @@ MAX_SECONDS = 40
 MAX_SECOND = 4_102_444_800
 _Number = Annotated[int, Field(ge=0, le=2**53)]
 _Second = Annotated[int, Field(ge=0, le=MAX_SECOND)]
-_Error = Annotated[str, Field(pattern=r"^[13-5][0-9]{2}$")]
+_Error = Annotated[str, Field(pattern=r"^[13-5]([0-9]{2}|xx)$")]
+"""a status, or `4xx`: of one that its source does not tell"""
 _Duration = tuple[Annotated[int, Field(ge=0, lt=WINDOW_BUCKETS)], Annotated[int, Field(ge=1, le=2**53)]]
 
 

@@ -37,4 +37,5 @@ def _ends(streams: StreamsPart) -> str:
 
 def _overhead(overhead: Overhead) -> str:
     median, low, high = (f"{1000 * each:.2f}" for each in (overhead.median, overhead.low, overhead.high))
-    return f"{median} ms (95 %: {low} から {high} ms、{overhead.pairs} 組)"
+    pairs = "" if overhead.pairs is None else f"、{overhead.pairs} 組"
+    return f"{median} ms (95 %: {low} から {high} ms{pairs})"

@@ -48,7 +48,8 @@ def overhead_text(overhead: Overhead | None) -> str:
     if overhead is None:
         return UNKNOWN
     median, low, high = (shown(each, "seconds") for each in (overhead.median, overhead.low, overhead.high))
-    return f"{median} (95 %: {low} to {high}; {overhead.pairs:,} pairs)"
+    pairs = "" if overhead.pairs is None else f"; {overhead.pairs:,} pairs"
+    return f"{median} (95 %: {low} to {high}{pairs})"
 
 
 def goodput_text(streams: StreamsPart) -> str:

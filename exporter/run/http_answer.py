@@ -36,6 +36,10 @@ class UnansweredError(QueryError):
     """There was none; the text is what happened, to stand behind the name of the server."""
 
 
+class TooLongError(UnansweredError):
+    """It is larger, or takes longer, than is waited for; less may be asked for."""
+
+
 class NoTlsError(UnansweredError):
     """There was none because of TLS or a certificate."""
 
@@ -78,7 +82,7 @@ class BoundedHttp:
         if not outcome:
             self._late = thread
             self._sockets.end()
-            raise UnansweredError(f"no whole answer within {self._seconds:g} s")
+            raise TooLongError(f"no whole answer within {self._seconds:g} s")
         if isinstance(outcome[0], UnansweredError):
             raise outcome[0]
         return outcome[0]
@@ -94,7 +98,7 @@ class BoundedHttp:
             for piece in answer.iter_content(PIECE_BYTES):
                 body += piece
                 if len(body) > self._max_bytes:
-                    raise UnansweredError(f"an answer of more than {self._max_bytes >> 20} MiB")
+                    raise TooLongError(f"an answer of more than {self._max_bytes >> 20} MiB")
             return Answer(answer.status_code, bytes(body))
 
     def _in_words(self, error: Exception) -> UnansweredError:

@@ -103,6 +103,25 @@ class SpooledStore(SeriesStore):
             kept.values.append(value)
             self._pending += 1
 
+    def add_all(self, series: Series) -> None:
+        """Append the samples of a series, all later than those of it that are there."""
+        key = (series.name, series.labels)
+        with self.lock:
+            kept = self._kept.get(key)
+            if kept is None and len(self._kept) >= MAX_SERIES:
+                self._lose(len(series.times), series.times[0], f"more than {MAX_SERIES:,} series")
+                return
+            if kept is None:
+                kept = self._kept[key] = Kept(len(self._kept))
+                self._named[series.name].append(key)
+            kept.last = (series.times[-1], series.values[-1])
+            if self._pending + len(series.times) > MAX_PENDING:
+                self._lose(len(series.times), series.times[0], self._refusal)
+                return
+            kept.times.extend(series.times)
+            kept.values.extend(series.values)
+            self._pending += len(series.times)
+
     def keys(self) -> Iterable[Key]:
         with self.lock:
             return tuple(self._kept)

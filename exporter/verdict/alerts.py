@@ -85,7 +85,7 @@ def is_of_run(evidence: Evidence, alert: AlertSpan) -> bool:
         return not pairs or any(
             labels["route"] == pair.route and labels.get("model", pair.model) == pair.model for pair in pairs
         )
-    if labels.get("instance", evidence.instance) != evidence.instance:
+    if labels.get("instance", evidence.instance) not in (evidence.instances or {evidence.instance}):
         return False
     if "process" in labels and labels["process"] not in evidence.watching.processes:
         return False
@@ -93,7 +93,13 @@ def is_of_run(evidence: Evidence, alert: AlertSpan) -> bool:
 
 
 def _unknown(evidence: Evidence) -> Finding:
-    if "prometheus" in evidence.totals:
+    if evidence.scraped is not None and not evidence.scraped.has_rules:
+        none = Said(
+            "this Prometheus evaluates none of the project's rules",
+            "この Prometheus は本プロジェクトのルールを評価していない",
+        )
+        return Finding("alerts", Outcome.NOT_JUDGED, none)
+    if "prometheus" in evidence.totals or evidence.scraped is not None:
         said = Said("Prometheus gave no answer", "Prometheus の応答なし")
         return Finding("alerts", Outcome.INCONCLUSIVE, said)
     said = Said("no Prometheus was asked", "Prometheus への問い合わせなし")

@@ -6,11 +6,22 @@ from functools import partial
 
 from exporter.live.message import FailureReason, Route
 from exporter.live.seconds import SecondCounts
-from exporter.verdict.bursts import Burst, bad_minutes, bad_statuses, failed, kinds, outages, spans_of
+from exporter.verdict.bursts import (
+    MIN_FAILURES_AN_OUTAGE,
+    OUTAGE_SECONDS,
+    Burst,
+    bad_minutes,
+    bad_statuses,
+    failed,
+    kinds,
+    outages,
+    spans_of,
+)
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import IN_ANSWERS, Evidence
-from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
+from exporter.verdict.scraped import interval_said, is_scraped, longest_gap_seconds, minute_margin
 
 NOTHING_MEASURED = Said("no request was measured", "リクエストが一件も計測されていない")
 NOTHING_YET = Said("no request has been answered so far", "まだ応答がない")
@@ -39,6 +50,10 @@ def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
     seconds, allowed = evidence.seconds, evidence.allowed_statuses
     bound = max(MAX_MINUTE_RATIO, max_error_ratio)
     minutes, outage = bad_minutes(seconds, bound, allowed, evidence.so_far), outages(seconds, allowed)
+    if is_scraped(evidence):
+        outage = _sure_outage(evidence, outage)
+        if not minutes and not outage and (unsure := _unsure(evidence, bound, found)):
+            return unsure
     said = [] if evidence.aborted is None else [evidence.aborted]
     said.append(found.said)
     if minutes:
@@ -55,6 +70,33 @@ def judge_answers(evidence: Evidence, max_error_ratio: float) -> Finding:
     return replace(
         found, outcome=Outcome.FAIL, said=joined(said) + meanwhile(evidence, spans, _ALERT), spans=spans
     )
+
+
+def _sure_outage(evidence: Evidence, outage: Burst) -> Burst:
+    """Where an exporter knows of no such time without a success, that of the scrapes was none."""
+    longest = longest_gap_seconds(evidence)
+    return Burst() if longest is not None and longest < OUTAGE_SECONDS else outage
+
+
+def _unsure(evidence: Evidence, bound: float, found: Finding) -> Finding | None:
+    """Inconclusive where scrapes are too far apart to tell a bad minute, or an outage, from none."""
+    if found.outcome != Outcome.PASS:
+        return None
+    seconds, allowed = evidence.seconds, evidence.allowed_statuses
+    spans: tuple[Span, ...] = ()
+    if maybe := bad_minutes(seconds, bound * minute_margin(evidence), allowed):
+        what = Said("whether more of a minute failed", "1 分間の失敗がそれ以上か")
+        spans = maybe.spans
+    else:
+        longest, failing = longest_gap_seconds(evidence), failed(seconds, partial(_bad, allowed))
+        count = evidence.errors + evidence.failed
+        if longest is None or longest < OUTAGE_SECONDS or count < MIN_FAILURES_AN_OUTAGE:
+            return None
+        what = Said("whether nothing but failures came for ten seconds", "失敗のみが 10 秒続いたか")
+        spans = failing
+    when = verbatim(f", {times(evidence, spans)}" if spans else "")
+    said = found.said + verbatim("; ") + what + Said(" is not known: ", " は不明: ") + interval_said(evidence)
+    return replace(found, outcome=Outcome.INCONCLUSIVE, said=said + when, spans=spans)
 
 
 def _minutes(evidence: Evidence, minutes: Burst) -> Said:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
 
 from exporter.live.message import Phase
 from exporter.live.seconds import Window
@@ -12,6 +12,7 @@ from exporter.verdict.drift import (
     BLOCK_SECONDS,
     BLOCKS,
     LASTING,
+    MAX_SLOWER,
     MIN_WINDOW_SECONDS,
     SHORT_SECONDS,
     Looked,
@@ -24,6 +25,7 @@ from exporter.verdict.drift import (
 from exporter.verdict.elapsed import together
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Said, Span
+from exporter.verdict.scraped import WINDOW_INTERVALS, source_of
 
 SCRAPE_SECONDS = 5.0
 
@@ -51,18 +53,26 @@ class Course:
     less: tuple[Drift, ...]
 
 
-def course(evidence: Evidence) -> Course | Said:
-    """The course of the load, or why it cannot be judged."""
+def course(evidence: Evidence, max_slower: float = MAX_SLOWER) -> Course | Said:
+    """The course of the load, or why it cannot be judged; slower is what is more than `max_slower` times."""
+    if source_of(evidence).loads > 1:
+        return Said(
+            "more than one load, one after the other; choose one (--run)",
+            "負荷が順に複数あり。--run で選ぶ",
+        )
     if not len(evidence.seconds):
         return Said("no counts by the second are known", "秒ごとの件数が不明")
     load = evidence.measured_seconds if evidence.all_sent else evidence.planned_seconds
     spans = stretches(evidence)
     seconds = max(MIN_WINDOW_SECONDS, int(min(load, SHORT_SECONDS) / 10))
-    late = _late(evidence, spans) if load >= SHORT_SECONDS else None
+    # The ends of a window of scrapes are off by up to one interval.
+    seconds = max(seconds, ceil(WINDOW_INTERVALS * source_of(evidence).interval_seconds))
+    late = _late(evidence, spans, max_slower) if load >= SHORT_SECONDS else None
     # What becomes slow in the first minutes of a long load is what the rest would be held against.
-    early = _early(evidence, spans, seconds, inf if late is None else evidence.begin + SHORT_SECONDS)
+    until = inf if late is None else evidence.begin + SHORT_SECONDS
+    early = _early(evidence, spans, seconds, until, max_slower)
     if late is not None and early is not None and _spoilt(late.reference, early):
-        late = _late(evidence, spans, early.reference)
+        late = _late(evidence, spans, max_slower, early.reference)
     if late is None or early is None:
         return late or early or _too_short(load, seconds)
     return replace(
@@ -81,7 +91,9 @@ def _spoilt(reference: Reference, early: Course) -> bool:
     )
 
 
-def _early(evidence: Evidence, spans: Sequence[Span], seconds: int, until: float) -> Course | None:
+def _early(
+    evidence: Evidence, spans: Sequence[Span], seconds: int, until: float, max_slower: float
+) -> Course | None:
     """By windows of so many seconds, each two in a row, until a moment."""
     windows = [
         window
@@ -91,7 +103,7 @@ def _early(evidence: Evidence, spans: Sequence[Span], seconds: int, until: float
     first = max(1, len(windows) // 3)
     if len(windows) < first + 2:
         return None
-    reference = Reference(summed(windows[:first]))
+    reference = Reference(summed(windows[:first]), max_slower)
     looked = tuple(in_pairs(windows[first:], reference))
     pairs = {
         kind: [
@@ -114,7 +126,9 @@ def _of(
     return Course(reference, tuple(looked), seconds, known, _merged(found["slower"]), _merged(found["less"]))
 
 
-def _late(evidence: Evidence, spans: Sequence[Span], held: Reference | None = None) -> Course | None:
+def _late(
+    evidence: Evidence, spans: Sequence[Span], max_slower: float, held: Reference | None = None
+) -> Course | None:
     """By the five minutes before each quarter of a minute, as the alerts have it.
 
     Against the first five, or what is given.
@@ -123,7 +137,7 @@ def _late(evidence: Evidence, spans: Sequence[Span], held: Reference | None = No
     first = next((each for each in blocks if len(each) >= BLOCKS), None)
     if first is None:
         return None
-    reference = held or Reference(summed(first[:BLOCKS]))
+    reference = held or Reference(summed(first[:BLOCKS]), max_slower)
     all_looked: list[Looked] = []
     found: dict[str, list[Drift]] = {"slower": [], "less": []}
     for each in blocks:

@@ -8,6 +8,7 @@ from exporter.timeseries import Loss
 from exporter.verdict.evidence import BY_MODEL, Count, Evidence, GapKind, LoadKnown, TimeGap
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 from exporter.verdict.lateness import MAX_SKIPPED_RATIO, skipped_ratio, skipped_said
+from exporter.verdict.scraped import is_scraped, judge_completeness_scraped
 from exporter.verdict.traffic import traffic_of, unseen_said
 
 MIN_LOAD_RATIO = 0.95
@@ -26,6 +27,8 @@ def judge_completeness(evidence: Evidence) -> Finding:
     Where somebody else sends the load, his command has to succeed, and the router's own counters, if it has
     some, have to say that it was asked at all.
     """
+    if is_scraped(evidence):
+        return judge_completeness_scraped(evidence)
     attempts = evidence.scrapes + evidence.failed_scrapes
     ended = not evidence.so_far  # what is short or few now may not be at the end; what is lost stays lost
     watched = evidence.load_known == LoadKnown.NOTHING
@@ -173,6 +176,9 @@ def judge_totals(evidence: Evidence) -> Finding:
     Sources that count by route and model count at least as many where another run asked the same.
     """
     finding, totals = partial(Finding, "totals"), evidence.totals
+    if is_scraped(evidence):
+        one = Said("there is one source, the Prometheus", "集計元は Prometheus だけ")
+        return finding(Outcome.NOT_JUDGED, one)
     if evidence.so_far:
         return finding(Outcome.NOT_JUDGED, AT_THE_END)
     counts = joined([verbatim(f"{source} ") + _text(count) for source, count in totals.items()], ", ")

@@ -7,6 +7,7 @@ from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import IN_ANSWERS, REFUSED, Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.scraped import is_scraped, source_of
 from exporter.verdict.traffic import traffic_of
 
 MAX_NODES = 5
@@ -62,6 +63,12 @@ def judge_disconnects(evidence: Evidence) -> Finding:
         return Finding("disconnects", Outcome.FAIL, said, lost, 0.0, "requests", spans)
     if evidence.responses + evidence.in_answers == 0:
         return nothing_measured("disconnects", evidence)
+    if is_scraped(evidence) and source_of(evidence).maybe_stalled:
+        open_ = Said(
+            "a request may have been without an answer when the load ended",
+            "負荷終了時に応答待ちのリクエストがあった可能性",
+        )
+        return Finding("disconnects", Outcome.INCONCLUSIVE, open_)
     whole = Said("every request got a whole answer", "すべてのリクエストに完全な応答あり")
     return Finding("disconnects", Outcome.PASS, whole)
 

@@ -104,7 +104,9 @@ class Looked:
 class Reference:
     """The beginning of a run, that later windows are held against."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, max_slower: float = MAX_SLOWER) -> None:
+        """`max_slower` is how many times as slow is still no slower."""
+        self._max_slower = max_slower
         self.span = Span(window.since, window.until)
         self.known = window.known >= MIN_KNOWN_RATIO * (window.until - window.since)
         self.requests = window.successes
@@ -165,7 +167,7 @@ class Reference:
         return None
 
     def _beyond(self, seconds: float, reference: float) -> bool:
-        return seconds > MAX_SLOWER * reference and seconds > reference + MIN_SLOWER_SECONDS
+        return seconds > self._max_slower * reference and seconds > reference + MIN_SLOWER_SECONDS
 
 
 def trailing(blocks: Sequence[Window], reference: Reference) -> Iterator[Looked]:

@@ -8,7 +8,7 @@ from exporter.timeseries import Series
 from exporter.verdict.elapsed import from_to
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Said, Span, joined, verbatim
-from exporter.verdict.probes import Probes
+from exporter.verdict.probes import Probes, probing_hosts
 
 SCRAPE_SECONDS = 5.0
 """an event is known to a scrape: so much earlier or later it may have been"""
@@ -85,8 +85,11 @@ def _nodes_offline(evidence: Evidence) -> Iterator[Event]:
 
 
 def _router_down(evidence: Evidence) -> Iterator[Event]:
-    for span in Probes(evidence.series).outages():
-        yield Event(span.since, span.until, Said("the router was down", "ルーターが停止"))
+    down = Said("the router was down", "ルーターが停止")
+    for host in (*probing_hosts(evidence.series),) or (None,):
+        seen_from = verbatim("" if host is None else f" ({host})")
+        for span in Probes(evidence.series, host).outages():
+            yield Event(span.since, span.until, down + seen_from)
 
 
 def _restarted(name: str) -> Said:

@@ -159,6 +159,40 @@ class GeneratorLoad:
     """when it was short of CPU"""
 
 
+@dataclass(frozen=True)
+class ScrapedStall:
+    """The longest time of one kind in a run, and its bound, as its exporter published them."""
+
+    of: str
+    """`success_gap`: a time without a success; `request`: one request"""
+    seconds: float
+    bound: float | None
+    """by the run's own pace (live/stall.py), as last scraped; None where none was"""
+    spans: tuple[Span, ...] = ()
+    """when it was beyond the bound"""
+    host: str = ""
+    """the load's exporter, where there are several"""
+
+
+@dataclass(frozen=True)
+class ScrapedFrom:
+    """What the scrapes of a Prometheus are worth: of the evidence that is made of them alone."""
+
+    interval_seconds: float
+    """the longest of all exporters; 0 where there are fewer than two scrapes"""
+    unseen: Mapping[str, float] = field(default_factory=dict)
+    """by exporter, the share of its scrapes that is missing"""
+    stalls: tuple[ScrapedStall, ...] = ()
+    notes: tuple[Said, ...] = ()
+    """what is to be known of it, such as hosts that differ"""
+    loads: int = 1
+    """how many there were, one after the other"""
+    maybe_stalled: bool = False
+    """a request may have been without an answer when the load ended"""
+    has_rules: bool = True
+    """whether the Prometheus evaluates the project's alerts"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence(Counts):
     """Counts, totals by source, and the scraped series of one run."""
@@ -221,6 +255,10 @@ class Evidence(Counts):
     """of a load command of the user's own; None: there was none, or it goes on"""
     has_command: bool = False
     """whether a load command of the user's own was started"""
+    scraped: ScrapedFrom | None = None
+    """None where not all is from the scrapes of a Prometheus"""
+    instances: frozenset[str] = frozenset()
+    """what a Prometheus calls the exporters of the run, where there are several"""
     so_far: bool = False
     """the run goes on: what comes at its end is not missing yet"""
     engine: str = ""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from exporter.verdict.elapsed import times
-from exporter.verdict.evidence import Evidence, GeneratorLoad
+from exporter.verdict.evidence import Evidence, GeneratorLoad, LoadKnown
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
 from exporter.verdict.lateness import bound_seconds, lag_said, late_said, late_seconds
 
@@ -47,7 +47,13 @@ def _of_cpu(evidence: Evidence) -> Finding:
     load = evidence.generator
     if load is None or _looked_seconds(evidence, load) < MIN_SECONDS:
         if load is None and evidence.planned_seconds >= MIN_SECONDS and not evidence.so_far:
-            return Finding("generator", Outcome.NOT_JUDGED, Said("not known", "不明"))
+            unknown = Said("not known", "不明")
+            if evidence.load_known == LoadKnown.SCRAPED:
+                unknown = Said(
+                    "its CPU is not told by the series of a Prometheus",
+                    "CPU 使用は Prometheus の系列からは分からない",
+                )
+            return Finding("generator", Outcome.NOT_JUDGED, unknown)
         few = Said(f"watched for less than {MIN_SECONDS:.0f} s", f"観測が {MIN_SECONDS:.0f} 秒未満")
         planned = f"{evidence.planned_seconds:.0f}"
         short = Said(f"{planned} s of load", f"負荷 {planned} 秒")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from exporter.live.long_seen import HeldSeen, IdleSeen, LongSeen
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, joined, verbatim
+from exporter.verdict.scraped import is_scraped, not_told
 from exporter.verdict.streams import ENGINE, without_streams
 from exporter.verdict.unit import shown
 
@@ -20,6 +21,8 @@ NOT_HELD = Said("no silent stream was held (--hold-model)", "無音のストリ�
 def judge_idle(evidence: Evidence) -> Finding:
     """The router keeps an idle connection for 60 s, and cuts no stream that is silent."""
     seen = evidence.long_seen
+    if is_scraped(evidence) and evidence.engine in ("", ENGINE):
+        return not_told("idle")
     if seen is None or (seen.idle is None and not seen.held):
         return _unseen(evidence)
     cut = [each for each in seen.held if not each.survived]

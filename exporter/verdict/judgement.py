@@ -9,6 +9,7 @@ from exporter.verdict.generator import doubted
 from exporter.verdict.lateness import late_doubted
 from exporter.verdict.objectives import CHECK_OF_ALERT, LEAKS, OBJECTIVES, WARNING, Objective
 from exporter.verdict.own_objective import OwnObjective
+from exporter.verdict.scraped import is_scraped, seen
 from exporter.verdict.statement import Kind
 
 _NAMES = {
@@ -131,11 +132,14 @@ def _of(objective: Objective, evidence: Evidence, bounds: Mapping[str, float]) -
     found = objective.finding(evidence, bounds)
     if objective.of_durations:
         found = late_doubted(evidence, found)
-    return doubted(evidence, found) if objective.of_latency else found
+    found = doubted(evidence, found) if objective.of_latency else found
+    return seen(evidence, found) if is_scraped(evidence) else found
 
 
 def _own(objective: OwnObjective, evidence: Evidence) -> Finding:
     found = objective.finding(evidence)
+    if is_scraped(evidence):
+        found = seen(evidence, found)
     if objective.statement.measure.kind != Kind.SECONDS:
         return found
     return doubted(evidence, late_doubted(evidence, found, found.figure))

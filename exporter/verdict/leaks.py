@@ -22,6 +22,8 @@ from exporter.verdict.traffic import traffic_of, unseen_said
 Parts = list[Series]
 """the series that are summed"""
 COUNTED = ("file_descriptors", "threads", "connections")
+_UNTOLD = {"process", "role", "uuid", "job", "instance"}
+"""labels that are no part of what a series is called"""
 _UNSURE = Said("too few cycles, or too short a life", "周期が少ないか、起動からの時間が短い")
 
 
@@ -214,7 +216,7 @@ def _parts(evidence: Evidence, resource: Resource, first: Series) -> Parts:
 
 def _name(series: Series) -> str:
     """The process, and the labels that distinguish its series."""
-    others = [f"{name} {value}" for name, value in series.labels if name not in {"process", "role", "uuid"}]
+    others = [f"{name} {value}" for name, value in series.labels if name not in _UNTOLD]
     return (series.label("process") or "") + (f" ({', '.join(others)})" if others else "")
 
 

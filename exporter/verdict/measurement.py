@@ -11,6 +11,7 @@ from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Said, Span
 from exporter.verdict.lives import summed
+from exporter.verdict.scraped import is_scraped, source_of, too_fine
 from exporter.verdict.statement import Kind, Measure, Statement, Windows
 from exporter.verdict.stream_figures import stream_figure
 
@@ -60,6 +61,8 @@ def measured(statement: Statement, evidence: Evidence) -> Measured:
     if statement.windows == Windows.WHOLE:
         return _of_whole(measure, evidence)
     spans = load_spans(evidence, with_warmup=measure.kind != Kind.SECONDS)
+    if (fine := too_fine(evidence, statement.window_seconds or 1)) is not None:
+        return Measured((), fine)
     figures: list[Figure] = []
     unknown = whole = 0
     for window in _windows(statement, evidence, spans):
@@ -137,7 +140,9 @@ def _of_whole(measure: Measure, evidence: Evidence) -> Measured:
             value = _quantile(measure.quantile or 0, evidence, spans)
         case "max":
             longest = evidence.longest_request
-            value = longest.seconds if longest else _quantile(1, evidence, spans)
+            value = longest.seconds if longest else None
+            if longest is None and not is_scraped(evidence):
+                value = _quantile(1, evidence, spans)
         case "rps":
             seconds = evidence.measured_seconds
             value = evidence.successes / seconds if seconds > 0 else None
@@ -226,7 +231,8 @@ def _of_process(
     for span in _parts_of(statement, spans):
         first, after = bisect_left(samples.times, span.since), bisect_right(samples.times, span.until)
         values = samples.values[first:after]
-        if len(values) < 2 or len(values) < span.seconds / SCRAPES_APART_SECONDS:
+        apart = max(SCRAPES_APART_SECONDS, 1.5 * source_of(evidence).interval_seconds)
+        if len(values) < 2 or len(values) < span.seconds / apart:
             whole = False
             continue
         if statement.measure.kind == Kind.CORES:

@@ -7,8 +7,9 @@ from exporter.timeseries import Series
 from exporter.verdict.elapsed import from_to
 from exporter.verdict.events import offline_spans
 from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Finding, Outcome, Said, Span, joined
+from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
 from exporter.verdict.processes import any_seen, ended, not_watched, worker_deaths
+from exporter.verdict.scraped import interval_said, uncertain
 
 MIN_OFFLINE_SECONDS = 20.0
 _MAX_NAMED = 5
@@ -27,6 +28,8 @@ def judge_nodes(evidence: Evidence) -> Finding:
     gaps, deaths = not_watched(evidence, "node"), worker_deaths(evidence, "node")
     offline = sorted(offline_spans(evidence), key=lambda each: each[1].since)
     long = [each for each in offline if each[1].seconds >= MIN_OFFLINE_SECONDS]
+    unsure = uncertain(evidence, [span for _, span, _ in long], MIN_OFFLINE_SECONDS)
+    long = [each for each in long if each[1] not in unsure]
     problems = _told(evidence, long)
     if restarted := [series for series in processes if series.increase()]:
         names = _names(restarted, "process")
@@ -43,6 +46,9 @@ def judge_nodes(evidence: Evidence) -> Finding:
     )
     if problems:
         return finding(Outcome.FAIL, joined([*problems, *short, *deaths]))
+    if unsure:
+        apart = verbatim("; ") + interval_said(evidence)
+        return finding(Outcome.INCONCLUSIVE, joined([*short, *deaths]) + apart)
     if short or deaths:
         return finding(Outcome.WARNING, joined([*short, *deaths, *gaps]))
     if not listed and gaps and not any_seen(evidence, "node"):

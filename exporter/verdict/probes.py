@@ -6,7 +6,7 @@ alone says it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from exporter.timeseries import SeriesStore
 from exporter.verdict.finding import Said, Span, in_both, joined
 
 MAX_FAILED_RATIO = 0.2
+PROBED = ("router_probe_result", "router_up")
 _BUSY = (ProbeResult.TIMEOUT, ProbeResult.CLOSED)
 """what a router at its limit does to a probe"""
 
@@ -42,12 +43,19 @@ class _Probe:
         return self.failed and (self.result.unknown or (bool(self.served) and elsewhere))
 
 
-class Probes:
-    """Every probe that a scrape of the run shows."""
+def probing_hosts(store: SeriesStore) -> list[str]:
+    """The exporters that probe, where several are told apart; none of them otherwise."""
+    found = {each.label("instance") for name in PROBED for each in store.each(name)}
+    return sorted(host for host in found if host is not None)
 
-    def __init__(self, store: SeriesStore) -> None:
-        self._probes = _probes(store)
-        timeouts = store.select("router_probe_timeout_seconds")
+
+class Probes:
+    """Every probe that a scrape of the run shows; of several exporters, those of one (`host`)."""
+
+    def __init__(self, store: SeriesStore, host: str | None = None) -> None:
+        labels = {} if host is None else {"instance": host}
+        self._probes = _probes(store, labels)
+        timeouts = store.select("router_probe_timeout_seconds", **labels)
         self._timeout_seconds = timeouts[0].values[-1] if timeouts else 0.0
 
     def __bool__(self) -> bool:
@@ -135,26 +143,31 @@ def _if_served(probes: list[_Probe]) -> list[_Probe]:
     return probes if any(probe.served for probe in probes) else []
 
 
-def _probes(store: SeriesStore) -> list[_Probe]:
-    served = _served(store)
+def _probes(store: SeriesStore, labels: Mapping[str, str]) -> list[_Probe]:
     results = {
         time: result_named(series.label("result"))
-        for series in store.select("router_probe_result")
+        for series in store.select("router_probe_result", **labels)
         for time, value in zip(series.times, series.values, strict=True)
         if value
     } or {
         # An exporter of before says no more.
         time: ProbeResult.ANSWERED if value else ProbeResult.FAILED
-        for series in store.select("router_up")
+        for series in store.select("router_up", **labels)
         for time, value in zip(series.times, series.values, strict=True)
     }
+    # Of several hosts the load is the sum of all, at every scrape of any.
+    served = _served(store, results if labels else None)
     return [_Probe(time, results[time], served.get(time)) for time in sorted(results)]
 
 
-def _served(store: SeriesStore) -> dict[float, bool]:
-    """By time of a scrape: whether the load got a 2xx since the scrape before; none without a load."""
+def _served(store: SeriesStore, at: Collection[float] | None) -> dict[float, bool]:
+    """By time of a scrape: whether the load got a 2xx since the scrape before; none without a load.
+
+    `at` are the scrapes that count; None: all.
+    """
     totals: defaultdict[float, float] = defaultdict(float)
     for series in store.select("benchmark_requests_total", status_class="2xx"):
         for time, value in zip(series.times, series.values, strict=True):
-            totals[time] += value
+            if at is None or time in at:
+                totals[time] += value
     return {after: totals[after] > totals[before] for before, after in pairwise(sorted(totals))}

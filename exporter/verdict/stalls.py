@@ -11,6 +11,7 @@ from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import Evidence, GapKind
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined
 from exporter.verdict.generator import doubted
+from exporter.verdict.scraped import is_scraped, judge_stalls_scraped
 
 ALERT = "BenchmarkStalled"
 _STOOD = (GapKind.SUSPENDED, GapKind.NOT_RUN)
@@ -23,6 +24,11 @@ def judge_stalls(evidence: Evidence) -> Finding:
     What is not known of such a time makes it inconclusive: the exporter was away and came back without it, or
     nothing ran on this machine.
     """
+    return judge_stalls_scraped(evidence, ALERT) if is_scraped(evidence) else _by_gaps(evidence)
+
+
+def _by_gaps(evidence: Evidence) -> Finding:
+    """Of all times without a success, exact."""
     finding = partial(Finding, "stalls", unit="seconds")
     if evidence.success_gaps is None:
         if evidence.so_far:

@@ -9,7 +9,10 @@ from exporter.verdict.elapsed import from_to, times
 from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, Span, verbatim
+from exporter.verdict.scraped import is_scraped
 
+BUCKET_WIDTH = 1.12
+"""by so much a quantile of classic buckets may be off: they are 1.26 of each other, and even inside"""
 _FEW = Said("too few requests", "リクエストが少なすぎる")
 
 
@@ -23,6 +26,8 @@ def judge_latency(evidence: Evidence) -> Finding:
     if isinstance(found, Said):
         return Finding("latency", Outcome.NOT_JUDGED, found, short=short_of(evidence))
     finding = partial(Finding, "latency", bound=MAX_SLOWER, unit="ratio")
+    if is_scraped(evidence) and (either := _either(evidence, found)) is not None:
+        return finding(Outcome.INCONCLUSIVE, either)
     if found.slower:
         looked = max((each.worst for each in found.slower), key=partial(badness, "slower"))
         worst, when = looked.slower, from_to(evidence, looked.against)
@@ -50,6 +55,23 @@ def judge_latency(evidence: Evidence) -> Finding:
         f"p99 は最大でも {when} の {p99} の {ratio:.2f} 倍",
     )
     return finding(Outcome.PASS, said + _intended(evidence) + _others_said(evidence), figure=ratio)
+
+
+def _either(evidence: Evidence, found: Course) -> Said | None:
+    """That the buckets of the scraped histograms are too wide to tell; None where they are not."""
+    factor = 1 / BUCKET_WIDTH if not found.slower else BUCKET_WIDTH
+    other = course(evidence, MAX_SLOWER * factor)
+    if isinstance(other, Said) or bool(other.slower) == bool(found.slower):
+        return None
+    drifts = found.slower or other.slower
+    worst = max((each.worst for each in drifts), key=partial(badness, "slower")).slower
+    assert worst is not None
+    name, when = worst.quantile.name, times(evidence, _spans(drifts))
+    return Said(
+        f"{name} was {worst.ratio:.1f} times that of the first minutes, {when}: the buckets are too wide to "
+        f"tell whether that is more than {MAX_SLOWER:g}",
+        f"{name} は最初の {worst.ratio:.1f} 倍、{when}。バケットの幅では {MAX_SLOWER:g} 倍を超えたか不明",
+    )
 
 
 def judge_throughput(evidence: Evidence) -> Finding:

@@ -61,12 +61,16 @@ def without_streams(check: str, evidence: Evidence) -> Finding:
 def overhead_said(overhead: Overhead) -> Said:
     """What the way through the router adds to the first token, with its confidence interval."""
     median, low, high = (shown(each, "seconds") for each in (overhead.median, overhead.low, overhead.high))
-    return Said(
-        f"beside the node itself the router adds {median} to the first token "
-        f"(95 %: {low} to {high}, {overhead.pairs:,} pairs)",
-        f"ノード直接と比べたルーターの追加時間は最初のトークンで {median} "
-        f"(95 %: {low} から {high}、{overhead.pairs:,} 組)",
+    pairs = verbatim("") if overhead.pairs is None else _pairs_said(overhead.pairs)
+    said = Said(
+        f"beside the node itself the router adds {median} to the first token (95 %: {low} to {high}",
+        f"ノード直接と比べたルーターの追加時間は最初のトークンで {median} (95 %: {low} から {high}",
     )
+    return said + pairs + verbatim(")")
+
+
+def _pairs_said(pairs: int) -> Said:
+    return Said(f", {pairs:,} pairs", f"、{pairs:,} 組")
 
 
 def _cut(ends: frozenset[StreamEnd], counts: SecondCounts) -> int:

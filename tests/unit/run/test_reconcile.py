@@ -136,8 +136,9 @@ def test_what_was_scraped_of_a_mix_is_that_of_all_its_pairs() -> None:
 
 def test_prometheus_is_asked_for_all_pairs_of_a_mix() -> None:
     def answer(asked: Asked) -> Answer:
-        value = "4" if "failures" in asked.path else "307" if "gpt-4o" in asked.path else "513"
-        if "failures" in asked.path and "gpt-4o" in asked.path:
+        query = asked.body.decode()
+        value = "4" if "failures" in query else "307" if "gpt-4o" in query else "513"
+        if "failures" in query and "gpt-4o" in query:
             value = "0"
         return 200, {"status": "success", "data": {"result": [{"metric": {}, "value": [0, value]}]}}
 
@@ -160,7 +161,7 @@ def test_prometheus_is_asked_for_the_rise_since_the_first_scrape() -> None:
         return {"status": "success", "data": {"result": [{"metric": {}, "value": [0, values[name]]}]}}
 
     with LocalHttp(
-        lambda asked: (200, answer(next(name for name in values if name in asked.path)))
+        lambda asked: (200, answer(next(name for name in values if name in asked.body.decode())))
     ) as server:
         found = in_prometheus(
             run_info(),
@@ -175,8 +176,8 @@ def test_prometheus_is_asked_for_the_rise_since_the_first_scrape() -> None:
 
 def test_prometheus_is_asked_for_this_exporter_where_it_scrapes_several() -> None:
     def answer(asked: Asked) -> Answer:
-        is_ours = "load-1" in asked.path
-        is_failures = "failures" in asked.path
+        is_ours = "load-1" in asked.body.decode()
+        is_failures = "failures" in asked.body.decode()
         value = "0" if is_failures else "700" if is_ours else "5000"
         return 200, {"status": "success", "data": {"result": [{"metric": {}, "value": [0, value]}]}}
 
