@@ -55,7 +55,7 @@ def main() -> None:
         stack.start_prometheus()
         run = subprocess.Popen(
             [
-                *(sys.executable, "-m", "exporter.cli", "run", "--target", stack.ports.url("router")),
+                *(sys.executable, "-P", "-m", "exporter.cli", "run", "--target", stack.ports.url("router")),
                 *("--exporter", stack.ports.url("exporter"), "--prometheus", stack.ports.url("prometheus")),
                 *("--duration", f"{seconds * 1.3:.0f}s", "--label", "nightly", "--results", folder),
             ],

@@ -23,11 +23,11 @@ from exporter.cli.rendering import check_or_render
 from exporter.results.run_document import RunDocument
 from exporter.results.run_result import Inputs, RunInputs, WatchInputs
 from exporter.run.objectives_file import KEYS, MAX_OBJECTIVES, NAME, SEVERITIES
-from exporter.settings.shipped import CHECKOUT
+from exporter.settings.shipped import ROOT as CHECKOUT
 from exporter.verdict.objectives import BOUNDED, OBJECTIVES
 from exporter.verdict.statement import STATEMENT_BEGINS
 
-COMMAND = "python scripts/render_docs.py"
+COMMAND = "run: python scripts/render_docs.py render"
 TEMPLATES = Environment(
     loader=FileSystemLoader(CHECKOUT / "docs" / "source"), undefined=StrictUndefined, autoescape=False
 )

@@ -14,6 +14,7 @@ import click
 
 from exporter import __version__
 from exporter.cli.command import CommandList
+from exporter.cli.completion import completion_options
 from exporter.cli.terminal import make_outputs_last
 from exporter.errors import QueryError, SoakError
 from exporter.plain_text import one_line
@@ -32,6 +33,7 @@ _STRAY = re.compile(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="soak")
+@completion_options
 @click.pass_context
 def soak(context: click.Context) -> None:
     """Soak-test an LLM router and watch it live.
@@ -64,6 +66,7 @@ soak.add_all(
         "Shipped files": {
             "dashboards": "exporter.cli.rendering:dashboards",
             "rules": "exporter.cli.rendering:rules",
+            "files": "exporter.cli.files:files",
         },
     }
 )

@@ -1,13 +1,15 @@
 """The commands over rendered files, `soak dashboards` and `soak rules`, and what their renderers share.
 
-What renders them is no part of the package: grafana/source and prometheus/source in a checkout. Rules with
-links of one's own are made of the shipped files alone.
+What renders them is shipped beside the package: grafana/source and prometheus/source. Rules with links of
+one's own are made of the shipped files alone.
 """
 
 import importlib.util
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -15,12 +17,24 @@ import click
 from exporter.cli.command import BAD_USAGE, FILE, GroupedCommand, exit_codes, opt, options
 from exporter.errors import ConfigurationError, ToolMissingError
 from exporter.settings.prometheus_rules import OPTION, with_runbook_base
-from exporter.settings.shipped import shipped
+from exporter.settings.shipped import INSTALLED, ROOT, shipped
 
 _CODES = exit_codes({0: "done", 2: BAD_USAGE})
 _CHECK_CODES = exit_codes({0: "every file is what its source renders", 1: "one has drifted", 2: BAD_USAGE})
 DASHBOARDS = "grafana/source/render.py"
 RULES = "prometheus/source/render_rules.py"
+LIBRARIES = {DASHBOARDS: "grafana_foundation_sdk", RULES: "jinja2"}
+"""which a renderer needs; that of the dashboards is optional, the extra `dashboards`"""
+_FOLDER = options(
+    "Options",
+    opt(
+        "--folder DIR",
+        "A folder that `soak files` has laid out, or a checkout: its files, by its own source.",
+        type=FILE,
+        default=None,
+        show_default="what is installed",
+    ),
+)
 
 
 @click.group()
@@ -29,33 +43,37 @@ def dashboards() -> None:
 
 
 @dashboards.command("render", cls=GroupedCommand, epilog=_CODES)
-def render_dashboards() -> None:
+@_FOLDER
+def render_dashboards(folder: Path | None) -> None:
     """Write grafana/dashboards/*.json from their source.
 
     \b
     soak dashboards render; git diff grafana/dashboards
+    soak dashboards render --folder soak-files
     """
-    _run(DASHBOARDS, "render", "grafana_foundation_sdk")
+    _run(DASHBOARDS, "render", folder)
 
 
 @dashboards.command("check", cls=GroupedCommand, epilog=_CHECK_CODES)
-def check_dashboards() -> None:
+@_FOLDER
+def check_dashboards(folder: Path | None) -> None:
     """Compare the files in grafana/dashboards with their source.
 
     \b
     soak dashboards check
     """
-    _run(DASHBOARDS, "check", "grafana_foundation_sdk")
+    _run(DASHBOARDS, "check", folder)
 
 
 @dashboards.command(cls=GroupedCommand, epilog=_CODES)
-def outline() -> None:
+@_FOLDER
+def outline(folder: Path | None) -> None:
     """Print each dashboard as text: what stands where, in which unit, and under which names.
 
     \b
     soak dashboards outline | less
     """
-    _run(DASHBOARDS, "outline", "grafana_foundation_sdk")
+    _run(DASHBOARDS, "outline", folder)
 
 
 @click.group(invoke_without_command=True, epilog=_CODES)
@@ -101,31 +119,32 @@ def rules(context: click.Context, base: str | None, output: Path | None) -> None
 
 
 @rules.command("render", cls=GroupedCommand, epilog=_CODES)
-def render_rules() -> None:
+@_FOLDER
+def render_rules(folder: Path | None) -> None:
     """Write the rendered rule and configuration files under prometheus/ from their source.
 
     \b
     soak rules render; git diff prometheus
+    soak rules render --folder soak-files
     """
-    _run(RULES, "render", "jinja2")
+    _run(RULES, "render", folder)
 
 
 @rules.command("check", cls=GroupedCommand, epilog=_CHECK_CODES)
-def check_rules() -> None:
+@_FOLDER
+def check_rules(folder: Path | None) -> None:
     """Compare the rendered files under prometheus/ with their source.
 
     \b
     soak rules check
     """
-    _run(RULES, "check", "jinja2")
+    _run(RULES, "check", folder)
 
 
-def check_or_render(
-    verb: str, texts: Mapping[Path, str], command: str, strangers: Iterable[Path] = ()
-) -> int:
+def check_or_render(verb: str, texts: Mapping[Path, str], remedy: str, strangers: Iterable[Path] = ()) -> int:
     """What a renderer does with its texts when asked to `check` or `render`; the exit code.
 
-    `strangers` are files that no source renders.
+    `remedy` says what to do about a file that has drifted; `strangers` are files that no source renders.
     """
     if verb == "check":
         complaints = [f"{path}: missing" for path in texts if not path.exists()]
@@ -136,7 +155,7 @@ def check_or_render(
         ]
         complaints += [f"{path}: no source renders it" for path in strangers]
         for complaint in complaints:
-            print(f"{complaint}; run: {command} render", file=sys.stderr)
+            print(f"{complaint}; {remedy}", file=sys.stderr)
         return 1 if complaints else 0
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,9 +164,36 @@ def check_or_render(
     return 0
 
 
-def _run(renderer: str, verb: str, library: str) -> None:
+def _run(renderer: str, verb: str, folder: Path | None) -> None:
     """Run a renderer in a process of its own: its files import each other as scripts do."""
-    script = shipped(renderer)
+    script = shipped(renderer) if folder is None else folder / renderer
+    if not script.is_file():
+        raise ConfigurationError(f"--folder: {script}: not there; lay it out: soak files {folder}")
+    command = f"soak {'dashboards' if renderer == DASHBOARDS else 'rules'} render"
+    if folder is not None:
+        remedy = f"run: {command} --folder {shlex.quote(str(folder))}"
+    elif ROOT != INSTALLED:
+        remedy = f"run: {command}"
+    elif verb == "render":
+        raise ConfigurationError(
+            f"{ROOT}: what is installed is not written to; lay it out and render there: "
+            f"soak files DIR && {command} --folder DIR"
+        )
+    else:
+        remedy = "install the project anew"
+    library = LIBRARIES[renderer]
     if importlib.util.find_spec(library) is None:
-        raise ToolMissingError(f"{library}: not installed; install it: pip install -e '.[dashboards]'")
-    sys.exit(subprocess.run([sys.executable, str(script), verb], check=False).returncode)
+        raise ToolMissingError(f"{library}: not installed; install it: pip install {_requirement(library)}")
+    done = subprocess.run([sys.executable, str(script), verb, "--remedy", remedy], check=False)
+    sys.exit(done.returncode)
+
+
+def _requirement(library: str) -> str:
+    """What pip is told of a library that this distribution names, its version included."""
+    try:
+        named = metadata.requires("llm-router-soak") or []
+    except metadata.PackageNotFoundError:
+        named = []
+    wanted = (each.partition(";")[0].strip() for each in named)
+    project = library.replace("_", "-")
+    return next((shlex.quote(each) for each in wanted if each.replace("_", "-").startswith(project)), project)

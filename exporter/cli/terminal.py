@@ -63,8 +63,9 @@ class Lasting:
 class PlainOutput(Lasting):
     """Shows all text as text: no text of others acts on the terminal."""
 
-    def write(self, text: str) -> int:
-        self.write_acting(plain_lines(text))
+    def write(self, text: str | bytes) -> int:
+        # click hands the shell's completions over as bytes.
+        self.write_acting(plain_lines(text if isinstance(text, str) else text.decode()))
         return len(text)
 
     def write_acting(self, text: str) -> int:

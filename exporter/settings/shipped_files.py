@@ -48,6 +48,7 @@ SHIPPED: tuple[str, ...] = (
     ".gitignore",
     "LICENSE",
     "README.md",
+    "llm_router_soak.py",
     "pyproject.toml",
     "setup.py",
 )

@@ -14,8 +14,8 @@ from exporter.errors import SoakError
 from exporter.load.child import end_with_parent
 from exporter.run.http_answer import Answer, BoundedHttp, UnansweredError
 
-SOAK = (sys.executable, "-m", "exporter.cli")
-"""this project's own command"""
+SOAK = (sys.executable, "-P", "-m", "exporter.cli")
+"""this project's own command; -P: the folder that it is started in may have an `exporter` of its own"""
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05

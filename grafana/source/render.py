@@ -20,9 +20,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from exporter.cli.rendering import check_or_render
-from exporter.settings.shipped import CHECKOUT
 
-DASHBOARDS_FOLDER = CHECKOUT / "grafana" / "dashboards"
+DASHBOARDS_FOLDER = Path(__file__).parents[1] / "dashboards"
+"""of this very tree: a checkout, an installed wheel, or what `soak files` has laid out"""
 DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
     "soak.json": soak.dashboard,
     "leaks.json": leaks.dashboard,
@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Render the Grafana dashboards from grafana/source.")
     parser.add_argument("verb", choices=("render", "check", "outline"))
     parser.add_argument("--folder", type=Path, default=DASHBOARDS_FOLDER, help="where the JSON files are")
+    parser.add_argument(
+        "--remedy", default="run: soak dashboards render", help="what to do about one that drifted"
+    )
     options = parser.parse_args(arguments)
     texts = {options.folder / name: to_text(build()) for name, build in DASHBOARDS.items()}
     if options.verb == "outline":
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n".join([*outline(json.loads(text)), ""]))
         return 0
     strangers = sorted(set(options.folder.glob("*.json")) - texts.keys())
-    return check_or_render(options.verb, texts, "soak dashboards", strangers)
+    return check_or_render(options.verb, texts, options.remedy, strangers)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """prometheus.yml with a remote store: Prometheus merges no configuration files, so the whole of it again."""
 
-from exporter.settings.shipped import CHECKOUT
+from pathlib import Path
 
-SHIPPED = CHECKOUT / "prometheus" / "prometheus.yml"
+SHIPPED = Path(__file__).parents[1] / "prometheus.yml"
 LAST_GLOBAL = "  evaluation_interval: 5s\n"
 """the line of prometheus.yml that the external labels come after"""
 

@@ -14,9 +14,10 @@ import xid_rules
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exporter.cli.rendering import check_or_render
-from exporter.settings.shipped import CHECKOUT
 
-PROMETHEUS = CHECKOUT / "prometheus"
+SOURCE = Path(__file__).parent
+PROMETHEUS = SOURCE.parent
+"""of this very tree: a checkout, an installed wheel, or what `soak files` has laid out"""
 RENDERED: dict[str, Callable[[], dict[str, object]]] = {
     "rules/leaks.recording.yml": leak_rules.values,
     "rules/gpu_xid.alerts.yml": xid_rules.values,
@@ -24,7 +25,7 @@ RENDERED: dict[str, Callable[[], dict[str, object]]] = {
 }
 """file to what fills its template, which has the file's name and `.j2` beside this script"""
 TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
+    loader=FileSystemLoader(SOURCE),
     undefined=StrictUndefined,
     keep_trailing_newline=True,
     autoescape=False,
@@ -43,12 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Render Prometheus files from prometheus/source.")
     parser.add_argument("verb", choices=("render", "check"))
     parser.add_argument("--folder", type=Path, default=PROMETHEUS, help="where the rendered files are")
+    parser.add_argument(
+        "--remedy", default="run: soak rules render", help="what to do about one that drifted"
+    )
     options = parser.parse_args(arguments)
     texts = {
         options.folder / name: TEMPLATES.get_template(f"{Path(name).name}.j2").render(values())
         for name, values in RENDERED.items()
     }
-    return check_or_render(options.verb, texts, "soak rules")
+    return check_or_render(options.verb, texts, options.remedy)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from service import running
 from table import Row
 
 from exporter.errors import SoakError
-from exporter.settings.shipped import CHECKOUT
+from exporter.settings.shipped import ROOT as CHECKOUT
 from exporter.stack.ports import HOST, free_ports
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "grafana" / "source"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from table import Row
 
 from exporter.live.results_csv import ResultRow, rows_text
-from exporter.settings.shipped import CHECKOUT
+from exporter.settings.shipped import ROOT as CHECKOUT
 
 ROWS = 10_000
 MAX_SECONDS = 1.0

@@ -35,7 +35,7 @@ def find_program(name: str) -> str:
 
 def soak_command(*arguments: str) -> list[str]:
     """The command line of one of the project's own commands."""
-    return [sys.executable, "-m", "exporter.cli", *arguments]
+    return [sys.executable, "-P", "-m", "exporter.cli", *arguments]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def test_the_pages_are_what_the_golden_exposition_and_the_rules_render_to() -> N
         "metrics.md", "alerts.md", "run.schema.json", "objectives.schema.json", "verdict.md",
     }  # fmt: skip
     for path, text in pages.items():
-        assert path.read_text(encoding="utf-8") == text, f"{path}: run: {render_docs.COMMAND} render"
+        assert path.read_text(encoding="utf-8") == text, f"{path}: {render_docs.COMMAND}"
 
 
 def test_every_metric_is_on_the_page_once() -> None:

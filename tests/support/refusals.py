@@ -156,6 +156,11 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("rules", "--runbook-base", "ftp://watch.example/runbook"): "--runbook-base: 'ftp:",
     ("rules", "--output", "rules"): "--output: is about --runbook-base",
     ("rules", "--runbook-base", "http://watch.example/runbook", "check"): "`soak rules check`",
+    ("rules", "check", "--folder", "nowhere"): "--folder: nowhere/prometheus",
+    ("files", "empty"): "empty: is no folder",
+    ("files", "empty/files"): "empty/files",
+    ("--install-completion", "tcsh"): "--install-completion: 'tcsh'",
+    ("--show-completion", "csh"): "--show-completion: 'csh'",
 }
 """Commands, with the environment in front as a shell has it -> what the message names."""
 

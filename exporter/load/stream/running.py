@@ -27,7 +27,7 @@ STOP_SECONDS = 10.0
 HEAD_START_SECONDS = 0.2
 """from the command to begin to the begin, so that all workers begin at one moment"""
 ENDS_WITHIN_SECONDS = 1.0
-_COMMAND = (sys.executable, "-m", "exporter.load.stream.worker")
+_COMMAND = (sys.executable, "-P", "-m", "exporter.load.stream.worker")
 _SOCKET_ERRORS = (FailureReason.CONNECT, FailureReason.READ, FailureReason.WRITE, FailureReason.TIMEOUT)
 
 

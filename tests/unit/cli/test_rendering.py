@@ -10,6 +10,7 @@ from exporter.cli import rendering
 from exporter.cli.main import soak
 from exporter.cli.rendering import check_or_render
 from exporter.errors import ConfigurationError, ToolMissingError
+from exporter.settings.layout import lay_out
 from exporter.settings.shipped import shipped
 
 
@@ -28,18 +29,16 @@ def test_what_is_rendered_passes_the_check_and_anything_else_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = {tmp_path / "folder" / "one.yml": "1\n", tmp_path / "two.yml": "2\n"}
-    assert check_or_render("check", texts, "soak rules") == 1
-    assert capsys.readouterr().err.splitlines() == [
-        f"{path}: missing; run: soak rules render" for path in texts
-    ]
-    assert check_or_render("render", texts, "soak rules") == 0
-    assert check_or_render("check", texts, "soak rules") == 0
+    assert check_or_render("check", texts, "run: this") == 1
+    assert capsys.readouterr().err.splitlines() == [f"{path}: missing; run: this" for path in texts]
+    assert check_or_render("render", texts, "run: this") == 0
+    assert check_or_render("check", texts, "run: this") == 0
     (tmp_path / "two.yml").write_text("3\n", encoding="utf-8")
     capsys.readouterr()
-    assert check_or_render("check", texts, "soak rules", [tmp_path / "stray.yml"]) == 1
+    assert check_or_render("check", texts, "run: this", [tmp_path / "stray.yml"]) == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"{tmp_path / 'two.yml'}: not what its source renders; run: soak rules render",
-        f"{tmp_path / 'stray.yml'}: no source renders it; run: soak rules render",
+        f"{tmp_path / 'two.yml'}: not what its source renders; run: this",
+        f"{tmp_path / 'stray.yml'}: no source renders it; run: this",
     ]
     assert (tmp_path / "two.yml").read_text(encoding="utf-8") == "3\n"
 
@@ -55,9 +54,7 @@ def test_the_outline_names_every_dashboard(capfd: pytest.CaptureFixture[str]) ->
     assert heads == ["Soak", "Leaks", "Router and nodes", "GPU", "Results", "Stack health"]
 
 
-def test_without_a_checkout_the_missing_file_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_renderer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = tmp_path / "grafana/source/render.py"
     monkeypatch.setattr(rendering, "shipped", lambda name: shipped(name, tmp_path))
     with pytest.raises(ConfigurationError, match=f"{missing}: "):
@@ -69,8 +66,51 @@ def test_without_its_library_the_extra_to_install_is_named(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(ToolMissingError, match=r"pip install -e '\.\[dashboards\]'"):
+    needed = {"dashboards": r"'grafana-foundation-sdk==.*!11\.6\.\d+'", "rules": "'jinja2.*<4.*'"}[command]
+    with pytest.raises(ToolMissingError, match=rf": not installed; install it: pip install {needed}$"):
         CliRunner().invoke(soak, [command, "render"], catch_exceptions=False)
+
+
+def test_what_is_laid_out_is_rendered_and_checked_by_its_own_source(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "my files"
+    lay_out(folder)
+    source = folder / "prometheus/source/leaks.recording.yml.j2"
+    source.write_text(source.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    (folder / "grafana/dashboards/gpu.json").write_text("{}", encoding="utf-8")
+    for command, drifted in (("rules", "leaks.recording.yml"), ("dashboards", "gpu.json")):
+        asked = [command, "check", "--folder", str(folder)]
+        assert CliRunner().invoke(soak, asked).exit_code == 1
+        (line,) = capfd.readouterr().err.splitlines()
+        assert (
+            f"/{drifted}: not what its source renders; run: soak {command} render --folder '{folder}'" in line
+        )
+        assert line.startswith(str(folder))
+        assert CliRunner().invoke(soak, [command, "render", "--folder", str(folder)]).exit_code == 0
+        assert all(line.startswith(f"{folder}/") for line in capfd.readouterr().out.splitlines())
+        assert CliRunner().invoke(soak, asked).exit_code == 0
+    assert (folder / "prometheus/rules/leaks.recording.yml").read_text(encoding="utf-8").endswith("# mine\n")
+    # What the one renders is not the other's.
+    assert CliRunner().invoke(soak, ["rules", "check"]).exit_code == 0
+
+
+def test_what_is_installed_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROOT", "INSTALLED"):
+        monkeypatch.setattr(rendering, name, tmp_path)
+    for command in ("rules", "dashboards"):
+        with pytest.raises(ConfigurationError) as refused:
+            CliRunner().invoke(soak, [command, "render"], catch_exceptions=False)
+        assert str(refused.value).startswith(f"{tmp_path}: what is installed is not written to; ")
+        assert str(refused.value).endswith(f"soak files DIR && soak {command} render --folder DIR")
+        assert CliRunner().invoke(soak, [command, "check"]).exit_code == 0
+
+
+def test_a_folder_that_is_not_laid_out_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"^--folder: {tmp_path}/.*: not there; .*soak files {tmp_path}$"
+    ):
+        CliRunner().invoke(soak, ["rules", "check", "--folder", str(tmp_path)], catch_exceptions=False)
 
 
 def test_the_rules_get_links_of_ones_own_and_the_files_are_named(
