@@ -49,6 +49,7 @@ lint: .venv/installed-dev
 	$(BIN)/soak dashboards check
 	$(BIN)/soak rules check
 	$(BIN)/python scripts/render_docs.py check
+	$(BIN)/python scripts/render_kubernetes.py check
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
