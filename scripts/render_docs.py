@@ -61,6 +61,9 @@ CLOSED = {
 }  # fmt: skip
 """labels with a fixed set of values, which are listed; those of the others come from what is watched"""
 
+EXPOSITIONS = ("exposition.txt", "router-current.txt", "router-endpoints.txt")
+"""in tests/golden: no router gives every series"""
+
 GROUPS = {
     "leak_alerts": "Leaks",
     "router": "Router and nodes",
@@ -75,10 +78,15 @@ GROUPS = {
 """rule group to section"""
 
 
-def metrics_page(exposition: str) -> str:
-    """docs/metrics.md of an exposition in the text format; ValueError for a metric of no section."""
+def metrics_page(*expositions: str) -> str:
+    """docs/metrics.md of expositions in the text format; ValueError for a metric of no section."""
     sections: dict[str, dict[tuple[str, ...], list[str]]] = {title: {} for title in SECTIONS}
-    for family in text_string_to_metric_families(exposition):
+    families: dict[str, Metric] = {}
+    for exposition in expositions:
+        for family in text_string_to_metric_families(exposition):
+            known = families.setdefault(family.name, family)
+            known.samples = [*known.samples, *family.samples]
+    for family in families.values():
         name = f"{family.name}_total" if family.type == "counter" else family.name
         row = (family.type, _labels(family), family.documentation.rstrip("."))
         # Families that differ in their names alone share a row.
@@ -255,8 +263,8 @@ def _without_titles(schema: Any) -> Any:
 
 def pages(checkout: Path) -> Iterator[tuple[Path, str]]:
     """The path and the text of each page."""
-    exposition = (checkout / "tests" / "golden" / "exposition.txt").read_text(encoding="utf-8")
-    yield checkout / "docs" / "metrics.md", metrics_page(exposition)
+    golden = [(checkout / "tests" / "golden" / name).read_text(encoding="utf-8") for name in EXPOSITIONS]
+    yield checkout / "docs" / "metrics.md", metrics_page(*golden)
     files = sorted((checkout / "prometheus" / "rules").glob("*.alerts.yml"))
     yield checkout / "docs" / "alerts.md", alerts_page(file.read_text(encoding="utf-8") for file in files)
     yield checkout / "docs" / "schemas" / "run.schema.json", run_schema()

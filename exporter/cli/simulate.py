@@ -13,11 +13,14 @@ from exporter.simulator.supervisor import serve as serve_simulator
 
 
 def _simulator_options(
-    generation: str, api_key_env: str | None, node_pace: str | None, **fields: Any
+    generation: str, api_key_env: str | None, password_env: str | None, node_pace: str | None, **fields: Any
 ) -> SimulatorOptions:
     key = read_secret(api_key_env, None)
+    password = read_secret(password_env, None, "password")
     paces = () if node_pace is None else _paces(node_pace)
-    return SimulatorOptions(generation=Generation(generation), api_key=key, node_paces=paces, **fields)
+    return SimulatorOptions(
+        generation=Generation(generation), api_key=key, password=password, node_paces=paces, **fields
+    )
 
 
 def _paces(text: str) -> tuple[float, ...]:
@@ -94,6 +97,15 @@ def _paces(text: str) -> tuple[float, ...]:
     ),
     opt("--seed", "Decides every random draw.", default=1, group="Answers"),
     opt("--api-key-env NAME", "Environment variable with the key that /v1/* then wants.", group="Keys"),
+    opt("--user NAME", "Who can log in at /api/auth/login.", group="Keys"),
+    opt("--password-env NAME", "Environment variable with that user's password.", group="Keys"),
+    opt(
+        "--token-lifetime SECONDS",
+        "Of the token that a login gives.",
+        "token_lifetime_seconds",
+        default=86400.0,
+        group="Keys",
+    ),
     opt("--cloud-keys", "Treat the key of every cloud as present.", is_flag=True, group="Keys"),
 )
 def simulate(chosen: SimulatorOptions) -> None:

@@ -16,6 +16,14 @@ API_VERSION = "/v1"
 """what the paths of the OpenAI-compatible API begin with, below a prefix"""
 
 
+class RouterLogin(Model):
+    """A user of the router: its own dashboard's, where an API key is not shown everything."""
+
+    username: Annotated[str, Field(min_length=1, max_length=256)]
+    password_file: Path
+    """read anew for each login, so a changed one is taken up; the password is in no other setting"""
+
+
 class RouterApi(Model):
     """The router's HTTP face, as far as it is probed."""
 
@@ -23,6 +31,8 @@ class RouterApi(Model):
     """scheme, host, port, and the prefix below which its API lies; `/v1` at its end is understood"""
     api_key_env: str | None = None
     api_key_file: Path | None = None
+    login: RouterLogin | None = None
+    """beside the key: it is used where the API wants a user's token"""
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 1.5
     """for each answer, from the lookup of the name to the last byte"""
     tls_config: ServerTrust = ServerTrust()
@@ -53,7 +63,7 @@ class RouterApi(Model):
         except ValueError:
             usable = False
         if usable and "@" in parts.netloc:
-            raise ValueError("no user and password are taken from it; use api_key_env or api_key_file")
+            raise ValueError("no user and password are taken from it; use login, api_key_env or api_key_file")
         if (
             not usable
             or parts.scheme not in ("http", "https")

@@ -103,7 +103,7 @@ def first_problem(error: ValidationError) -> str:
     return f"{key}: {message}" if key else message
 
 
-def read_secret(env_name: str | None, file: Path | None) -> str | None:
+def read_secret(env_name: str | None, file: Path | None, what: str = "API key") -> str | None:
     """A secret from the named environment variable or file, or None where neither is named.
 
     The variable is taken out of this process's environment, so that no child is handed it. Raises
@@ -111,7 +111,7 @@ def read_secret(env_name: str | None, file: Path | None) -> str | None:
     """
     if env_name is not None and file is not None:
         raise ConfigurationError(
-            "an API key is named twice: give the environment variable or the file, not both"
+            f"an {what} is named twice: give the environment variable or the file, not both"
         )
     if env_name is not None:
         value = os.environ.pop(env_name, "").strip()
@@ -119,14 +119,14 @@ def read_secret(env_name: str | None, file: Path | None) -> str | None:
             # In the place of the name somebody may have given the key.
             shown = f" {env_name}" if _VARIABLE.fullmatch(env_name) else ""
             raise ConfigurationError(
-                f"environment variable{shown}: empty or not set; it should hold the API key"
+                f"environment variable{shown}: empty or not set; it should hold the {what}"
             )
         return value
     if file is None:
         return None
-    value = read_text(file, "the API key file").strip()
+    value = read_text(file, f"the {what} file").strip()
     if not value:
-        raise ConfigurationError(f"{file}: the API key file is empty")
+        raise ConfigurationError(f"{file}: the {what} file is empty")
     return value
 
 

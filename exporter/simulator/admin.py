@@ -9,7 +9,7 @@ from exporter.simulator.effects import RouterEffects
 from exporter.simulator.faults import FAULTS, Faults, parse_parameters
 
 PREFIX = "/admin/"
-RELEASABLE = ("leak_memory", "leak_fds")
+RELEASABLE = ("leak_memory", "leak_fds", "write_rows")
 
 
 class Admin:

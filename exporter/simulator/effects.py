@@ -5,8 +5,17 @@ from collections.abc import Callable
 from exporter.simulator.answer import RefusedError
 from exporter.simulator.connection import Connection
 from exporter.simulator.exchange import Conditions
-from exporter.simulator.faults import IdleCut, LeakFds, LeakMemory, NodeOffline, Parameters, Restart
-from exporter.simulator.leak import FdLeak, MemoryLeak
+from exporter.simulator.faults import (
+    ExpireTokens,
+    IdleCut,
+    LeakFds,
+    LeakMemory,
+    NodeOffline,
+    Parameters,
+    Restart,
+    WriteRows,
+)
+from exporter.simulator.leak import FdLeak, MemoryLeak, WrittenFile
 from exporter.simulator.node import NodePool
 
 TICK_SECONDS = 0.1
@@ -22,9 +31,12 @@ class RouterEffects:
         pool: NodePool,
         connections: set[Connection],
         restart: Callable[[float], None],
+        expire_tokens: Callable[[], None],
     ) -> None:
         self.memory = MemoryLeak()
         self.fds = FdLeak()
+        self.rows = WrittenFile()
+        self._expire_tokens = expire_tokens
         self._conditions = conditions
         self._faults = conditions.faults
         self._pool = pool
@@ -37,6 +49,9 @@ class RouterEffects:
         """Put a fault in force. Raises RefusedError where its parameters name what is not there."""
         if isinstance(parameters, Restart):
             self._restart(parameters.downtime_seconds)
+            return
+        if isinstance(parameters, ExpireTokens):
+            self._expire_tokens()
             return
         if isinstance(parameters, NodeOffline):
             known = [node.name for node in self._pool.nodes]
@@ -65,10 +80,14 @@ class RouterEffects:
             self.memory.release()
         elif release and name == "leak_fds":
             self.fds.release()
+        elif release and name == "write_rows":
+            self.rows.release()
 
     def request(self) -> None:
-        """An inference request came: leaks that count requests grow."""
+        """An inference request came: leaks that count requests grow, and what is written of each."""
         self._leak(seconds=0.0, requests=1)
+        if rows := self._faults.get(WriteRows):
+            self.rows.write(rows.bytes_per_request, rows.limit_bytes)
 
     def _grow(self) -> None:
         now = self._conditions.clock.monotonic()

@@ -11,7 +11,16 @@ from typing import Protocol
 from exporter.clock import Clock
 from exporter.simulator.answer import Answer, EventStream, error_answer
 from exporter.simulator.connection import Connection
-from exporter.simulator.faults import DropConnections, ErrorAnswer, Faults, Hang, InBand, Slow, Truncate
+from exporter.simulator.faults import (
+    DropConnections,
+    ErrorAnswer,
+    Faults,
+    Hang,
+    InBand,
+    Place,
+    Slow,
+    Truncate,
+)
 from exporter.simulator.stream import Stalled, Stream, StreamEnd, StreamFaults
 from exporter.simulator.truth import Truth
 
@@ -72,6 +81,7 @@ class Exchange:
     answer: Answer | EventStream
     upstream: Upstream | None
     """None: the router itself answers"""
+    place: Place = "inference"
     _started: float = field(init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
     _truncated: bool = field(default=False, init=False)
@@ -79,7 +89,7 @@ class Exchange:
     def start(self) -> None:
         """Send the request upstream; the answer follows after the latency, changed by the faults in force."""
         conditions, faults, upstream = self.conditions, self.conditions.faults, self.upstream
-        answer, inference = self.answer, self.upstream is not None
+        answer, place = self.answer, self.place
         self._started = conditions.clock.monotonic()
         delay_seconds, pace = 0.0, 1.0
         if upstream is not None:
@@ -87,19 +97,19 @@ class Exchange:
             pace = upstream.pace
             delay_seconds = max(0.0, conditions.latency() * pace - conditions.saved_seconds)
         if not faults.none:
-            if drop := faults.struck(DropConnections, inference):
+            if drop := faults.struck(DropConnections, place):
                 conditions.truth.dropped += 1
                 self._end(None)
                 self.connection.drop(reset=drop.mode == "rst")
                 return
-            if faults.struck(Hang, inference):
+            if faults.struck(Hang, place):
                 self._hang()
                 return
-            if error := faults.struck(ErrorAnswer, inference):
+            if error := faults.struck(ErrorAnswer, place):
                 message = f"the fault `error` is in force with status {error.status}"
                 self._send(error_answer(error.status, message, code="injected_fault"))
                 return
-            if slow := faults.struck(Slow, inference):
+            if slow := faults.struck(Slow, place):
                 delay_seconds = delay_seconds * slow.factor + slow.add_seconds
                 pace *= slow.factor
         if isinstance(answer, EventStream):
@@ -110,8 +120,8 @@ class Exchange:
             )
             return
         if not faults.none:
-            self._truncated = faults.struck(Truncate, inference) is not None
-            if faults.struck(InBand, inference):
+            self._truncated = faults.struck(Truncate, place) is not None
+            if faults.struck(InBand, place):
                 message, code = "the fault `in_band` is in force", "injected_fault"
                 silence_seconds = answer.silence_seconds
                 answer = error_answer(200, message, code, kind="server_error")

@@ -37,10 +37,17 @@ class InferenceFault(Parameters):
     ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
-class AnswerFault(InferenceFault):
-    """A fault of single answers. `scope`: only the inference endpoints, or `all` but the admin API."""
+Place = Literal["inference", "login", "other"]
+"""which requests: for inference, for a token, any other"""
 
-    scope: Literal["inference", "all"] = "inference"
+
+class AnswerFault(InferenceFault):
+    """A fault of single answers.
+
+    `scope`: only the inference endpoints, only the `login`, or `all` but the admin API.
+    """
+
+    scope: Literal["inference", "login", "all"] = "inference"
 
 
 class BrokenStream(InferenceFault):
@@ -142,6 +149,20 @@ class NodeOffline(Parameters):
         return frozenset((self.node,) if isinstance(self.node, str) else self.node)
 
 
+class ExpireTokens(Parameters):
+    """No token that a login gave until now is taken any more, as of a router with a new secret."""
+
+
+class WriteRows(Parameters):
+    """A file that is open for writing grows by so much an inference request, up to a limit.
+
+    It has no name, so nothing of it is left at the end; ending the fault keeps it open.
+    """
+
+    bytes_per_request: PositiveInt = 1800
+    limit_bytes: PositiveInt = 1024**3
+
+
 class Restart(Parameters):
     """The process ends, its connections with it, and after `downtime_seconds` a new one listens."""
 
@@ -162,6 +183,8 @@ FAULTS: dict[str, type[Parameters]] = {
     "buffer": Buffer,
     "idle_cut": IdleCut,
     "node_offline": NodeOffline,
+    "expire_tokens": ExpireTokens,
+    "write_rows": WriteRows,
     "restart": Restart,
 }
 
@@ -220,13 +243,14 @@ class Faults:
         active = self._active.get(kind)
         return None if active is None else cast(P, active.parameters)
 
-    def struck(self, kind: type[A], inference: bool) -> A | None:
+    def struck(self, kind: type[A], place: Place = "inference") -> A | None:
         """The parameters of a fault of answers if it strikes this request, else None."""
         active = self._active.get(kind)
         if active is None:
             return None
         parameters = cast(A, active.parameters)
-        if not inference and not (isinstance(parameters, AnswerFault) and parameters.scope == "all"):
+        scope = parameters.scope if isinstance(parameters, AnswerFault) else "inference"
+        if scope not in (place, "all"):
             return None
         if parameters.ratio < 1 and active.rng.random() >= parameters.ratio:
             return None

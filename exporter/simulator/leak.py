@@ -1,7 +1,9 @@
-"""Memory and file descriptors that are really leaked, at a rate in time or per request."""
+"""Memory and file descriptors that are really leaked, and a file that really grows."""
 
 import mmap
 import os
+import tempfile
+from typing import IO
 
 BLOCK_BYTES = 64 * 1024
 """the unit of a leak, since less than a page cannot leak"""
@@ -71,3 +73,25 @@ class FdLeak:
             os.close(fd)
         self._fds.clear()
         self._owed = 0.0
+
+
+class WrittenFile:
+    """A file without a name that is open for writing and grows."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._file: IO[bytes] | None = None
+
+    def write(self, count: int, limit_bytes: int) -> None:
+        """Append so many bytes, but never more than `limit_bytes` in all."""
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it is kept open
+        size = max(0, min(count, limit_bytes - self.bytes))
+        self._file.write(b"\n".rjust(size, b"x")[:size])
+        self.bytes += size
+
+    def release(self) -> None:
+        """Close it, and so give its blocks back."""
+        if self._file is not None:
+            self._file.close()
+        self._file, self.bytes = None, 0

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, cycle, islice, repeat
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from exporter.clock import Clock
 
 HISTORY_MINUTES = 60
+MAX_MODEL_ROWS = 64
 GPU_TOTAL_MB = 24_576
 GPU_MODEL_MB = 13_312
 GPU_REQUEST_MB = 64
@@ -63,8 +64,40 @@ class Counters:
         return 1000 * self.served_seconds / self.successful if self.successful else None
 
 
+@dataclass(slots=True)
+class ModelCounters:
+    """What a node has served of one model."""
+
+    successful: int = 0
+    failed: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Serving:
+    """A node as the upstream of a request for one model, of an answer with so many tokens."""
+
+    node: "Node"
+    model: str
+    output_tokens: int
+    pace: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = self.node.pace
+
+    def begin(self) -> None:
+        """The request was sent."""
+        self.node.begin()
+
+    def finish(self, status: int | None, seconds: float) -> None:
+        """It ended with this status after so long; None: without a whole answer."""
+        self.node.finish(status, seconds)
+        self.node.count(self.model, self.output_tokens, status is not None and status < 400, seconds)
+
+
 class Node:
-    """One simulated node: an upstream that answers what the router sends it."""
+    """One simulated node: it answers what the router sends it."""
 
     def __init__(
         self, number: int, models: tuple[str, ...], history: History, clock: Clock, pace: float = 1.0
@@ -74,6 +107,7 @@ class Node:
         self.id = str(uuid.uuid5(uuid.NAMESPACE_DNS, self.name))
         self.online = True
         self.counters = Counters()
+        self._by_model: dict[str, ModelCounters] = {}
         self._models = models
         self._history = history
         self._clock = clock
@@ -98,6 +132,31 @@ class Node:
         else:
             counters.failed += 1
         self._history.record(success)
+
+    def count(self, model: str, output_tokens: int, success: bool, seconds: float) -> None:
+        """Count an ended request of a model; the names that requests make up share a last row."""
+        name = model if model in self._by_model or len(self._by_model) < MAX_MODEL_ROWS else "other"
+        counters = self._by_model.setdefault(name, ModelCounters())
+        counters.seconds += seconds
+        if success:
+            counters.successful += 1
+            counters.output_tokens += output_tokens
+        else:
+            counters.failed += 1
+
+    def model_stats_document(self) -> list[dict[str, Any]]:
+        """`/api/endpoints/ID/model-stats` of the current generation."""
+        return [
+            {
+                "model_id": model,
+                "total_requests": counters.successful + counters.failed,
+                "successful_requests": counters.successful,
+                "failed_requests": counters.failed,
+                "total_output_tokens": counters.output_tokens,
+                "total_duration_ms": int(1000 * counters.seconds),
+            }
+            for model, counters in self._by_model.items()
+        ]
 
     def set_online(self, online: bool) -> None:
         """Take the node offline or bring it back."""
@@ -131,7 +190,7 @@ class Node:
         }
 
     def endpoint_document(self) -> dict[str, Any]:
-        """The node as `/api/endpoints` of the current generation has it."""
+        """The node as `/api/endpoints` of the current generation has it: without counts."""
         return {
             "id": self.id,
             "name": self.name,
@@ -142,9 +201,12 @@ class Node:
             "last_seen": self._last_seen(),
             "last_error": None if self.online else "connection refused",
             "error_count": 0 if self.online else 1,
-            **self._requests(),
             "model_count": len(self._models),
         }
+
+    def counted_endpoint_document(self) -> dict[str, Any]:
+        """The node as the current generation's overview has it."""
+        return self.endpoint_document() | self._requests()
 
     def dashboard_document(self) -> dict[str, Any]:
         """The node as `/api/dashboard/nodes` has it; an offline node measures nothing, so null."""

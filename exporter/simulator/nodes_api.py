@@ -1,4 +1,4 @@
-"""Documents about all nodes: the first generation's overview, the current generation's endpoints."""
+"""Documents about all nodes: both generations' overviews, the current generation's endpoints."""
 
 from dataclasses import fields
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.simulator.cloud import Cloud
 from exporter.simulator.node import Counters, Node, NodePool, timestamp
+from exporter.simulator.truth import Truth
 
 
 def stats_document(nodes: list[Node], clouds: dict[str, Cloud]) -> dict[str, Any]:
@@ -39,6 +40,19 @@ def overview_document(pool: NodePool, clouds: dict[str, Cloud], clock: Clock) ->
     }
     document["generation_time_ms"] = 1000 * (clock.monotonic() - started)
     return document
+
+
+def current_overview_document(
+    pool: NodePool, clouds: dict[str, Cloud], truth: Truth, clock: Clock
+) -> dict[str, Any]:
+    """`/api/dashboard/overview` of the current generation: endpoints in place of nodes, and tokens."""
+    first = overview_document(pool, clouds, clock)
+    del first["nodes"]
+    stats = {name.replace("_nodes", "_runtimes"): value for name, value in first["stats"].items()}
+    stats |= {"pending_runtimes": 0, "registering_runtimes": 0, "queued_requests": 0}
+    stats |= {"total_input_tokens": truth.input_tokens, "total_output_tokens": truth.output_tokens}
+    endpoints = [node.counted_endpoint_document() for node in pool.nodes]
+    return {"endpoints": endpoints, **first, "stats": stats}
 
 
 def endpoints_document(pool: NodePool) -> dict[str, Any]:

@@ -24,6 +24,8 @@ OPTIONS = {
     "reasoning_tokens": "--reasoning-tokens",
     "tokens_per_event": "--tokens-per-event",
     "heartbeat_seconds": "--heartbeat",
+    "user": "--user",
+    "token_lifetime_seconds": "--token-lifetime",
 }
 """the fields that `soak simulate` has an option for, and that can be out of range"""
 
@@ -34,7 +36,7 @@ class Generation(StrEnum):
     FIRST = "first"
     """late 2025: /api/nodes, /api/dashboard/*, /metrics/cloud, all open"""
     CURRENT = "current"
-    """2026: /api/endpoints and /api/metrics/cloud for the API key, the overview for a JWT alone"""
+    """2026: /api/endpoints and /api/metrics/cloud for the API key, the overview for a user's token alone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class SimulatorOptions:
     seed: int = 1
     api_key: str | None = field(default=None, repr=False)
     """if given, /v1/* wants `Authorization: Bearer <api_key>`, as do the current generation's endpoints"""
+    user: str | None = None
+    """who can log in; with None nobody can"""
+    password: str | None = field(default=None, repr=False)
+    token_lifetime_seconds: float = 86400.0
+    """of the token that a login gives"""
     cloud_keys: bool = False
     """treat the key of every cloud as present, with any environment"""
 
@@ -123,6 +130,12 @@ class SimulatorOptions:
             ),
             (0 < self.hang_seconds <= 86400, "hang_seconds", "must be more than 0 and 86400 at most"),
             (self.api_key is None or self.api_key != "", "api_key", "must not be empty"),
+            ((self.user is None) == (not self.password), "user", "goes together with --password-env"),
+            (
+                0 < self.token_lifetime_seconds <= 30 * 86400,
+                "token_lifetime_seconds",
+                "must be more than 0 and 2592000 at most",
+            ),
         )
         for right, name, rule in checks:
             if not right:

@@ -12,17 +12,18 @@ from typing import Any
 
 from exporter.clock import Clock
 from exporter.simulator.admin import PREFIX, Admin
-from exporter.simulator.answer import Answer, RefusedError, error_answer, json_answer, not_allowed
+from exporter.simulator.answer import Answer, RefusedError, json_answer, not_allowed
 from exporter.simulator.cloud import KEY_ENVIRONMENT, Cloud, metrics_answer
 from exporter.simulator.completion import Planner
 from exporter.simulator.connection import Connection
 from exporter.simulator.direct import DirectNode
 from exporter.simulator.effects import RouterEffects
-from exporter.simulator.exchange import Conditions, Exchange, Upstream, latency_sampler
-from exporter.simulator.faults import Faults
+from exporter.simulator.exchange import Conditions, Exchange, latency_sampler
+from exporter.simulator.faults import Faults, Place
 from exporter.simulator.inference import Kind
-from exporter.simulator.node import NodePool, timestamp
-from exporter.simulator.nodes_api import endpoints_document, overview_document
+from exporter.simulator.login import LOGIN_PATH, UnauthorizedError, Users
+from exporter.simulator.node import Node, NodePool, Serving, timestamp
+from exporter.simulator.nodes_api import current_overview_document, endpoints_document, overview_document
 from exporter.simulator.options import Generation, SimulatorOptions
 from exporter.simulator.request import Request, split_target
 from exporter.simulator.truth import Truth
@@ -30,6 +31,8 @@ from exporter.simulator.truth import Truth
 INFERENCE = {kind.value.encode(): kind for kind in Kind}
 GUARDED = ("/v1/", "/api/endpoints", "/api/metrics/")
 """how the paths begin that need the API key, where there is one"""
+OVERVIEW_PATH = "/api/dashboard/overview"
+MODEL_STATS = re.compile(r"/api/endpoints/([^/]+)/model-stats")
 LOCAL_TAG = re.compile(r"\d|latest$")
 """`llama3:8b` names a local model with its tag, `mistral:large` one with the prefix of a cloud"""
 
@@ -54,6 +57,7 @@ class Router:
         self._clock = clock
         self._restarts = restarts
         self._started_at = clock.wall()
+        self._users = Users(options, clock)
         self._key = None if options.api_key is None else f"Bearer {options.api_key}".encode()
         self._clouds = {
             provider: Cloud(provider, options.cloud_keys or bool(environment.get(variable)))
@@ -78,7 +82,9 @@ class Router:
             heartbeat_seconds=options.heartbeat_seconds,
             hang_seconds=options.hang_seconds,
         )
-        self._effects = RouterEffects(self._conditions, self._pool, self.connections, restart)
+        self._effects = RouterEffects(
+            self._conditions, self._pool, self.connections, restart, self._users.expire_tokens
+        )
         self.node = DirectNode(
             self._pool.nodes[0],
             self._planner,
@@ -112,7 +118,8 @@ class Router:
         self.truth.requests += 1
         if kind is None:
             answer = _answer_or_refusal(lambda: self._document(request, path))
-            Exchange(self._conditions, connection, answer, upstream=None).start()
+            place: Place = "login" if path == LOGIN_PATH else "other"
+            Exchange(self._conditions, connection, answer, upstream=None, place=place).start()
         else:
             self._infer(kind, request, connection)
 
@@ -130,6 +137,8 @@ class Router:
             "node": self.node.truth.document(),
             "leaked_bytes": self._effects.memory.leaked_bytes,
             "leaked_fds": self._effects.fds.leaked_fds,
+            "written_bytes": self._effects.rows.bytes,
+            "logins": self._users.logins,
         }
 
     def _past_the_router(self) -> Conditions:
@@ -154,15 +163,16 @@ class Router:
         return {
             "/api/nodes": lambda: [node.api_document() for node in pool.nodes],
             "/api/dashboard/nodes": lambda: [node.dashboard_document() for node in pool.nodes],
-            "/api/dashboard/overview": lambda: overview_document(pool, self._clouds, self._clock),
+            OVERVIEW_PATH: lambda: overview_document(pool, self._clouds, self._clock),
             "/metrics/cloud": lambda: metrics_answer(self._clouds),
         }
 
     def _current(self) -> dict[str, Callable[[], object]]:
-        message = "the overview is for a session of the dashboard (JWT)"
         return {
             "/api/endpoints": lambda: endpoints_document(self._pool),
-            "/api/dashboard/overview": lambda: error_answer(401, message),
+            OVERVIEW_PATH: lambda: current_overview_document(
+                self._pool, self._clouds, self.truth, self._clock
+            ),
             "/api/metrics/cloud": lambda: metrics_answer(self._clouds),
         }
 
@@ -174,11 +184,12 @@ class Router:
             if request.method != b"POST":
                 raise not_allowed("POST")
             plan = self._planner.plan(kind, request.body)
-            upstream = self._upstream(plan.model)
+            found = self._upstream(plan.model)
         except RefusedError as refused:
             self._refuse(connection, refused.answer, inference=True)
             return
         answer = plan.answer(next(self._numbers), int(self._clock.wall()))
+        upstream = Serving(found, plan.model, answer.output_tokens) if isinstance(found, Node) else found
         Exchange(self._conditions, connection, answer, upstream).start()
 
     def _refuse(self, connection: Connection, answer: Answer, inference: bool) -> None:
@@ -188,10 +199,13 @@ class Router:
     def _authorize(self, request: Request) -> None:
         if self._key is None or hmac.compare_digest(request.authorization or b"", self._key):
             return
+        if self._options.generation == Generation.CURRENT:
+            missing = "Missing X-API-Key header or Authorization header"
+            raise UnauthorizedError(missing if request.authorization is None else "Invalid API key")
         message = "a valid API key is required: Authorization: Bearer <key>"
         raise RefusedError(401, message, "invalid_api_key", b"WWW-Authenticate: Bearer\r\n")
 
-    def _upstream(self, model: str) -> Upstream:
+    def _upstream(self, model: str) -> Cloud | Node:
         prefix, colon, tag = model.partition(":")
         if cloud := self._clouds.get(prefix) if colon else None:
             if not cloud.key_present:
@@ -207,15 +221,28 @@ class Router:
         return node
 
     def _document(self, request: Request, path: str) -> Answer:
-        make = self._documents.get(path)
+        if path == LOGIN_PATH:
+            return self._users.log_in(request)
+        make = self._documents.get(path) or self._model_stats(path)
         if make is None:
             raise RefusedError(404, f"{path}: there is no such endpoint")
-        if path.startswith(GUARDED):
+        has_token = self._users.is_token(request.authorization)
+        if path == OVERVIEW_PATH and self._options.generation == Generation.CURRENT and not has_token:
+            raise UnauthorizedError("Missing Authorization header or JWT cookie")
+        if path.startswith(GUARDED) and (path.startswith("/v1/") or not has_token):
             self._authorize(request)
         if request.method not in (b"GET", b"HEAD"):
             raise not_allowed("GET, HEAD")
         document = make()
         return document if isinstance(document, Answer) else json_answer(200, document)
+
+    def _model_stats(self, path: str) -> Callable[[], object] | None:
+        """Of the endpoint in this path, where there is such a one."""
+        found = MODEL_STATS.fullmatch(path)
+        if found is None or self._options.generation != Generation.CURRENT:
+            return None
+        nodes = [node for node in self._pool.nodes if node.id == found[1]]
+        return nodes[0].model_stats_document if nodes else None
 
     def _models_document(self) -> dict[str, Any]:
         created = int(self._started_at)

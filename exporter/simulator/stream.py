@@ -68,12 +68,12 @@ class StreamFaults:
         if faults.none:
             return _NONE
         breaks = (
-            faults.struck(Truncate, inference=True)
-            or faults.struck(TruncateCleanly, inference=True)
-            or faults.struck(InBand, inference=True)
-            or faults.struck(StallStream, inference=True)
+            faults.struck(Truncate)
+            or faults.struck(TruncateCleanly)
+            or faults.struck(InBand)
+            or faults.struck(StallStream)
         )
-        return cls(breaks, faults.struck(Buffer, inference=True) is not None)
+        return cls(breaks, faults.struck(Buffer) is not None)
 
 
 _NONE = StreamFaults()

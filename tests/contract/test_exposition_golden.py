@@ -26,7 +26,7 @@ from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
 from exporter.live.ingest import Ingest
 from exporter.live.runs import LiveRuns
-from exporter.settings.router_api import RouterApi
+from exporter.settings.router_api import RouterApi, RouterLogin
 from tests.support import exporter_scene as scene
 from tests.support.checkout import GOLDEN
 from tests.support.clocks import FakeClock
@@ -37,6 +37,7 @@ from tests.support.nvml_stub import NvmlStub, StubGpu
 from tests.support.waiting import need
 
 EXPOSITION = GOLDEN / "exposition.txt"
+OTHER_ROUTERS = ("router-current.txt", "router-endpoints.txt")
 GPUS = (
     StubGpu(uuid="GPU-4c9f0001", compute={100: 1 << 30, 201: 9 << 30, 4242: 1 << 20}),
     StubGpu(uuid="GPU-4c9f0002", fan=None, power_limit=None, compute={}, temperature=41),
@@ -102,6 +103,17 @@ def test_the_current_generations_router_is_the_golden_one(request: pytest.Fixtur
     compare_golden(GOLDEN / "router-current.txt", text, request.config.getoption("--update-golden"))
 
 
+def test_the_router_of_an_api_key_is_the_golden_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    (tmp_path / "password").write_text("open sesame")
+    login = RouterLogin(username="boss", password_file=tmp_path / "password")
+    registry = CollectorRegistry()
+    with scene.recorded_endpoints() as router:
+        api, clock = RouterApi(url=router.url, timeout_seconds=10, login=login), FakeClock()
+        registry.register(RouterCollector(RouterReader(api, clock), clock, RightOfWay()))
+        text = generate_latest(registry).decode()
+    compare_golden(GOLDEN / "router-endpoints.txt", text, request.config.getoption("--update-golden"))
+
+
 def test_a_golden_file_that_is_missing_or_another_fails(tmp_path: Path) -> None:
     path = tmp_path / "golden.txt"
     with pytest.raises(pytest.fail.Exception, match=r"golden\.txt is missing"):
@@ -143,7 +155,7 @@ def lint(text: str) -> list[str]:
 
 def test_promtool_complains_of_nothing_but_what_is_inherited() -> None:
     need("promtool")
-    for name in ("exposition.txt", "router-current.txt"):
+    for name in ("exposition.txt", *OTHER_ROUTERS):
         problems = lint((GOLDEN / name).read_text(encoding="utf-8"))
         assert [problem for problem in problems if not ALLOWED.fullmatch(problem)] == []
 
@@ -168,11 +180,12 @@ def families(text: str) -> dict[str, tuple[str, set[frozenset[str]]]]:
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, tuple[str, set[frozenset[str]]]]:
-    """The families of both golden files; one generation of router has samples where the other has none."""
+    """The families of all golden files; one generation of router has samples where the other has none."""
     found = families(EXPOSITION.read_text(encoding="utf-8"))
-    for name, (kind, labels) in families((GOLDEN / "router-current.txt").read_text(encoding="utf-8")).items():
-        assert found[name][0] == kind
-        found[name][1].update(labels)
+    for file in OTHER_ROUTERS:
+        for name, (kind, labels) in families((GOLDEN / file).read_text(encoding="utf-8")).items():
+            assert found.setdefault(name, (kind, set()))[0] == kind
+            found[name][1].update(labels)
     return found
 
 

@@ -56,7 +56,7 @@ HTTP = st.sampled_from(
 def test_any_document_gives_families_that_say_no_more_than_it(
     models: bytes, nodes: bytes, status: int
 ) -> None:
-    def get(_probe: HttpProbe, path: str, _timeout: float) -> Answer:
+    def get(_probe: HttpProbe, path: str, _timeout: float, _bearer: str | None) -> Answer:
         return Answer(status, models if path == "/v1/models" else nodes)
 
     with patch.object(HttpProbe, "get", get):

@@ -84,6 +84,20 @@ def recorded_router(overview: str) -> LocalHttp:
     return LocalHttp(behave)
 
 
+def recorded_endpoints() -> LocalHttp:
+    """A router of the current generation with two endpoints, for an API key or a user who sees no more."""
+    stats = (FIXTURES / "router/current-model-stats.json").read_bytes()
+
+    def behave(asked: Asked) -> Answer:
+        if asked.path == "/api/auth/login":
+            return 200, {"token": "a.json.token", "expires_in": 86400, "user": {"must_change_password": True}}
+        if asked.path == "/api/endpoints":
+            return 200, (FIXTURES / "router/current-endpoints.json").read_bytes()
+        return (200, stats) if asked.path.endswith("/model-stats") else (403, b"{}")
+
+    return LocalHttp(behave)
+
+
 def configuration(router_url: str) -> ExporterConfig:
     """Everything watched in the recorded tree."""
     # A deadline that a crowded machine does not miss: the clock that durations are taken from stands still.

@@ -22,6 +22,7 @@ class NodeState:
     active_requests: float | None = None
     successes: float | None = None
     failures: float | None = None
+    output_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Overview:
     """count of all nodes by NODE_STATUSES"""
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
     """by label, as many as there are"""
+    uncounted: tuple[tuple[str, Any], ...] = ()
+    """label and `id` of every entry that says nothing of its requests"""
     unnamed: int = 0
     """nodes without a name that could be a label"""
     active_requests: float | None = None
@@ -62,6 +65,11 @@ def parse_overview(document: Any) -> Overview | None:
     return Overview(
         statuses=None if nodes is None else _count_statuses(nodes),
         nodes=_merge_nodes(labelled),
+        uncounted=tuple(
+            (label, entry.get("id"))
+            for label, entry in labelled
+            if label is not None and "successful_requests" not in entry and "failed_requests" not in entry
+        ),
         unnamed=sum(label is None for label, _ in labelled),
         active_requests=usable_count(stats.get("total_active_requests")),
         queued_requests=usable_count(stats.get("queued_requests")),

@@ -1,9 +1,8 @@
-"""One bounded GET: in time, in size, and without following anything anywhere."""
+"""One bounded request: in time, in size, and without following anything anywhere."""
 
 import json
 import socket
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,7 +114,7 @@ class _Reading:
 
 
 class HttpProbe:
-    """GET requests to one server, each on a connection of its own.
+    """Requests to one server, each on a connection of its own.
 
     A kept connection would be one more in the counts that are watched, and the first request after a
     restart of the server would fail on it: that is not the server being down.
@@ -127,7 +126,7 @@ class HttpProbe:
     Raises ConfigurationError where the certificates to trust cannot be used.
     """
 
-    def __init__(self, api: RouterApi, clock: Clock, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, api: RouterApi, clock: Clock) -> None:
         parts = urlsplit(api.url)
         self._clock = clock
         self._host = parts.hostname or ""
@@ -142,15 +141,29 @@ class HttpProbe:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Connection": "close",
-            **(headers or {}),
         }
         self._headers = [f"{name}: {value}" for name, value in sent.items()]
 
-    def get(self, path: str, timeout_seconds: float) -> Answer:
-        """The answer; NoAnswerError where none began in time, and nothing else whatever the server does."""
+    def get(self, path: str, timeout_seconds: float, bearer: str | None = None) -> Answer:
+        """The answer; NoAnswerError where none began in time, and nothing else whatever the server does.
+
+        `path` and `bearer`, a key or a token, are printable ASCII.
+        """
+        more = [] if bearer is None else [f"Authorization: Bearer {bearer}"]
+        return self._exchange("GET", path, more, b"", timeout_seconds)
+
+    def post_json(self, path: str, document: Any, timeout_seconds: float) -> Answer:
+        """The answer to this document, as `get` has it."""
+        body = json.dumps(document).encode("ascii")
+        more = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return self._exchange("POST", path, more, body, timeout_seconds)
+
+    def _exchange(
+        self, method: str, path: str, more_headers: list[str], body: bytes, timeout_seconds: float
+    ) -> Answer:
         deadline = self._clock.monotonic() + timeout_seconds
-        lines = [f"GET {self._prefix}{path} HTTP/1.1", *self._headers, "", ""]
-        request = "\r\n".join(lines).encode("ascii")
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", *self._headers, *more_headers, "", ""]
+        request = "\r\n".join(lines).encode("ascii") + body
         reading = _Reading()
         problem = NoAnswerError(ProbeResult.NOT_HTTP, f"{MAX_HEAD_BYTES} bytes and no end of its headers")
         try:

@@ -39,6 +39,7 @@ _PROBES: Table = {
     "router_probe_result": ("1 for what the probe came to, else 0", "result"),
     "router_probe_age_seconds": ("Age of the answer that the router's series are from",),
     "router_probe_timeout_seconds": ("How long the router may take to answer a probe",),
+    "router_logged_in": ("1 where the exporter holds a token of its login at the router, else 0",),
 }
 _NODES: Table = {
     "router_nodes": ("Nodes registered, by status", "status"),
@@ -46,6 +47,7 @@ _NODES: Table = {
     "router_node_up": ("1 where the node is online, else 0", "node"),
     "router_node_active_requests": ("Requests in flight at the node", "node"),
     "router_node_requests_total": ("Requests of the node", "node", "outcome"),
+    "router_node_tokens_total": ("Tokens that the router counted of the node", "node", "direction"),
 }
 _TOTALS: Table = {
     "router_active_requests": ("Requests in flight",),
@@ -117,6 +119,7 @@ class RouterCollector:
             add_known(families["router_probe_result"], int(result is reading.result), result)
         add_known(families["router_probe_age_seconds"], age_seconds)
         add_known(families["router_probe_timeout_seconds"], self._timeout_seconds)
+        add_known(families["router_logged_in"], reading.logged_in)
         yield from (family for family in families.values() if family.samples)
         if reading.overview is not None:
             yield from self._overview_families(reading.overview)
@@ -135,6 +138,7 @@ class RouterCollector:
                 add_known(nodes["router_node_active_requests"], node.active_requests, name)
                 add_known(nodes["router_node_requests_total"], node.successes, name, "success")
                 add_known(nodes["router_node_requests_total"], node.failures, name, "failure")
+                add_known(nodes["router_node_tokens_total"], node.output_tokens, name, "output")
             yield from nodes.values()
         totals = fresh(_TOTALS)
         add_known(totals["router_active_requests"], overview.active_requests)

@@ -3,7 +3,14 @@
 from tests.support.simulated_router import CHAT, Simulator, post_bytes, running, wait_until
 
 ENDPOINT_FIELDS = """id name base_url status endpoint_type latency_ms last_seen last_error error_count
-total_requests successful_requests failed_requests model_count
+model_count
+"""
+COUNTS = {"total_requests", "successful_requests", "failed_requests"}
+CURRENT_STATS_FIELDS = """
+total_runtimes online_runtimes offline_runtimes pending_runtimes registering_runtimes queued_requests
+total_requests successful_requests failed_requests total_active_requests average_response_time_ms
+average_gpu_usage average_gpu_memory_usage openai_key_present google_key_present anthropic_key_present
+total_input_tokens total_output_tokens
 """
 NODE_FIELDS = """
 id machine_name ip_address runtime_version runtime_port status registered_at last_seen
@@ -18,7 +25,7 @@ openai_key_present google_key_present anthropic_key_present
 """
 
 
-def test_the_current_generation_has_endpoints_and_cloud_metrics_for_the_api_key_alone() -> None:
+def test_the_current_generation_has_endpoints_without_counts_for_the_api_key() -> None:
     with running(api_key="sk_test", generation="current") as simulator:
         right = {"Authorization": "Bearer sk_test"}
         simulator.post(CHAT, headers=right)
@@ -33,7 +40,6 @@ def test_the_current_generation_has_endpoints_and_cloud_metrics_for_the_api_key_
             ("node-1", "online"),
             ("node-2", "offline"),
         ]
-        assert [one["successful_requests"] for one in document["endpoints"]] == [1, 0]
         assert simulator.get("/api/dashboard/overview", headers=right).status_code == 401
         for path in ("/api/nodes", "/api/dashboard/nodes", "/metrics/cloud"):
             assert simulator.get(path, headers=right).status_code == 404
@@ -94,3 +100,36 @@ def test_without_an_online_node_there_is_no_service(simulator: Simulator) -> Non
     assert answer.json()["error"]["code"] == "no_node_available"
     stats = simulator.get("/api/dashboard/overview").json()["stats"]
     assert (stats["online_nodes"], stats["offline_nodes"], stats["average_gpu_usage"]) == (0, 2, None)
+
+
+def test_the_current_generation_counts_by_model_of_each_endpoint() -> None:
+    with running(api_key="sk_test", generation="current", nodes=1) as simulator:
+        right = {"Authorization": "Bearer sk_test"}
+        (endpoint,) = simulator.get("/api/endpoints", headers=right).json()["endpoints"]
+        path = f"/api/endpoints/{endpoint['id']}/model-stats"
+        assert simulator.get(path).status_code == 401
+        assert simulator.get(path, headers=right).json() == []
+        for model in ("gpt-oss:20b", "gpt-oss:20b", "llama3:8b"):
+            assert simulator.post({**CHAT, "model": model}, headers=right).status_code == 200
+        simulator.begin("error", status=500)
+        simulator.post(CHAT, headers=right)
+        rows = simulator.get(path, headers=right).json()
+        assert [row.pop("total_duration_ms") >= 0 for row in rows] == [True, True]
+        assert rows == [
+            {
+                "model_id": "gpt-oss:20b",
+                "total_requests": 3,
+                "successful_requests": 2,
+                "failed_requests": 1,
+                "total_output_tokens": 8,
+            },
+            {
+                "model_id": "llama3:8b",
+                "total_requests": 1,
+                "successful_requests": 1,
+                "failed_requests": 0,
+                "total_output_tokens": 4,
+            },
+        ]
+        for other in ("/api/endpoints/nobody/model-stats", "/api/endpoints/../model-stats"):
+            assert simulator.get(other, headers=right).status_code in (401, 404)

@@ -82,12 +82,12 @@ def test_a_ratio_strikes_about_so_many_and_only_its_scope() -> None:
     faults = Faults(seed=1)
     assert faults.none
     faults.begin("error", ErrorAnswer(ratio=0.25), now=0.0)
-    assert sum(faults.struck(ErrorAnswer, inference=True) is not None for _ in range(4000)) == pytest.approx(
-        1000, rel=0.1
-    )
-    assert faults.struck(ErrorAnswer, inference=False) is None
+    assert sum(
+        faults.struck(ErrorAnswer, place="inference") is not None for _ in range(4000)
+    ) == pytest.approx(1000, rel=0.1)
+    assert faults.struck(ErrorAnswer, place="other") is None
     faults.end("error")
-    assert faults.struck(ErrorAnswer, inference=True) is None
+    assert faults.struck(ErrorAnswer, place="inference") is None
     assert faults.none
 
 

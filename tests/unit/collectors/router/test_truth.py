@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,18 +18,18 @@ from exporter.clock import SystemClock
 from exporter.collectors.priority import RightOfWay
 from exporter.collectors.router.reading import RouterReader
 from exporter.collectors.router.router import RouterCollector
-from exporter.settings.router_api import RouterApi
+from exporter.settings.router_api import RouterApi, RouterLogin
 from tests.support.waiting import wait_for
 
-KEY = "sk_of_the_simulator"
+KEY, PASSWORD = "sk_of_the_simulator", "open sesame"
 CHAT = {"model": "gpt-oss:20b", "messages": [{"role": "user", "content": "ping"}], "max_tokens": 4}
 REQUESTS, CLIENTS = 600, 6
 
 
 class Simulated:
-    """`soak simulate` as a process on a free port."""
+    """`soak simulate` as a process on a free port; `login`: the reader is given one beside the key."""
 
-    def __init__(self, generation: str) -> None:
+    def __init__(self, generation: str, login: RouterLogin | None = None) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -36,8 +37,11 @@ class Simulated:
         command = [sys.executable, "-m", "exporter.cli", "simulate", "--port", str(port), "--nodes", "3"]
         command += ["--generation", generation, "--api-key-env", "SIMULATOR_KEY"]
         command += ["--latency-median", "0.002", "--latency-p99", "0.01"]
-        self.process = subprocess.Popen(command, env={**os.environ, "SIMULATOR_KEY": KEY})
-        self.reader = RouterReader(RouterApi(url=self.url, timeout_seconds=5), SystemClock(), KEY)
+        command += ["--user", "boss", "--password-env", "SIMULATOR_PASSWORD"]
+        secrets = {"SIMULATOR_KEY": KEY, "SIMULATOR_PASSWORD": PASSWORD}
+        self.process = subprocess.Popen(command, env={**os.environ, **secrets})
+        api = RouterApi(url=self.url, timeout_seconds=5, login=login)
+        self.reader = RouterReader(api, SystemClock(), KEY)
         self.collector = RouterCollector(self.reader, SystemClock(), RightOfWay())
 
     def scrape(self) -> dict[str, float]:
@@ -69,8 +73,8 @@ class Simulated:
 
 
 @contextmanager
-def simulated(generation: str) -> Iterator[Simulated]:
-    simulator = Simulated(generation)
+def simulated(generation: str, login: RouterLogin | None = None) -> Iterator[Simulated]:
+    simulator = Simulated(generation, login)
     try:
         wait_for("the simulator answers", lambda: simulator.scrape().get("router_up"))
         yield simulator
@@ -84,8 +88,10 @@ def node_sum(found: dict[str, float], outcome: str) -> float:
 
 
 @pytest.mark.parametrize("generation", ["first", "current"])
-def test_what_is_shown_of_the_router_under_load_is_what_it_did(generation: str) -> None:
-    with simulated(generation) as simulator:
+def test_what_is_shown_of_the_router_under_load_is_what_it_did(generation: str, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    login = RouterLogin(username="boss", password_file=tmp_path / "password")
+    with simulated(generation, login if generation == "current" else None) as simulator:
         simulator.fault("error", status=502, ratio=0.1)
         simulator.fault("drop_connections", ratio=0.02, mode="rst")
         load = threading.Thread(target=simulator.load, args=(REQUESTS,))
@@ -111,13 +117,28 @@ def test_what_is_shown_of_the_router_under_load_is_what_it_did(generation: str) 
     assert (found["router_up"], found["router_models"]) == (1, 4)
     assert (found["router_nodes online"], found["router_nodes offline"]) == (3, 0)
     totals = {key: value for key, value in found.items() if key.startswith("router_requests_total")}
-    if generation == "first":
-        assert totals == {
-            "router_requests_total success": responses["200"],
-            "router_requests_total failure": failed,
-        }
-    else:
-        assert totals == {}  # only its own overview, which wants a JWT, has them
+    assert totals == {
+        "router_requests_total success": responses["200"],
+        "router_requests_total failure": failed,
+    }
+    if generation == "current":
+        tokens = [found[f"router_tokens_total {direction}"] for direction in ("input", "output")]
+        assert tokens == [truth["input_tokens"], truth["output_tokens"]]
+
+
+def test_with_the_key_alone_the_nodes_counts_are_what_they_did() -> None:
+    with simulated("current") as simulator:
+        simulator.fault("error", status=502, ratio=0.1)
+        assert node_sum(simulator.scrape(), "success") == 0
+        simulator.load(100)
+        simulator.reader = RouterReader(simulator.reader.api, SystemClock(), KEY)  # not asked in 15 s
+        truth, found = simulator.truth(), simulator.scrape()
+    responses = truth["inference_responses"]
+    assert node_sum(found, "success") == responses["200"]
+    assert node_sum(found, "failure") == responses["502"] > 0
+    tokens = sum(found[f"router_node_tokens_total node-{number} output"] for number in (1, 2, 3))
+    assert tokens == truth["output_tokens"] == 4 * responses["200"]
+    assert not any(key.startswith(("router_requests_total", "router_tokens")) for key in found)
 
 
 def test_requests_in_flight_are_those_that_hang() -> None:
