@@ -22,6 +22,8 @@ from pairs import pair_rows, run_pairs, unsaturated_row
 from parser_cost import parser_rows
 from peer_loads import LoadAsked
 from peers import installed, lay_out_tokenizer
+from retention import MINUTES as RETENTION_MINUTES
+from retention import measure_retention, retention_rows
 from scrape_cost import SCRAPES, both_exporters, measure_scrapes, scrape_rows
 from service import PACKAGES, find_program, running, running_exporter, soak_command
 from stream_pace import PACED_SECONDS, STREAMS, held_rows, own_part_rows
@@ -39,9 +41,11 @@ from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL, make_workloa
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
 
+LONG = ("retention", "memory")
+"""parts that take minutes, and are left out unless they are asked for"""
 PARTS = (
     *("throughput", "accuracy", "scrape", "gpu", "observer", "viewer", "parsers", "dashboards"),
-    *("streams", "pace", "memory"),
+    *("streams", "pace", *LONG),
 )
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_MINUTES = 10
@@ -67,14 +71,15 @@ OBSERVED_SECONDS = 10
 @click.option(
     "--minutes",
     type=click.IntRange(2, 1440),
-    help="Length of the memory part [default: 10 where it is asked for by --part, else it is left out].",
+    help="Length of the parts memory and retention [default: 10 and 21 where they are asked for by --part, "
+    "else they are left out].",
 )
 @click.option(
     "--part",
     "parts",
     type=click.Choice(PARTS),
     multiple=True,
-    help="Only this part; may be repeated [default: all but memory].",
+    help="Only this part; may be repeated [default: all but memory and retention].",
 )
 def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts: tuple[str, ...]) -> None:
     """Measure what live reporting costs and how exact it is, against an nginx with one fixed answer.
@@ -94,6 +99,8 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                 plain answer, in turns; the three are installed from PyPI into .venv/peers (several GB), and
                 what cannot be had is named
     pace        what the streaming engine adds to a first token, at 200 streams of 50 tokens a second
+    retention   what a Prometheus keeps of 1, 10 and 100 agents: series, bytes a sample, its memory and CPU; a
+                real agent's exposition under many names, each fleet with a Prometheus of its own
     memory      the exporter's memory over minutes: under full-speed load, and scraped every second; then the
                 streaming engine's, with 1,000 streams
 
@@ -102,17 +109,17 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
     the end and on Ctrl-C. Progress goes to standard error, the table to standard output.
 
     \b
-    make bench                     everything but the memory runs, twenty minutes
-    make bench MINUTES=10          with twice ten minutes of memory
+    make bench                     everything but memory and retention, twenty minutes
+    make bench MINUTES=10          with twice ten minutes of memory, and ten of retention
     .venv/bin/python scripts/bench/bench.py --part throughput --pairs 3
 
     Exit code: 0 when it could measure, whatever it measured; 2 when it could not; 3 after a Ctrl-C.
     """
     for program in PACKAGES:
         find_program(program)
-    chosen = set(parts or PARTS[:-1])
-    if minutes is not None:
-        chosen.add("memory")
+    chosen = set(parts or (part for part in PARTS if part not in LONG))
+    if minutes is not None and not chosen & set(LONG):
+        chosen.update(("memory",) if parts else LONG)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -143,6 +150,9 @@ def bench(pairs: int, seconds: int, connections: int, minutes: int | None, parts
                     rows += viewer_rows(measure_viewer(watched))
             rows += _without_load(chosen, folder)
             rows += _stream_parts(chosen, target, folder)
+            if "retention" in chosen:
+                _say(f"retention: {minutes or RETENTION_MINUTES} minutes")
+                rows += retention_rows(measure_retention(folder, 60 * (minutes or RETENTION_MINUTES)))
             if "memory" in chosen:
                 minutes = minutes or DEFAULT_MINUTES
                 _say(f"memory: {minutes} minutes")

@@ -22,11 +22,11 @@ BYTES_A_PROCESS = 1 << 30
 
 
 @contextmanager
-def gpu_exporter(folder: Path) -> Iterator[Service]:
+def gpu_exporter(folder: Path, processes: int = PROCESSES, *more: str) -> Iterator[tuple[Service, NvmlStub]]:
     """An exporter that watches this host, the processes and, through the real binding, the stub's GPUs."""
     home = folder / "gpu"
     home.mkdir()
-    with _processes(home) as pids:
+    with _processes(home, processes) as pids:
         memory = dict.fromkeys(pids, BYTES_A_PROCESS)
         gpus = [StubGpu(uuid=f"GPU-{number}", compute=dict(memory)) for number in range(GPUS)]
         stub = NvmlStub(build_stub(home), home / "nvml.script", gpus)
@@ -37,15 +37,15 @@ def gpu_exporter(folder: Path) -> Iterator[Service]:
         configuration = home / "watch.yml"
         document = {"router": None, "gpu": "required", "processes": watched}
         configuration.write_text(yaml.safe_dump(document), encoding="utf-8")
-        options = ("--config", str(configuration))
+        options = ("--config", str(configuration), *more)
         with running_exporter("gpu-exporter", folder, *options, environment=stub.environment()) as service:
-            yield service
+            yield service, stub
 
 
 @contextmanager
-def _processes(home: Path) -> Iterator[list[int]]:
+def _processes(home: Path, count: int) -> Iterator[list[int]]:
     command = end_with_parent(["sleep", "infinity"])
-    started = [subprocess.Popen(command, start_new_session=True) for _ in range(PROCESSES)]
+    started = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:
         for process in started:
             (home / f"{process.pid}.pid").write_text(str(process.pid), encoding="ascii")
@@ -59,7 +59,7 @@ def _processes(home: Path) -> Iterator[list[int]]:
 def measure_gpu_scrapes(folder: Path) -> list[ScrapeCost]:
     """Scrapes of that exporter and of node_exporter, in turns: how fast the machine is at the time."""
     port = free_ports().prometheus
-    with gpu_exporter(folder) as service, running_node_exporter(port, folder) as node_exporter:
+    with gpu_exporter(folder) as (service, _), running_node_exporter(port, folder) as node_exporter:
         return measure_scrapes([service, node_exporter])
 
 

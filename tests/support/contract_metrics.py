@@ -40,6 +40,9 @@ class Scale:
     gpus: int
     collectors: int
     models: int = MAX_MODELS
+    disks: int = MAX_DEVICES
+    filesystems: int = MAX_DEVICES
+    interfaces: int = MAX_DEVICES
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,9 @@ RESULTS = _metrics(
     ("requests", GAUGE),
     ("duration_seconds", GAUGE),
     ("timestamp_seconds", GAUGE),
-) + _metrics("exporter_", (), ("results_bad_rows", GAUGE))
+)
+BAD_ROWS = _metrics("exporter_", (), ("results_bad_rows", GAUGE))
+RESULTS += BAD_ROWS
 
 PROCESSES = _metrics(
     "observed_process_",
@@ -208,7 +213,7 @@ HOST = (
     ),
     *_metrics(
         "node_disk_",
-        (_labels("device", MAX_DEVICES),),
+        (_labels("device", "disks"),),
         ("io_now", GAUGE),
         ("io_time_seconds_total", COUNTER),
         ("io_time_weighted_seconds_total", COUNTER),
@@ -221,7 +226,7 @@ HOST = (
     ),
     *_metrics(
         "node_filesystem_",
-        (_labels("device mountpoint fstype", MAX_DEVICES),),
+        (_labels("device mountpoint fstype", "filesystems"),),
         ("avail_bytes", GAUGE),
         ("device_error", GAUGE),
         ("files", GAUGE),
@@ -232,7 +237,7 @@ HOST = (
     ),
     *_metrics(
         "node_network_",
-        (_labels("device", MAX_DEVICES),),
+        (_labels("device", "interfaces"),),
         ("receive_bytes_total", COUNTER),
         ("receive_drop_total", COUNTER),
         ("receive_errs_total", COUNTER),
@@ -295,7 +300,14 @@ ROUTER = _metrics(
 )
 
 COLLECTOR = _labels("collector", "collectors")
-EXPORTER = (
+INGEST = _metrics(
+    "exporter_",
+    (),
+    ("ingest_messages_total", COUNTER),
+    ("ingest_rejected_total", COUNTER, _labels("reason", len(REJECTION_REASONS))),
+    ("state_file_set_aside", GAUGE),
+)
+OWN = (
     *_metrics(
         "exporter_",
         (),
@@ -303,9 +315,6 @@ EXPORTER = (
         ("collector_success", GAUGE, COLLECTOR),
         ("collector_duration_seconds", GAUGE, COLLECTOR),
         ("collector_last_success_timestamp_seconds", GAUGE, COLLECTOR),
-        ("ingest_messages_total", COUNTER),
-        ("ingest_rejected_total", COUNTER, _labels("reason", len(REJECTION_REASONS))),
-        ("state_file_set_aside", GAUGE),
     ),
     *_metrics(
         "process_",  # by client_python, of the exporter itself
@@ -318,6 +327,7 @@ EXPORTER = (
         ("virtual_memory_bytes", GAUGE),
     ),
 )
+EXPORTER = (*INGEST, *OWN)
 
 CONTRACT = {
     metric.name: metric
@@ -336,3 +346,21 @@ def is_kernel_name(name: str, labels: frozenset[str]) -> bool:
 def max_series(metrics: tuple[Metric, ...], scale: Scale) -> int:
     """How many series these can have together."""
     return sum(metric.max_series(scale) for metric in metrics)
+
+
+BY_SCRAPE = (
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+)
+"""the series that Prometheus itself has of each target"""
+
+
+def agent_series(scale: Scale, kernel_names: int) -> int:
+    """How many series an agent has: it watches host, processes and GPUs, and takes no runs.
+
+    `kernel_names` is how many node_* families without a label its kernel gives, besides those of HOST.
+    """
+    return max_series((*HOST, *PROCESSES, *GPUS, *BAD_ROWS, *OWN), scale) + kernel_names

@@ -1,0 +1,43 @@
+"""How many series agents are: what the list of metrics gives is what a real Prometheus holds."""
+
+import random
+from pathlib import Path
+
+from gpu_cost import gpu_exporter
+from retention import Fleet, computed_series, moving, own_figures, prometheus_of, scale_of, wider
+
+from tests.support.contract_metrics import BY_SCRAPE
+from tests.support.waiting import need, wait_for
+
+AGENTS = 3
+PROCESSES = 4
+AGENT = ("--ingest.listen-address", "", "--results.folder", "/nonexistent/results")
+
+
+def test_a_prometheus_holds_as_many_series_of_agents_as_are_computed(tmp_path: Path) -> None:
+    need("prometheus")
+    need("gcc")
+    with gpu_exporter(tmp_path, PROCESSES, *AGENT) as (agent, stub):
+        moving(stub, random.Random(1))
+        with Fleet(agent.url, cpus=64) as fleet, prometheus_of(fleet, AGENTS, tmp_path, rules=False) as store:
+
+            def held() -> bool:
+                own = own_figures(store.url)
+                computed = computed_series(fleet.text, PROCESSES, len(stub.gpus)) if fleet.text else -1
+                return own["prometheus_tsdb_head_series"] == AGENTS * (computed + len(BY_SCRAPE))
+
+            wait_for("as many series as are computed", held, 60)
+        scale, kernel_names = scale_of(fleet.text, PROCESSES, len(stub.gpus))
+    assert (scale.cpus, scale.gpus, scale.processes) == (64, 8, 4)
+    assert 0 < scale.disks + scale.interfaces < 60
+    assert kernel_names > 50
+
+
+def test_an_exposition_is_made_wider_by_whole_cpus() -> None:
+    def idle(cpu: int, seconds: float) -> str:
+        return f'node_cpu_seconds_total{{cpu="{cpu}",mode="idle"}} {seconds}\n'
+
+    text = f"a 1\n{idle(0, 5.0)}{idle(1, 7.0)}b 2\n"
+    assert wider(text, 4) == text.replace("b 2\n", f"{idle(2, 5.0)}{idle(3, 7.0)}b 2\n")
+    assert wider(text, 2) == text
+    assert wider("a 1\n", 4) == "a 1\n"
