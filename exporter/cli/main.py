@@ -62,6 +62,7 @@ soak.add_all(
         "Services": {
             "exporter": "exporter.cli.exporter:exporter",
             "simulate": "exporter.cli.simulate:simulate",
+            "agents": "exporter.cli.agents:agents",
         },
         "Shipped files": {
             "dashboards": "exporter.cli.rendering:dashboards",

@@ -22,6 +22,8 @@ class Answer:
 
     status: int
     body: bytes
+    date: str | None = None
+    """when it was sent, by the server's own clock (the header Date)"""
 
     def document(self) -> dict[str, Any]:
         """The JSON object in it, empty where there is none."""
@@ -41,7 +43,11 @@ class TooLongError(UnansweredError):
 
 
 class NoTlsError(UnansweredError):
-    """There was none because of TLS or a certificate."""
+    """There was none because of TLS or a certificate; `cause` is what TLS said."""
+
+    def __init__(self, text: str, cause: BaseException | None = None) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class BoundedHttp:
@@ -99,14 +105,14 @@ class BoundedHttp:
                 body += piece
                 if len(body) > self._max_bytes:
                     raise TooLongError(f"an answer of more than {self._max_bytes >> 20} MiB")
-            return Answer(answer.status_code, bytes(body))
+            return Answer(answer.status_code, bytes(body), answer.headers.get("Date"))
 
     def _in_words(self, error: Exception) -> UnansweredError:
         cause: BaseException = error
         while cause.__context__ is not None:
             cause = cause.__context__
         if isinstance(error, requests.exceptions.SSLError):
-            return NoTlsError(f"TLS: {printable(str(cause))}")
+            return NoTlsError(f"TLS: {printable(str(cause))}", cause)
         if isinstance(error, requests.Timeout):
             return UnansweredError(f"no answer within {self._seconds:g} s")
         if isinstance(cause, ConnectionRefusedError):

@@ -122,6 +122,11 @@ class HttpClient:
                 read_text(folder / file, f"tls_config.{key}")
                 self._files[key] = str(folder / file)
 
+    @property
+    def logs_in(self) -> bool:
+        """Whether it gives a user and a password."""
+        return self._auth is not None
+
     def session(self) -> requests.Session:
         """A session for one thread."""
         session = requests.Session()

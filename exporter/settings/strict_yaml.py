@@ -76,9 +76,18 @@ def load_yaml(path: Path, model: type[M], option: str) -> M:
     Raises ConfigurationError naming file and key, or line and column. PyYAML's own message quotes the line,
     pydantic's the value: either may be a password, so neither is passed on.
     """
+    document = read_yaml(path, option)
+    try:
+        return model.model_validate({} if document is None else document)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {first_problem(error)}") from None
+
+
+def read_yaml(path: Path, option: str) -> Any:
+    """What a YAML file holds, None where it is empty; raises ConfigurationError as `load_yaml` does."""
     text = read_text(path, option)
     try:
-        document: Any = yaml.load(text, _StrictLoader)
+        return yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -87,10 +96,6 @@ def load_yaml(path: Path, model: type[M], option: str) -> M:
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         # PyYAML raises any of these where a tag (`!!bool x`) and its value do not agree.
         raise ConfigurationError(f"{path}: not valid YAML") from None
-    try:
-        return model.model_validate({} if document is None else document)
-    except ValidationError as error:
-        raise ConfigurationError(f"{path}: {first_problem(error)}") from None
 
 
 def first_problem(error: ValidationError) -> str:

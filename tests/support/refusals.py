@@ -163,6 +163,10 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("files", "empty/files"): "empty/files",
     ("--install-completion", "tcsh"): "--install-completion: 'tcsh'",
     ("--show-completion", "csh"): "--show-completion: 'csh'",
+    ("agents", "check", "--config", "nonsense"): "nonsense/prometheus.yml: cannot be read",
+    ("agents", "check", "--targets", "targets.yml", "--config", "x"): "--targets, --config: ",
+    ("agents", "check", "--exporter.config", "login.yml"): "--exporter.config: is about --targets",
+    ("agents", "check", "--timeout", "5"): "--timeout: '5'",
 }
 """Commands, with the environment in front as a shell has it -> what the message names."""
 
