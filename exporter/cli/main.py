@@ -53,6 +53,7 @@ soak.add_all(
             "demo": "exporter.cli.demo:demo",
             "run": "exporter.cli.run:run",
             "scale": "exporter.cli.run:scale",
+            "judge": "exporter.cli.judge:judge",
         },
         "Results": {
             "report": "exporter.cli.results:report",

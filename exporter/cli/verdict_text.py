@@ -10,7 +10,7 @@ from exporter.cli.run_view import UNKNOWN, duration_text, milliseconds
 from exporter.cli.terminal import STYLES
 from exporter.live.stream_counts import StreamCounts
 from exporter.results.run_document import document_of, load_text
-from exporter.results.run_result import RunInputs, RunResult
+from exporter.results.run_result import JudgeInputs, RunInputs, RunResult
 from exporter.results.watch_figures import watch_figures
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome
@@ -49,7 +49,10 @@ def _print_run(console: Console, result: RunResult) -> None:
     inputs, evidence, info = result.inputs, result.evidence, result.info
     lasted = duration_text(evidence.measured_seconds)
     what = f"{info.target}, watched for {lasted}"
-    if isinstance(inputs, RunInputs):
+    if isinstance(inputs, JudgeInputs) and result.has_load:
+        models = ", ".join(f"{pair.model} ({pair.route.value})" for pair in info.pairs[:3]) or UNKNOWN
+        what = f"{models} at {info.target}: {load_text(None, evidence.connections)}, {lasted} of load"
+    elif isinstance(inputs, RunInputs):
         route = UNKNOWN if info.route is None else info.route.value
         what = (
             f"model {inputs.model} ({inputs.model_source.text}), route {route}, "

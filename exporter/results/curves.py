@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.timeseries import Series
+from exporter.verdict.hosts import added
 
 Point = tuple[float, float]
 """Unix s, and a value in the panel's unit"""
@@ -42,15 +43,23 @@ class Panel:
 
 
 def summed(series: Iterable[Series]) -> dict[float, float]:
-    """The sum at each time at which all of them have a sample."""
+    """The sum at each time at which all of them have a sample.
+
+    Of several hosts, which are scraped at times of their own, it is that of what each had last.
+    """
     totals: dict[float, float] = {}
     counts: dict[float, int] = {}
-    parts = 0
+    parts, hosts, together = 0, set(), None
     for each in series:
         parts += 1
+        hosts.add(each.label("instance"))
+        if len(hosts) > 1 or None not in hosts:
+            together = added(together, each)
         for time, value in zip(each.times, each.values, strict=True):
             totals[time] = totals.get(time, 0.0) + value
             counts[time] = counts.get(time, 0) + 1
+    if len(hosts) > 1 and together is not None:
+        return dict(zip(together.times, together.values, strict=True))
     return {time: total for time, total in totals.items() if counts[time] == parts}
 
 

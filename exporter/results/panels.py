@@ -165,20 +165,26 @@ def _with_swap(record: RunRecord, anonymous: Series) -> Series:
 def _cpu(record: RunRecord, width: float) -> Panel:
     series = record.series
     lines = []
-    host = {each.label("mode"): each for each in series.each(CPU)}
-    if host.keys() >= {"idle", "all"}:
+    hosts: dict[str | None, dict[str, Series]] = {}
+    for each in series.each(CPU):
+        hosts.setdefault(each.label("instance"), {})[each.label("mode") or ""] = each
+    for name, host in hosts.items():
+        if host.keys() < {"idle", "all"}:
+            continue
         idle = dict(zip(host["idle"].times, host["idle"].values, strict=True))
         busy = {
             time: value - idle[time]
             for time, value in zip(host["all"].times, host["all"].values, strict=True)
             if time in idle
         }
-        lines.append(Line("host", rate(series_of(busy), width)))
+        shown_name = "host" if name is None else f"host {one_line(name)}"
+        lines.append(Line(shown_name, rate(series_of(busy), width)))
+    lines = list(_most(lines)[0])
     by_process: dict[str, list[Series]] = {}
     for each in by_role(series.each("observed_process_cpu_seconds_total")):
         by_process.setdefault(_process_name(each), []).append(each)
     used = [Line(name, rate(series_of(summed(parts)), width)) for name, parts in by_process.items()]
-    shown, note = _most(used, MAX_LINES - len(lines))
+    shown, note = _most(used, max(1, MAX_LINES - len(lines)))
     return Panel("CPU in use", "CPUs", (*lines, *shown), note)
 
 

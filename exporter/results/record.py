@@ -9,7 +9,7 @@ from exporter.live.message import Route, RunInfo, StatusClass
 from exporter.live.results_csv import ResultRow
 from exporter.load.model_label import ModelSource
 from exporter.results.run_document import document_of, row_of
-from exporter.results.run_result import RunInputs, RunResult
+from exporter.results.run_result import JudgeInputs, RunInputs, RunResult
 from exporter.results.stream_record import stream_lines
 from exporter.results.streams_part import StreamsPart
 from exporter.results.summary import code, escaped
@@ -69,12 +69,21 @@ def record_text(result: RunResult, name: str) -> str:
 
 def _of_load(result: RunResult) -> Iterator[str]:
     row = result_row(result)
-    yield f"  - 負荷ツール: {code(' '.join(each.word for each in shown_command(result.command)))}"
+    if isinstance(result.inputs, JudgeInputs):
+        since, until = (datetime.fromtimestamp(each).astimezone() for each in _window(result.inputs))
+        yield f"  - Prometheus: {code(result.inputs.prometheus)}"
+        yield f"  - 期間: {since:%Y-%m-%d %H:%M:%S} – {until:%Y-%m-%d %H:%M:%S %Z}"
+    else:
+        yield f"  - 負荷ツール: {code(' '.join(each.word for each in shown_command(result.command)))}"
     yield "- 成果物:"
     yield f"  - RPS: {_known(row.rps)}"
     yield f"  - p95: {_known(row.p95_ms, ' ms')} / p99: {_known(row.p99_ms, ' ms')}"
     yield from stream_lines(StreamsPart.of(result.evidence))
     yield f"- 失敗: {_failures(result)}"
+
+
+def _window(inputs: JudgeInputs) -> tuple[float, float]:
+    return inputs.since, inputs.until
 
 
 def _of_watch(result: RunResult) -> Iterator[str]:

@@ -103,16 +103,17 @@ def _lines(compressed: BinaryIO, room: int) -> Iterator[bytes]:
     raise ValueError("it does not end with # EOF: some of it is missing")
 
 
-def read_series(packed: Path, names: Collection[str]) -> Iterator[Series]:
+def read_series(packed: Path, names: Collection[str], with_target: bool = False) -> Iterator[Series]:
     """The series of those names, one after the other, as the run's recorder had them.
 
-    Without the labels of the exporter as a target; those of the router's own metrics stay. Raises
+    Without the labels of the exporter as a target, unless `with_target`; those of the router's own metrics
+    stay. Raises
     FileNotFoundError where there is no file, ConfigurationError where it is not what a run has left.
     """
     wanted = frozenset(name.encode() for name in names)
     try:
         with open_regular(packed) as compressed:
-            yield from _series(_lines(compressed, MAX_BYTES), wanted)
+            yield from _series(_lines(compressed, MAX_BYTES), wanted, with_target)
     except FileNotFoundError:
         raise
     except (OSError, EOFError, zlib.error) as error:
@@ -123,7 +124,7 @@ def read_series(packed: Path, names: Collection[str]) -> Iterator[Series]:
         raise ConfigurationError(f"{packed}: not the series of a run ({error})") from error
 
 
-def _series(lines: Iterator[bytes], wanted: Collection[bytes]) -> Iterator[Series]:
+def _series(lines: Iterator[bytes], wanted: Collection[bytes], with_target: bool) -> Iterator[Series]:
     """Raises ValueError naming the line that is no sample; what is not wanted is not looked at."""
     is_wanted, head, series = False, b"", Series("", ())
     for number, line in enumerate(lines, 1):
@@ -137,7 +138,7 @@ def _series(lines: Iterator[bytes], wanted: Collection[bytes]) -> Iterator[Serie
             if (sample := name + (labels or b"")) != head:
                 if series.times:
                     yield series
-                head, series = sample, _empty_series(name, labels, number)
+                head, series = sample, _empty_series(name, labels, number, with_target)
             time = float(text)
             if not OLDEST <= time <= LATEST or (series.times and time <= series.times[-1]):
                 raise ValueError(f"line {number}: a time that is none of a run, or not after the one before")
@@ -149,13 +150,13 @@ def _series(lines: Iterator[bytes], wanted: Collection[bytes]) -> Iterator[Serie
         yield series
 
 
-def _empty_series(name: bytes, labels: bytes | None, number: int) -> Series:
+def _empty_series(name: bytes, labels: bytes | None, number: int, with_target: bool) -> Series:
     _head(name, labels, number)
     found = {
         label.decode(): _ESCAPE.sub(lambda letter: "\n" if letter[1] == "n" else letter[1], value.decode())
         for label, value in _LABEL.findall(labels or b"")
     }
-    if found.get("job") == TARGET["job"]:
+    if not with_target and found.get("job") == TARGET["job"]:
         del found["job"]
         found.pop("instance", None)
     return Series(name.decode(), tuple(sorted(found.items())))

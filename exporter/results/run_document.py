@@ -22,7 +22,7 @@ from exporter.results.run_result import Inputs, Preflight, RunResult
 from exporter.results.streams_part import StreamsPart
 from exporter.settings.placeholders import shown_command
 from exporter.settings.strict_yaml import first_problem
-from exporter.timeseries import Loss
+from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import (
     CommandEnd,
     Count,
@@ -33,6 +33,7 @@ from exporter.verdict.evidence import (
     Watching,
 )
 from exporter.verdict.finding import Finding, Outcome, Span
+from exporter.verdict.hosts import targets_of
 from exporter.verdict.objectives import BOUNDED
 from exporter.verdict.traffic import traffic_of
 
@@ -181,6 +182,14 @@ class VerdictPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExporterPart:
+    """An exporter as a Prometheus calls it."""
+
+    job: str
+    instance: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrafficPart:
     """What the router itself counted while it was watched."""
 
@@ -248,6 +257,10 @@ class EvidencePart:
     """null where no engine looked into streams"""
     command_end: CommandEnd | None = None
     """how the user's own load command ended; null where none was started"""
+    exporters: tuple[ExporterPart, ...] = ()
+    """of a window of a Prometheus: those that it scraped; their labels are on the series"""
+    scrape_interval_seconds: Seconds | None = None
+    """of such a window: the longest of them"""
     traffic: TrafficPart | None = None
     """of a watch: what the router's own counters say was asked of it; null where it counts nothing"""
 
@@ -306,6 +319,8 @@ class EvidencePart:
             alert_spans=_alerts(evidence),
             streams=StreamsPart.of(evidence),
             command_end=evidence.command,
+            exporters=_exporters(result.recorded),
+            scrape_interval_seconds=evidence.scraped.interval_seconds if evidence.scraped else None,
             traffic=TrafficPart.of(evidence),
         )
 
@@ -443,6 +458,12 @@ def _longest(spans: Iterable[Span]) -> tuple[SpanPart, ...]:
         kept = sorted(found, key=lambda span: -span.seconds)[:MAX_SPANS]
         found = sorted(kept, key=lambda span: span.since)
     return tuple(SpanPart(since=span.since, until=span.until) for span in found)
+
+
+def _exporters(recorded: SeriesStore | None) -> tuple[ExporterPart, ...]:
+    if recorded is None:
+        return ()
+    return tuple(ExporterPart(job=each.job, instance=each.instance) for each in targets_of(recorded))
 
 
 def _alerts(evidence: Evidence) -> tuple[AlertPart, ...] | None:

@@ -55,7 +55,10 @@ def note_begin(info: RunInfo, inputs: Inputs, soak_command: str, claimed: RunFol
 
 
 def _files_of(result: RunResult, notes: list[str], place: RunFolder) -> Files:
-    series = partial(write_openmetrics, result.evidence.series, job="exporter", instance=result.instance)
+    if result.recorded is None:
+        series = partial(write_openmetrics, result.evidence.series, job="exporter", instance=result.instance)
+    else:
+        series = partial(write_openmetrics, result.recorded)
     files: dict[str, tuple[Path, Writer]] = {}
     if result.has_load:
         files["csv"] = (place.file(".csv"), text_writer(rows_text([result_row(result)])))
@@ -63,7 +66,7 @@ def _files_of(result: RunResult, notes: list[str], place: RunFolder) -> Files:
     files["series"] = (place.details / "series.om.gz", series)
     if result.has_load:
         files["seconds"] = (place.details / NAME, partial(write_seconds, result.evidence.seconds))
-    if result.has_load or result.command:
+    if result.command or (result.has_load and result.recorded is None):
         output = place.details / (ENGINE_OUTPUT if result.has_load else COMMAND_OUTPUT)
         files["output"] = (output, lambda path: path.write_bytes(bytes(result.output)))
     run = place.details / "run.json"

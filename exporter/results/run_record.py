@@ -8,7 +8,6 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from exporter.live.seconds import Seconds
@@ -20,6 +19,7 @@ from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import NAME as SECONDS
 from exporter.results.seconds_file import read_seconds
 from exporter.timeseries import Series, SeriesStore
+from exporter.verdict.hosts import HostsView, added
 
 CPU = "node_cpu_seconds_total"
 FIRST_TOKEN_BUCKETS = "benchmark_time_to_first_token_seconds_bucket"
@@ -125,13 +125,24 @@ def read_record(folder: Path) -> RunRecord:
     """
     document = read_document(folder / "run.json")
     try:
-        series = picked(read_series(folder / "series.om.gz", _names()))
+        series = _read(folder / "series.om.gz", of_prometheus=bool(document.evidence.exporters))
     except FileNotFoundError:
         series = SeriesStore()
     by_second = folder / SECONDS
     seconds = read_seconds(by_second) if by_second.exists() else Seconds()
     listed = tuple(file for file in files_of(folder.name) if (folder / file).exists())
     return RunRecord(folder.name, document, series, seconds, listed)
+
+
+def _read(file: Path, of_prometheus: bool) -> SeriesStore:
+    """The series that are shown; those of a Prometheus have its labels, and one exporter or several."""
+    found = read_series(file, _names(), with_target=of_prometheus)
+    if not of_prometheus:
+        return picked(found)
+    raw = SeriesStore()
+    for series in found:
+        raw.put(series)
+    return picked(HostsView(raw))
 
 
 def files_of(name: str) -> tuple[str, ...]:
@@ -146,42 +157,30 @@ def _names() -> set[str]:
 def picked(found: Iterable[Series]) -> SeriesStore:
     """The series of those names, few and short enough for a report."""
     store, counts = SeriesStore(), defaultdict[str, int](int)
-    buckets: defaultdict[tuple[str, str], defaultdict[float, float]] = defaultdict(
-        partial(defaultdict, float)
-    )
-    cpu: dict[str, defaultdict[float, float]] = {mode: defaultdict(float) for mode in ("idle", "all")}
-    cpus = set()
+    buckets: dict[tuple[str, str], Series] = {}
+    cpu: dict[tuple[str | None, str], Series] = {}
+    cpus: defaultdict[str | None, set[str | None]] = defaultdict(set)
     for series in found:
-        times = array("d", (round(time, 3) for time in series.times))
+        rounded = array("d", (round(time, 3) for time in series.times))
+        each = Series(series.name, series.labels, rounded, series.values)
         if series.name == CPU:
-            cpus.add(series.label("cpu"))
+            host = series.label("instance")
+            cpus[host].add(series.label("cpu"))
             modes = ("idle", "all") if series.label("mode") in ("idle", "iowait") else ("all",)
             for mode in modes:
-                total = cpu[mode]
-                for time, value in zip(times, series.values, strict=True):
-                    total[time] += value
+                cpu[host, mode] = added(cpu.get((host, mode)), each)
         elif series.name in BUCKETS:
-            total = buckets[series.name, series.label("le") or ""]
-            for time, value in zip(times, series.values, strict=True):
-                total[time] += value
+            key = series.name, series.label("le") or ""
+            buckets[key] = added(buckets.get(key), each)
         elif series.name in SHOWN or series.label("job") == ROUTER_JOB:
             counts[series.name] += 1
             if counts[series.name] <= MAX_SERIES:
-                store.put(thinned(Series(series.name, series.labels, times, series.values)))
-    for mode, total in cpu.items():
-        if total:
-            ordered = sorted(total.items())
-            sums = Series(
-                CPU,
-                (("cpus", str(len(cpus))), ("mode", mode)),
-                array("d", (time for time, _ in ordered)),
-                array("d", (value for _, value in ordered)),
-            )
-            store.put(thinned(sums))
+                store.put(thinned(each))
+    for (host, mode), total in cpu.items():
+        labels = {"cpus": str(len(cpus[host])), "mode": mode} | ({} if host is None else {"instance": host})
+        store.put(thinned(Series(CPU, tuple(sorted(labels.items())), total.times, total.values)))
     for (name, le), total in buckets.items():
-        ordered = sorted(total.items())
-        times, values = (array("d", each) for each in zip(*ordered, strict=True))
-        store.put(thinned(Series(name, (("le", le),), times, values)))
+        store.put(thinned(Series(name, (("le", le),), total.times, total.values)))
     return store
 
 

@@ -8,6 +8,7 @@ from exporter.live.message import RunInfo
 from exporter.load.engine import EngineTotals
 from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
+from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.judgement import Judgement
 
@@ -28,8 +29,9 @@ class Inputs:
     command: str
     target: str
     cacert: str | None
-    insecure: bool
-    probe_timeout_seconds: float
+    insecure: bool | None
+    """None, as the next: the router was not asked"""
+    probe_timeout_seconds: float | None
     duration_seconds: int | None
     """None: it ends when the user's command does, or the user ends it"""
     bounds: dict[str, float]
@@ -51,6 +53,31 @@ class WatchInputs(Inputs):
     command: Literal["watch"] = "watch"
     load_command: tuple[str, ...] = ()
     """the user's own, without secrets; empty: none was started"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeInputs(Inputs):
+    """Those of a window of a Prometheus."""
+
+    command: Literal["judge"] = "judge"
+    cacert: None = None
+    insecure: None = None
+    probe_timeout_seconds: None = None
+    duration_seconds: None = None
+    prometheus: str
+    """URL"""
+    since: float
+    """Unix s: from when to when the window is"""
+    until: float
+    run: str | None = None
+    """the label or id of the run that was looked for"""
+    job: str | None = None
+    match: tuple[str, ...] = ()
+    """label matchers"""
+    allowed_statuses: tuple[str, ...] = ()
+    """that are no errors"""
+    runs: tuple[str, ...] = ()
+    """ids of the runs that the window shows"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +172,8 @@ class RunResult:
     """None: the target was not asked"""
     incomplete: str | None = None
     """why this is not all that the run would have left; None: it came to its end"""
+    recorded: SeriesStore | None = None
+    """the series of a Prometheus, with its `job` and `instance`; None: those of the evidence"""
 
     @property
     def has_load(self) -> bool:

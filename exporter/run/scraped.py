@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.live.figures import Quantiles
-from exporter.live.message import MAX_PAIRS, FailureReason, Pair, Route, StatusClass
+from exporter.live.message import MAX_PAIRS, FailureReason, Pair, Phase, Route, StatusClass
 from exporter.live.seconds import Seconds
 from exporter.run.scraped_counts import Counters, bound_of, merged, quantiles
 from exporter.run.scraped_pace import longest_request, may_be_stalled, stalled_at_end, stalls_of
@@ -59,7 +59,38 @@ class WindowEvidence:
     @property
     def has_load(self) -> bool:
         """Whether a load of this project was counted in the window."""
-        return bool(self.runs) or any(True for _ in self._pairs())
+        return any(run.labels.get("engine") for run in self.runs) or any(True for _ in self._pairs())
+
+    def watched(
+        self,
+        prometheus: str,
+        alerts: tuple[AlertSpan, ...] | None,
+        has_rules: bool,
+        asked: Mapping[str, tuple[float, ...] | None],
+    ) -> Evidence:
+        """All that is known of a window without a load of this project: the whole of it counts as load."""
+        window = self.read.window
+        return Evidence(
+            requests=dict.fromkeys(StatusClass, 0),
+            statuses={},
+            failures=dict.fromkeys(FailureReason, 0),
+            planned_seconds=window.seconds,
+            measured_seconds=window.seconds,
+            ended_early=None,
+            stalled=0,
+            totals={},
+            scrapes=sum(len(each.times) for each in self.read.exporters),
+            failed_scrapes=sum(each.failed for each in self.read.exporters),
+            series=self.view,
+            watching=self.watching(prometheus),
+            phases=(PhaseSpan(window.since, window.until, Phase.LOAD),),
+            instance=self._instances[0] if len(self._instances) == 1 else "",
+            instances=frozenset(self._instances),
+            alerts=alerts,
+            asked=asked,
+            load_known=LoadKnown.NOTHING,
+            scraped=self._scraped_from(has_rules, 0),
+        )
 
     def load(
         self,

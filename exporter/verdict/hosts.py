@@ -46,6 +46,11 @@ def target_of(labels: Labels) -> Target | None:
     return Target(found.get("job", ""), found["instance"])
 
 
+def targets_of(store: SeriesStore) -> tuple[Target, ...]:
+    """The exporters whose series are in a store."""
+    return tuple(sorted({found for key in list(store.keys()) if (found := target_of(key[1])) is not None}))
+
+
 def is_of_load(name: str) -> bool:
     """Whether it is a counter or a histogram of a load."""
     return name.startswith(_LOAD) and name.endswith(COUNTED)
@@ -58,7 +63,7 @@ class HostsView(SeriesStore):
         super().__init__()
         self._raw = raw
         keys = list(raw.keys())
-        self.targets = tuple(sorted({found for key in keys if (found := target_of(key[1])) is not None}))
+        self.targets = targets_of(raw)
         shared = _shared(keys)
         self._of: dict[Key, list[Key]] = {}
         for key in keys:
@@ -132,6 +137,23 @@ def _summed(key: Key, parts: Sequence[Series]) -> Series:
         places = [max(bisect_right(each.times, time) - 1, 0) for each in parts]
         whole.values.append(sum(rise[place] for rise, place in zip(rises, places, strict=True)))
     whole.times = array("d", times)
+    return whole
+
+
+def added(total: Series | None, series: Series) -> Series:
+    """The sum of two counters, or of two gauges: between its samples each is what it was last."""
+    if total is None:
+        return series
+    if total.times == series.times:
+        values = array("d", map(sum, zip(total.values, series.values, strict=True)))
+        return Series(total.name, total.labels, total.times, values)
+    whole = Series(total.name, total.labels, array("d", sorted({*total.times, *series.times})))
+    for time in whole.times:
+        places = [bisect_right(each.times, time) - 1 for each in (total, series)]
+        known = [
+            each.values[place] for each, place in zip((total, series), places, strict=True) if place >= 0
+        ]
+        whole.values.append(sum(known))
     return whole
 
 

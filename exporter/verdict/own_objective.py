@@ -9,6 +9,7 @@ from exporter.live.findings import OBJECTIVE
 from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
 from exporter.verdict.measurement import Figure, Measured, measured
+from exporter.verdict.scraped import IN_ONE_BUCKET, is_within_bucket
 from exporter.verdict.statement import Kind, Statement
 from exporter.verdict.unit import shown
 
@@ -40,6 +41,10 @@ class OwnObjective:
         else:
             found = _of_prometheus(statement, evidence)
         beyond = [figure for figure in found.figures if not statement.holds(figure.value)]
+        near = [each for each in found.figures if is_within_bucket(evidence, statement, each.value)]
+        if near and all(each in near for each in beyond):
+            said = _said(statement, _worst(statement, near), 0, 1) + verbatim("; ") + IN_ONE_BUCKET
+            return self._finding(Outcome.INCONCLUSIVE, said, near[0].value)
         if beyond:
             worst = _worst(statement, beyond)
             said = _said(statement, worst, len(beyond), len(found.figures))

@@ -4,20 +4,27 @@ Sums are exact, whatever the interval. When something was is known to the interv
 needs more than that is not judged, or inconclusive where it could be either.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
+from exporter.live.classic_buckets import DURATIONS
 from exporter.live.stall import MIN_STALL_SECONDS
 from exporter.verdict.elapsed import times
 from exporter.verdict.events import meanwhile
 from exporter.verdict.evidence import Evidence, LoadKnown, ScrapedFrom, ScrapedStall
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
+from exporter.verdict.statement import Statement
 from exporter.verdict.unit import shown
 
 MAX_UNSEEN_RATIO = 0.2
 """of an exporter's scrapes that may be missing, as of a run's own"""
 WINDOW_INTERVALS = 4
 """a window of fewer scrape intervals says little: its ends are off by up to one"""
+IN_ONE_BUCKET = Said(
+    "the bound is in the same bucket of the histogram, so that it cannot be told",
+    "限度がヒストグラムの同じバケットにあり、判定できない",
+)
 _REQUESTS_SHOWN_SECONDS = 30.0
 """for how long an exporter shows its longest request"""
 
@@ -144,6 +151,14 @@ def too_fine(evidence: Evidence, window_seconds: float) -> Said | None:
     return interval_said(evidence) + Said(
         f", too seldom for windows of {length} s", f"。{length} 秒のウィンドウには疎すぎる"
     )
+
+
+def is_within_bucket(evidence: Evidence, statement: Statement, seconds: float) -> bool:
+    """Whether the bound of a quantile is in the same bucket of the histogram as the quantile itself."""
+    if not is_scraped(evidence) or statement.measure.quantile is None:
+        return False
+    edges = DURATIONS.bounds
+    return bisect_left(edges, seconds) == bisect_left(edges, statement.bound)
 
 
 def uncertain(evidence: Evidence, spans: Sequence[Span], least: float) -> list[Span]:
