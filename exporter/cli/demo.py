@@ -1,15 +1,14 @@
-"""`soak demo`: everything on this machine, a soak of the simulated router, its verdict."""
+"""`soak demo`: a simulated router, a `soak up` for it and a `soak run` against it, in one command."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from exporter.cli.ci_options import CiReports, ci_options
-from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, option_group, options
+from exporter.cli.command import VERDICT_CODES, GroupedCommand, opt, options
 from exporter.cli.objective_options import Limits, objective_options
 from exporter.cli.run import run_and_judge
 from exporter.cli.run_options import (
@@ -20,17 +19,22 @@ from exporter.cli.run_options import (
     result_options,
 )
 from exporter.cli.run_plan import asked_once, plan_of, say_engine
+from exporter.cli.stack_text import stack_lines
 from exporter.cli.stream_options import StreamOptions, stream_options
 from exporter.cli.terminal import PlainConsole
-from exporter.errors import ConfigurationError
+from exporter.cli.up import PORTS, given_ports, port_options
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.objectives_file import check_expressions
-from exporter.run.plan import check_plan
+from exporter.run.plan import RunPlan, check_plan
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.watcher import watcher_at
-from exporter.stack.native import PACKAGES, SERVERS, NativeStack, installed_servers
-from exporter.stack.ports import Ports
+from exporter.settings.up_config import UpConfig, for_router
+from exporter.stack.ports import HOST, Ports, free_or
+from exporter.stack.servers import installed_servers
+from exporter.stack.stack_health import health_of
+from exporter.stack.up import Up
+from exporter.stack.up_plan import UpPlan
 
 STREAM_PACE = (
     *("--latency-median", "0.15", "--latency-p99", "0.4"),
@@ -50,21 +54,16 @@ STREAM_PACE = (
 @result_options
 @ci_options
 @objective_options
-@option_group(
-    "Stack",
-    "ports",
-    Ports,
-    *(opt(f"--{each.name}-port PORT", None, each.name, default=each.default) for each in fields(Ports)),
-)
+@options("Stack", *port_options("router", *PORTS))
 def demo(
     load: LoadOptions,
     stream: StreamOptions,
     results: ResultOptions,
     ci: CiReports,
     limits: Limits,
-    ports: Ports,
     duration: str,
     keep: bool,
+    **ports: int | None,
 ) -> None:
     """Start everything on this machine, soak the simulated router, and show the verdict.
 
@@ -72,77 +71,53 @@ def demo(
     soak demo --duration 10m --keep
 
     Simulated router and exporter; Prometheus, Alertmanager and Grafana where they are installed; a soak of
-    streams with live progress; result files; then everything is stopped, or left up with --keep.
+    streams with live progress; result files; then everything is stopped, or left up with --keep. Its clouds
+    answer too: soak run --scenario openai from another terminal.
     """
     console = PlainConsole()
     results = replace(results, label=results.label or "demo")
-    router = TargetOptions(target=ports.url("router"))
+    given = given_ports(ports)
+    router = given.get("router") or free_or(Ports.router)
+    target = TargetOptions(target=f"http://{HOST}:{router}")
     ci.check()
-    plan = check_plan(plan_of(router, load, results, limits, stream, duration))
+    plan = check_plan(plan_of(target, load, results, limits, stream, duration))
+    wanted = _stack_plan(plan, {**given, "router": router})
     # One Interrupt for all of it: a Ctrl-C while the result is written is not lost.
     with (
         ci.even_of_an_error("demo", plan.label),
         Interrupt() as interrupt,
-        NativeStack(ports, interrupt=interrupt) as stack,
+        Up(wanted, lambda text: _say(text, console), interrupt) as stack,
     ):
-        servers = installed_servers()
-        stack.check_ports(("router", "exporter", "ingest", *servers))
-        prometheus = PrometheusClient(ports.url("prometheus")) if "prometheus" in servers else None
-        if prometheus is None:
+        if "prometheus" not in installed_servers():
             check_expressions(plan.own, None)
-        if missing := [name for name in SERVERS if name not in servers]:
-            console.print(Text(_without(missing), style="bold yellow"), soft_wrap=True)
-        with console.status("starting the simulated router"):
-            stack.start_simulator(*(STREAM_PACE if plan.shape else ()))
+        with console.status("starting the simulated router, the exporter, and what else is installed"):
+            stack.start()
+        url = stack.record.url("prometheus")
+        prometheus = None if url is None else PrometheusClient(url)
         plan = asked_once(plan, load, interrupt, console)
-        with console.status("starting the exporter, and what else is installed"):
-            stack.start_exporter("--results.folder", str(plan.results.resolve()))
-            if "alertmanager" in servers:
-                stack.start_alertmanager()
-            if prometheus is not None:
-                stack.start_prometheus()
         say_engine(plan, console)
-        urls = _urls(stack, console, servers)
-        console.print(urls)
-        watcher = watcher_at(ExporterClient(ports.url("exporter")), plan.workload.target)
+        links = "\n".join(stack_lines(health_of(stack.record, stack.folder), stack.folder))
+        _say(links, console)
+        watcher = watcher_at(ExporterClient(stack.ports.url("exporter")), plan.workload.target)
         check_expressions(plan.own, prometheus)
         code = run_and_judge(plan, watcher, prometheus, console, interrupt, ci, as_json=False)
-        console.print(urls)
+        _say(links, console)
         if keep and not interrupt.requested:
             console.print("\nthe stack stays up; Ctrl-C stops it")
-            while not interrupt.wait(3600):
-                pass
+            stack.hold()
         sys.exit(code)
 
 
-def _without(missing: Sequence[str]) -> str:
-    """What a demo goes without where programs are not installed."""
-    names = " and ".join(SERVERS[name] for name in missing)
-    are = "are" if len(missing) > 1 else "is"
-    what = "no dashboards, no alerts" if "prometheus" in missing else "alerts reach nobody"
-    packages = " ".join(PACKAGES[name] for name in missing)
-    return f"{names} {are} missing: {what}; load, exporter and /live do without (apt install {packages})"
+def _stack_plan(plan: RunPlan, ports: dict[str, int]) -> UpPlan:
+    """The stack of the demo, with its router; its data end with it."""
+    return UpPlan(
+        name=f"demo-{ports['router']}",
+        config=for_router(UpConfig(), plan.workload.target, plan.workload.target),
+        ports=ports,
+        results=plan.results.absolute(),
+        simulator=("--cloud-keys", *(STREAM_PACE if plan.shape else ())),
+    )
 
 
-def _urls(stack: NativeStack, console: Console, servers: Sequence[str]) -> str:
-    ports = stack.ports
-    lines = [
-        f"live page     {ports.url('exporter')}/live",
-        f"router        {ports.url('router')}",
-        f"exporter      {ports.url('exporter')}/metrics",
-        *(f"{SERVERS[name]:<14}{ports.url(name)}" for name in servers),
-    ]
-    if "prometheus" not in servers:  # Grafana would have nothing to show
-        return "\n".join(lines)
-    try:
-        stack.check_ports(("grafana",))
-        with console.status("starting Grafana"):
-            password = stack.start_grafana()
-        lines.append(
-            f"Grafana       {ports.url('grafana')}  (admin's password: {password})"
-            if password
-            else "Grafana       not installed; `docker compose up` brings it"
-        )
-    except ConfigurationError as error:
-        lines.append(f"Grafana       not started: {error}")
-    return "\n".join(lines)
+def _say(text: str, console: Console) -> None:
+    console.print(Text(text), soft_wrap=True)

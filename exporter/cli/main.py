@@ -40,6 +40,7 @@ def soak(context: click.Context) -> None:
 
     \b
     soak demo                                   see it work, on a simulated router
+    soak up                                     watch your own, on http://localhost:8080
     soak run --duration 45m --label nightly     soak your own, on http://localhost:8080
     soak COMMAND --help                         options, an example and exit codes
     """
@@ -54,6 +55,11 @@ soak.add_all(
             "run": "exporter.cli.run:run",
             "scale": "exporter.cli.run:scale",
             "judge": "exporter.cli.judge:judge",
+        },
+        "Stack": {
+            "up": "exporter.cli.up:up",
+            "status": "exporter.cli.stacks:status",
+            "down": "exporter.cli.stacks:down",
         },
         "Results": {
             "report": "exporter.cli.results:report",

@@ -11,6 +11,7 @@ from exporter.run.exporter_client import ExporterClient
 from exporter.run.http_answer import Answer
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.run.watcher import Watcher, watcher_at
+from exporter.settings.exporter_config import watch_router
 from exporter.settings.router_api import RouterApi
 from exporter.settings.temporary_folder import temporary_folder
 from exporter.settings.watch import OWNER_VARIABLE, Watch, owner_digest
@@ -39,7 +40,7 @@ def own_exporter(
     owner = secrets.token_hex(16)
     with ExitStack() as cleanup:
         folder = cleanup.enter_context(temporary_folder("exporter"))
-        config = config_file(router, folder)
+        config = config_file(watch_router(router), folder)
         for number in count(1):
             web, ingest = (listen, _beside(listen)) if listen else _addresses(is_first=number == 1)
             url = f"http://{_joined(reached(web))}"

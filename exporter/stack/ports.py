@@ -45,6 +45,11 @@ def is_free(host: str, port: int, udp: bool = False) -> bool:
     return False
 
 
+def free_or(port: int) -> int:
+    """That port where it is free, else one that is."""
+    return port if is_free(HOST, port) else free_ports().router
+
+
 def free_ports() -> Ports:
     """Ports that are free at this moment, for tests and for stacks beside another.
 

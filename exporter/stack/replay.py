@@ -19,8 +19,8 @@ from exporter.results.recorded_series import unpack
 from exporter.results.rules import Rule, alert_samples, in_rounds, read_rules
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.settings.temporary_folder import temporary_folder
-from exporter.stack.native import find_program
 from exporter.stack.ports import HOST, free_ports
+from exporter.stack.servers import find_program
 from exporter.stack.service import Service
 from exporter.timeseries import SeriesStore
 

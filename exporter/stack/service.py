@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import requests
 
 from exporter.clock import SystemClock
@@ -21,6 +23,11 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
 MAX_ANSWER_BYTES = 1 << 20
+LOG_END_BYTES = 1 << 14
+
+
+class EndedError(SoakError):
+    """It ended before it was ready."""
 
 
 class Service:
@@ -37,9 +44,11 @@ class Service:
         folder: Path,
         environment: Mapping[str, str] | None = None,
         working_folder: Path | None = None,
+        stop_seconds: float | None = None,
     ) -> None:
         self.name = name
         self.url = url
+        self._stop_seconds = stop_seconds
         self._log = folder / f"{name}.log"
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C is for this command, which stops its children when it is done.
@@ -62,15 +71,17 @@ class Service:
         self,
         path: str,
         check: Callable[[], None] = lambda: None,
-        is_its_own: Callable[[Answer], bool] = lambda _answer: True,
+        is_its_own: Callable[[Answer], bool] | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Poll until `path` answers 200; raises SoakError with the end of the log where it does not.
 
         `check` is called between polls and may raise to end the waiting. `is_its_own` tells the answer of
-        this service from that of another at its address.
+        this service from that of another at its address; by default that is whose port it is.
         """
         clock = SystemClock()
-        deadline = clock.monotonic() + READY_SECONDS
+        seconds = READY_SECONDS if seconds is None else seconds
+        deadline = clock.monotonic() + seconds
         with requests.Session() as session:
             session.trust_env = False
             http = BoundedHttp(session, ANSWER_SECONDS, MAX_ANSWER_BYTES)
@@ -78,18 +89,27 @@ class Service:
                 check()
                 with suppress(UnansweredError):
                     answer = http.ask("GET", self.url + path)
-                    if answer.status == 200 and is_its_own(answer):
+                    own = is_its_own(answer) if is_its_own else self._has_port()
+                    if answer.status == 200 and own:
                         return
                 with suppress(subprocess.TimeoutExpired):
                     code = self._process.wait(POLL_SECONDS)
-                    raise SoakError(f"{self.name}: ended with exit code {code}: {self._log_end()}")
-        raise SoakError(f"{self.name}: not ready after {READY_SECONDS:.0f} s: {self._log_end()}")
+                    raise EndedError(f"{self.name}: ended with exit code {code}: {self._log_end()}")
+        raise SoakError(f"{self.name}: not ready after {seconds:.0f} s: {self._log_end()}")
+
+    def ended(self) -> str | None:
+        """How it has ended by itself, in words; None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        return f"{how}: {self._log_end()}"
 
     def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL where that does not help."""
         self._process.terminate()
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(self._stop_seconds or STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -98,6 +118,24 @@ class Service:
         self._process.kill()
         self._process.wait()
 
+    def _has_port(self) -> bool:
+        """Whether the port of its URL is its own, or a child's: what answers there may be another's."""
+        port = urlsplit(self.url).port
+        try:
+            process = psutil.Process(self.pid)
+            family = [process, *process.children(recursive=True)]
+            # Its name in psutil 6 and newer, and before.
+            names = [getattr(each, "net_connections", None) or each.connections for each in family]
+            found = [socket for connections in names for socket in connections("tcp")]
+        except psutil.Error:
+            return False
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)
+
     def _log_end(self) -> str:
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        try:
+            with self._log.open("rb") as file:
+                file.seek(max(0, self._log.stat().st_size - LOG_END_BYTES))
+                text = file.read().decode("utf-8", "replace").strip()
+        except OSError:
+            return "its log cannot be read"
         return " | ".join(text.splitlines()[-3:]) or "it printed nothing"

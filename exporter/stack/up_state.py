@@ -81,13 +81,18 @@ class StackRecord(_Record):
     """the kernel's name of this boot"""
     keeper: ProcessRecord
     detached: bool
-    up: bool = False
+    is_demo: bool = False
+    """whether its router is its own, and its data end with it"""
+    is_up: bool = False
     """whether everything has been started"""
     retention_size: str
+    ports: dict[str, int] = {}
     services: dict[str, ServiceRecord] = {}
     """by name: exporter, prometheus, alertmanager, grafana; the demo's router"""
     absent: dict[str, str] = {}
     """services that the stack goes without: why"""
+    notes: tuple[str, ...] = ()
+    """what was said while it was brought up"""
 
     @property
     def is_running(self) -> bool:
@@ -118,6 +123,15 @@ def found_stack(target: str) -> StackState | None:
         state = state_of(record)
         if state is not None and watches(state, target):
             return state
+    return None
+
+
+def stack_for(target: str) -> StackRecord | None:
+    """The running stack of the router at `target`, also where its exporter cannot be asked at the moment."""
+    for record in running_stacks():
+        state = state_of(record)
+        if name_of(record.target) == name_of(target) or (state is not None and watches(state, target)):
+            return record
     return None
 
 

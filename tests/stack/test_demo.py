@@ -81,8 +81,10 @@ def test_a_demo_ends_with_a_verdict_and_leaves_its_files_and_no_process(
     code, output, errors = demo.end()
     assert code == 0, output + errors
     assert "verdict: pass" in output
-    assert f"live page     http://{HOST}:{demo.ports.exporter}/live\nrouter  " in output
-    assert f"http://{HOST}:{demo.ports.prometheus}" in output
+    links = output.splitlines()
+    [first, *_] = [n for n, line in enumerate(links) if line.startswith("live page")]
+    assert links[first] == f"live page     http://{HOST}:{demo.ports.exporter}/live"
+    assert links[first + 2].startswith(f"Prometheus    http://{HOST}:{demo.ports.prometheus}/")
     assert re.search(r"the sources agree: .*prometheus", " ".join(output.split()))
     assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".csv", ".md"]
     assert demo.children() == []

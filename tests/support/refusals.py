@@ -26,7 +26,7 @@ from exporter.live.runs import MAX_RUNS, LiveRuns
 from exporter.results.plot import plot_rows
 from exporter.run.exporter_client import ExporterClient
 from exporter.settings.shipped import shipped
-from exporter.stack.native import find_program
+from exporter.stack.servers import find_program
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, announced, register, run_info, token_of
 from tests.support.local_http import Asked, Body, LocalHttp

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from exporter.errors import SoakError
-from exporter.stack.native import find_program
+from exporter.stack.servers import find_program
 
 from .findings import broken, late
 from .patience import ProofError

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from exporter.load.child import end_with_parent
-from exporter.stack.native import find_program
+from exporter.stack.servers import find_program
 from tests.support.nvml_stub import NvmlStub, StubGpu, build_stub
 
 HELD_BYTES = 2 << 30
