@@ -54,6 +54,7 @@ soak.add_all(
             "demo": "exporter.cli.demo:demo",
             "run": "exporter.cli.run:run",
             "scale": "exporter.cli.run:scale",
+            "watch": "exporter.cli.watch:watch",
             "judge": "exporter.cli.judge:judge",
         },
         "Stack": {

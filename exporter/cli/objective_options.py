@@ -50,6 +50,20 @@ def _limits(
     )
 
 
+OF_WATCHED = ("--max-rss", "--max-growth")
+"""the common objectives that need no load of ours"""
+
+
+def _watch_limits(
+    warn: tuple[str, ...], require: tuple[str, ...], objectives: Path | None, **given: Any
+) -> Limits:
+    """The same where somebody else sends the load."""
+    own = read_objectives(objectives) if objectives is not None else ()
+    common = option_objectives({option: given[_parameter(option)] for option in OF_WATCHED})
+    lowered, required = lowered_checks(_split(warn)), required_checks(_split(require))
+    return Limits({}, lowered, required, all_objectives(common, own), frozenset())
+
+
 def _split(texts: tuple[str, ...]) -> list[str]:
     return [name.strip() for text in texts for name in text.split(",")]
 
@@ -77,25 +91,7 @@ _COMMON_HELP = {
     "--max-growth": ("SIZE/h", "The most that the router's memory may grow, like 20MiB/h."),
 }
 
-objective_options = option_group(
-    "Verdict",
-    "limits",
-    _limits,
-    *(
-        opt(
-            f"{each.option} NUMBER",
-            each.help,
-            type=click.FloatRange(each.min, each.max),
-            default=each.default,
-        )
-        for each in BOUNDED.values()
-    ),
-    *(opt(f"{option} {metavar}", help) for option, (metavar, help) in _COMMON_HELP.items()),
-    opt(
-        "--allow-status STATUS,…",
-        "Statuses that are no errors, though no successes either, like 429. May be repeated.",
-        multiple=True,
-    ),
+_OF_EVERY_RUN = (
     opt(
         "--objectives FILE",
         "Your own objectives, a YAML list: 'each 5m: p99 < 500ms', 'every 1m sliding: errors < 1 %', "
@@ -116,3 +112,34 @@ objective_options = option_group(
         multiple=True,
     ),
 )
+
+objective_options = option_group(
+    "Verdict",
+    "limits",
+    _limits,
+    *(
+        opt(
+            f"{each.option} NUMBER",
+            each.help,
+            type=click.FloatRange(each.min, each.max),
+            default=each.default,
+        )
+        for each in BOUNDED.values()
+    ),
+    *(opt(f"{option} {metavar}", help) for option, (metavar, help) in _COMMON_HELP.items()),
+    opt(
+        "--allow-status STATUS,…",
+        "Statuses that are no errors, though no successes either, like 429. May be repeated.",
+        multiple=True,
+    ),
+    *_OF_EVERY_RUN,
+)
+
+watch_limit_options = option_group(
+    "Verdict",
+    "limits",
+    _watch_limits,
+    *(opt(f"{option} {_COMMON_HELP[option][0]}", _COMMON_HELP[option][1]) for option in OF_WATCHED),
+    *_OF_EVERY_RUN,
+)
+"""of a command that sends no load: what needs one is not offered"""

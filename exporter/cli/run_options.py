@@ -64,32 +64,50 @@ class WatchOptions:
     prometheus_url: str | None
 
 
+_TARGET = opt(
+    "--target URL",
+    "The router [env WRK_TARGET; default: http://localhost: and env ROUTER_PORT or 8080].",
+    envvar="WRK_TARGET",
+)
+_TRUST = "Take any certificate of the router's."
+_API = (
+    opt("--api-key-env NAME", "Environment variable that holds the router's API key."),
+    opt("--api-key-file FILE", "File that holds the router's API key.", type=FILE),
+    opt("--cacert FILE", "PEM certificates of the authorities that the router's may be from.", type=FILE),
+)
+_PROBE_TIMEOUT = opt(
+    "--probe-timeout SECONDS",
+    "How long the router may take to answer its probe, GET /v1/models.",
+    type=click.FloatRange(0, 60, min_open=True),
+    default=RouterApi().timeout_seconds,
+    group="Watching",
+)
+
 target_options = option_group(
     "Target",
     "target",
     TargetOptions,
-    opt(
-        "--target URL",
-        "The router [env WRK_TARGET; default: http://localhost: and env ROUTER_PORT or 8080].",
-        envvar="WRK_TARGET",
-    ),
+    _TARGET,
     opt(
         "--scenario",
         "Route under test; chooses the model where none is given [default: the model's route].",
         type=click.Choice([route.value for route in Route]),
     ),
-    opt("--api-key-env NAME", "Environment variable that holds the router's API key."),
-    opt("--api-key-file FILE", "File that holds the router's API key.", type=FILE),
-    opt("--cacert FILE", "PEM certificates of the authorities that the router's may be from.", type=FILE),
-    opt("--insecure", "Take any certificate of the router's. The load takes any, always.", is_flag=True),
-    opt(
-        "--probe-timeout SECONDS",
-        "How long the router may take to answer its probe, GET /v1/models.",
-        type=click.FloatRange(0, 60, min_open=True),
-        default=RouterApi().timeout_seconds,
-        group="Watching",
-    ),
+    *_API,
+    opt("--insecure", f"{_TRUST} The load takes any, always.", is_flag=True),
+    _PROBE_TIMEOUT,
 )
+
+api_options = option_group(
+    "Target",
+    "target",
+    TargetOptions,
+    _TARGET,
+    *_API,
+    opt("--insecure", _TRUST, is_flag=True),
+    _PROBE_TIMEOUT,
+)
+"""of a command that sends no load to the router"""
 
 load_options = option_group(
     "Load",

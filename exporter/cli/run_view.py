@@ -1,7 +1,7 @@
 """A run in the terminal while it goes on: redrawn in place, or a line every ten seconds."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console, Group
@@ -22,6 +22,8 @@ from exporter.verdict.unit import shown
 
 LINE_EVERY_SECONDS = 10.0
 QUOTED_LINES, QUOTED_LETTERS = 50, 500
+PRINTED_LINES = 20
+"""of a load command at a time, five times a second"""
 UNKNOWN = "–"
 Fact = tuple[str, str, bool]
 """a name, what it is, and whether that is bad"""
@@ -77,6 +79,13 @@ class TerminalView:
         """One line that stays."""
         self._console.print(Text(text, style="bold red"), soft_wrap=True)
 
+    def printed(self, lines: Sequence[str]) -> None:
+        """What the load command printed: above the picture, of much of it the newest."""
+        shown = [f"  │ {line[:QUOTED_LETTERS]}" for line in lines[-PRINTED_LINES:]]
+        if (more := len(lines) - len(shown)) > 0:
+            shown.insert(0, f"  │ … {more:,} lines more: command-output.txt has them")
+        self._console.print(Text("\n".join(shown), style="dim"), soft_wrap=True)
+
     def quote(self, text: str) -> None:
         """What the script's done() printed, as far as it is no more than a page."""
         lines = text.strip("\n").splitlines()
@@ -98,9 +107,11 @@ class TerminalView:
         elif now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
             facts = "  ".join(f"{name} {text}" for name, text, _ in facts_of(moment, self._course))
-            elapsed, planned = duration_text(moment.elapsed_seconds), duration_text(moment.planned_seconds)
+            elapsed = duration_text(moment.elapsed_seconds)
+            if moment.planned_seconds:
+                elapsed += f"/{duration_text(moment.planned_seconds)}"
             verdict = verdict_so_far(self._judgement)[0].partition(":")[0]
-            line = f"{self._time()}  {moment.phase.value} {elapsed}/{planned}  {verdict}  {facts}"
+            line = f"{self._time()}  {_phase(moment)} {elapsed}  {verdict}  {facts}"
             self._console.print(Text(line), soft_wrap=True)
 
     def _time(self) -> str:
@@ -109,12 +120,24 @@ class TerminalView:
     def _picture(self, moment: Moment) -> Group:
         verdict, outcome = verdict_so_far(self._judgement)
         style = "bold" if outcome is None else STYLES[outcome]
+        facts = Table.grid(padding=(0, 2))
+        for name, text, bad in facts_of(moment, self._course):
+            facts.add_row(Text(name, style="dim"), Text(text, style="red" if bad else ""))
+        head = self._head(moment, outcome)
+        return Group(Text(verdict, style=style), Text(self._title, style="dim"), head, facts)
+
+    def _head(self, moment: Moment, outcome: Outcome | None) -> Table:
+        """The phase, and how far it is; what ends when somebody ends it has no bar."""
         elapsed, planned = moment.elapsed_seconds, moment.planned_seconds
         left = duration_text(max(planned - elapsed, 0))
         head = Table.grid(padding=(0, 1))
+        phase = Text(f"{self._step}  {_phase(moment)}".strip(), style="bold")
+        if not planned:
+            head.add_row(phase, duration_text(elapsed))
+            return head
         bar = "white" if outcome is None else STYLES[outcome]
         head.add_row(
-            Text(f"{self._step}  {moment.phase.value}".strip(), style="bold"),
+            phase,
             ProgressBar(
                 total=planned,
                 completed=min(elapsed, planned),
@@ -124,10 +147,7 @@ class TerminalView:
             ),
             f"{duration_text(elapsed)} of {duration_text(planned)}, {left} left",
         )
-        facts = Table.grid(padding=(0, 2))
-        for name, text, bad in facts_of(moment, self._course):
-            facts.add_row(Text(name, style="dim"), Text(text, style="red" if bad else ""))
-        return Group(Text(verdict, style=style), Text(self._title, style="dim"), head, facts)
+        return head
 
 
 def verdict_so_far(judgement: Judgement | None) -> tuple[str, Outcome | None]:
@@ -149,7 +169,26 @@ def verdict_so_far(judgement: Judgement | None) -> tuple[str, Outcome | None]:
 
 def facts_of(moment: Moment, course: Course) -> list[Fact]:
     """What is shown of a run at one moment; what is not known is shown as –."""
-    return [*_of_load(moment, course), *_of_surroundings(moment)]
+    of_load = _of_load(moment, course) if moment.sends else _of_router(moment)
+    return [*of_load, *_of_surroundings(moment)]
+
+
+def _phase(moment: Moment) -> str:
+    """Its name; under the load of somebody else the router is watched."""
+    return "watch" if moment.phase == Phase.LOAD and not moment.sends else moment.phase.value
+
+
+def _of_router(moment: Moment) -> Iterator[Fact]:
+    """What the router itself says of the load of somebody else."""
+    around = moment.around
+    if moment.status is None:
+        yield "exporter", "gives no answer; the watch goes on", True
+    if around.requests is None:
+        yield "requests", f"{UNKNOWN} (the router counts none)", False
+        return
+    yield "requests", f"{_rate(around.requests_per_second)}  {around.requests:,.0f} in all (router)", False
+    if around.failures is not None:
+        yield "failed", f"{around.failures:,.0f}" if around.failures else "none", bool(around.failures)
 
 
 def _of_load(moment: Moment, course: Course) -> Iterator[Fact]:

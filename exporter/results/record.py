@@ -18,7 +18,6 @@ from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import EndedBy
 from exporter.verdict.finding import Outcome
 from exporter.verdict.objectives import japanese_name
-from exporter.verdict.traffic import traffic_of
 
 VERDICTS = {Outcome.PASS: "合格", Outcome.FAIL: "不合格", Outcome.INCONCLUSIVE: "判定不能"}
 
@@ -95,7 +94,7 @@ def _of_watch(result: RunResult) -> Iterator[str]:
     where = "command-output.txt を参照" if result.command else "負荷は本ツールのものではない"
     yield f"  - RPS・p95・p99: 対象外 ({where})"
     yield f"  - 監視時間: {evidence.measured_seconds:.0f} 秒"
-    traffic = traffic_of(evidence)
+    traffic = result.traffic
     if traffic is None or traffic.failures is None:
         yield "- 失敗: 不明 (ルーターの API は件数を出さない)"
     else:

@@ -35,7 +35,7 @@ from exporter.verdict.evidence import (
 from exporter.verdict.finding import Finding, Outcome, Span
 from exporter.verdict.hosts import targets_of
 from exporter.verdict.objectives import BOUNDED
-from exporter.verdict.traffic import traffic_of
+from exporter.verdict.traffic import Traffic
 
 MAX_BYTES = 1 << 20
 """of a run.json that is read"""
@@ -197,9 +197,8 @@ class TrafficPart:
     failures: Number | None
 
     @classmethod
-    def of(cls, evidence: Evidence) -> "TrafficPart | None":
+    def of(cls, found: Traffic | None) -> "TrafficPart | None":
         """None where it counts nothing, or the requests are known otherwise."""
-        found = traffic_of(evidence) if evidence.load_known == LoadKnown.NOTHING else None
         return None if found is None else cls(requests=found.requests, failures=found.failures)
 
 
@@ -301,7 +300,7 @@ class EvidencePart:
             stalled_connections=evidence.stalled if load else None,
             latency_seconds_2xx=result.quantiles,
             latency_seconds_2xx_whole_load=result.whole_quantiles,
-            counts_by_source=evidence.totals,
+            counts_by_source=evidence.totals if load else {},
             watching=evidence.watching,
             other_runs_of_this_model=dict(evidence.others),
             scrapes=evidence.scrapes,
@@ -321,7 +320,7 @@ class EvidencePart:
             command_end=evidence.command,
             exporters=_exporters(result.recorded),
             scrape_interval_seconds=evidence.scraped.interval_seconds if evidence.scraped else None,
-            traffic=TrafficPart.of(evidence),
+            traffic=TrafficPart.of(result.traffic),
         )
 
 

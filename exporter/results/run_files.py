@@ -66,7 +66,9 @@ def _files_of(result: RunResult, notes: list[str], place: RunFolder) -> Files:
     files["series"] = (place.details / "series.om.gz", series)
     if result.has_load:
         files["seconds"] = (place.details / NAME, partial(write_seconds, result.evidence.seconds))
-    if result.command or (result.has_load and result.recorded is None):
+    # What a command printed is lost where the run was killed: no empty file says that it printed nothing.
+    has_engine = result.has_load and result.recorded is None
+    if has_engine or (not result.has_load and result.command and result.incomplete is None):
         output = place.details / (ENGINE_OUTPUT if result.has_load else COMMAND_OUTPUT)
         files["output"] = (output, lambda path: path.write_bytes(bytes(result.output)))
     run = place.details / "run.json"

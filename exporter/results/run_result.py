@@ -11,6 +11,7 @@ from exporter.load.output import EngineOutput
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.judgement import Judgement
+from exporter.verdict.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ class RunResult:
     """what the engine and the user's script printed"""
     preflight: Preflight | None = None
     """None: the target was not asked"""
+    traffic: Traffic | None = None
+    """of a load that somebody else sent: what the router itself counted; None: it counts nothing"""
     incomplete: str | None = None
     """why this is not all that the run would have left; None: it came to its end"""
     recorded: SeriesStore | None = None

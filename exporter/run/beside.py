@@ -40,9 +40,10 @@ class Beside:
     registration: Registration
     recorder: Recorder
     store: SpooledStore
-    seconds: SecondLog
+    seconds: SecondLog | None
+    """None of a load that somebody else sends, as `warmup`"""
     judge: Judge
-    warmup: WarmUp
+    warmup: WarmUp | None
     phases: Phases
     gaps: TimeGaps
     course: CourseFile
@@ -76,11 +77,13 @@ class Beside:
         def note() -> None:
             known = progress.last_status
             if known is not None:
-                durations = None
-                with suppress(QueryError):
-                    durations = exporter.durations(known.run)
-                after_warmup = self.warmup.quantiles_of(durations)
-                known = replace(known, streams=self.warmup.streams_of(durations, known.streams))
+                after_warmup = None
+                if self.warmup is not None:
+                    durations = None
+                    with suppress(QueryError):
+                        durations = exporter.durations(known.run)
+                    after_warmup = self.warmup.quantiles_of(durations)
+                    known = replace(known, streams=self.warmup.streams_of(durations, known.streams))
                 self.course.add(self._noted(known, after_warmup, found, around))
                 self.store.sync()
 
@@ -98,7 +101,8 @@ class Beside:
     def _noted(
         self, known: RunStatus, after_warmup: Quantiles | None, found: Sequence[Judgement], around: Around
     ) -> NotedCourse:
-        at, gaps = self.clock.wall(), self.seconds.success_gaps
+        at, seconds = self.clock.wall(), self.seconds
+        gaps = None if seconds is None else seconds.success_gaps
         return NotedCourse(
             at=at,
             load_seconds=self.phases.load_seconds(),
@@ -109,8 +113,8 @@ class Beside:
             phases=self.phases.spans(),
             time_gaps=tuple(self.gaps.found[-MAX_SPANS:]),
             success_gaps=None if gaps is None else _longest(gaps),
-            unknown_gaps=_longest(self.seconds.unknown_gaps),
-            min_success_gap_seconds=self.seconds.min_success_gap_seconds,
+            unknown_gaps=() if seconds is None else _longest(seconds.unknown_gaps),
+            min_success_gap_seconds=0.0 if seconds is None else seconds.min_success_gap_seconds,
             others=dict(self.registration.others),
             findings=published(known.run, found[0], at, True, around.latest) if found else None,
         )

@@ -4,10 +4,10 @@ import contextlib
 import json
 import math
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from exporter.errors import QueryError
+from exporter.errors import ConfigurationError, QueryError
 from exporter.live.findings import (
     MAX_ALERTS,
     MAX_FINDINGS,
@@ -19,6 +19,7 @@ from exporter.live.findings import (
     Time,
 )
 from exporter.plain_text import one_line
+from exporter.results.run_result import RunResult
 from exporter.run.exporter_client import ExporterClient
 from exporter.run.view import Surroundings
 from exporter.verdict.evidence import Evidence
@@ -66,6 +67,16 @@ class Judge:
         """
         with contextlib.suppress(QueryError):
             exporter.publish(published(self.run, judgement, at, so_far, around), self.token)
+
+    def publish_at_end(
+        self, result: RunResult, at: float, exporter: ExporterClient, warn: Callable[[str], None]
+    ) -> None:
+        """Show the verdict of a run that has ended; what the exporter says against it is said."""
+        fired = Surroundings(alerts=None if result.alerts is None else tuple(result.alerts))
+        try:
+            self.publish(result.judgement, at, False, exporter, fired)
+        except ConfigurationError as error:
+            warn(f"the verdict is not shown by the exporter: {error}")
 
 
 def published(run: str, judgement: Judgement, at: float, so_far: bool, around: Surroundings) -> RunFindings:

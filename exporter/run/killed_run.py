@@ -27,6 +27,8 @@ from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Said, Span, overall, verbatim
 from exporter.verdict.judgement import Judgement, judge
+from exporter.verdict.lives import warmed_up
+from exporter.verdict.traffic import traffic_of
 
 KILLED = Said("the run was killed; what is known of it ends here", "実行が強制終了された。記録はここまで")
 NOTHING_NOTED = "it was killed before anything was counted; the folder has nothing to report"
@@ -122,6 +124,7 @@ def _result(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds: 
         engine_totals=None,
         output=EngineOutput(),
         preflight=plan.preflight,
+        traffic=traffic_of(evidence) if evidence.load_known == LoadKnown.NOTHING else None,
         incomplete=KILLED.english,
     )
 
@@ -148,7 +151,9 @@ def _evidence(plan: NotedPlan, course: NotedCourse, series: SeriesStore, seconds
         engine=plan.info.engine,
     )
     if isinstance(inputs, WatchInputs):
-        return replace(known, load_known=LoadKnown.NOTHING, has_command=bool(plan.command))
+        phases = warmed_up(course.phases) if plan.command else course.phases
+        nothing = LoadKnown.NOTHING
+        return replace(known, load_known=nothing, has_command=bool(plan.command), phases=phases)
     return replace(
         known,
         route=plan.info.route or known.route,

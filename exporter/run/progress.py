@@ -21,6 +21,11 @@ class Latest(Protocol):
     def __call__(self, name: str, /, **labels: str) -> float | None: ...
 
 
+def unknown(_name: str, /, **_labels: str) -> float | None:
+    """What is known of a router that is not watched."""
+    return None
+
+
 class Progress:
     """Asks the exporter about once a second; `latest` knows what was last scraped of the router."""
 
@@ -70,8 +75,9 @@ class Progress:
         memory = self._latest("observed_process_resident_memory_bytes", role="router")
         self._beside()
         self._show_judgement()
-        goodput = self._registration.info.goodput
-        self._view.update(Moment(phase, elapsed, planned, status, memory, self.around, goodput))
+        info = self._registration.info
+        moment = Moment(phase, elapsed, planned, status, memory, self.around, info.goodput, info.sends)
+        self._view.update(moment)
         self._warn_of_the_probe()
         if status is not None and not self._warned and elapsed >= WARN_AFTER_SECONDS:
             self._warn_without_success(status)

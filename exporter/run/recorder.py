@@ -120,6 +120,10 @@ class Recorder:
         """The newest value of one series, or None where it is unknown or older than two intervals."""
         return next(iter(self.newest(name, **labels).values()), None)
 
+    def last(self, name: str, /, **labels: str) -> tuple[float, float] | None:
+        """Time (Unix s) and value of the newest sample of one series, however old; None: there is none."""
+        return self._store.last(name, **labels)
+
     def newest(self, name: str, /, **labels: str) -> dict[Labels, float]:
         """The newest value of each series, by its labels, where it is no older than two intervals."""
         oldest = self.now() - 2 * self._interval - TIMEOUT_SECONDS

@@ -2,6 +2,7 @@
 
 They are asked of the target, on a thread of their own, where one of PATHS answers with metrics. What the
 exporter, rules and verdict go by the router cannot say: such names are left out, as prometheus.yml has it.
+`up` of it is 1 where it answered, as a Prometheus writes it.
 """
 
 import itertools
@@ -111,10 +112,15 @@ class RouterMetrics:
             samples = list(self._samples(url))
         except UnansweredError as error:
             _log.info("no metrics of the router at %s: %s", url, error)
+            with self._store.lock:
+                if self._known and not self._stopping.is_set():
+                    self._store.add("up", self._target, time, 0.0)
             return False
         with self._store.lock:
             if self._stopping.is_set():
                 return False
+            if samples:
+                self._store.add("up", self._target, time, 1.0)
             for name, labels, value in samples:
                 key = (name, tuple(sorted(labels.items())))
                 if key in self._known or len(self._known) < MAX_SAMPLES:

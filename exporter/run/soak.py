@@ -1,51 +1,47 @@
 """One run from its registration to its files: warm-up, load, rest, drain, judgement."""
 
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from exporter.clock import Clock
-from exporter.errors import ConfigurationError, EngineError, QueryError
+from exporter.errors import QueryError
 from exporter.live.figures import Quantiles
 from exporter.live.message import Phase, RunInfo
 from exporter.live.run import Run
 from exporter.live.status import RunStatus
-from exporter.results.folder import RunFolder, base_name, claim_anywhere
-from exporter.results.run_files import note_begin, write_results
+from exporter.results.folder import RunFolder
+from exporter.results.run_files import note_begin
 from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import PARTIAL_NAME
+from exporter.run.asked import asked, fired_in
 from exporter.run.beside import Beside, noted_plan_of, versions_of
-from exporter.run.fired import fired
 from exporter.run.generator_watch import GeneratorWatch
 from exporter.run.interrupt import Interrupt
 from exporter.run.judging import Judge
+from exporter.run.kept import kept_run
 from exporter.run.killed_notes import CourseFile, note_plan
-from exporter.run.killed_run import under_way
 from exporter.run.load_phase import Load, run_load
-from exporter.run.objectives_file import with_length
 from exporter.run.phases import Phases
 from exporter.run.plan import RunPlan
-from exporter.run.progress import EVERY_SECONDS, Latest, Progress
+from exporter.run.progress import EVERY_SECONDS, Latest, Progress, unknown
 from exporter.run.prometheus_client import PrometheusClient
 from exporter.run.reconcile import Delivery, Totals, count_of, final_run, in_prometheus, scraped
 from exporter.run.recorder import Recorder
 from exporter.run.registration import Registration
 from exporter.run.router_metrics import RouterMetrics
 from exporter.run.second_log import SecondLog
-from exporter.run.spool import SpooledStore, spool_places
+from exporter.run.spool import SpooledStore
 from exporter.run.time_gaps import TimeGaps
-from exporter.run.view import RunView, Surroundings
+from exporter.run.unwatched import warn_of_unwatched
+from exporter.run.view import RunView
 from exporter.run.warmup import WarmUp
 from exporter.run.watcher import Watcher
 from exporter.settings.temporary_folder import temporary_folder
-from exporter.verdict.evidence import AlertSpan, Count, Evidence, Watching
+from exporter.verdict.evidence import Count, Evidence, Watching
 
 SCRAPE_INTERVAL_SECONDS = 5.0
-UNWATCHED = (
-    "no process of the router is watched: its memory, files, threads and restarts are not judged; run an "
-    "exporter on the router's host and name it with --exporter, or see `processes` in its configuration"
-)
 
 
 def run_soak(
@@ -62,22 +58,11 @@ def run_soak(
     """
     interrupt.check()
     info = plan.info(clock.wall())
-    claimed = claim_anywhere(plan.results, base_name(info.start_timestamp_seconds, info.label))
-    with under_way(claimed.partial), closing(SpooledStore(spool_places(claimed))) as store:
-        try:
-            result = _measured(plan, info, watcher, prometheus, view, interrupt, clock, claimed, store)
-        except EngineError:
-            claimed.release()
-            raise
-        except BaseException:
-            # What was recorded stays where it is.
-            claimed.release_if_empty()
-            raise
-        written = write_results(result, claimed, plan.results)
-    for text in (written.problem, *written.notes):
-        if text:
-            view.warn(text)
-    return result, written.files
+
+    def measured(claimed: RunFolder, store: SpooledStore) -> RunResult:
+        return _measured(plan, info, watcher, prometheus, view, interrupt, clock, claimed, store)
+
+    return kept_run(plan.results, info, view, measured)
 
 
 def _measured(
@@ -97,7 +82,7 @@ def _measured(
     note_begin(info, plan.inputs, plan.soak_command, claimed)
     with suppress(OSError):
         note_plan(claimed.partial, noted_plan_of(plan, info, watcher.watching, registration.instance))
-    latest: Latest = recorder.latest if watcher.watching.is_target else _unknown
+    latest: Latest = recorder.latest if watcher.watching.is_target else unknown
     seconds = SecondLog(registration, clock, claimed.partial / PARTIAL_NAME)
     progress = Progress(registration, view, latest, seconds.poll)
     judge = Judge(info.run, registration.token, plan.bounds, plan.warn, plan.own, plan.require)
@@ -114,19 +99,10 @@ def _measured(
         result = soak.measure()
         if plan.baseline is not None:
             result = plan.baseline.judged(result)
-        try:
-            fired = Surroundings(alerts=None if result.alerts is None else tuple(result.alerts))
-            judge.publish(result.judgement, clock.wall(), False, exporter, fired)
-        except ConfigurationError as error:
-            view.warn(f"the verdict is not shown by the exporter: {error}")
+        judge.publish_at_end(result, clock.wall(), exporter, view.warn)
         return result
     finally:
         registration.enter(Phase.FINISHED)
-
-
-def _unknown(_name: str, /, **_labels: str) -> float | None:
-    """What is known of a router that is not watched."""
-    return None
 
 
 @dataclass(frozen=True)
@@ -158,7 +134,7 @@ class _Soak:
         own = RouterMetrics(api, headers, self.clock, self.recorder, self.store)
         with self.gaps:
             self.recorder.start()
-            self._warn_of_what_is_not_watched()
+            warn_of_unwatched(self.recorder, self.watching, self.progress.warn)
             own.start()
             try:
                 with self.beside.rounds(self.progress, self._so_far):
@@ -175,12 +151,6 @@ class _Soak:
         known = replace(known, streams=self.warmup.streams_after(run, known.streams))
         after_warmup = self.warmup.quantiles_after(run)
         return self._result(load, known, after_warmup, self._totals(load, final, known))
-
-    def _warn_of_what_is_not_watched(self) -> None:
-        """In the first seconds, not in the verdict after 45 minutes."""
-        seen = self.recorder.newest("observed_process_up", role="router")
-        if not self.watching.is_target or not any(seen.values()):
-            self.progress.warn(UNWATCHED)
 
     def _so_far(self) -> Evidence | None:
         """What is known of the run under way; None before anything is."""
@@ -318,8 +288,8 @@ class _Soak:
             totals=totals,
             stopped_after_seconds=engine.stopped_after_seconds if engine else (),
             engine_failures=engine.failures if engine else {},
-            asked=self._asked(load.seconds),
-            alerts=self._fired(),
+            asked=asked(self.prometheus, plan.own, load.seconds),
+            alerts=fired_in(self.prometheus, self._info, self.clock),
             long_seen=load.result.long_seen,
         )
         return RunResult(
@@ -337,22 +307,3 @@ class _Soak:
             output=load.result.output,
             preflight=plan.preflight,
         )
-
-    def _asked(self, load_seconds: float) -> dict[str, tuple[float, ...] | None]:
-        """What Prometheus says to the expressions of the user's objectives; `$run` is the load's length."""
-        answers: dict[str, tuple[float, ...] | None] = {}
-        for expression in (each.statement.promql for each in self.plan.own):
-            if expression is None or self.prometheus is None:
-                continue
-            try:
-                found = self.prometheus.query(with_length(expression, load_seconds))
-                answers[expression] = tuple(series.values[0] for series in found)
-            except QueryError:
-                answers[expression] = None
-        return answers
-
-    def _fired(self) -> tuple[AlertSpan, ...] | None:
-        """The alerts that fired during the run, where a Prometheus was given and answered."""
-        if self.prometheus is None:
-            return None
-        return fired(self.prometheus, self._info.start_timestamp_seconds, self.clock.wall())

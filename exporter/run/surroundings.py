@@ -1,5 +1,6 @@
 """What is around a run's load while it goes on, as last scraped: the router, its nodes, the host, alerts."""
 
+from collections import deque
 from collections.abc import Callable
 
 from exporter.clock import Clock
@@ -19,6 +20,8 @@ FLOOR_SECONDS = 300.0
 """a level is the least of so much time: it takes the sawtooth of garbage collection away"""
 MIN_TREND_SECONDS = 900.0
 """a trend is told from here on: two levels, and as much between them"""
+RATE_SECONDS = 15.0
+"""over which the router's own count of requests is a rate"""
 CPU = "observed_process_cpu_seconds_total"
 HOST_CPU = "node_cpu_seconds_total"
 
@@ -49,6 +52,10 @@ class Around:
         self._host_ratio: float | None = None
         self._served = 0
         self._down_since: float | None = None
+        self._counted: tuple[float, float | None] | None = None
+        """requests and failures that the router had counted at the begin"""
+        self._readings: deque[tuple[float, float]] = deque()
+        """when (Unix s) the router had counted how many, of the last RATE_SECONDS"""
 
     def look(self) -> None:
         """Take in what was scraped last."""
@@ -65,12 +72,39 @@ class Around:
             nodes_known=_whole(sum(nodes.values())) if nodes else None,
             router_down_seconds=self._down(now),
             alerts=self._alerts(),
+            **self._asked(),
         )
 
-    def _newest(self, name: str) -> dict[str, float]:
-        """Of a metric of the router's API, by status."""
+    def _newest(self, name: str, label: str = "status") -> dict[str, float]:
+        """Of a metric of the router's API, by a label."""
         found = self._recorder.newest(name) if self._is_target else {}
-        return {dict(labels).get("status", ""): value for labels, value in found.items()}
+        return {dict(labels).get(label, ""): value for labels, value in found.items()}
+
+    def _asked(self) -> dict[str, float | None]:
+        """What the router counts itself: `requests`, `failures`, `requests_per_second`."""
+        counted = self._newest("router_requests_total", "outcome")
+        if not counted:
+            return {}
+        total, failed = sum(counted.values()), counted.get("failure")
+        if self._counted is None or total < self._counted[0]:
+            self._counted = total, failed
+            self._readings.clear()
+        read_at = self._read_at()
+        if not self._readings or total != self._readings[-1][1]:
+            self._readings.append((read_at, total))
+        while len(self._readings) > 2 and self._readings[-1][0] - self._readings[1][0] >= RATE_SECONDS:
+            self._readings.popleft()
+        (since, least), (until, most) = self._readings[0], self._readings[-1]
+        stands = read_at - until > RATE_SECONDS
+        rate = 0.0 if stands else (most - least) / (until - since) if until > since else None
+        first, first_failed = self._counted
+        failures = None if failed is None or first_failed is None else max(failed - first_failed, 0.0)
+        return {"requests": total - first, "failures": failures, "requests_per_second": rate}
+
+    def _read_at(self) -> float:
+        """When the router was read (Unix s): a scrape has the reading that the one before set off."""
+        time, age = self._recorder.last("router_probe_age_seconds") or (self._recorder.now(), 0.0)
+        return time - age
 
     def _router(self, name: str) -> float | None:
         """The sum over all of the router's processes."""

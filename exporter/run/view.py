@@ -1,5 +1,6 @@
 """What a run shows while it lasts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,11 @@ class Surroundings:
     nodes_known: int | None = None
     router_down_seconds: float | None = None
     """for how long neither its probe nor the load has got an answer; None where it is up"""
+    requests: float | None = None
+    """that the router itself has counted since the begin; None where it counts none"""
+    failures: float | None = None
+    requests_per_second: float | None = None
+    """of them, as last scraped"""
     alerts: tuple[str, ...] | None = None
     """names of those that fire; None where no Prometheus is asked, or gives no answer"""
 
@@ -34,7 +40,7 @@ class Moment:
     phase: Phase
     elapsed_seconds: float
     planned_seconds: float
-    """of this phase"""
+    """of this phase; 0: it ends when somebody ends it"""
     status: RunStatus | None
     """None: the exporter gives no answer"""
     router_memory_bytes: float | None
@@ -42,6 +48,8 @@ class Moment:
     around: Surroundings = Surroundings()
     goodput: str | None = None
     """what a stream has to keep to be good; None: nothing was asked"""
+    sends: bool = True
+    """whether the run has a load of its own; otherwise there is nothing in `status`"""
 
 
 class RunView(Protocol):
@@ -58,3 +66,10 @@ class RunView(Protocol):
 
     def quote(self, text: str) -> None:
         """What the user's script printed at the end of the load; may be empty."""
+
+
+class WatchView(RunView, Protocol):
+    """Receives a watch's progress, and what the user's own load command prints."""
+
+    def printed(self, lines: Sequence[str]) -> None:
+        """The lines that it has printed since the last time."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from exporter.live.message import Phase
 from exporter.timeseries import Series
-from exporter.verdict.evidence import Evidence
+from exporter.verdict.evidence import Evidence, PhaseSpan
 from exporter.verdict.finding import Span
 
 MAX_WARMUP_SECONDS = 120.0
@@ -66,6 +66,17 @@ def summed(parts: Sequence[Series]) -> Series:
             total.times.append(time)
             total.values.append(value + sum(each[time] for each in known))
     return total
+
+
+def warmed_up(phases: Sequence[PhaseSpan]) -> tuple[PhaseSpan, ...]:
+    """The phases with a warm-up at the begin of their load: a tenth of it, two minutes at most."""
+    found = list(phases)
+    for place, span in enumerate(found):
+        if span.phase == Phase.LOAD:
+            warm = span.since + min(MAX_WARMUP_SECONDS, WARMUP_RATIO * span.seconds)
+            parts = PhaseSpan(span.since, warm, Phase.WARMUP), PhaseSpan(warm, span.until, Phase.LOAD)
+            return (*found[:place], *parts, *found[place + 1 :])
+    return tuple(found)
 
 
 def loads(evidence: Evidence, life: Life) -> list[Span]:

@@ -3,15 +3,16 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from exporter.live.message import Phase
 from exporter.live.seconds import Window
 from exporter.timeseries import Series
 from exporter.verdict.evidence import Evidence
+from exporter.verdict.figures import Figure, Measured
 from exporter.verdict.finding import Said, Span
 from exporter.verdict.lives import summed
 from exporter.verdict.scraped import is_scraped, source_of, too_fine
+from exporter.verdict.series_measure import of_series
 from exporter.verdict.statement import Kind, Measure, Statement, Windows
 from exporter.verdict.stream_figures import stream_figure
 
@@ -32,30 +33,15 @@ _METRICS = {
 _COUNTED_STATES = ("established", "close_wait")
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A measure over one span."""
-
-    value: float
-    span: Span
-    of: str = ""
-    """the process, where it is of one"""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All figures of a statement."""
-
-    figures: tuple[Figure, ...]
-    missing: Said | None = None
-    """what is not known; None where all is"""
-
-
 def measured(statement: Statement, evidence: Evidence) -> Measured:
     """The figures of a statement that asks no Prometheus."""
     measure = statement.measure
     if measure.who is not None:
         return _of_processes(statement, evidence)
+    if measure.series is not None:
+        return of_series(
+            statement, evidence, list(_parts_of(statement, load_spans(evidence, with_warmup=True)))
+        )
     if measure.is_of_streams:
         return _of_streams(measure, evidence)
     if statement.windows == Windows.WHOLE:

@@ -7,8 +7,9 @@ from math import isfinite
 
 from exporter.live.findings import OBJECTIVE
 from exporter.verdict.evidence import Evidence
+from exporter.verdict.figures import Figure, Measured
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
-from exporter.verdict.measurement import Figure, Measured, measured
+from exporter.verdict.measurement import measured
 from exporter.verdict.scraped import IN_ONE_BUCKET, is_within_bucket
 from exporter.verdict.statement import Kind, Statement
 from exporter.verdict.unit import shown

@@ -8,8 +8,10 @@ MEASURE     of the service: `p50` … `p99.9`, `max`, `rps`, `errors`, `failures
             `time_per_output_token p99` (p50, p75, p90, p95, p99, p99.9), `goodput`, `tokens_per_second`
             of a process, by its name or its role: `rss(router)`, `memory`, `swap`, `file_descriptors`,
             `threads`, `connections`, `gpu_memory`, `cpu`, `growth(router, memory)`
+            of any scraped series, by its name and labels: `max(NAME{label="x"})`, `min`, `mean`, `last`, and
+            of a counter `rate(…)`, a second, and `increase(…)`
 COMPARISON  `<`, `<=`, `>`, `>=`
-UNIT        us ms s m · % · KiB MiB GiB kB MB GB · /h for a growth
+UNIT        us ms s m · % · KiB MiB GiB kB MB GB · /h for a growth · /s for a rate
 
 or `promql: EXPRESSION COMPARISON NUMBER`, which a Prometheus is asked at the end of the load.
 """
@@ -22,6 +24,7 @@ from enum import StrEnum
 from math import isfinite
 
 from exporter.errors import ConfigurationError
+from exporter.verdict.selector import Selector, read_selector
 
 MAX_LETTERS = 500
 QUANTITIES = ("rss", "memory", "swap", "file_descriptors", "threads", "connections", "gpu_memory", "cpu")
@@ -41,6 +44,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 _TIME = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0}
 _SIZE = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30}
+_RATES = {f"{unit}/s": size for unit, size in _SIZE.items()}
 _WINDOW = re.compile(r"whole|each\s+(?P<each>\S+)|every\s+(?P<every>\S+)\s+sliding", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s)?", re.ASCII)
 _COMPARED = re.compile(r"(?P<left>.*?)\s*(?P<sign><=|>=|<|>)\s*(?P<right>.*)", re.DOTALL)
@@ -52,6 +56,10 @@ _STATUS = re.compile(r"status\(\s*([1-5]\d\d)\s*\)", re.ASCII)
 _OF_PROCESS = re.compile(
     r"(?P<what>[a-z_]+)\(\s*(?P<who>[^,()]{1,64}?)\s*(?:,\s*(?P<resource>[a-z_]+)\s*)?\)"
 )
+
+
+OF_SERIES = ("max", "min", "mean", "last", "rate", "increase")
+"""what is made of the samples of a series"""
 
 
 class Kind(StrEnum):
@@ -67,6 +75,9 @@ class Kind(StrEnum):
     BYTES_PER_HOUR = "bytes_per_hour"
     COUNT_PER_HOUR = "count_per_hour"
     ANY = ""
+
+
+_CALL = re.compile(rf"(?P<what>{'|'.join(OF_SERIES)})\(\s*(?P<series>[^()]+(?:\{{.*\}})?)\s*\)", re.ASCII)
 
 
 class Windows(StrEnum):
@@ -90,11 +101,18 @@ class Measure:
     """a process or a role"""
     resource: str | None = None
     """of `growth`"""
+    series: Selector | None = None
+    """which scraped series, of one of OF_SERIES"""
 
     @property
     def is_of_streams(self) -> bool:
         """Whether only an engine that looks into streams knows it, of the whole load."""
         return self.name in (*OF_STREAMS, *_STREAMS)
+
+    @property
+    def needs_counts(self) -> bool:
+        """Whether only a load of our own counts it."""
+        return self.who is None and self.series is None and self.name != "promql"
 
 
 @dataclass(frozen=True)
@@ -214,11 +232,14 @@ def _measure(text: str) -> Measure:
         of_process = _of_process(match["what"], match["who"], match["resource"])
         if of_process is not None:
             return of_process
+    if match := _CALL.fullmatch(text):
+        return Measure(match["what"], Kind.ANY, series=read_selector(match["series"]))
     raise ConfigurationError(
         f"{text!r} is no measure: p50 to p99.9, {', '.join(_SERVICE)}, status(429), "
         f"{', '.join(f'{name} p99' for name in OF_STREAMS)}, {', '.join(_STREAMS)}, "
         f"{', '.join(f'{name}(router)' for name in QUANTITIES)}, growth(router, memory); "
-        f"growth of {', '.join(GROWING)}"
+        f"growth of {', '.join(GROWING)}; of a scraped series "
+        f"{', '.join(f'{name}(NAME)' for name in OF_SERIES)}"
     )
 
 
@@ -242,7 +263,7 @@ _UNITS: dict[Kind, tuple[dict[str, float], str]] = {
     Kind.BYTES: (_SIZE, "a size, like 2GiB"),
     Kind.BYTES_PER_HOUR: ({f"{unit}/h": size for unit, size in _SIZE.items()}, "a growth, like 20MiB/h"),
     Kind.COUNT_PER_HOUR: ({"/h": 1.0}, "a growth, like 10/h"),
-    Kind.ANY: ({"": 1.0}, "a number"),
+    Kind.ANY: ({"": 1.0, "%": 0.01, "/s": 1.0, "/h": 1 / 3600, **_TIME, **_SIZE, **_RATES}, "a number"),
 }
 
 

@@ -22,6 +22,7 @@ from exporter.verdict.evidence import (
     Watching,
 )
 from exporter.verdict.judgement import judge
+from exporter.verdict.traffic import traffic_of
 from tests.support.live_messages import run_info
 
 BEGAN = 1_764_000_000.0
@@ -241,8 +242,10 @@ def watch_result(known: Evidence | None = None, **changes: Any) -> RunResult:
         warn=(),
         load_command=("k6", "run", "load.js"),
     )
+    known = watch_evidence() if known is None else known
     result = replace(
-        run_result(watch_evidence() if known is None else known),
+        run_result(known),
+        traffic=traffic_of(known),
         info=watch_info(planned_duration_seconds=0.0),
         soak_command="soak watch --target http://127.0.0.1:8080 -- k6 run load.js",
         command=inputs.load_command,

@@ -84,7 +84,9 @@ def test_a_name_that_we_go_by_is_not_the_routers_to_write(clock: FakeClock) -> N
     )
     with LocalHttp(at("/metrics", text)) as server:
         store = recorded(server, clock)
-    assert [series.name for series in store] == ["x"]
+    ours, theirs = sorted(store, key=lambda series: series.name)
+    assert (theirs.name, list(ours.values)) == ("x", [1.0]), "up is written by us, as a Prometheus does"
+    assert (ours.name, ours.label("job")) == ("up", "router")
 
 
 def test_the_names_left_out_are_those_of_prometheus() -> None:
@@ -114,7 +116,7 @@ def test_a_series_that_nothing_could_read_back_is_left_out(clock: FakeClock) -> 
     many = ",".join(f'l{i}="x"' for i in range(40))
     text = f'x{{a="{"y" * 1000}"}} 1\nx{{{many}}} 1\nx{{a="b"}} 1\n'
     with LocalHttp(at("/metrics", text)) as server:
-        (series,) = recorded(server, clock)
+        (series,) = recorded(server, clock).select("x")
     assert series.label("a") == "b"
 
 
@@ -133,7 +135,20 @@ def test_labels_that_change_with_every_answer_are_bounded(clock: FakeClock) -> N
         for _ in range(2):
             assert metrics._record(server.url)
             clock.advance(15)
-    assert len(list(store.keys())) == MAX_SAMPLES
+    assert sum(series.name == "x" for series in store) == MAX_SAMPLES
+
+
+def test_up_says_when_the_router_gave_its_metrics_and_when_not(clock: FakeClock) -> None:
+    answers = iter([(200, "x 1\n"), (500, ""), (200, "x 2\n")])
+    store = SpooledStore([])
+    with LocalHttp(lambda _asked: next(answers)) as server:
+        recorder = Recorder(server.url, 5.0, clock, NO_LOGIN.session(), store)
+        metrics = RouterMetrics(RouterApi(url=server.url), (), clock, recorder, store)
+        for _ in range(3):
+            metrics._record(server.url)
+            clock.advance(15)
+    (up,) = store.select("up", job="router")
+    assert list(up.values) == [1.0, 0.0, 1.0]
 
 
 def test_a_thread_asks_until_it_is_stopped_and_a_router_that_hangs_holds_nobody(clock: FakeClock) -> None:
