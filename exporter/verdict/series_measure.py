@@ -12,6 +12,8 @@ from exporter.verdict.statement import Statement
 
 MAX_GAP_SECONDS = 45.0
 """between two samples: what was not seen for longer is not known. The router's own metrics come every 15 s"""
+SCRAPES_A_GAP = 3
+"""scrapes that may be missing in a row, where they come more seldom than that"""
 MAX_SERIES = 500
 MAX_NAMED = 3
 _RISING = ("rate", "increase")
@@ -34,14 +36,18 @@ def of_series(statement: Statement, evidence: Evidence, parts: Sequence[Span]) -
     if len(found) > MAX_SERIES:
         many = f"{len(found):,}"
         return Measured((), Said(f"{many} series, too many to judge", f"{many} 系列は多すぎて判定できない"))
-    figures, missing = [], []
+    figures: list[Figure] = []
+    missing: list[str] = []
+    gap = max(
+        MAX_GAP_SECONDS, SCRAPES_A_GAP * (evidence.scraped.interval_seconds if evidence.scraped else 0.0)
+    )
     for series in found:
-        born = _born(series, evidence)
+        born = _born(series, evidence, gap)
         known = True
         for part in parts:
             if born is not None and born >= part.until:
                 continue
-            value = _value(statement.measure.name, series, part, born)
+            value = _value(statement.measure.name, series, part, born, gap)
             if value is None:
                 known = False
             else:
@@ -58,12 +64,12 @@ def of_series(statement: Statement, evidence: Evidence, parts: Sequence[Span]) -
     )
 
 
-def _born(series: Series, evidence: Evidence) -> float | None:
+def _born(series: Series, evidence: Evidence, gap: float) -> float | None:
     """When it appeared: its source was scraped before, without it; None: it was always there."""
     scraped = _scrapes(series, evidence)
     before = scraped[: bisect_left(scraped, series.times[0])]
     # Two scrapes without it: one may have come between a counter's registration and its first value.
-    if len(before) < 2 or series.times[0] - before[-1] > MAX_GAP_SECONDS:
+    if len(before) < 2 or series.times[0] - before[-1] > gap:
         return None
     return before[-1]
 
@@ -82,21 +88,17 @@ def _scrapes(series: Series, evidence: Evidence) -> Sequence[float]:
     ]
 
 
-def _value(name: str, series: Series, part: Span, born: float | None) -> float | None:
+def _value(name: str, series: Series, part: Span, born: float | None, gap: float) -> float | None:
     """Of one series in one part of the load; None where it is not known."""
     since = part.since if born is None else max(part.since, born)
     first, after = bisect_left(series.times, since), bisect_right(series.times, part.until)
     times, values = series.times[first:after], series.values[first:after]
-    if not times or _widest((since, *times, part.until)) > MAX_GAP_SECONDS:
+    if not times or _widest((since, *times, part.until)) > gap:
         return None
     if name not in _RISING:
         makers = {"max": max, "min": min, "last": lambda some: some[-1]}
         return sum(values) / len(values) if name == "mean" else float(makers[name](values))  # type: ignore[operator]
-    if (
-        first > 0
-        and times[0] - series.times[first - 1] <= MAX_GAP_SECONDS
-        and series.times[first - 1] < since
-    ):
+    if first > 0 and times[0] - series.times[first - 1] <= gap and series.times[first - 1] < since:
         times, values = series.times[first - 1 : after], series.values[first - 1 : after]
     if born is not None and first == 0:
         risen, seconds = values[0] + _risen(values), times[-1] - born
