@@ -56,7 +56,8 @@ WAITING = [*range(12), 3.0]
 )
 def test_a_gauge_is_judged_by_what_was_scraped(statement: str, outcome: Outcome, figure: float) -> None:
     finding = found(statement, scraped("vllm:num_requests_waiting", *WAITING, engine="0"))
-    assert (finding.outcome, finding.figure) == (outcome, pytest.approx(figure))
+    assert finding.outcome == outcome
+    assert finding.figure == pytest.approx(figure)
 
 
 def test_a_counter_has_a_rate_and_an_increase_and_a_reset_is_bridged() -> None:
