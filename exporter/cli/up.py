@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from exporter.cli.stack_text import next_commands, stack_lines
 from exporter.cli.terminal import PlainConsole
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
+from exporter.plain_text import one_line
 from exporter.run.interrupt import Interrupt
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.state_folder import state_folder
@@ -27,7 +30,7 @@ from exporter.stack.ports import Ports
 from exporter.stack.service import SOAK
 from exporter.stack.stack_health import health_of
 from exporter.stack.up import Up
-from exporter.stack.up_folder import LOG_FILE, unwritable
+from exporter.stack.up_folder import LOG_FILE, check_room, unwritable
 from exporter.stack.up_plan import (
     DEFAULT_RETENTION,
     UpPlan,
@@ -165,7 +168,7 @@ def up(
     if detach:
         _show(_detached(plan, environment, console), console)
         return
-    say = _logged if is_detached else lambda text: console.print(Text(text), soft_wrap=True)
+    say = partial(_log, plan.name) if is_detached else lambda text: console.print(Text(text), soft_wrap=True)
     with Interrupt() as interrupt, Up(plan, say, interrupt) as stack:
         with console.status("starting what is installed"):
             stack.start()
@@ -219,6 +222,7 @@ def _detached(plan: UpPlan, environment: dict[str, str], console: Console) -> St
     try:
         folder = state_folder() / plan.name
         folder.mkdir(mode=0o700, exist_ok=True)
+        check_room(folder)
         log = (folder / LOG_FILE).open("ab")
     except OSError as error:
         raise unwritable(error) from error
@@ -251,6 +255,8 @@ def _last_line(log: Path, begin: int) -> str:
     return lines[-1].removeprefix("soak: ") if lines else f"it ended without a word; see {log}"
 
 
-def _logged(text: str) -> None:
+def _log(name: str, text: str) -> None:
+    """A line of the log; opened for each, since standard output is given up by the first that fails."""
     now = datetime.fromtimestamp(SystemClock().wall()).astimezone()
-    click.echo(f"{now:%Y-%m-%d %H:%M:%S} {text}")
+    with suppress(OSError), (state_folder() / name / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write(f"{now:%Y-%m-%d %H:%M:%S} {one_line(text)}\n")

@@ -104,7 +104,8 @@ def grafana(ports: Ports, folder: Path) -> Server:
         "GF_PATHS_PLUGINS": str(folder / "grafana-plugins"),
         "GF_PATHS_PROVISIONING": str(files / "provisioning"),
         "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(files / "dashboards" / "soak.json"),
-        "GF_SECURITY_ADMIN_PASSWORD__FILE": str(admin_password(folder)),
+        # Grafana's own way to read a file; NAME__FILE is one of its image's alone.
+        "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{admin_password(folder)}}}",
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
         "GF_LOG_MODE": "console",

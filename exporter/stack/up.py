@@ -21,8 +21,8 @@ from exporter.stack.ports import Ports, free_ports
 from exporter.stack.servers import PACKAGES, SERVERS, without
 from exporter.stack.service import EndedError, Service
 from exporter.stack.stack_health import takes_a_run
-from exporter.stack.up_folder import stack_folder, trim_logs
-from exporter.stack.up_plan import UpPlan, choose_ports
+from exporter.stack.up_folder import check_room, stack_folder, trim_logs
+from exporter.stack.up_plan import RETENTION_OPTION, UpPlan, choose_ports, retention_bytes
 from exporter.stack.up_servers import UpServers
 from exporter.stack.up_state import (
     ProcessRecord,
@@ -92,6 +92,11 @@ class Up:
                 self._absent[name] = f"not installed (apt install {PACKAGES[name]})"
         if missing := [name for name in SERVERS if name not in installed]:
             self._note(without(missing))
+        if "prometheus" in installed and check_room(self.folder) < retention_bytes(self.plan.retention_size):
+            self._note(
+                f"{self.folder}: less is free than the {self.plan.retention_size} that Prometheus may keep; "
+                f"give a smaller {RETENTION_OPTION}"
+            )
         if self.plan.simulator is not None:
             self._bring_up("router")
         self._look()

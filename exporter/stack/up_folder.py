@@ -51,12 +51,7 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
         end_orphans(read_record(folder))
         if not lasting:
             _empty(folder)
-        free = shutil.disk_usage(folder).free
-        if free < MIN_FREE_BYTES:
-            raise ConfigurationError(
-                f"{folder}: {free >> 20} MB are free, too little for a stack; make room, or name a folder on "
-                "another disk with XDG_STATE_HOME"
-            )
+        check_room(folder)
         yield folder
     except OSError as error:
         raise unwritable(error) from error
@@ -64,6 +59,17 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
         if not lasting:
             shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def check_room(folder: Path) -> int:
+    """Bytes that are free where it lies; raises ConfigurationError where they are too few for a stack."""
+    free = shutil.disk_usage(folder).free
+    if free < MIN_FREE_BYTES:
+        raise ConfigurationError(
+            f"{folder}: {free >> 20} MB are free, too little for a stack; make room, or name a folder on "
+            "another disk with XDG_STATE_HOME"
+        )
+    return free
 
 
 def unwritable(error: OSError) -> ConfigurationError:

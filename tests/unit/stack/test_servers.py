@@ -15,7 +15,7 @@ from exporter.stack.ports import free_ports
 GRAFANA = """\
 #!{python}
 import http.server, json, os, pathlib
-names = ("GF_SECURITY_ADMIN_PASSWORD", "GF_SECURITY_ADMIN_PASSWORD__FILE", "GF_AUTH_ANONYMOUS_ORG_ROLE")
+names = ("GF_SECURITY_ADMIN_PASSWORD", "GF_AUTH_ANONYMOUS_ORG_ROLE")
 pathlib.Path({seen!r}).write_text(json.dumps({{name: os.environ.get(name) for name in names}}))
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -52,8 +52,7 @@ def test_grafana_gets_an_admin_password_from_a_file_that_the_user_alone_may_read
             stack.start(servers.grafana(stack.ports, folder))
         file = folder / servers.PASSWORD_FILE
         assert json.loads((tmp_path / "seen.json").read_text(encoding="utf-8")) == {
-            "GF_SECURITY_ADMIN_PASSWORD": None,
-            "GF_SECURITY_ADMIN_PASSWORD__FILE": str(file),
+            "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{file}}}",
             "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
         }
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
