@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from exporter.settings.login import HttpClientConfig
+from exporter.settings.prometheus_rules import with_runbook_base
 from exporter.settings.router_api import RouterApi
 from exporter.settings.shipped import shipped
 from exporter.settings.up_config import AgentGroup
@@ -52,7 +53,8 @@ def write_prometheus(folder: Path, ports: Ports, scraped: Scraped) -> Path:
     own = folder / FOLDER
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
-    shutil.copytree(shipped("prometheus/rules"), own / "rules")
+    # The exporter of the stack serves the runbook.
+    with_runbook_base(own / "rules", f"{ports.url('exporter')}/runbook")
     (own / "targets").mkdir()
     file = own / "prometheus.yml"
     document = yaml.safe_load(shipped("prometheus/prometheus.yml").read_text(encoding="utf-8"))

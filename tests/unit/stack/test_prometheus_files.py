@@ -71,6 +71,13 @@ def test_the_services_of_the_stack_are_scraped_at_its_ports(folder: Path) -> Non
     assert len(list((folder / "prometheus/rules").glob("*.yml"))) > 5
 
 
+def test_the_alerts_of_the_stack_link_to_the_runbook_that_its_exporter_serves(folder: Path) -> None:
+    write_prometheus(folder, Ports(exporter=1001), Scraped())
+    rules = (folder / "prometheus/rules/router.alerts.yml").read_text(encoding="utf-8")
+    assert "runbook_url: http://127.0.0.1:1001/runbook/RouterDown\n" in rules
+    assert "prometheus/runbook.md" not in rules
+
+
 def test_a_router_is_asked_as_its_url_and_options_say(folder: Path, secret: Path) -> None:
     router = RouterApi.model_validate(
         {"url": "https://router.example/llm", "api_key_file": secret, "tls_config": {"ca_file": str(secret)}}
