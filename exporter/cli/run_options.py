@@ -192,8 +192,8 @@ watch_options = option_group(
     WatchOptions,
     opt(
         "--exporter URL",
-        "The exporter to report to [default: the one on 127.0.0.1:9877 where it watches this target, else "
-        "one of the run's own].",
+        "The exporter to report to [default: that of a `soak up` for this target, else the one on "
+        "127.0.0.1:9877 where it watches this target, else one of the run's own].",
         "exporter_url",
     ),
     opt(
@@ -216,7 +216,8 @@ watch_options = option_group(
     ),
     opt(
         "--prometheus URL",
-        "A Prometheus that scrapes the exporter: its totals must agree, its alerts are noted.",
+        "A Prometheus that scrapes the exporter: its totals must agree, its alerts are noted [default: that "
+        "of the same `soak up`].",
         "prometheus_url",
     ),
 )

@@ -22,10 +22,12 @@ from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.plain_text import one_line
 from exporter.run.interrupt import Interrupt
+from exporter.settings.router_api import DEFAULT_ROUTER_URL
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.state_folder import state_folder
 from exporter.settings.strict_yaml import first_problem, read_secret, read_text
 from exporter.settings.up_config import UpConfig, for_router, load_up_config
+from exporter.settings.url import server_url
 from exporter.stack.ports import Ports
 from exporter.stack.service import SOAK
 from exporter.stack.stack_health import health_of
@@ -180,6 +182,8 @@ def up(
 
 def _config(file: Path | None, target: str | None, **asked: Any) -> UpConfig:
     """With its router; raises ConfigurationError."""
+    if target is not None:
+        target = server_url(target, "--target", DEFAULT_ROUTER_URL)
     default = f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}"
     config = load_up_config(file) if file is not None else UpConfig()
     try:

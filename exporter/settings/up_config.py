@@ -1,9 +1,10 @@
 """The configuration of `soak up`: the exporter's, and the agents that its Prometheus scrapes beside it."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig
@@ -12,18 +13,34 @@ from exporter.settings.router_api import RouterApi
 from exporter.settings.strict_yaml import Model, load_yaml
 
 OPTION = "--config"
+_ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class AgentGroup(Model):
     """Agents with labels of their own, as in prometheus/targets/agents.yml."""
 
-    targets: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._\[\]:-]+:\d{1,5}$")], ...], Field(min_length=1)
-    ]
+    targets: tuple[str, ...]
     """HOST:PORT each"""
-    labels: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = Field(
-        default_factory=dict
-    )
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("targets")
+    @classmethod
+    def _addresses(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        if not targets:
+            raise ValueError("name one at least, as HOST:PORT")
+        for each in targets:
+            if not _ADDRESS.fullmatch(each):
+                raise ValueError(f"{each!r} is not HOST:PORT, like gpu-1:9877")
+        return targets
+
+    @field_validator("labels")
+    @classmethod
+    def _names(cls, labels: dict[str, str]) -> dict[str, str]:
+        for name in labels:
+            if not _LABEL.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a label: letters, digits and underscores")
+        return labels
 
 
 class UpConfig(ExporterConfig):

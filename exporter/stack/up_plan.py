@@ -84,9 +84,10 @@ def choose_ports(
         if port in chosen.values():
             other = next(each for each, taken in chosen.items() if taken == port)
             raise ConfigurationError(f"--{name}-port: {port} is the port of the {other} already")
+        chosen[name] = port
+    for name, port in given.items():
         if not is_free(HOST, port, udp=name == "ingest"):
             raise PortTakenError(name, HOST, port, f"--{name}-port")
-        chosen[name] = port
     for each in fields(Ports):
         if each.name not in chosen:
             wanted: list[int] = [earlier.get(each.name, 0), getattr(default, each.name)]

@@ -17,6 +17,7 @@ from exporter.http_server.config import WebConfig
 from exporter.settings.exporter_config import load_config
 from exporter.settings.login import load_http_client
 from exporter.settings.strict_yaml import load_yaml
+from exporter.settings.up_config import load_up_config
 from exporter.verdict.judgement import judge
 from tests.support import refusals
 from tests.support.checkout import GOLDEN
@@ -31,6 +32,7 @@ def load_web_config(path: Path) -> object:
 
 FILES: Mapping[str, tuple[Callable[[Path], object], Mapping[str, str]]] = {
     "exporter.yml": (load_config, refusals.CONFIGURATIONS),
+    "watch.yml": (load_up_config, refusals.UP_CONFIGURATIONS),
     "login.yml": (load_http_client, refusals.LOGINS),
     "web.yml": (load_web_config, refusals.WEB_CONFIGURATIONS),
 }

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from exporter.stack.ports import HOST, free_ports
+from exporter.stack.up_state import found_stack, known_stacks
 from tests.support.soak_command import without_matplotlib
 from tests.support.waiting import need, wait_for
 
@@ -127,10 +129,18 @@ def test_with_keep_the_stack_stays_up_until_ctrl_c(demos: list[Demo], tmp_path: 
     wait_for("the result files", lambda: list(tmp_path.glob("*/series.om.gz")), 90)
     assert any("the stack stays up; Ctrl-C stops it" in line for line in demo.process.stdout)
     assert "prometheus" in demo.children()
+    for model in ("openai:gpt-4o", "google:gemini-1.5-pro", "anthropic:claude-3-opus"):
+        asked = {"model": model, "messages": [{"role": "user", "content": "ping"}]}
+        answer = requests.post(demo.ports.url("router") + "/v1/chat/completions", json=asked, timeout=10)
+        assert answer.status_code == 200, model
+    found = found_stack(demo.ports.url("router"))
+    assert found is not None
+    assert found.prometheus_url == demo.ports.url("prometheus")
     demo.process.send_signal(signal.SIGINT)
     code, output, errors = demo.end()
     assert code == 0, output + errors
     assert demo.children() == []
+    assert f"demo-{demo.ports.router}" not in [folder.name for folder, _ in known_stacks()]
 
 
 def test_ctrl_c_while_the_result_is_written_ends_the_stack_too(demos: list[Demo], tmp_path: Path) -> None:

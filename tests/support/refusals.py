@@ -129,6 +129,20 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("exporter", "--ingest.listen-address", "h:x"): "--ingest.listen-address: 'h:x'",
     ("exporter", "--web.telemetry-path", "/"): "--web.telemetry-path: '/'",
     ("exporter", "--config", "missing.yml"): "missing.yml: ",
+    ("up", "--target", "localhost:8080"): "--target: ",
+    ("up", "--target", "http://user:hunter2@h"): "--target: ",
+    ("up", "--name", "../x"): "--name: '../x'",
+    ("up", "--retention-size", "4"): "--retention-size: '4'",
+    ("up", "--config", "missing.yml"): "missing.yml: ",
+    ("up", "--cacert", "empty"): "empty: ",
+    ("up", "--api-key-env", "NOT_SET"): "NOT_SET",
+    ("up", "--alertmanager-config", "missing.yml"): "--alertmanager-config",
+    ("XDG_STATE_HOME=empty", "up", "--detach"): "XDG_STATE_HOME",
+    ("XDG_STATE_HOME=empty", "up"): "XDG_STATE_HOME",
+    ("up", "--exporter-port", "9877", "--ingest-port", "9877"): "--ingest-port: 9877",
+    ("status", "--target", "localhost:8080"): "--target: 'localhost:8080'",
+    ("status", "--name", "a b"): "--name: 'a b'",
+    ("down", "--delete-data"): "--delete-data: ",
     ("ROUTER_URL=localhost", "exporter"): "ROUTER_URL: 'localhost'",
     ("ROUTER_URL=http://user:hunter2@h", "exporter"): "ROUTER_URL: 'h'",
     ("simulate", "--latency-median", "2", "--latency-p99", "1"): "--latency-p99",
@@ -235,6 +249,16 @@ CONFIGURATIONS: Mapping[str, str] = {
 }
 """Configurations of the exporter -> the key that is named; none where the file as a whole is meant."""
 
+UP_CONFIGURATIONS: Mapping[str, str] = {
+    "router: null": "router: soak up",
+    "agents: [{targets: [gpu-1]}]": "agents.0.targets: ",
+    "agents: [{targets: []}]": "agents.0.targets: ",
+    "agents: [{targets: ['a:1'], labels: {a-b: c}}]": "agents.0.labels: ",
+    "agents_login: {}": "agents_login: ",
+    "{agents: [{targets: ['a:1']}], agents_login: {basic_auth: {username: u, password: hunter2}}}": (
+        "agents_login.basic_auth"
+    ),
+}
 LOGINS: Mapping[str, str] = {
     "oauth2: {}": "oauth2",
     "basic_auth: {username: a}": "basic_auth",

@@ -2,16 +2,23 @@
 
 import io
 import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from exporter.cli import watching
+from exporter.cli.run_options import WatchOptions
+from exporter.cli.watching import Look, first_look
 from exporter.run.watcher import Watcher
 from exporter.settings.machine import this_machine
+from exporter.settings.state_folder import state_folder
 from exporter.stack.ports import Ports, free_ports
-from tests.support.local_http import Answer, LocalHttp
+from exporter.stack.up_state import ProcessRecord, ServiceRecord, StackRecord, this_boot, write_record
+from tests.support.local_http import Answer, Body, LocalHttp
 from tests.support.watching import watch_of
 
 TARGET = "http://localhost:8080"
@@ -77,6 +84,77 @@ def test_any_other_is_not_used_and_it_is_said_why(
     [line] = text.splitlines()
     assert line.startswith("not used: ")
     assert why in line
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHttp]:
+    """The exporter of a `soak up` for the target, named `it`; its Prometheus does not answer."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with LocalHttp(lambda asked: said()) as server:
+        me = ProcessRecord.of(os.getpid())
+        assert me is not None
+        services = {
+            "exporter": ServiceRecord(url=server.url, process=me, ready_path="/-/ready"),
+            "prometheus": ServiceRecord(url="http://127.0.0.1:1", process=me, ready_path="/-/ready"),
+        }
+        record = StackRecord(
+            name="it",
+            target=TARGET,
+            since=1,
+            boot=this_boot(),
+            keeper=me,
+            detached=True,
+            retention_size="4GB",
+            services=services,
+        )
+        (folder := state_folder() / "it").mkdir()
+        write_record(record, folder)
+        yield server
+
+
+def options(**given: Any) -> WatchOptions:
+    named = {"exporter_url": None, "exporter_config": None, "own_listen": None, "prometheus_url": None}
+    return WatchOptions(**{"watched_elsewhere": False, **named, **given})
+
+
+def looked(**given: Any) -> tuple[Look, str]:
+    console = Console(file=io.StringIO(), width=400)
+    look = first_look(TARGET, options(**given), console)
+    assert isinstance(console.file, io.StringIO)
+    return look, console.file.getvalue()
+
+
+def test_the_stack_that_watches_the_target_is_used_and_one_line_says_so(stack: LocalHttp) -> None:
+    look, text = looked()
+    assert look.found is not None
+    assert look.found.exporter.url == stack.url
+    assert look.prometheus is None
+    assert text == (
+        f"watched by soak up it: exporter {stack.url}; its Prometheus does not answer, and is not asked\n"
+    )
+
+
+def test_a_prometheus_that_is_named_wins_over_that_of_the_stack(stack: LocalHttp) -> None:
+    answer: Body = {"status": "success", "data": {"result": [{"metric": {}, "value": [1, "1"]}]}}
+    with LocalHttp(lambda asked: (200, answer)) as named:
+        look, text = looked(prometheus_url=named.url)
+    assert look.prometheus is not None
+    assert look.prometheus.url == named.url
+    assert text == f"watched by soak up it: exporter {stack.url}\n"
+
+
+@pytest.mark.parametrize("option", ["exporter_url", "own_listen"])
+def test_another_exporter_that_is_wanted_wins_over_the_stack(stack: LocalHttp, option: str) -> None:
+    with LocalHttp(lambda asked: said()) as other:
+        look, text = looked(**{option: other.url if option == "exporter_url" else "127.0.0.1:0"})
+    assert (look.found is None) == (option == "own_listen")
+    assert look.found is None or look.found.exporter.url == other.url
+    assert (look.prometheus, text) == (None, "")
+
+
+def test_a_stack_of_another_router_is_not_used(stack: LocalHttp) -> None:
+    stack.behave = lambda asked: said(url="http://127.0.0.1:8090")
+    assert looked()[0].found is None
 
 
 def test_where_none_is_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

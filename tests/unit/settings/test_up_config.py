@@ -75,9 +75,9 @@ def test_the_exporter_gets_what_is_its_own(tmp_path: Path) -> None:
     ("document", "why"),
     [
         ({"router": None}, "router: soak up is for one"),
-        ({"agents": [{"targets": ["gpu-1"]}]}, "agents.0.targets.0: "),
+        ({"agents": [{"targets": ["gpu-1"]}]}, "agents.0.targets: 'gpu-1' is not HOST:PORT"),
         ({"agents": [{"targets": []}]}, "agents.0.targets: "),
-        ({"agents": [{"targets": ["a:1"], "labels": {"a-b": "c"}}]}, "agents.0.labels.a-b"),
+        ({"agents": [{"targets": ["a:1"], "labels": {"a-b": "c"}}]}, "agents.0.labels: 'a-b'"),
         ({"agents": [{"target": "a:1"}]}, "agents.0.targets: "),
         ({"agents_login": {}}, "agents_login: is about agents"),
         (

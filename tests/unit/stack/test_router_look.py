@@ -114,6 +114,27 @@ def test_metrics_of_its_own_are_where_prometheus_text_is(
     assert found == RouterLook(metrics=metrics)
 
 
+def test_a_key_is_sent_where_it_is_wanted_and_metrics_are_asked_without_it_first() -> None:
+    found, asked = look({**MODELS, "/api/metrics/cloud": (200, "")}, key="sk-of-the-test")
+    assert found.metrics == RouterMetrics("/api/metrics/cloud", wants_key=False)
+    keys = [(each.path, each.headers["Authorization"]) for each in asked]
+    assert keys[0] == ("/v1/models", "Bearer sk-of-the-test")
+    assert ("/metrics/cloud", None) in keys
+    assert ("/metrics/cloud", "Bearer sk-of-the-test") in keys
+
+
+def test_metrics_that_want_the_key_are_found_with_it() -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.headers["Authorization"] != "Bearer sk-of-the-test":
+            return 401, ""
+        return MODELS.get(asked.path, (200, ""))
+
+    with LocalHttp(answer) as server:
+        api = RouterApi(url=server.url, timeout_seconds=5)
+        found = look_at(api, "sk-of-the-test", HERE, SystemClock())
+    assert found.metrics == RouterMetrics("/metrics/cloud", wants_key=True)
+
+
 def test_nodes_are_taken_from_the_first_source_that_has_their_addresses() -> None:
     node = current("a", "http://localhost:8001")
     answers: Mapping[str, Answer] = {
