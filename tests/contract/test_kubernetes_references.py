@@ -1,5 +1,6 @@
 """deploy/kubernetes: what is named is there, every option is one, and the API's schemas are kept."""
 
+import copy
 import json
 import re
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from exporter.cli.exporter import exporter
+from exporter.cli.judge import judge
 from exporter.cli.run import run
 from exporter.settings.exporter_config import load_config
 from tests.support.kubernetes_files import (
@@ -23,6 +25,7 @@ from tests.support.kubernetes_files import (
     named,
     of_kind,
     pods,
+    rendered,
     selects,
     written,
 )
@@ -224,6 +227,28 @@ def test_every_argument_is_an_option_of_the_command(name: str, monkeypatch: pyte
                 monkeypatch.setenv(variable, value)
             context = run.make_context("soak run", given)
             assert context.params["target"] == named(objects, "ConfigMap", "soak")["data"]["WRK_TARGET"]
+
+
+def test_the_job_that_judges_is_the_soaks_but_for_its_arguments() -> None:
+    soak, judging = rendered(KUBERNETES / "soak"), rendered(KUBERNETES / "judge")
+    assert of_kind(judging, "ConfigMap") == of_kind(soak, "ConfigMap")
+    job, of_soak = copy.deepcopy(named(judging, "Job", "judge")), copy.deepcopy(named(soak, "Job", "soak"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    command, *args = container["args"]
+    given = [
+        f"{name}={option(job['spec']['template']['spec'], name, judging)}"
+        for name in (arg.partition("=")[0] for arg in args)
+    ]
+    context = judge.make_context("soak judge", given)
+    settings = named(judging, "ConfigMap", "soak")["data"]
+    assert (command, context.params["job"]) == ("judge", "exporter")
+    assert (context.params["url"], context.params["run"]) == (
+        settings["SOAK_PROMETHEUS"],
+        settings["SOAK_LABEL"],
+    )
+    container["args"] = of_soak["spec"]["template"]["spec"]["containers"][0]["args"]
+    job["metadata"]["name"] = "soak"
+    assert job == of_soak
 
 
 @every_cluster
