@@ -1,6 +1,7 @@
 """Reading /proc below an injected root, cheaply: plain system calls, as few as can be."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def read_bytes(path: str, min_bytes: int = 1) -> bytes:
     finally:
         os.close(descriptor)
     return b"".join(pieces)
+
+
+def sockets_in(targets: Mapping[str, str]) -> dict[str, str]:
+    """The sockets of ProcFs.targets: inode -> descriptor."""
+    return {target[8:-1]: number for number, target in targets.items() if target.startswith("socket:[")}
 
 
 class ProcFs:
@@ -83,6 +89,14 @@ class ProcFs:
         """The inode number of `path` below the root; raises OSError as the kernel does."""
         return os.stat(f"{self._root}/{path}").st_ino  # noqa: PTH116 - as above
 
+    def mode(self, path: str) -> int:
+        """The mode of `path` below the root, a link's own; of one in PID/fd it says how it was opened."""
+        return os.lstat(f"{self._root}/{path}").st_mode  # as above
+
+    def status(self, path: str) -> os.stat_result:
+        """What stat(2) says of `path` below the root, of what a link leads to; raises OSError."""
+        return os.stat(f"{self._root}/{path}")  # noqa: PTH116 - as above
+
     def names(self, path: str) -> list[str]:
         """The entries of the directory `path` below the root; raises OSError as the kernel does."""
         return os.listdir(f"{self._root}/{path}")  # noqa: PTH208 - as above
@@ -95,21 +109,21 @@ class ProcFs:
         with os.scandir(self._root) as entries:
             return {int(entry.name): entry.inode() for entry in entries if entry.name.isdecimal()}
 
-    def sockets(self, pid: int, descriptors: list[str]) -> dict[str, str]:
-        """The socket inodes among a process's descriptors: inode -> descriptor.
+    def targets(self, pid: int, descriptors: list[str]) -> dict[str, str]:
+        """What a process's descriptors lead to: descriptor -> path, `socket:[INODE]` and the like.
 
         Raises PermissionError where links may not be read (CAP_SYS_PTRACE is needed for another's process)
         and one of GONE where the process has ended.
         """
         found: dict[str, str] = {}
         for descriptor in descriptors:
-            try:
-                target = self.link(f"{pid}/fd/{descriptor}")
-            except FileNotFoundError:
-                continue  # closed since it was listed
-            if target.startswith("socket:["):
-                found[target[8:-1]] = descriptor
+            with suppress(FileNotFoundError):  # closed since it was listed
+                found[descriptor] = self.link(f"{pid}/fd/{descriptor}")
         return found
+
+    def sockets(self, pid: int, descriptors: list[str]) -> dict[str, str]:
+        """The sockets among a process's descriptors: inode -> descriptor. Raises as `targets` does."""
+        return sockets_in(self.targets(pid, descriptors))
 
     def socket_protocol(self, pid: int, inode: str, descriptor: str) -> str | None:
         """The kernel's name of the protocol (TCP, TCPv6, UDP, UNIX-STREAM, …) of a process's socket.

@@ -26,6 +26,14 @@ from exporter.verdict.router import judge_router
 from exporter.verdict.stalls import judge_stalls
 from exporter.verdict.steadiness import judge_latency, judge_throughput
 from exporter.verdict.streams import judge_streams
+from exporter.verdict.written_files import (
+    MAX_PER_1000_REQUESTS,
+    MAX_PER_HOUR,
+    MIB,
+    MIN_GROWN,
+    judge_written_files,
+)
+from exporter.verdict.written_files import MIN_SECONDS as MIN_WRITTEN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,16 @@ OBJECTIVES = (
         f"{_RETURNS} CLOSE_WAIT ends within a minute.",
     ),
     _leak("gpu_memory", "GPU メモリ", "GpuMemoryLeak", "GPU memory"),
+    Objective(
+        "written_files",
+        "書き込みファイル",
+        judge_written_files,
+        "The files that a router or node has open for writing (its database, its logs) grow by less than "
+        f"{MAX_PER_HOUR / MIB:.0f} MiB an hour, and less than {MAX_PER_1000_REQUESTS / MIB:.0f} MiB with "
+        f"each 1,000 requests; less than {MIN_GROWN / MIB:.0f} MiB in the load is never too much. Judged "
+        f"from {MIN_WRITTEN_SECONDS / 60:.0f} minutes of load on.",
+        warns=True,
+    ),
     Objective(
         "buffering",
         "バッファリング",

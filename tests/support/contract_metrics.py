@@ -181,6 +181,7 @@ PROCESSES = _metrics(
     ("child_starts_total", COUNTER),
     ("worker_deaths_total", COUNTER),
     ("unwatched", GAUGE, _labels("reason", len(Unwatched))),
+    ("written_files_bytes", GAUGE),
     ("open_fds", GAUGE),
     ("max_fds", GAUGE),
     ("connections", GAUGE, _labels("state", len(TCP_STATES))),

@@ -103,11 +103,25 @@ class FakeProc:
         (folder / "0").symlink_to("/dev/null")
         for number, inode in enumerate(sockets, start=3):
             (folder / str(number)).symlink_to(f"socket:[{inode}]")
+        shutil.rmtree(self.root / str(pid) / "fdinfo", ignore_errors=True)
         net = self.root / str(pid) / "net"
         net.mkdir(exist_ok=True)
         for table in (self.root / namespace).iterdir():
             (net / table.name).unlink(missing_ok=True)
             (net / table.name).hardlink_to(table)
+
+    def opened(
+        self, pid: int, number: int, target: str | Path, flags: str = "0100002", mount: int = 29
+    ) -> None:
+        """A descriptor more, of a file opened with these flags (octal) on that mount."""
+        (self.root / str(pid) / "fd" / str(number)).symlink_to(target)
+        self.write(f"{pid}/fdinfo/{number}", f"pos:\t0\nflags:\t{flags}\nmnt_id:\t{mount}\nino:\t7\n")
+        self.write(
+            f"{pid}/mountinfo",
+            "29 1 252:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+            "30 29 0:50 / /mnt/a\\040b rw shared:9 master:1 - nfs4 host:/x rw,vers=4.2\n"
+            "31 29 0:51 / /sshfs rw - fuse.sshfs host: rw\n",
+        )
 
     def end(self, *pids: int) -> None:
         for pid in pids:

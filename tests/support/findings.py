@@ -10,7 +10,7 @@ from exporter.live.probe_result import ProbeResult
 from exporter.timeseries import Loss, SeriesStore
 from exporter.verdict.evidence import Count, GapKind, GeneratorLoad, TimeGap, Watching
 from exporter.verdict.finding import Said, Span
-from tests.support.held import held, memory, phases, saturating, steps
+from tests.support.held import Shape, held, memory, phases, saturating, steps
 from tests.support.run_results import alert_spans, failures_by_reason, quantiles, requests_by_class, streamed
 from tests.support.run_seconds import Stretch, run_seconds
 
@@ -47,6 +47,14 @@ def lossy() -> SeriesStore:
     """A router that stayed up, and a disk that was full."""
     store = probes(1, 1, 1)
     store.loss = Loss(12_000, 1_764_000_000.0, 1_764_000_030.0, "No space left on device")
+    return store
+
+
+def written(mib: Shape, seconds: int = 3600, free: float | None = None) -> SeriesStore:
+    """The files that the router writes, and what a disk has free."""
+    store = held(SeriesStore(), "written_files_bytes", mib, seconds, unit=2**20)
+    if free is not None:
+        store.add("node_filesystem_avail_bytes", {"mountpoint": "/", "fstype": "ext4"}, BEGAN, free)
     return store
 
 
@@ -243,6 +251,13 @@ EVIDENCE: Mapping[str, dict[str, Any]] = {
         "series": held(SeriesStore(), "open_fds", lambda t: 40 + t // 1000 * 30, seconds=3840),
         "phases": RESTED,
     },
+    "a database that grows with the requests": {
+        **HOUR,
+        "series": written(lambda t: 1 + t / 60, free=120 * 2**30),
+        "seconds": run_seconds(Stretch(3600, successes=8)),
+    },
+    "a database that grows, of an unknown load": {"series": written(lambda t: 1 + t / 2, seconds=600)},
+    "a log that grows a little": {"series": written(lambda t: 1 + t / 3600)},
     "good streams": streamed(),
     "good streams with an overhead and a goodput": {
         **streamed(overhead_first_token=Overhead(pairs=200, median=0.003, low=0.002, high=0.004)),

@@ -27,6 +27,7 @@ from exporter.collectors.process.socket_diag import ask_tcp, dump_tcp
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import KnownSockets, TcpTables
 from exporter.collectors.process.watch import Entry, Watch
+from exporter.collectors.process.written_files import WrittenFiles, total_bytes
 from exporter.collectors.procfs import UNREADABLE, ProcFs
 from exporter.errors import ConfigurationError
 from exporter.settings.exporter_config import ExporterConfig, WatchedProcess
@@ -59,6 +60,9 @@ _FAMILIES: Table = {
     ),
     "observed_process_context_switches_total": ("Context switches of all threads", "type"),
     "observed_process_page_faults_total": ("Page faults", "type"),
+    "observed_process_written_files_bytes": (
+        "Size of the regular files that are open for writing, those deleted since included",
+    ),
     "observed_process_read_bytes_total": ("Bytes read from storage",),
     "observed_process_write_bytes_total": ("Bytes written to storage",),
 }
@@ -111,7 +115,10 @@ class ProcessCollector:
         )
         own = os.getpid() if own_pid is None else own_pid
         known_clock = clock or SystemClock()
-        self._entries = [Entry(each, self._proc, self._table, own, known_clock) for each in processes]
+        self._written_files = WrittenFiles(self._proc)
+        self._entries = [
+            Entry(each, self._proc, self._table, self._written_files, own, known_clock) for each in processes
+        ]
         self._ticks_per_second = os.sysconf("SC_CLK_TCK")
         self._boot_time: int | None = None
         self._watched_pids = watched_pids or WatchedPids()
@@ -128,6 +135,7 @@ class ProcessCollector:
         """The families as they are now; raises OSError only where /proc itself cannot be read."""
         families = fresh(_FAMILIES, "process", "role")
         self._table.refresh()
+        self._written_files.refresh()
         tables = TcpTables(self._proc, self._known_sockets)
         pids: dict[str, frozenset[int]] = {}
         for entry in self._entries:
@@ -177,6 +185,8 @@ class ProcessCollector:
         open_fds = [reading.open_fds for reading in alive if reading.open_fds is not None]
         if len(open_fds) == len(alive):
             families["observed_process_open_fds"].add_metric(labels, sum(open_fds))
+        written = total_bytes(reading.written_files for reading in alive)
+        add_known(families["observed_process_written_files_bytes"], written, *labels)
         with suppress(*UNREADABLE):
             limit = parse_max_open_files(self._proc.read_record(f"{main.stat.pid}/limits"))
             add_known(families["observed_process_max_fds"], limit, *labels)

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from exporter.collectors.proc_files import ProcessStat, parse_io, parse_status, parse_switches
 from exporter.collectors.process.tcp_tables import TcpTables
-from exporter.collectors.procfs import GONE, ProcFs
+from exporter.collectors.process.written_files import Sizes, WrittenFiles
+from exporter.collectors.procfs import GONE, ProcFs, sockets_in
 
 # Reading a thread's switches costs as much as reading a process: beyond this many threads the series is
 # absent rather than the most expensive one of the scrape (or wrong, as that of one thread alone).
@@ -29,18 +30,25 @@ class ProcessReading:
     open_fds: int | None
     connections: Mapping[str, str] | None
     """inode of a TCP socket -> state"""
+    written_files: Sizes | None
+    """of those that it has open for writing"""
 
 
-def read_process(proc: ProcFs, stat: ProcessStat, tables: TcpTables) -> ProcessReading:
+def read_process(
+    proc: ProcFs, stat: ProcessStat, tables: TcpTables, written_files: WrittenFiles
+) -> ProcessReading:
     """The process of `stat`, which was read just now; raises one of GONE where it ended meanwhile."""
     pid = stat.pid
     text = proc.read_record(f"{pid}/status")
     status = parse_status(text)
     descriptors = _where_permitted(lambda: proc.names(f"{pid}/fd"))
     connections: Mapping[str, str] | None = None
-    if descriptors is not None:
-        # A user without CAP_SYS_PTRACE may list another's descriptors and yet not see which are sockets.
-        connections = _where_permitted(lambda: tables.states(pid, proc.sockets(pid, descriptors)))
+    sizes: Sizes | None = None
+    # A user without CAP_SYS_PTRACE may list another's descriptors and yet not see what they are.
+    targets = None if descriptors is None else _where_permitted(lambda: proc.targets(pid, descriptors))
+    if targets is not None:
+        connections = _where_permitted(lambda: tables.states(pid, sockets_in(targets)))
+        sizes = _where_permitted(lambda: written_files.sizes(stat, targets))
     return ProcessReading(
         stat=stat,
         status=status,
@@ -48,6 +56,7 @@ def read_process(proc: ProcFs, stat: ProcessStat, tables: TcpTables) -> ProcessR
         io=_where_permitted(lambda: parse_io(proc.read_record(f"{pid}/io"))),
         open_fds=None if descriptors is None else len(descriptors),
         connections=connections,
+        written_files=sizes,
     )
 
 

@@ -11,6 +11,7 @@ from exporter.collectors.process.discovery import ProcessFinder
 from exporter.collectors.process.reading import ProcessReading, read_process
 from exporter.collectors.process.table import ProcessTable
 from exporter.collectors.process.tcp_tables import TcpTables
+from exporter.collectors.process.written_files import WrittenFiles
 from exporter.collectors.procfs import GONE, ProcFs
 from exporter.settings.exporter_config import Role, WatchedProcess
 
@@ -18,12 +19,21 @@ from exporter.settings.exporter_config import Role, WatchedProcess
 class Watch:
     """One watched process from scrape to scrape."""
 
-    def __init__(self, name: str, role: Role, proc: ProcFs, table: ProcessTable, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        role: Role,
+        proc: ProcFs,
+        table: ProcessTable,
+        written_files: WrittenFiles,
+        clock: Clock,
+    ) -> None:
         self.labels = [name, role.value]
         self.restarts = 0
         self.children = Children(proc, clock)
         self._proc = proc
         self._table = table
+        self._written_files = written_files
         self._key: tuple[int, int] | None = None
         self._counters = ProcessCounters()
 
@@ -35,7 +45,7 @@ class Watch:
             return None
         try:
             # Parents before children: ProcessCounters relies on it for a child that ends meanwhile.
-            readings = [read_process(self._proc, main, tables)]
+            readings = [read_process(self._proc, main, tables, self._written_files)]
         except GONE:
             return None
         if not main.alive:
@@ -43,7 +53,8 @@ class Watch:
         vanished = []
         for pid in self._table.descendants(main.pid):
             try:
-                readings.append(read_process(self._proc, self._proc.stat(pid), tables))
+                stat = self._proc.stat(pid)
+                readings.append(read_process(self._proc, stat, tables, self._written_files))
             except GONE:
                 vanished.append(pid)
         if main.key != self._key:
@@ -59,11 +70,19 @@ class Entry:
     """One entry of the configuration: the finder, and a watch for each place that it has filled so far."""
 
     def __init__(
-        self, watched: WatchedProcess, proc: ProcFs, table: ProcessTable, own_pid: int, clock: Clock
+        self,
+        watched: WatchedProcess,
+        proc: ProcFs,
+        table: ProcessTable,
+        written_files: WrittenFiles,
+        own_pid: int,
+        clock: Clock,
     ) -> None:
         self.labels = [watched.name, watched.role.value]
         self.finder = ProcessFinder(watched, proc, table, own_pid)
-        self._new_watches = (Watch(name, watched.role, proc, table, clock) for name in watched.names)
+        self._new_watches = (
+            Watch(name, watched.role, proc, table, written_files, clock) for name in watched.names
+        )
         self._watches: list[Watch] = []
 
     def places(self, tables: TcpTables) -> Iterator[tuple[Watch, ProcessStat | None]]:

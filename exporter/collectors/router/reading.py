@@ -32,8 +32,8 @@ NODE_SOURCES = (
 _ASK_AGAIN_SECONDS = 60.0
 _TRY_LATER = frozenset({408, 425, 429})
 _UNAUTHORIZED = 401
-MAX_TIMEOUTS = 4
-"""of one reading: models, login, nodes, their counts"""
+MIN_LOGIN_SECONDS = 5.0
+"""that a login is given: it costs the router a hash made to be slow, and that under load"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,14 @@ class _Found:
     look_again_at: float = -math.inf
 
 
+def longest_seconds(api: RouterApi) -> float:
+    """How long a reading may take, but for the lookup of a name."""
+    login = 0.0 if api.login is None else max(api.timeout_seconds, MIN_LOGIN_SECONDS)
+    return 3 * api.timeout_seconds + login
+
+
 class RouterReader:
-    """Looks at one router, at most MAX_TIMEOUTS time-outs long.
+    """Looks at one router: its models, a login where one is due, its nodes, their counts.
 
     The key, an API key or a JWT, goes to the router's own URL and, redirects not being followed, nowhere
     else. Raises ConfigurationError where key, login or certificates cannot be used.
@@ -110,7 +116,7 @@ class RouterReader:
         if self._login is None:
             return None
         if self._login.due():
-            self._login.log_in(self._probe, self.api.timeout_seconds)
+            self._login.log_in(self._probe, max(self.api.timeout_seconds, MIN_LOGIN_SECONDS))
         return self._login.token
 
     def _ask_nodes(self, token: str | None, seconds: dict[str, float]) -> Overview | None:

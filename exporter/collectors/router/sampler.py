@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from exporter.clock import Clock
 from exporter.collectors.priority import RightOfWay
-from exporter.collectors.router.reading import MAX_TIMEOUTS, Reading
+from exporter.collectors.router.reading import Reading, longest_seconds
 from exporter.live.probe_result import ProbeResult
 from exporter.settings.router_api import RouterApi
 
@@ -45,7 +45,7 @@ class RouterSampler:
     ) -> None:
         self._read = read
         self._api = api
-        self._longest_seconds = _GIVE_WAY_SECONDS + MAX_TIMEOUTS * api.timeout_seconds
+        self._longest_seconds = _GIVE_WAY_SECONDS + longest_seconds(api)
         self._clock = clock
         self._right_of_way = right_of_way
         self._changed = threading.Condition()

@@ -37,8 +37,8 @@ def test_what_may_not_be_read_is_absent_and_the_rest_is_there(
     for method, ending, missing in (
         ("read", "/io", ("read_bytes", "write_bytes")),
         ("read", "/limits", ("max_fds",)),
-        ("names", "/fd", ("open_fds", "connections")),
-        ("link", "/fd/*", ("connections",)),
+        ("names", "/fd", ("open_fds", "connections", "written_files_bytes")),
+        ("link", "/fd/*", ("connections", "written_files_bytes")),
     ):
         with monkeypatch.context() as patch:
             forbid(patch, method, ending)

@@ -57,6 +57,7 @@ def test_every_series_of_a_process_and_its_children_is_their_sum(proc: FakeProc)
         "page_faults_total{major}": 5,
         "read_bytes_total": 1010,
         "write_bytes_total": 2020,
+        "written_files_bytes": 0,
         "children": 2,
         "child_starts_total": 0,
         "worker_deaths_total": 0,
