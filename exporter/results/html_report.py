@@ -14,7 +14,7 @@ from exporter.plain_text import one_line
 from exporter.results.axis import number_text
 from exporter.results.curves import Line, Panel
 from exporter.results.panels import panels_of
-from exporter.results.process_table import Level, ProcessRow, processes_of
+from exporter.results.process_table import MIN_WRITTEN_SECONDS, Level, ProcessRow, processes_of
 from exporter.results.replacing import replace_file
 from exporter.results.report_tables import (
     MIB,
@@ -198,6 +198,7 @@ def _times(since: float, until: float, timeline: Timeline) -> tuple[str, str]:
 def _process_table(rows: list[ProcessRow]) -> Table:
     header = (
         *("process", "role", "CPUs", "memory, MiB", "at most", "an hour", "per 1,000 requests"),
+        *("written files, MiB", "an hour", "per 1,000 requests"),
         *("open files", "threads", "established", "restarts"),
     )
     cells = tuple(
@@ -211,6 +212,11 @@ def _process_table(rows: list[ProcessRow]) -> Table:
             if row.memory is None or row.memory.per_hour is None
             else f"{row.memory.per_hour / MIB:+,.1f} MiB",
             UNKNOWN if row.per_1000_requests is None else f"{row.per_1000_requests / 1024:+,.1f} KiB",
+            _change(row.written, MIB),
+            _grown(row.written),
+            UNKNOWN
+            if row.written_per_1000_requests is None
+            else f"{row.written_per_1000_requests / 1024:+,.1f} KiB",
             _change(row.open_fds, 1),
             _change(row.threads, 1),
             _change(row.established, 1),
@@ -220,9 +226,15 @@ def _process_table(rows: list[ProcessRow]) -> Table:
     )
     note = (
         "Memory is RssAnon and swap. First → last: the floors (5th percentile) of the first and the last "
-        "quarter of the load after warm-up; growth is told from 10 minutes of it on."
+        "quarter of the load after warm-up; growth is told from 10 minutes of it on. Written files are "
+        "those that are open for writing, a database or a log; their growth is told from 2 minutes on."
     )
     return Table(header, cells, note if cells else "")
+
+
+def _grown(written: Level | None) -> str:
+    per_hour = None if written is None else written.growth(MIN_WRITTEN_SECONDS)
+    return UNKNOWN if per_hour is None else f"{per_hour / MIB:+,.1f} MiB"
 
 
 def _change(level: Level | None, unit: float) -> str:

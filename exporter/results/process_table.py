@@ -13,6 +13,8 @@ from exporter.results.run_record import RunRecord
 from exporter.results.timeline import Timeline, loads_of
 from exporter.timeseries import Series
 
+MIN_WRITTEN_SECONDS = 120.0
+"""of files, which grow by what is written and not by noise; the check written_files begins there too"""
 MIN_GROWTH_SECONDS = 600.0
 """of load after warm-up, from which on a growth an hour is told: a minute's noise would be gigabytes a day"""
 FLOOR = 0.05
@@ -34,7 +36,11 @@ class Level:
     @property
     def per_hour(self) -> float | None:
         """Growth of the floor; None where the load is too short to say."""
-        if self.seconds < 0.75 * MIN_GROWTH_SECONDS:
+        return self.growth(MIN_GROWTH_SECONDS)
+
+    def growth(self, min_seconds: float) -> float | None:
+        """The same an hour, for a load of so many seconds or more."""
+        if self.seconds < 0.75 * min_seconds:
             return None
         return (self.last - self.first) / self.seconds * 3600
 
@@ -51,6 +57,10 @@ class ProcessRow:
     """RssAnon and swap, in bytes"""
     per_1000_requests: float | None
     """growth of it, in bytes"""
+    written: Level | None
+    """the files that it has open for writing, in bytes"""
+    written_per_1000_requests: float | None
+    """growth of them, in bytes"""
     open_fds: Level | None
     threads: Level | None
     established: Level | None
@@ -83,6 +93,8 @@ def processes_of(record: RunRecord, timeline: Timeline) -> list[ProcessRow]:
         ]
         memory = _level(series_of(summed(memory_parts)), since, until)
         hourly = memory.per_hour if memory else None
+        written = level("observed_process_written_files_bytes")
+        written_hourly = written.growth(MIN_WRITTEN_SECONDS) if written else None
         used = series_of(summed(series.each("observed_process_cpu_seconds_total", process=process)))
         restarted = next(series.each("observed_process_restarts_total", process=process), None)
         rows.append(
@@ -91,7 +103,9 @@ def processes_of(record: RunRecord, timeline: Timeline) -> list[ProcessRow]:
                 role=one_line(up.label("role") or ""),
                 cpus=_mean_rate(used, loads[0].since, until),
                 memory=memory,
-                per_1000_requests=hourly / 3600 / rate * 1000 if hourly is not None and rate else None,
+                per_1000_requests=_per_1000(hourly, rate),
+                written=written,
+                written_per_1000_requests=_per_1000(written_hourly, rate),
                 open_fds=level("observed_process_open_fds"),
                 threads=level("observed_process_threads"),
                 established=level("observed_process_connections", state="established"),
@@ -99,6 +113,10 @@ def processes_of(record: RunRecord, timeline: Timeline) -> list[ProcessRow]:
             )
         )
     return rows
+
+
+def _per_1000(per_hour: float | None, rate: float) -> float | None:
+    return per_hour / 3600 / rate * 1000 if per_hour is not None and rate else None
 
 
 def _level(series: Series | None, since: float, until: float) -> Level | None:

@@ -50,6 +50,7 @@ SHOWN = {
     "observed_process_connections",
     "observed_process_cpu_seconds_total",
     "observed_process_open_fds",
+    "observed_process_written_files_bytes",
     "observed_process_resident_memory_bytes",
     "observed_process_restarts_total",
     "observed_process_swap_bytes",

@@ -74,15 +74,15 @@ def judge_written_files(evidence: Evidence) -> Finding:
     quarter of the load over the first, per hour; a file that is emptied or replaced meanwhile grows less.
     """
     finding = partial(Finding, "written_files", unit="bytes_per_hour")
+    if (evidence.measured_seconds if evidence.so_far else evidence.planned_seconds) < MIN_SECONDS:
+        return _too_short(evidence)
     watched = [series for role in _roles(evidence) for series in evidence.series.select(METRIC, role=role)]
     if not watched:
         unseen = Said("no watched process exposes this metric", "この値を公開している監視対象プロセスがない")
         return finding(Outcome.NOT_JUDGED, unseen if evidence.watching.is_target else evidence.watching.said)
     grown = [each for series in watched if (each := _grown(evidence, series)) is not None]
     if not grown:
-        minutes = f"{MIN_SECONDS / 60:.0f}"
-        short = Said(f"it takes {minutes} minutes of load", f"{minutes} 分以上の負荷が必要")
-        return finding(Outcome.NOT_JUDGED, short)
+        return _too_short(evidence)
     much = sorted((each for each in grown if each.is_much), key=lambda each: -each.per_hour)
     if not much:
         return _calm(finding, grown)
@@ -98,6 +98,16 @@ def judge_written_files(evidence: Evidence) -> Finding:
 def _roles(evidence: Evidence) -> tuple[str, ...]:
     """Of the processes under test: a router that is another one is none."""
     return ("router", "node") if evidence.watching.is_target else ("node",)
+
+
+def _too_short(evidence: Evidence) -> Finding:
+    minutes, seconds = f"{MIN_SECONDS / 60:.0f}", f"{evidence.planned_seconds:.0f}"
+    return Finding(
+        "written_files",
+        Outcome.NOT_JUDGED,
+        Said(f"growth of files is told from {minutes} minutes of load on", f"{minutes} 分以上の負荷が必要"),
+        short=Said(f"{seconds} s of load", f"負荷 {seconds} 秒"),
+    )
 
 
 def _calm(finding: "partial[Finding]", grown: Sequence[_Grown]) -> Finding:

@@ -171,6 +171,28 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     simulated(
+        "database-of-every-request",
+        "45 min",
+        "the router keeps a row of each request in its database",
+        Right(
+            PASS, (*(Cause(check, PASS) for check in SERVICE), Cause("written_files", WARNING, ("router",)))
+        ),
+        lambda: (
+            Scene(LONG).level("observed_process_written_files_bytes", lambda s: (3 + s / 60) * MIB).evidence()
+        ),
+    ),
+    simulated(
+        "quiet-log",
+        "45 min",
+        "the router's log grows by 4 KiB a minute",
+        clean(*SERVICE, "written_files"),
+        lambda: (
+            Scene(LONG)
+            .level("observed_process_written_files_bytes", lambda s: 200 * MIB + 4096 * s / 60)
+            .evidence()
+        ),
+    ),
+    simulated(
         "memory-falls",
         "45 min",
         "memory falls all along",

@@ -30,7 +30,7 @@ MIB = 2**20
 UNWATCHED = "no process of the router is watched"
 LEAKS = tuple(Cause(check, NOT_JUDGED) for check in ("memory", "file_descriptors", "threads", "connections"))
 SLOWER = ("throughput", "latency")
-TOO_SHORT = ("leaks not judged",)
+TOO_SHORT = ("leaks, written_files not judged",)
 
 
 def fault(name: str, **parameters: object) -> Act:

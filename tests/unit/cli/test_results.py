@@ -46,7 +46,7 @@ def test_the_report_of_a_runs_folder_has_its_verdict_a_page_and_a_plot(tmp_path:
     folder = run_folder(tmp_path)
     done = CliRunner().invoke(soak, ["report", str(folder)], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "20261124-b: pass; leaks not judged: 60 s of load; " in done.output
+    assert "20261124-b: pass; leaks, written_files not judged: 60 s of load; " in done.output
     assert "\n  pass          answers: 1,000 of 1,000 responses were 2xx\n" in done.output
     assert done.output.endswith(f"{folder / 'report.html'}\n{folder / 'plot.png'}\n")
     assert "<title>pass: 20261124-b</title>" in (folder / "report.html").read_text(encoding="utf-8")

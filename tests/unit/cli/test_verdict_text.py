@@ -21,7 +21,7 @@ from tests.support.run_results import (
 )
 
 NOT_JUDGED = (
-    "leaks not judged: 60 s of load; "
+    "leaks, written_files not judged: 60 s of load; "
     "streams, buffering, idle not judged: only --engine stream looks into streams; "
     "latency, throughput not judged: no counts by the second are known; "
     "nodes not judged: no node is watched; generator not judged: not known"
@@ -53,9 +53,10 @@ def test_checks_that_are_not_judged_for_the_same_reason_share_one_line() -> None
     assert lines[1] == "not judged: latency, throughput: no counts by the second are known"
     assert lines[2] == "not judged: nodes: no node is watched"
     assert lines[3].startswith("not judged: memory, file_descriptors, threads, connections, gpu_memory: ")
-    assert lines[4] == "not judged: generator: not known"
-    assert lines[5] == "not judged: alerts: no Prometheus was asked"
-    assert len(lines) == 6
+    assert lines[4].startswith("not judged: written_files: growth of files is told from 2 minutes of load on")
+    assert lines[5] == "not judged: generator: not known"
+    assert lines[6] == "not judged: alerts: no Prometheus was asked"
+    assert len(lines) == 7
 
 
 def test_of_streams_their_figures_are_a_line_of_their_own() -> None:

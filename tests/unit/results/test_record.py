@@ -23,7 +23,8 @@ from tests.support.run_results import (
 )
 
 NOT_JUDGED = (
-    "leaks 判定なし: 負荷 60 秒; streams, buffering, idle 判定なし: ストリームエンジンのみが計測; "
+    "leaks, written_files 判定なし: 負荷 60 秒; "
+    "streams, buffering, idle 判定なし: ストリームエンジンのみが計測; "
     "latency, throughput 判定なし: 秒ごとの件数が不明; "
     "nodes 判定なし: 監視対象のノードがない; generator 判定なし: 不明"
 )

@@ -72,6 +72,7 @@ def test_a_good_run_passes_with_exit_code_zero() -> None:
         ("threads", "not_judged"),
         ("connections", "not_judged"),
         ("gpu_memory", "not_judged"),
+        ("written_files", "not_judged"),
         ("buffering", "not_judged"),
         ("idle", "not_judged"),
         ("generator", "not_judged"),
