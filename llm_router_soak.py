@@ -11,6 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGE = "exporter"
 BAD_USAGE = 2
+DESCRIPTION = f"{Path(__file__).stem}-*.dist-info"
+"""the folder of what pip knows of this distribution"""
 _FILES = (f"{PACKAGE}/".encode(), f"{PACKAGE}.py,".encode())
 """how a line of a RECORD begins, for files that come into each other's way"""
 _OWN_ENVIRONMENT = "give each an environment of its own (python3 -m venv)"
@@ -18,7 +20,7 @@ _OWN_ENVIRONMENT = "give each an environment of its own (python3 -m venv)"
 
 def main() -> None:
     """`soak`, or one line on standard error and exit code 2 where `exporter` may be another's."""
-    complaint = another_is_found(HERE) or another_is_installed(HERE)
+    complaint = another_is_found(HERE) or another_is_installed(HERE) or something_is_missing(HERE)
     if complaint:
         print(f"soak: {complaint}", file=sys.stderr)
         sys.exit(BAD_USAGE)
@@ -51,7 +53,7 @@ def another_is_installed(folder: Path) -> str | None:
     except OSError:
         return None
     for each in described:
-        if each.name.startswith(f"{Path(__file__).stem}-"):
+        if each.match(DESCRIPTION):
             continue
         try:
             record = b"\n" + (each / "RECORD").read_bytes()
@@ -63,4 +65,25 @@ def another_is_installed(folder: Path) -> str | None:
                 f"{name}: another distribution with a package named {PACKAGE}, installed beside this one in "
                 f"{folder}: one may have replaced files of the other; {_OWN_ENVIRONMENT}"
             )
+    return None
+
+
+def something_is_missing(folder: Path) -> str | None:
+    """What to say where a module that pip has installed there is gone, else None.
+
+    That is what becomes of our files when another distribution that had replaced them is removed.
+    """
+    for each in folder.glob(DESCRIPTION):
+        try:
+            record = (each / "RECORD").read_text(encoding="utf-8")
+        except OSError:
+            continue
+        names = (line.partition(",")[0] for line in record.splitlines())
+        modules = (name for name in names if name.startswith(f"{PACKAGE}/") and name.endswith(".py"))
+        for path in map(folder.joinpath, modules):
+            if not path.exists():
+                return (
+                    f"{path}: gone, maybe with another distribution that had replaced it; install this "
+                    "project anew (pip install --force-reinstall --no-deps), in an environment of its own"
+                )
     return None

@@ -1,4 +1,4 @@
-# The image of every `soak` command. Built from the checkout's root; the last target is the default one:
+# The image of every `soak` command. Built from the root (a checkout's, or that of `soak files`); the last target is the default one:
 #
 #   docker build -f compose/exporter.Dockerfile --target exporter -t llm-router-soak-exporter:local .   exporter, agent, simulator
 #   docker build -f compose/exporter.Dockerfile --target soak -t llm-router-soak:local .                load and reports too

@@ -1,12 +1,17 @@
 """What a wheel and a source distribution hold: all that is shipped in the checkout, and no secret."""
 
+import ast
 import re
 import subprocess
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from exporter.cli import rendering
+from exporter.settings.layout import lay_out
 from exporter.settings.shipped import shipped
 from exporter.settings.shipped_files import SHIPPED, shipped_files
 from tests.support.checkout import CHECKOUT
@@ -91,8 +96,15 @@ def test_no_secret_and_no_result_is_in_a_wheel_or_a_source_distribution(wheel: P
         assert [name for name in held if name.startswith("benchmarks/")] == ["benchmarks/results/.gitkeep"]
 
 
-def test_a_wheel_of_a_source_distribution_is_the_checkouts(wheel: Path, sdist: Path, tmp_path: Path) -> None:
-    again = build_wheel(sdist, tmp_path / "again")
+@pytest.mark.parametrize("kind", ["a source distribution", "what `soak files` lays out"])
+def test_a_wheel_is_the_same_from_wherever_it_is_built(
+    kind: str, wheel: Path, sdist: Path, tmp_path: Path
+) -> None:
+    if kind == "a source distribution":
+        source = sdist
+    else:
+        lay_out(source := tmp_path / "laid-out")
+    again = build_wheel(source, tmp_path / "again")
     with ZipFile(wheel) as first, ZipFile(again) as second:
         assert names_in(wheel) == names_in(again)
         assert [name for name in names_in(wheel) if first.read(name) != second.read(name)] == []
@@ -116,14 +128,26 @@ def test_every_file_of_the_checkout_is_shipped_or_is_for_those_who_change_the_pr
     assert {name for name in ours - set(shipped_files(CHECKOUT)) if not NOT_SHIPPED.fullmatch(name)} == set()
 
 
+def names_asked_for() -> Iterator[str]:
+    """The first argument of each `shipped(…)`: a text, or what its module calls by that name."""
+    for path in (CHECKOUT / "exporter").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "shipped":
+                argument = call.args[0]
+                if isinstance(argument, ast.Constant):
+                    yield str(argument.value)
+                    continue
+                (name,) = {each.id for each in ast.walk(argument) if isinstance(each, ast.Name)} - {"str"}
+                if (path.name, name) == ("rendering.py", "renderer"):
+                    yield from rendering.LIBRARIES
+                    continue
+                module = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts)
+                yield str(getattr(import_module(module), name))
+
+
 def test_every_name_that_the_code_asks_for_is_shipped() -> None:
-    asked = {
-        name
-        for folder in ("exporter", "grafana/source", "prometheus/source", "deploy")
-        for path in (CHECKOUT / folder).rglob("*.py")
-        for name in re.findall(r'\bshipped\(\s*"([^"]+)"', path.read_text(encoding="utf-8"))
-    }
-    assert len(asked) > 3
+    asked = set(names_asked_for())
+    assert {"prometheus/rules", "prometheus/runbook.md", "prometheus/source/render_rules.py"} <= asked
     files = shipped_files(CHECKOUT)
     assert [name for name in asked if not any(f"{each}/".startswith(f"{name}/") for each in files)] == []
     assert shipped("prometheus/rules") == CHECKOUT / "prometheus/rules"

@@ -20,12 +20,15 @@ import requests
 from exporter.errors import QueryError
 from tests.stack.containers.compose_stack import BASE, PROJECT, ComposeStack
 from tests.stack.containers.daemon import base_image, docker_daemon
+from tests.support.checkout import CHECKOUT
 from tests.support.waiting import wait_for
+from tests.support.wheel_report import check_tour
 
 # Images are built in the first test's setup.
 pytestmark = pytest.mark.timeout(600)
 
 ATTACKS = Path(__file__).resolve().parent / "containers" / "attacks.py"
+TOUR = CHECKOUT / "tests" / "support" / "wheel_tour.py"
 CALLER = 1234
 SHIPPED = ("exporter", "prometheus", "alertmanager", "grafana")
 ROUTER = 'process="router",role="router"'
@@ -105,6 +108,12 @@ def test_the_image_adds_no_more_than_stated(stack: ComposeStack) -> None:
         added = (stack.docker.image_bytes(image) - base) / 1e6
         print(f"{image} adds {added:.0f} MB to its base")
         assert 10 < added <= allowed
+
+
+def test_in_the_image_the_wheel_does_all_that_its_user_does(stack: ComposeStack) -> None:
+    tour = TOUR.read_text(encoding="utf-8")
+    said = stack.compose("--profile", "wheel", "run", "--rm", "--no-TTY", "wheel", "-c", tour)
+    check_tour(json.loads(said.splitlines()[-1]), has_the_dashboards_library=False)
 
 
 def test_a_router_of_another_user_on_the_host_is_seen_down_to_its_sockets(plain: ComposeStack) -> None:

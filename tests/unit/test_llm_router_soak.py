@@ -8,7 +8,7 @@ import pytest
 
 from exporter.load.stream.running import RunningStream
 from exporter.stack.service import SOAK
-from llm_router_soak import another_is_found, another_is_installed
+from llm_router_soak import another_is_found, another_is_installed, something_is_missing
 from tests.support.checkout import CHECKOUT
 
 SOAK_SCRIPT = "import sys; sys.argv[0] = 'soak'; from llm_router_soak import main; main()"
@@ -105,5 +105,19 @@ def test_another_distribution_with_files_of_the_name_is_told(file: str, before: 
     assert str(tmp_path) in said
 
 
+def test_a_module_that_went_with_another_distribution_is_told(tmp_path: Path) -> None:
+    names = ("exporter/__init__.py", "exporter/cli/main.py", "exporter/gone.pyc", "other/gone.py")
+    installed(tmp_path, "llm_router_soak-0.1.0", "".join(f"{name},sha256=x,1\n" for name in names))
+    for name in names[:2]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert something_is_missing(tmp_path) is None
+    (tmp_path / "exporter/__init__.py").unlink()
+    said = something_is_missing(tmp_path)
+    assert said is not None
+    assert said.startswith(f"{tmp_path}/exporter/__init__.py: gone, maybe with another distribution")
+
+
 def test_where_nothing_is_installed_nothing_is_said(tmp_path: Path) -> None:
     assert another_is_installed(tmp_path / "none") is None
+    assert something_is_missing(tmp_path / "none") is None

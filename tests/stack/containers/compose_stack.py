@@ -1,4 +1,4 @@
-"""The compose stack of this checkout, with the tests' stand-ins, as a project of its own on free ports."""
+"""The compose stack as `soak files` lays it out, with the tests' stand-ins: a project on free ports."""
 
 import os
 import signal
@@ -10,9 +10,10 @@ import pytest
 import requests
 
 from exporter.run.prometheus_client import PrometheusClient
+from exporter.settings.layout import lay_out
 from exporter.stack.ports import Ports, free_ports
 from tests.stack.containers.daemon import Docker
-from tests.support.compose_command import ROOT, compose_command
+from tests.support.compose_command import compose_command
 from tests.support.waiting import wait_for
 
 PROJECT = "soak-test"
@@ -24,7 +25,8 @@ HERE = Path(__file__).resolve().parent
 class ComposeStack:
     """Calls Compose, and looks at what runs.
 
-    `results` is the folder of the host that soaks write to; `environment` is as a user's .env.
+    `results` is the folder of the host that soaks write to; `environment` is as a user's .env. The files are
+    not the checkout's but what a user of the wheel has: laid out in a folder.
     """
 
     def __init__(self, docker: Docker, folder: Path) -> None:
@@ -37,8 +39,10 @@ class ComposeStack:
         self.docker = docker
         self.results = folder / "results"
         self.results.mkdir()
+        files = folder / "files"
+        lay_out(files)
         remote_write = folder / "prometheus.yml"
-        shipped = (ROOT / "prometheus" / "prometheus.remote-write.yml").read_text(encoding="utf-8")
+        shipped = (files / "prometheus" / "prometheus.remote-write.yml").read_text(encoding="utf-8")
         assert shipped.count("http://host.docker.internal:8428") == 1
         remote_write.write_text(shipped.replace("host.docker.internal:8428", "store:8428"), encoding="utf-8")
         self.environment = {
@@ -47,9 +51,10 @@ class ComposeStack:
             "DOCKER_HOST": f"unix://{docker.path}",
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_FILE": ":".join(
-                [*(str(ROOT / name) for name in FILES), str(HERE / "compose.test.yaml")]
+                [*(str(files / name) for name in FILES), str(HERE / "compose.test.yaml")]
             ),
             "BASE_IMAGE": BASE,
+            "STANDINS": str(HERE),
             "RESULTS_FOLDER": str(self.results),
             "REMOTE_WRITE_CONFIG": str(remote_write),
         }
