@@ -13,7 +13,6 @@ INSTALLED = PACKAGE / "shipped"
 """what setup.py makes in a wheel; a checkout has none"""
 ROOT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
 """the folder that has the shipped files by their names"""
-CHECKOUT = ROOT
 
 
 def shipped(name: str, root: Path = ROOT) -> Path:

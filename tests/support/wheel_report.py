@@ -39,6 +39,9 @@ def check_tour(document: dict[str, Any], *, has_the_dashboards_library: bool) ->
     else:
         assert "pip install 'grafana-foundation-sdk==" in is_refused("dashboards check")
     assert "_SOAK_COMPLETE=zsh_complete" in is_done("completion")
+    assert "well; watches http://127.0.0.1:" in is_done("status")
+    assert re.search(r"^live page     http://127\.0\.0\.1:\d+/live", is_done("up"), re.MULTILINE)
+    is_done("down")
     for name in ("run", "demo"):
         # A machine that is busy with other things is a late load generator: 3.
         assert said[name]["code"] in (0, 3), said[name]

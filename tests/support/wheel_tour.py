@@ -22,6 +22,7 @@ READY_SECONDS = 60.0
 def main() -> None:
     """The tour, with nothing on the PATH but what is installed with `soak`: no Prometheus, no wrk."""
     os.environ["PATH"] = str(Path(shutil.which("soak") or "soak").parent)
+    os.environ["XDG_STATE_HOME"] = str(Path.cwd() / "state")
     for name in ("exporter/__init__.py", "results.py", "queries.py"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(HOSTILE, encoding="utf-8")
@@ -35,7 +36,7 @@ def main() -> None:
         "rules with links": soak("rules", "--runbook-base", "https://watch.example:9877/runbook"),
         "dashboards check": soak("dashboards", "check"),
         "completion": soak("--show-completion", "zsh"),
-        "run": run(),
+        **used(),
         "report": soak("report", *results("results")),
         "summary by hand": ended(
             sys.executable,
@@ -54,7 +55,7 @@ from exporter.settings.shipped import ROOT, shipped
 print(json.dumps([exporter.__file__, llm_router_soak.__file__, str(ROOT), str(shipped("prometheus/rules"))]))
 """
 PAGES: dict[str, int] = {}
-"""of the exporter of a run, to how long they are"""
+"""of the exporter of `soak up`, to how long they are"""
 
 
 def soak(*arguments: str, **environment: str) -> dict[str, Any]:
@@ -70,25 +71,22 @@ def ended(*command: str, **environment: str) -> dict[str, Any]:
     return {"code": done.returncode, "output": done.stdout, "errors": done.stderr}
 
 
-def run() -> dict[str, Any]:
-    """A short run of a simulated router, by an exporter that watches it."""
+def used() -> dict[str, dict[str, Any]]:
+    """`soak up` for a simulated router, a short run that finds it, and its end."""
     router, web, ingest = (free_port() for _ in range(3))
-    url, exporter = f"http://127.0.0.1:{router}", f"http://127.0.0.1:{web}"
-    watching = ["soak", "exporter", "--web.listen-address", f"127.0.0.1:{web}"]
-    watching += ["--ingest.listen-address", f"127.0.0.1:{ingest}", "--ingest.state-file", "state.json"]
-    with (
-        subprocess.Popen(["soak", "simulate", "--port", str(router)]) as simulator,
-        subprocess.Popen(watching, env={**os.environ, "ROUTER_URL": url}) as watcher,
-    ):
+    url = f"http://127.0.0.1:{router}"
+    with subprocess.Popen(["soak", "simulate", "--port", str(router)]) as simulator:
         try:
             wait_for(f"{url}/v1/models")
+            ports = ["--exporter-port", str(web), "--ingest-port", str(ingest)]
+            said = {"up": soak("up", "--detach", "--target", url, *ports)}
             for page in ("/metrics", "/live", "/runbook/RouterDown"):
-                PAGES[page] = wait_for(exporter + page)
-            options = ["--target", url, "--exporter", exporter, "--results", "results", "--engine", "stream"]
-            return soak("run", *options, "--duration", "3s", "--drain", "1s", "--label", "toured")
+                PAGES[page] = wait_for(f"http://127.0.0.1:{web}{page}")
+            load = ["--engine", "stream", "--duration", "3s", "--drain", "1s", "--label", "toured"]
+            said["run"] = soak("run", "--target", url, "--results", "results", *load)
+            return {**said, "status": soak("status"), "down": soak("down")}
         finally:
             simulator.terminate()
-            watcher.terminate()
 
 
 def demo() -> dict[str, Any]:
