@@ -4,6 +4,7 @@ import re
 import shutil
 import urllib.request
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,13 @@ from exporter.live.wire import encode
 from exporter.settings.exporter_config import Match, Role, WatchedProcess
 from exporter.settings.router_api import RouterApi
 from tests.support import exporter_scene as scene
-from tests.support.checkout import GOLDEN
+from tests.support.checkout import CHECKOUT, GOLDEN
 from tests.support.clocks import FakeClock
 from tests.support.contract_metrics import (
+    BY_SCRAPE,
     CONTRACT,
     EXPORTER,
+    GROWTH_RECORDS,
     HOST,
     LOAD,
     MAX_KERNEL_NAMES,
@@ -36,10 +39,13 @@ from tests.support.contract_metrics import (
     ROUTER,
     STREAMS,
     Scale,
+    agent_series,
     max_series,
+    recorded_series,
 )
 from tests.support.live_messages import answered, register
 from tests.support.local_http import LocalHttp
+from tests.support.prometheus_files import rules_in
 
 HOSTILE = Scale(processes=16, cpus=8, gpus=0, collectors=4)
 
@@ -164,3 +170,45 @@ def test_a_hostile_scene_is_within_the_bound(tmp_path: Path, monkeypatch: pytest
     bounds = {name: CONTRACT[name].max_series(HOSTILE) for name in counts if name in CONTRACT}
     assert len(counts.keys() - bounds.keys()) <= MAX_KERNEL_NAMES
     assert [name for name, bound in bounds.items() if counts[name] > bound] == []
+
+
+NOTHING = Scale(processes=0, cpus=0, gpus=0, collectors=0, models=1, disks=0, filesystems=0, interfaces=0)
+GPU_HOST = Scale(processes=4, cpus=64, gpus=8, collectors=4, disks=2, filesystems=3, interfaces=3)
+SMALL_HOST = Scale(processes=1, cpus=8, gpus=0, collectors=3, disks=1, filesystems=2, interfaces=2)
+KERNEL_NAMES = 116
+"""of the machine on which the pages' figures were measured"""
+
+
+def of_one(**more: int) -> int:
+    """How many series one of it has."""
+    return agent_series(replace(NOTHING, **more), 0) - agent_series(NOTHING, 0)
+
+
+def test_the_page_on_retention_has_the_figures_of_the_list_of_metrics() -> None:
+    page = (CHECKOUT / "docs/monitoring.md").read_text(encoding="utf-8")
+    both = agent_series(replace(NOTHING, gpus=1, processes=1), 0) - agent_series(NOTHING, 0)
+    on_gpu = both - of_one(gpus=1) - of_one(processes=1)
+    for row in (
+        f"| agent, whatever it watches | {agent_series(NOTHING, 0)}, and about {KERNEL_NAMES} single values",
+        f"| collector (`process`, `node`, `gpu`, `results`) | {of_one(collectors=1)} |",
+        f"| CPU | {of_one(cpus=1)} |",
+        f"| disk | {of_one(disks=1)} |",
+        f"| file system | {of_one(filesystems=1)} |",
+        f"| network interface | {of_one(interfaces=1)} |",
+        f"| watched process | {of_one(processes=1)} |",
+        f"| GPU | {of_one(gpus=1)}, and {on_gpu} for each watched process |",
+        f"| target, by Prometheus itself | {len(BY_SCRAPE)} |",
+        f"| resource of the leak rules, by these, after 50 minutes | {GROWTH_RECORDS} |",
+        f"| model of a load at an exporter | {max_series(LOAD, NOTHING)}, and {max_series(STREAMS, NOTHING)}",
+    ):
+        assert row in page
+    for host in (SMALL_HOST, GPU_HOST):
+        scraped = agent_series(host, KERNEL_NAMES) + len(BY_SCRAPE)
+        assert f"{scraped:,} + {recorded_series(host):,} = {scraped + recorded_series(host):,}" in page
+
+
+def test_the_leak_rules_record_of_a_resource_what_is_counted() -> None:
+    growth = [
+        rule for rule in rules_in("leaks.recording.yml") if rule["record"].startswith("resource:growth:")
+    ]
+    assert len(growth) + 1 == GROWTH_RECORDS  # and its floor

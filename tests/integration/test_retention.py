@@ -1,10 +1,13 @@
 """How many series agents are: what the list of metrics gives is what a real Prometheus holds."""
 
+import math
 import random
 from pathlib import Path
 
+import requests
+from agent_crowd import Fleet, moving, prometheus_of, wider
 from gpu_cost import gpu_exporter
-from retention import Fleet, computed_series, moving, own_figures, prometheus_of, scale_of, wider
+from retention import computed_series, own_figures, scale_of
 
 from tests.support.contract_metrics import BY_SCRAPE
 from tests.support.waiting import need, wait_for
@@ -19,7 +22,17 @@ def test_a_prometheus_holds_as_many_series_of_agents_as_are_computed(tmp_path: P
     need("gcc")
     with gpu_exporter(tmp_path, PROCESSES, *AGENT) as (agent, stub):
         moving(stub, random.Random(1))
-        with Fleet(agent.url, cpus=64) as fleet, prometheus_of(fleet, AGENTS, tmp_path, rules=False) as store:
+
+        def says_all() -> bool:
+            text = requests.get(f"{agent.url}/metrics", timeout=10).text
+            samples = sum(not line.startswith("#") for line in text.splitlines())
+            return samples == computed_series(text, PROCESSES, len(stub.gpus))
+
+        wait_for("as many samples as are computed", says_all)
+        with (
+            Fleet(agent.url, 64, math.inf) as fleet,
+            prometheus_of(fleet, AGENTS, tmp_path, rules=False) as store,
+        ):
 
             def held() -> bool:
                 own = own_figures(store.url)
