@@ -178,6 +178,8 @@ def up(
             _show(stack.record, console)
             console.print("\nCtrl-C stops everything; data stay")
         stack.hold()
+    if not is_detached:
+        console.print(Text(f"{plan.name} is down"), soft_wrap=True)
 
 
 def _config(file: Path | None, target: str | None, **asked: Any) -> UpConfig:

@@ -1,19 +1,18 @@
 """A native stack: services as child processes in one folder, started, watched and stopped together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import yaml
 
-from exporter.errors import PortTakenError
 from exporter.run.interrupt import Interrupt, ignored, uninterrupted
 from exporter.settings.exporter_config import ExporterConfig, watch_router
 from exporter.settings.router_api import RouterApi
 from exporter.settings.shipped import shipped
 from exporter.settings.temporary_folder import temporary_folder
 from exporter.stack import servers
-from exporter.stack.ports import HOST, Ports
+from exporter.stack.ports import Ports
 from exporter.stack.prometheus_files import Scraped, write_prometheus
 from exporter.stack.servers import Server
 from exporter.stack.service import Service
@@ -41,12 +40,6 @@ class NativeStack:
             for service in reversed(self._services):
                 service.stop()
             self._temporary.close()
-
-    def check_ports(self, services: Sequence[str]) -> None:
-        """Raise PortTakenError for the first of the services' ports that is in use."""
-        for service in services:
-            if not self.ports.is_free(service):
-                raise PortTakenError(service, HOST, getattr(self.ports, service), f"--{service}-port")
 
     def start_simulator(self, *options: str) -> None:
         """The simulated router."""

@@ -102,8 +102,7 @@ class Service:
         code = self._process.poll()
         if code is None:
             return None
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        return f"{how}: {self._log_end()}"
+        return f"killed by signal {-code}" if code < 0 else f"exit code {code}: {self._log_end(1)}"
 
     def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL where that does not help."""
@@ -131,11 +130,11 @@ class Service:
             return False
         return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)
 
-    def _log_end(self) -> str:
+    def _log_end(self, lines: int = 3) -> str:
         try:
             with self._log.open("rb") as file:
                 file.seek(max(0, self._log.stat().st_size - LOG_END_BYTES))
                 text = file.read().decode("utf-8", "replace").strip()
         except OSError:
             return "its log cannot be read"
-        return " | ".join(text.splitlines()[-3:]) or "it printed nothing"
+        return " | ".join(text.splitlines()[-lines:]) or "it printed nothing"

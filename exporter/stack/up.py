@@ -57,6 +57,8 @@ class Up:
         self._clock = clock or SystemClock()
         self._attempts: dict[str, Attempts] = {}
         self._notes: list[str] = []
+        self._late = ""
+        """what was said of a router that did not answer at first"""
         self._absent: dict[str, str] = {}
         self._look_at = 0.0
         self._is_up = False
@@ -101,10 +103,11 @@ class Up:
             self._bring_up("router")
         self._look()
         if self._servers.problem is not None:
-            self._note(
+            self._late = (
                 f"the router at {self.plan.router.url} does not answer yet ({self._servers.problem}); it is "
                 "watched from when it does"
             )
+            self._note(self._late)
         self._bring_up("exporter")
         begun = [(name, self._begin(name)) for name in ("alertmanager", "prometheus") if name in installed]
         for name, service in begun:
@@ -151,6 +154,8 @@ class Up:
         self._look()
         if before is not None and self._servers.problem is None:
             self._say(f"the router at {self.plan.router.url} answers")
+            self._notes = [note for note in self._notes if note != self._late]
+            self._write()
         new = self._servers.new_nodes
         if new and not self._attempts["exporter"].waits and not takes_a_run(self.ports.url("exporter")):
             self._say(f"watched from now on: {', '.join(new)}")

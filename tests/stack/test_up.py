@@ -105,7 +105,7 @@ def test_a_service_that_ends_is_started_again(stacks: Stacks, name: str) -> None
     assert after["prometheus"].url == before["prometheus"].url
     assert after["exporter"] == before["exporter"]
     log = (stacks.folder(name) / "up.log").read_text(encoding="utf-8")
-    assert "prometheus has ended (killed by signal 9: " in log
+    assert "prometheus has ended (killed by signal 9); started again in 1 s" in log
 
 
 def test_a_stack_for_a_router_that_is_not_up_yet_watches_it_from_when_it_is_beside_the_other(
