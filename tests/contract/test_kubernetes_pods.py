@@ -168,6 +168,26 @@ def test_who_brings_the_profile_has_no_capability_and_sees_no_process() -> None:
     }
 
 
+def test_a_node_has_one_agent_with_gpus_or_without() -> None:
+    found = pods(cluster("gpu"))
+    _, plain = found["DaemonSet/agent"]
+    _, gpu = found["DaemonSet/agent-gpu"]
+    affinity = plain["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (term,) = affinity["nodeSelectorTerms"]
+    (key,) = gpu["nodeSelector"]
+    assert term == {"matchExpressions": [{"key": key, "operator": "DoesNotExist"}]}
+    assert gpu["nodeSelector"] == {key: "true"}
+    assert ("affinity" in gpu, "nodeSelector" in plain) == (False, False)
+    assert (gpu["runtimeClassName"], "runtimeClassName" in plain) == ("nvidia", False)
+    (with_gpus,) = gpu["containers"]
+    # None is taken from anybody.
+    assert not [name for name in with_gpus["resources"]["limits"] if "gpu" in name]
+    assert {each["name"]: each["value"] for each in with_gpus["env"]} == {
+        "NVIDIA_VISIBLE_DEVICES": "all",
+        "NVIDIA_DRIVER_CAPABILITIES": "utility",
+    }
+
+
 @every_cluster
 def test_the_image_is_a_parameter_and_never_the_latest(name: str) -> None:
     images = {

@@ -279,8 +279,10 @@ def test_agents_watch_processes_by_name_and_no_router(name: str, tmp_path: Path)
     watched.write_text(named(objects_of(name), "ConfigMap", "agent")["data"]["agent.yaml"], encoding="utf-8")
     config = load_config(watched)
     assert config.router is None
-    # One that finds no router on its node would call it down.
-    assert {process.role.value for process in config.processes} == {"node"}
+    # One that finds no router on its node would call it down; what is named has to be on every node.
+    assert {process.role.value for process in config.processes} == ({"node"} if name == "example" else set())
+    for each in of_kind(objects_of(name), "DaemonSet"):
+        assert bool(config.processes) == ("nodeSelector" in each["spec"]["template"]["spec"]) or name == "gpu"
     # A port of a pod is none of the node's.
     assert not [process for process in config.processes if process.match.port is not None]
     assert (config.host, str(config.host_root)) == (True, "/proc/1/root")
