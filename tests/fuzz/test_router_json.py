@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from exporter.clock import SystemClock
 from exporter.collectors.priority import RightOfWay
 from exporter.collectors.router import nodes_api
+from exporter.collectors.router.login import _FailedError, _granted
+from exporter.collectors.router.model_stats import parse_model_stats
 from exporter.collectors.router.no_answer import problem_of
 from exporter.collectors.router.probe import MAX_JSON_VALUES, Answer, HttpProbe, _Reading
 from exporter.collectors.router.router import MAX_NODES, RouterCollector
@@ -84,6 +86,47 @@ def test_any_body_is_json_as_python_reads_it_or_none(body: bytes) -> None:
     assert found is None or repr(json.loads(body)) == repr(found)
     assert body.count(b",") < MAX_JSON_VALUES or found is None
     assert Answer(401, body).json() is None
+
+
+GRANTED = {"token": "a.b.c", "expires_in": 86_400, "user": {"must_change_password": False}}
+
+
+@given(
+    mutated_json(st.just(GRANTED))
+    | st.fixed_dictionaries({"token": SCALARS | TEXTS, "expires_in": SCALARS, "user": SCALARS}).map(
+        lambda document: json.dumps(document).encode()
+    ),
+    st.sampled_from([200, 200, 200, 401, 307, 500, 999]),
+)
+def test_any_answer_to_a_login_is_a_token_that_a_header_can_carry_or_none(body: bytes, status: int) -> None:
+    try:
+        token, lifetime_seconds, _ = _granted(Answer(status, body))
+    except _FailedError as error:
+        assert "\n" not in str(error)
+        return
+    assert status == 200
+    assert token.isascii()
+    assert token.isprintable()
+    assert " " not in token
+    assert 0 < len(token) <= 8192
+    assert 0 < lifetime_seconds <= 30 * 86_400
+
+
+ROWS: list[dict[str, Any]] = [
+    {"model_id": "a", "successful_requests": 5, "failed_requests": 1, "total_output_tokens": 70},
+    {"model_id": "b", "successful_requests": 0, "failed_requests": 0, "total_output_tokens": 0},
+]
+
+
+@given(mutated_json(st.just(ROWS)) | mutated_bytes(st.just(json.dumps(ROWS).encode())))
+def test_any_counts_of_an_endpoint_are_the_sums_of_what_its_rows_say_or_none(body: bytes) -> None:
+    document = Answer(200, body).json()
+    counts = parse_model_stats(document)
+    if counts is None:
+        assert not isinstance(document, list) or not all(isinstance(row, dict) for row in document)
+        return
+    said = [nodes_api.usable_count(row.get("successful_requests")) for row in document]
+    assert counts.successes == (None if None in said else sum(value for value in said if value is not None))
 
 
 @given(st.lists(mutated_bytes(HTTP) | HTTP, min_size=1, max_size=3), st.data())

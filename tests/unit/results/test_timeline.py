@@ -6,7 +6,7 @@ import pytest
 
 from exporter.live.message import FailureReason, Phase
 from exporter.live.seconds import SecondCounts, Seconds
-from exporter.results.process_table import ProcessRow, processes_of
+from exporter.results.process_table import MIN_WRITTEN_SECONDS, ProcessRow, processes_of
 from exporter.results.run_record import record_of
 from exporter.results.timeline import MAX_EVENTS, MAX_ROWS, Timeline, elapsed_text, timeline_of
 from exporter.timeseries import SeriesStore
@@ -113,6 +113,7 @@ def watched(seconds: int, mib_per_hour: float = 0.0) -> ProcessRow:
         store.add("observed_process_up", labels, time, 1.0)
         store.add("observed_process_anonymous_memory_bytes", labels, time, memory)
         store.add("observed_process_swap_bytes", labels, time, 2.0**20)
+        store.add("observed_process_written_files_bytes", labels, time, (3 + elapsed / 60) * 2.0**20)
         store.add("observed_process_open_fds", labels, time, 20.0 + (elapsed > seconds / 2) * 5)
         for mode in ("user", "system"):
             store.add("observed_process_cpu_seconds_total", {**labels, "mode": mode}, time, 0.25 * elapsed)
@@ -139,6 +140,16 @@ def test_growth_is_told_by_the_hour_and_by_the_thousand_requests() -> None:
     assert (row.open_fds.first, row.open_fds.last) == (20.0, 25.0)
     assert row.threads is None
     assert row.restarts is None
+
+
+def test_written_files_grow_by_the_hour_and_by_the_thousand_requests_from_two_minutes_on() -> None:
+    row = watched(3600)
+    assert row.written is not None
+    assert row.written.growth(MIN_WRITTEN_SECONDS) == pytest.approx(60 * 2**20, rel=0.01)
+    assert row.written_per_1000_requests == pytest.approx(60 * 2**20, rel=0.01)
+    short = watched(120)
+    assert short.written is not None
+    assert short.written_per_1000_requests is None
 
 
 def test_a_sawtooth_is_no_growth() -> None:

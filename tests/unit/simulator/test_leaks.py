@@ -59,3 +59,26 @@ def test_fds_really_leak_by_request_and_by_time(simulator: Simulator) -> None:
     assert null_fds(pid) == before + 50
     simulator.end("leak_fds", release=1)
     assert null_fds(pid) == before
+
+
+def test_a_file_is_written_by_request_up_to_its_limit_and_has_no_name(simulator: Simulator) -> None:
+    pid = simulator.truth()["pid"]
+
+    def written() -> int:
+        sizes = [
+            fd.stat().st_size for fd in Path(f"/proc/{pid}/fd").iterdir() if "(deleted)" in str(fd.readlink())
+        ]
+        return sum(sizes)
+
+    before = written()
+    simulator.begin("write_rows", bytes_per_request=1000, limit_bytes=4500)
+    for _ in range(3):
+        simulator.post(CHAT)
+    assert written() - before == simulator.truth()["written_bytes"] == 3000
+    for _ in range(3):
+        simulator.post(CHAT)
+    simulator.end("write_rows")
+    simulator.post(CHAT)
+    assert written() - before == simulator.truth()["written_bytes"] == 4500
+    simulator.end("write_rows", release=1)
+    assert written() == before
