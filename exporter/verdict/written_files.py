@@ -90,7 +90,11 @@ def judge_written_files(evidence: Evidence) -> Finding:
     figure, bound, unit = worst.per_hour, MAX_PER_HOUR, "bytes_per_hour"
     if worst.by_requests and worst.per_1000_requests is not None:
         figure, bound, unit = worst.per_1000_requests, MAX_PER_1000_REQUESTS, "bytes"
-    said = joined([*map(_told, much), *_disk(evidence, sum(each.per_hour for each in much))])
+    if evidence.so_far:
+        # The same from look to look: the terminal prints what is new.
+        said = joined([_goes_on(each) for each in much])
+    else:
+        said = joined([*map(_told, much), *_disk(evidence, sum(each.per_hour for each in much))])
     spans = tuple(sorted({each.span for each in much}, key=lambda span: span.since))
     return Finding("written_files", Outcome.FAIL, said, figure=figure, bound=bound, unit=unit, spans=spans)
 
@@ -118,6 +122,19 @@ def _calm(finding: "partial[Finding]", grown: Sequence[_Grown]) -> Finding:
         f"{fastest.name} が書き込むファイルの増加は {rate}",
     )
     return finding(Outcome.PASS, said, figure=fastest.per_hour, bound=MAX_PER_HOUR)
+
+
+def _goes_on(grown: _Grown) -> Said:
+    hourly, each = shown(MAX_PER_HOUR, "bytes_per_hour"), shown(MAX_PER_1000_REQUESTS, "bytes")
+    if grown.by_requests:
+        return Said(
+            f"the files that {grown.name} writes grow by more than {each} per 1,000 requests",
+            f"{grown.name} が書き込むファイルの増加が 1,000 リクエストあたり {each} を超える",
+        )
+    return Said(
+        f"the files that {grown.name} writes grow by more than {hourly}",
+        f"{grown.name} が書き込むファイルの増加が {hourly} を超える",
+    )
 
 
 def _told(grown: _Grown) -> Said:

@@ -38,10 +38,11 @@ class WrittenFiles:
         self._proc = proc
         self._before: dict[tuple[object, ...], bool | None] = {}
         self._now: dict[tuple[object, ...], bool | None] = {}
+        self._mounts: dict[int, dict[str, str]] = {}
 
     def refresh(self) -> None:
         """A scrape begins: what was not seen at the last one is forgotten."""
-        self._before, self._now = self._now, {}
+        self._before, self._now, self._mounts = self._now, {}, {}
 
     def sizes(self, process: ProcessStat, targets: Mapping[str, str]) -> Sizes | None:
         """Of the files among a process's descriptors, where `targets` says what each leads to.
@@ -78,7 +79,10 @@ class WrittenFiles:
             return False
         if mount is None:
             return True
-        kinds = dict(_MOUNT.findall(self._proc.read(f"{pid}/mountinfo")))
+        kinds = self._mounts.get(pid)
+        if kinds is None:
+            kinds = dict(_MOUNT.findall(self._proc.read(f"{pid}/mountinfo")))
+            self._mounts[pid] = kinds
         return None if _REMOTE.match(kinds.get(mount[1], "")) else True
 
 

@@ -76,6 +76,13 @@ def test_by_the_requests_alone_the_figure_is_that_of_the_requests() -> None:
     assert (finding.bound, finding.unit) == (MIB, "bytes")
 
 
+@pytest.mark.parametrize(("a_second", "by"), [(0.05, "16 MiB/h"), (15 / 3600, "1 MiB per 1,000 requests")])
+def test_while_the_run_goes_on_it_says_the_same_from_look_to_look(a_second: float, by: str) -> None:
+    for seconds in (2400, 3000):
+        finding = judged(lambda t: 3 + a_second * t, seconds, 1, so_far=True, measured_seconds=float(seconds))
+        assert finding.text == f"the files that router writes grow by more than {by}"
+
+
 def test_a_journal_that_fills_to_its_size_is_no_growth() -> None:
     assert judged(lambda t: min(4.1, t / 20), 600).outcome == Outcome.PASS
     assert judged(lambda t: min(64, t / 2), 600).outcome == Outcome.PASS
