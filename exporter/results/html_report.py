@@ -14,10 +14,9 @@ from exporter.plain_text import one_line
 from exporter.results.axis import number_text
 from exporter.results.curves import Line, Panel
 from exporter.results.panels import panels_of
-from exporter.results.process_table import MIN_WRITTEN_SECONDS, Level, ProcessRow, processes_of
+from exporter.results.process_table import file_table, process_table, processes_of
 from exporter.results.replacing import replace_file
 from exporter.results.report_tables import (
-    MIB,
     UNKNOWN,
     Table,
     csv_text,
@@ -76,7 +75,8 @@ def html_report(record: RunRecord) -> str:
         has_load=document.evidence.has_load,
         failures=failures_table(record, timeline),
         windows=windows_table(record, timeline),
-        processes=_process_table(processes_of(record, timeline)),
+        processes=process_table(processes := processes_of(record, timeline)),
+        written_files=file_table(processes),
         runtime=runtime_table(record),
         nodes=nodes_table(record, timeline),
         gpus=gpus_table(record),
@@ -193,55 +193,6 @@ def _event_table(timeline: Timeline) -> Table:
 
 def _times(since: float, until: float, timeline: Timeline) -> tuple[str, str]:
     return timeline.elapsed(since), timeline.elapsed(until)
-
-
-def _process_table(rows: list[ProcessRow]) -> Table:
-    header = (
-        *("process", "role", "CPUs", "memory, MiB", "at most", "an hour", "per 1,000 requests"),
-        *("written files, MiB", "an hour", "per 1,000 requests"),
-        *("open files", "threads", "established", "restarts"),
-    )
-    cells = tuple(
-        (
-            row.name,
-            row.role,
-            UNKNOWN if row.cpus is None else f"{row.cpus:.2f}",
-            _change(row.memory, MIB),
-            UNKNOWN if row.memory is None else f"{row.memory.greatest / MIB:,.1f}",
-            UNKNOWN
-            if row.memory is None or row.memory.per_hour is None
-            else f"{row.memory.per_hour / MIB:+,.1f} MiB",
-            UNKNOWN if row.per_1000_requests is None else f"{row.per_1000_requests / 1024:+,.1f} KiB",
-            _change(row.written, MIB),
-            _grown(row.written),
-            UNKNOWN
-            if row.written_per_1000_requests is None
-            else f"{row.written_per_1000_requests / 1024:+,.1f} KiB",
-            _change(row.open_fds, 1),
-            _change(row.threads, 1),
-            _change(row.established, 1),
-            UNKNOWN if row.restarts is None else f"{row.restarts:,}",
-        )
-        for row in rows
-    )
-    note = (
-        "Memory is RssAnon and swap. First → last: the floors (5th percentile) of the first and the last "
-        "quarter of the load after warm-up; growth is told from 10 minutes of it on. Written files are "
-        "those that are open for writing, a database or a log; their growth is told from 2 minutes on."
-    )
-    return Table(header, cells, note if cells else "")
-
-
-def _grown(written: Level | None) -> str:
-    per_hour = None if written is None else written.growth(MIN_WRITTEN_SECONDS)
-    return UNKNOWN if per_hour is None else f"{per_hour / MIB:+,.1f} MiB"
-
-
-def _change(level: Level | None, unit: float) -> str:
-    if level is None:
-        return UNKNOWN
-    first, last = number_text(level.first / unit), number_text(level.last / unit)
-    return first if first == last else f"{first} → {last}"
 
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from exporter.live.message import Phase
 from exporter.plain_text import one_line
+from exporter.results.axis import number_text
 from exporter.results.curves import series_of, summed
 from exporter.results.panels import by_role
+from exporter.results.report_tables import MIB, UNKNOWN, Table
 from exporter.results.run_record import RunRecord
 from exporter.results.timeline import Timeline, loads_of
 from exporter.timeseries import Series
@@ -113,6 +115,71 @@ def processes_of(record: RunRecord, timeline: Timeline) -> list[ProcessRow]:
             )
         )
     return rows
+
+
+def process_table(rows: list[ProcessRow]) -> Table:
+    """What each process used and held."""
+    header = (
+        *("process", "role", "CPUs", "memory, MiB", "at most", "an hour", "per 1,000 requests"),
+        *("open files", "threads", "established", "restarts"),
+    )
+    cells = tuple(
+        (
+            row.name,
+            row.role,
+            UNKNOWN if row.cpus is None else f"{row.cpus:.2f}",
+            _change(row.memory, MIB),
+            UNKNOWN if row.memory is None else f"{row.memory.greatest / MIB:,.1f}",
+            UNKNOWN
+            if row.memory is None or row.memory.per_hour is None
+            else f"{row.memory.per_hour / MIB:+,.1f} MiB",
+            UNKNOWN if row.per_1000_requests is None else f"{row.per_1000_requests / 1024:+,.1f} KiB",
+            _change(row.open_fds, 1),
+            _change(row.threads, 1),
+            _change(row.established, 1),
+            UNKNOWN if row.restarts is None else f"{row.restarts:,}",
+        )
+        for row in rows
+    )
+    note = (
+        "Memory is RssAnon and swap. First → last: the floors (5th percentile) of the first and the last "
+        "quarter of the load after warm-up; growth is told from 10 minutes of it on."
+    )
+    return Table(header, cells, note if cells else "")
+
+
+def file_table(rows: list[ProcessRow]) -> Table:
+    """What the files grew by that each process writes; no row where that was not measured."""
+    cells = tuple(
+        (
+            row.name,
+            row.role,
+            _change(row.written, MIB),
+            _grown(row.written),
+            UNKNOWN
+            if row.written_per_1000_requests is None
+            else f"{row.written_per_1000_requests / 1024:+,.1f} KiB",
+        )
+        for row in rows
+        if row.written is not None
+    )
+    note = (
+        "Files that are open for writing: a database, a log. First → last as above; growth is told from 2 "
+        "minutes of load on."
+    )
+    return Table(("process", "role", "MiB", "an hour", "per 1,000 requests"), cells, note if cells else "")
+
+
+def _grown(written: Level | None) -> str:
+    per_hour = None if written is None else written.growth(MIN_WRITTEN_SECONDS)
+    return UNKNOWN if per_hour is None else f"{per_hour / MIB:+,.1f} MiB"
+
+
+def _change(level: Level | None, unit: float) -> str:
+    if level is None:
+        return UNKNOWN
+    first, last = number_text(level.first / unit), number_text(level.last / unit)
+    return first if first == last else f"{first} → {last}"
 
 
 def _per_1000(per_hour: float | None, rate: float) -> float | None:
