@@ -176,6 +176,11 @@ class LiveRuns:
             active = [run for run in self.runs.values() if run.active(now)]
             return active[-1] if active else None
 
+    def newest(self) -> Run | None:
+        """The active run that was announced last; where none is active, the one that was."""
+        with self.lock:
+            return self.current() or next(reversed(self.runs.values()), None)
+
     def publish(self, token: bytes, found: RunFindings) -> None:
         """What a run's command has found so far, in the place of what it found before.
 

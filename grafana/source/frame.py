@@ -1,12 +1,13 @@
 """What every dashboard has around its panels: variables, annotations, links to the others, time."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Section, lay_out
-from palette import BLUE, FAILURE, GREY, PURPLE
+from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE
 from panels import DATASOURCE
 from queries import run, variables
 
@@ -29,6 +30,49 @@ VARIABLES = {
 }
 
 
+class Mark(NamedTuple):
+    """What is marked on every time axis: an edge, so its query is true for one step alone."""
+
+    name: str
+    expr: str
+    hue: str
+    title: str
+    text: str
+    tags: str = ""
+    drawn: bool = True
+    """from the start; what is not has a switch at the head of the page"""
+
+
+# Three scrapes: of a shorter step some would have no sample, and what is there all the time would begin anew.
+MARK_INTERVAL = "15s"
+_RUN_MARKS = (
+    Mark(
+        "Run began", run.ANNOTATION_RUN_BEGAN, BLUE, "Run {{label}} began", "{{model}} at {{target}}, {{run}}"
+    ),
+    Mark("Run ended", run.ANNOTATION_RUN_ENDED, BLUE, "The run ended", "{{instance}}"),
+)
+_PHASE_MARK = Mark("Phase", run.ANNOTATION_PHASE, GREY, "{{phase}}", "phase of the run", "phase")
+_EVENT_MARKS = (
+    Mark("Restart", run.ANNOTATION_RESTART, PURPLE, "{{process}} restarted", "{{node}}"),
+    Mark(
+        *("Failing alert", run.ANNOTATION_ALERT_FAILS_RUN, FAILURE),
+        *("{{alertname}} began", "{{process}} {{node}} {{route}} {{model}}", "severity"),
+    ),
+    Mark(
+        "Other alerts",
+        run.ANNOTATION_ALERT,
+        ORANGE,
+        "{{alertname}} began",
+        "{{process}} {{node}} {{gpu}} {{reason}}",
+        "severity",
+        drawn=False,
+    ),
+)
+MARKS = (*_RUN_MARKS, *_EVENT_MARKS)
+"""where a run is seen over time"""
+MARKS_OF_A_RUN = (*_RUN_MARKS, _PHASE_MARK, *_EVENT_MARKS)
+
+
 def dashboard(
     title: str,
     uid: str,
@@ -36,35 +80,49 @@ def dashboard(
     sections: Sequence[Section],
     *,
     choices: Sequence[str],
+    shown: Sequence[str],
     since: str = "now-1h",
     refresh: str = "15s",
-    phases: bool = False,
+    marks: Sequence[Mark] = (),
 ) -> model.Dashboard:
-    """A whole dashboard; `choices` are the variables after datasource, job and instance."""
+    """A whole dashboard; `choices` are the variables after datasource, job and instance.
+
+    Those `shown` are what a person changes; the others take room at the head and are hidden. A link keeps
+    them all.
+    """
     page = build.Dashboard(title).uid(uid).tags([TAG]).description(description)
     page.refresh(refresh).time(since, "now").timezone("browser").readonly()
     page.tooltip(model.DashboardCursorSync.CROSSHAIR)
-    page.variables(_variables(("job", "instance", *choices)))
+    page.variables(_variables(("job", "instance", *choices), shown))
     page.links([_links()])
     lay_out(page, sections)
     built = page.build()
-    built.annotations = _annotations("run" in choices, phases)
+    built.annotations = model.AnnotationContainer([PrometheusAnnotation(mark) for mark in marks])
     return built
 
 
-def _variables(names: Sequence[str]) -> list[Builder[model.VariableModel]]:
+def _variables(names: Sequence[str], shown: Sequence[str]) -> list[Builder[model.VariableModel]]:
     source = build.DatasourceVariable("datasource").label("Data source").type("prometheus")
     source.current(model.VariableOption(selected=True, text="Prometheus", value="prometheus"))
+    source.hide(model.VariableHide.HIDE_VARIABLE)
     chosen: list[Builder[model.VariableModel]] = [source]
     for name in names:
         expr, every, description = VARIABLES[name]
-        variable = build.QueryVariable(name).label(name.capitalize()).description(description)
+        variable = (
+            build.QueryVariable(name)
+            .label("GPU" if name == "gpu" else name.capitalize())
+            .description(description)
+        )
         variable.datasource(DATASOURCE).query({"query": expr, "refId": f"variable-{name}"})
         variable.multi(True).include_all(True).all_value(every)
         variable.current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
-        # What can be chosen comes and goes with runs, so the lists follow the time range.
-        variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         variable.sort(model.VariableSort.ALPHABETICAL_ASC)
+        if name in shown:
+            # What can be chosen comes and goes with runs, so the lists follow the time range.
+            variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        else:
+            # Nobody sees these lists, and each is a question before every refresh of the panels.
+            variable.refresh(model.VariableRefresh.ON_DASHBOARD_LOAD).hide(model.VariableHide.HIDE_VARIABLE)
         chosen.append(variable)
     return chosen
 
@@ -76,11 +134,13 @@ def _links() -> build.DashboardLink:
 
 
 class PrometheusAnnotation(model.AnnotationQuery):
-    """An annotation from a query, with what the SDK lacks: its title, text and tags from labels."""
+    """A mark from a query, with what the SDK lacks: its title, text and tags from labels."""
 
-    def __init__(self, name: str, expr: str, hue: str, title: str, text: str, tags: str) -> None:
-        super().__init__(name, DATASOURCE, icon_color=hue, expr=expr)
-        self._formats = {"titleFormat": title, "textFormat": text, "tagKeys": tags}
+    def __init__(self, mark: Mark) -> None:
+        super().__init__(
+            mark.name, DATASOURCE, enable=mark.drawn, hide=mark.drawn, icon_color=mark.hue, expr=mark.expr
+        )
+        self._formats = {"titleFormat": mark.title, "textFormat": mark.text, "tagKeys": mark.tags}
 
     def to_json(self) -> dict[str, object]:
         """The SDK's fields and the further ones.
@@ -88,19 +148,5 @@ class PrometheusAnnotation(model.AnnotationQuery):
         Newer versions of the data source ask `target`, older ones the fields beside it (grafana-prometheus,
         annotations.ts, `prepareAnnotation`).
         """
-        target = {"expr": self.expr, "refId": "Anno", "interval": SCRAPE_INTERVAL, "range": True}
-        return {**super().to_json(), "step": SCRAPE_INTERVAL, "target": target, **self._formats}
-
-
-def _annotations(runs: bool, phases: bool) -> model.AnnotationContainer:
-    """Runs from start to end and their phases, restarts, and alerts while they fire, on every time axis."""
-    run_form = ("Run {{run}}", "{{model}} at {{target}}", "scenario,engine")
-    phase_form = ("{{phase}}", "phase of the run", "phase")
-    restart_form = ("{{process}} restarted", "{{instance}}", "role")
-    alert_form = ("{{alertname}}", "{{process}} {{node}}", "severity")
-    return model.AnnotationContainer([
-        *([PrometheusAnnotation("Runs", run.RUN_INFO, BLUE, *run_form)] if runs else []),
-        *([PrometheusAnnotation("Phases", run.RUN_PHASE, GREY, *phase_form)] if phases else []),
-        PrometheusAnnotation("Restarts", run.ANNOTATION_RESTART, PURPLE, *restart_form),
-        PrometheusAnnotation("Alerts", run.ANNOTATION_ALERT, FAILURE, *alert_form),
-    ])  # fmt: skip
+        target = {"expr": self.expr, "refId": "Anno", "interval": MARK_INTERVAL, "range": True}
+        return {**super().to_json(), "step": MARK_INTERVAL, "target": target, **self._formats}

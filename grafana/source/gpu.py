@@ -3,14 +3,13 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, States
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, States, from_none, from_one, mapped
 from panels import (
     BYTES,
     BYTES_PER_SECOND,
     CELSIUS,
     COUNT,
     HERTZ,
-    NO_GPU,
     RATIO,
     WATTS,
     Series,
@@ -18,16 +17,38 @@ from panels import (
     timeline,
 )
 from queries import gpu
-from tables import Column, labels, rows
+from tables import Column, rows
 
-HELD_BACK: States = {"0": ("free", GREEN), "1": ("held back", ORANGE)}
+HELD_BACK: States = {
+    "0": ("free", GREEN),
+    "1": ("power limit", SKY),
+    "2": ("driver, heat", ORANGE),
+    "3": ("power supply", FAILURE),
+    "4": ("heat", FAILURE),
+    "5": ("hardware", FAILURE),
+}
+"""what holds a GPU's clocks down, by its number in queries/gpu.py: the worst is the greatest"""
+NO_GPU_HERE = "no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver"
+GPU_COLUMNS = {
+    "gpu": Column("GPU", width=60),
+    "node": Column("node", width=110),
+    "Value #A": Column("busy", RATIO, bar=True),
+    "Value #B": Column("memory, of all", RATIO, bar=True),
+    "Value #C": Column("temperature", CELSIUS, width=110),
+    "Value #D": Column("power, of limit", RATIO, bar=True),
+    "Value #E": Column("held back by", states=[mapped(HELD_BACK)], width=120),
+    "Value #F": Column("Xid errors", states=[from_none("none", GREEN), from_one("", FAILURE)], width=100),
+}
 INFO_COLUMNS = {
-    **labels("gpu", "name", "node", "instance", "uuid"),
+    "gpu": Column("GPU", width=60),
+    "node": Column("node"),
+    "name": Column("name"),
     "driver_version": Column("driver"),
     "cuda_version": Column("CUDA"),
 }
 XID_COLUMNS = {
-    **labels("gpu", "node", "instance"),
+    "gpu": Column("GPU", width=60),
+    "node": Column("node", width=110),
     "xid": Column("Xid", link=("NVIDIA's catalogue", "https://docs.nvidia.com/deploy/xid-errors/")),
     "Value": Column("errors"),
 }
@@ -36,11 +57,20 @@ XID_COLUMNS = {
 def work() -> Section:
     """Which GPUs there are and how busy."""
     table = rows(
-        "GPUs",
-        "What the driver lists, parts of a divided GPU (MIG) included.",
+        "GPUs now",
+        "A row for each: how busy, its memory, its heat, its power of the limit that is set, the worst of "
+        "what holds its clocks down, and the driver's Xid errors in the time range. The busiest on top.",
         COUNT,
-        [Series(gpu.INFO, "GPUs")],
-        INFO_COLUMNS,
+        [
+            Series(gpu.UTILIZATION_RATIO, "busy"),
+            Series(gpu.MEMORY_USED_RATIO, "memory"),
+            Series(gpu.TEMPERATURE_CELSIUS, "temperature"),
+            Series(gpu.POWER_OF_LIMIT_RATIO, "power"),
+            Series(gpu.THROTTLED_WORST, "held back by"),
+            Series(gpu.XID_ERRORS_BY_GPU, "Xid errors"),
+        ],
+        GPU_COLUMNS,
+        first="busy",
     )
     busy = lines(
         "Utilisation",
@@ -52,19 +82,19 @@ def work() -> Section:
     )
     memory = lines(
         "Memory",
-        "Memory in use, under the total.",
-        BYTES,
-        Series(gpu.MEMORY_USED_BYTES, "GPU {{gpu}} {{node}} used", BLUE, many=True),
-        Series(gpu.MEMORY_TOTAL_BYTES, "GPU {{gpu}} {{node}} total", GREY, many=True, bound=True),
+        "Share of the memory that is taken.",
+        RATIO,
+        Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}}", BLUE, many=True),
+        max_value=1,
     )
     by_process = lines(
         "Memory by process",
         "Memory of the watched processes. Absent in a container without the host's process ids.",
         BYTES,
-        Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", SKY, many=True),
+        Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
         no_value="no watched process has any",
     )
-    return Section(None, NO_GPU, [Row(5, [table]), Row(8, [busy, memory, by_process])])
+    return Section(None, NO_GPU_HERE, [Row(7, [table]), Row(8, [busy, memory, by_process])])
 
 
 def limits() -> Section:
@@ -73,14 +103,14 @@ def limits() -> Section:
         "Temperature",
         "Of the chip. Which is too hot depends on the model; the throttling below says when it was.",
         CELSIUS,
-        Series(gpu.TEMPERATURE_CELSIUS, "GPU {{gpu}} {{node}}", ORANGE, many=True),
+        Series(gpu.TEMPERATURE_CELSIUS, "GPU {{gpu}} {{node}}", BLUE, many=True),
     )
     power = lines(
         "Power",
         "Power drawn, under the limit that is set.",
         WATTS,
         Series(gpu.POWER_WATTS, "GPU {{gpu}} {{node}} drawn", BLUE, many=True),
-        Series(gpu.POWER_LIMIT_WATTS, "GPU {{gpu}} {{node}} limit", GREY, many=True, bound=True),
+        Series(gpu.HIGHEST_POWER_LIMIT_WATTS, "highest limit", GREY, bound=True),
     )
     fan = lines(
         "Fan",
@@ -90,21 +120,28 @@ def limits() -> Section:
         no_value="no GPU has a fan",
     )
     throttled = timeline(
-        "Throttling",
-        "What holds a GPU's clocks down. sw_power_cap under full load is what a power limit does; heat and "
-        "power supply (all others) make a measurement slower than the GPU is.",
+        "Held back by",
+        "The worst of what holds a GPU's clocks down. A power limit does so under full load; heat and the "
+        "power supply make a measurement slower than the GPU is.",
         HELD_BACK,
-        Series(gpu.THROTTLED, "GPU {{gpu}} {{node}} {{reason}}"),
+        Series(gpu.THROTTLED_WORST, "GPU {{gpu}} {{node}}"),
     )
     clocks = lines(
-        "Clocks",
-        "Clocks of the graphics, the multiprocessors, the memory and the video engine.",
+        "Core clocks",
+        "Of the multiprocessors. The clocks of graphics and video follow it.",
         HERTZ,
-        Series(gpu.CLOCK_HERTZ, "GPU {{gpu}} {{node}} {{clock}}", BLUE, many=True),
-        beside=True,
+        Series(gpu.CORE_CLOCK_HERTZ, "GPU {{gpu}} {{node}}", BLUE, many=True),
+    )
+    memory_clock = lines(
+        "Memory clock",
+        "On an axis of its own: it is several times the cores'.",
+        HERTZ,
+        Series(gpu.MEMORY_CLOCK_HERTZ, "GPU {{gpu}} {{node}}", BLUE, many=True),
     )
     return Section(
-        "Heat, power, clocks", NO_GPU, [Row(8, [temperature, power, fan]), Row(8, [throttled, clocks])]
+        "Heat, power, clocks",
+        NO_GPU_HERE,
+        [Row(8, [temperature, power, fan]), Row(8, [throttled, clocks, memory_clock])],
     )
 
 
@@ -116,6 +153,7 @@ def errors() -> Section:
         COUNT,
         [Series(gpu.XID_ERRORS, "Xid errors")],
         XID_COLUMNS,
+        first="errors",
         no_value="no Xid error",
     )
     ecc = lines(
@@ -124,15 +162,25 @@ def errors() -> Section:
         COUNT,
         Series(gpu.ECC_ERRORS, "GPU {{gpu}} {{node}} {{type}}", SKY, many=True),
         named={"uncorrected": FAILURE},
+        no_value="no memory error",
+        up_to=1,
     )
     pcie = lines(
         "PCIe",
-        "Bytes a second to and from each GPU, over 20 ms.",
+        "Bytes a second to each GPU and (dashed) from it, over 20 ms.",
         BYTES_PER_SECOND,
         Series(gpu.PCIE_RECEIVE, "GPU {{gpu}} {{node}} in", BLUE, many=True),
-        Series(gpu.PCIE_TRANSMIT, "GPU {{gpu}} {{node}} out", ORANGE, many=True),
+        Series(gpu.PCIE_TRANSMIT, "GPU {{gpu}} {{node}} out", ORANGE, many=True, bound=True),
     )
-    return Section("Errors and bus", "no GPU says so", [Row(8, [xids, ecc, pcie])])
+    info = rows(
+        "Models and drivers",
+        "What the driver lists.",
+        COUNT,
+        [Series(gpu.INFO, "GPUs")],
+        INFO_COLUMNS,
+        first="node",
+    )
+    return Section("Errors, bus, drivers", "no GPU says so", [Row(8, [xids, ecc, pcie]), Row(6, [info])])
 
 
 def dashboard() -> model.Dashboard:
@@ -143,4 +191,6 @@ def dashboard() -> model.Dashboard:
         "Each GPU: utilisation, memory, heat, power, clocks, throttling, errors and bus.",
         [work(), limits(), errors()],
         choices=("gpu",),
+        shown=("gpu",),
+        marks=frame.MARKS,
     )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import common as sdk
 from grafana_foundation_sdk.models import dashboard as model
 
 GRID_COLUMNS = 24
@@ -25,20 +26,27 @@ class Section(NamedTuple):
     no_value: str
     """what its panels show where there is nothing, unless a panel has a text of its own"""
     rows: Sequence[Row]
+    collapsed: bool = False
+    """for what most have no data of: its panels ask for nothing before somebody opens it"""
 
 
 def lay_out(dashboard: build.Dashboard, sections: Sequence[Section]) -> None:
     """Place the sections one under the other, without gaps, and number the panels from 1.
 
-    Raises ValueError for a row that does not fill the width.
+    The panels of a collapsed section are in its heading; they stand where they are once it is opened. Raises
+    ValueError for a row that does not fill the width.
     """
     y, number = 0, 0
     for section in sections:
+        heading = None
         if section.title is not None:
             number += 1
             place = model.GridPos(x=0, y=y, w=GRID_COLUMNS, h=1)
-            dashboard.with_row(build.Row(section.title).id(number).grid_pos(place))
+            heading = build.Row(section.title).id(number).grid_pos(place).collapsed(section.collapsed)
+            if not section.collapsed:
+                dashboard.with_row(heading)
             y += 1
+        below = y
         for height, panels, given in section.rows:
             widths = given or [GRID_COLUMNS // len(panels)] * len(panels)
             if sum(widths) != GRID_COLUMNS:
@@ -49,10 +57,28 @@ def lay_out(dashboard: build.Dashboard, sections: Sequence[Section]) -> None:
                 number += 1
                 built = panel.build()
                 built.id_val = number
-                built.grid_pos = model.GridPos(x=x, y=y, w=width, h=height)
+                built.grid_pos = model.GridPos(x=x, y=below, w=width, h=height)
                 built.field_config = built.field_config or model.FieldConfigSource()
                 shown = built.field_config.defaults
                 shown.no_value = shown.no_value or section.no_value
-                dashboard.with_panel(panel)
+                if width == GRID_COLUMNS:
+                    _with_legend_table(built)
+                if heading is not None and section.collapsed:
+                    heading.with_panel(panel)
+                else:
+                    dashboard.with_panel(panel)
                 x += width
-            y += height
+            below += height
+        if section.collapsed and heading is not None:
+            dashboard.with_row(heading)
+        else:
+            y = below
+
+
+def _with_legend_table(panel: model.Panel) -> None:
+    """Beside lines over the full width there is room for the newest value and the greatest."""
+    legend = getattr(panel.options, "legend", None)
+    if panel.type_val == "timeseries" and legend is not None:
+        legend.display_mode = sdk.LegendDisplayMode.TABLE
+        legend.placement = sdk.LegendPlacement.RIGHT
+        legend.calcs = ["lastNotNull", "max"]

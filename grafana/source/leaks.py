@@ -3,44 +3,66 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, GREY, ORANGE, PURPLE, SKY, YELLOW
-from panels import BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, Series, dial, lines
-from queries import hosts, leaks, processes
-from tables import Column, labels, rows
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, between
+from panels import AGE_MS, BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, Series, lines
+from queries import hosts, leaks, processes, run
+from tables import Column, rows
 
 TOO_EARLY = "too early: slopes begin after 17 minutes"
+NO_LOAD = "too early, or no requests to share it among"
 LEAK_COLUMNS = {
-    **labels("resource", "process", "state", "gpu", "node", "instance"),
-    "Value": Column("growth an hour"),
+    "about": Column("what", width=170),
+    "kind": Column("of what", width=210),
+    "Value #A": Column(
+        "state",
+        states=[
+            between(0, 0.9999, "too young", GREY, 0),
+            between(1, 1.9999, "flat", GREEN, 1),
+            between(2, 2.9999, "growing", ORANGE, 2),
+            between(3, 3.9999, "leak", FAILURE, 3),
+        ],
+        width=110,
+    ),
+    "Value #B": Column("since", AGE_MS, width=140),
+    "now": Column("now", right=True),
+    "floor": Column("floor", right=True),
+    "growth": Column("growth an hour", right=True),
+    "per_1000": Column("per 1,000 requests", right=True, width=160),
+    "Value #G": Column("judged", AGE_MS, width=140),
 }
 
 
 def called() -> Section:
-    """What the rules call a leak, and how much they could judge."""
+    """A row for everything that can leak: what it is now, what it does, and what the rules say of it."""
     table = rows(
-        "Leaks, as the rules call them",
-        "What grows evenly enough and for long enough (24 minutes at least), by how much an hour, in bytes "
-        "or pieces. The alerts and the verdict of a run go by the same series.",
+        "What can leak, the worst on top",
+        "A row for every watched process, host and GPU, and each kind of what it can leak. Too young: under "
+        "17 minutes, so there is no slope. Growing: faster than a leak has to be, but not judged yet (the "
+        "column judged says when) or not evenly enough. Leak: what the alerts and a run's verdict go by. "
+        "Floor: the minimum of 5 minutes; growth is its slope over 12.",
         COUNT,
-        [Series(leaks.LEAKS_PER_HOUR, "leaks")],
+        [
+            Series(leaks.STATES, "state"),
+            Series(leaks.STATES_SINCE_MS, "since"),
+            Series(leaks.NOW, "now"),
+            Series(leaks.FLOOR, "floor"),
+            Series(leaks.GROWTH, "growth"),
+            Series(leaks.GROWTH_PER_1000, "per 1,000"),
+            Series(leaks.JUDGED_FROM_MS, "judged"),
+        ],
         LEAK_COLUMNS,
+        first="state",
+        no_value="nothing is watched: name processes in the exporter's configuration",
     )
-    judged = dial(
-        "Judged",
-        "Share of the watched series that are old enough for a slope. What is younger than 17 minutes "
-        "cannot be called a leak.",
-        Series(leaks.JUDGED_RATIO, "judged"),
-        no_value=TOO_EARLY,
-    )
-    return Section(None, "no leak", [Row(6, [table, judged], [18, 6])])
+    return Section(None, NOT_WATCHED, [Row(11, [table])])
 
 
 def memory() -> Section:
     """Memory of the processes: level, slope, sawtooth."""
     level = lines(
         "Memory and its floor",
-        "Memory that no file backs, swapped out or not, and its minimum of 5 minutes, below the sawtooth of "
-        "garbage collection.",
+        "Memory that no file backs, swapped out or not, and (dashed) its minimum of 5 minutes, below the "
+        "sawtooth of garbage collection.",
         BYTES,
         Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
         Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True, bound=True),
@@ -48,9 +70,10 @@ def memory() -> Section:
     slope = lines(
         "Memory growth an hour",
         "Slope of the floor over 12 minutes, an hour of it. A leak stays; a warm-up or a filling cache "
-        "falls to zero.",
+        "falls to zero. Dashed: what --max-growth asks for.",
         BYTES,
-        Series(leaks.MEMORY_BYTES_PER_HOUR, "{{process}} {{node}}", ORANGE, many=True),
+        Series(leaks.MEMORY_BYTES_PER_HOUR, "{{process}} {{node}}", BLUE, many=True),
+        Series(run.OBJECTIVE_GROWTH, "router, asked for", GREY, bound=True),
         no_value=TOO_EARLY,
     )
     per_1000 = lines(
@@ -58,22 +81,22 @@ def memory() -> Section:
         "Slope of the floor over the requests of the same 12 minutes. Even over changing load: it leaks "
         "with each request.",
         BYTES,
-        Series(leaks.MEMORY_BYTES_PER_1000, "{{process}} {{node}}", ORANGE, many=True),
-        no_value="too early, or no load",
+        Series(leaks.MEMORY_BYTES_PER_1000, "{{process}} {{node}}", BLUE, many=True),
+        no_value=NO_LOAD,
     )
     sawtooth = lines(
         "Above the floor",
         "Memory now less its floor: the teeth of garbage collection, which are given back. Teeth that grow "
         "while the floor stays are no leak.",
         BYTES,
-        Series(leaks.MEMORY_ABOVE_FLOOR_BYTES, "{{process}} {{node}}", PURPLE, many=True),
+        Series(leaks.MEMORY_ABOVE_FLOOR_BYTES, "{{process}} {{node}}", BLUE, many=True),
     )
     resident = lines(
         "Resident and swapped memory",
-        "Resident memory also counts mapped model files and shrinks when the host swaps, so no leak is "
-        "judged by it.",
+        "Resident memory, and (dashed) what is swapped out. It also counts mapped model files and shrinks "
+        "when the host swaps, so no leak is judged by it.",
         BYTES,
-        Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", GREY, many=True),
+        Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", BLUE, many=True),
         Series(processes.SWAP_BYTES, "{{process}} {{node}} swap", ORANGE, many=True, bound=True),
     )
     return Section("Memory", NOT_WATCHED, [Row(8, [level, slope]), Row(8, [per_1000, sawtooth, resident])])
@@ -97,7 +120,7 @@ def handles() -> Section:
         "Threads",
         "Threads of each process.",
         COUNT,
-        Series(processes.THREADS, "{{process}} {{node}}", PURPLE, many=True),
+        Series(processes.THREADS, "{{process}} {{node}}", BLUE, many=True),
     )
     sockets = lines(
         "Sockets by state",
@@ -111,11 +134,12 @@ def handles() -> Section:
     )
     workers = lines(
         "Children and workers that died",
-        "Processes below each watched one. A worker that dies takes with it what it leaked, and another "
-        "begins anew.",
+        "Processes below each watched one, and (dashed) those that died. A worker that dies takes with it "
+        "what it leaked, and another begins anew.",
         COUNT,
         Series(processes.CHILDREN, "{{process}} {{node}} children", PURPLE, many=True),
-        Series(processes.WORKER_DEATHS, "{{process}} {{node}} died", ORANGE, many=True),
+        Series(processes.WORKER_DEATHS, "{{process}} {{node}} died", ORANGE, many=True, bound=True),
+        up_to=1,
     )
     slope = lines(
         "Growth an hour: files, threads, connections",
@@ -131,7 +155,7 @@ def handles() -> Section:
         COUNT,
         Series(leaks.HANDLES_PER_1000, "{{process}} {{node}} {{resource}} {{state}}", ORANGE, many=True),
         beside=True,
-        no_value="too early, or no load",
+        no_value=NO_LOAD,
     )
     return Section(
         "Files, threads, sockets",
@@ -140,25 +164,56 @@ def handles() -> Section:
     )
 
 
-def elsewhere() -> Section:
-    """Collectors of garbage, GPUs, hosts."""
+def hosts_memory() -> Section:
+    """The hosts."""
+    host_memory = lines(
+        "Host memory and its floor",
+        "Memory of the hosts that is not available for new work, with swap in the floor.",
+        BYTES,
+        Series(hosts.MEMORY_USED_BYTES, "{{host}} used", BLUE, many=True),
+        Series(leaks.HOST_MEMORY_FLOOR_BYTES, "{{host}} floor", SKY, many=True),
+        no_value=NO_HOST,
+    )
+    host_slope = lines(
+        "Host memory growth an hour",
+        "Slope of the floor over 12 minutes, an hour of it.",
+        BYTES,
+        Series(leaks.HOST_MEMORY_BYTES_PER_HOUR, "{{host}} growth", ORANGE, many=True),
+        no_value=TOO_EARLY,
+    )
+    return Section("Hosts", NO_HOST, [Row(8, [host_memory, host_slope])])
+
+
+def collectors_of_garbage() -> Section:
+    """Where the router exposes them."""
     collections = lines(
         "Garbage collections",
         "Collections a second where the router exposes go_gc_*, python_gc_* or jvm_gc_*. More and more of "
         "them over even load: the heap is filling.",
         PER_SECOND,
-        Series(leaks.GC_GO_RATE, "Go {{instance}}", BLUE, many=True),
-        Series(leaks.GC_PYTHON_RATE, "Python {{instance}} generation {{generation}}", YELLOW, many=True),
-        Series(leaks.GC_JVM_RATE, "JVM {{instance}} {{gc}}", ORANGE, many=True),
+        Series(leaks.GC_GO_RATE, "Go", BLUE),
+        Series(leaks.GC_PYTHON_RATE, "Python, generation {{generation}}", SKY, many=True),
+        Series(leaks.GC_JVM_RATE, "JVM {{gc}}", ORANGE, many=True),
     )
     pauses = lines(
         "Time in garbage collection",
         "Share of the time that collections took, where the router exposes it.",
         RATIO,
-        Series(leaks.GC_GO_TIME_RATIO, "Go {{instance}}", BLUE, many=True),
-        Series(leaks.GC_JVM_TIME_RATIO, "JVM {{instance}}", ORANGE, many=True),
+        Series(leaks.GC_GO_TIME_RATIO, "Go", BLUE),
+        Series(leaks.GC_JVM_TIME_RATIO, "JVM", ORANGE),
     )
-    gpu_memory = lines(
+    return Section(
+        "Garbage collection (of a router in Go, Python or on a JVM that exposes it)",
+        "the router exposes no go_gc_*, python_gc_* or jvm_gc_*: targets/router.yml has the path of its "
+        "metrics",
+        [Row(8, [collections, pauses])],
+        collapsed=True,
+    )
+
+
+def gpu_memory() -> Section:
+    """GPUs."""
+    memory = lines(
         "GPU memory by process",
         "Memory of each watched process on each GPU, and its floor.",
         BYTES,
@@ -168,26 +223,7 @@ def elsewhere() -> Section:
         ),
         no_value=NO_GPU,
     )
-    host_memory = lines(
-        "Host memory and its floor",
-        "Memory of the hosts that is not available for new work, with swap in the floor.",
-        BYTES,
-        Series(hosts.MEMORY_USED_BYTES, "{{instance}} used", BLUE, many=True),
-        Series(leaks.HOST_MEMORY_FLOOR_BYTES, "{{instance}} floor", SKY, many=True, bound=True),
-        no_value=NO_HOST,
-    )
-    host_slope = lines(
-        "Host memory growth an hour",
-        "Slope of the floor over 12 minutes, an hour of it.",
-        BYTES,
-        Series(leaks.HOST_MEMORY_BYTES_PER_HOUR, "{{instance}}", ORANGE, many=True),
-        no_value=TOO_EARLY,
-    )
-    return Section(
-        "Garbage collection, GPUs, hosts",
-        "the router exposes none",
-        [Row(8, [collections, pauses]), Row(8, [gpu_memory, host_memory, host_slope])],
-    )
+    return Section("GPU memory (of hosts with NVIDIA's)", NO_GPU, [Row(8, [memory])], collapsed=True)
 
 
 def dashboard() -> model.Dashboard:
@@ -196,6 +232,8 @@ def dashboard() -> model.Dashboard:
         "Leaks",
         "leaks",
         "What grows without end: level, floor, growth an hour and per 1,000 requests of all that can leak.",
-        [called(), memory(), handles(), elsewhere()],
+        [called(), memory(), handles(), hosts_memory(), gpu_memory(), collectors_of_garbage()],
         choices=("route", "model", "process", "gpu"),
+        shown=("process",),
+        marks=frame.MARKS,
     )

@@ -12,40 +12,40 @@ def machines() -> Section:
         "CPU",
         "Share of all CPUs that is busy, waits for disks (iowait), or is taken by the hypervisor (steal).",
         RATIO,
-        Series(hosts.CPU_BUSY_RATIO, "{{instance}} busy", BLUE, many=True),
-        Series(hosts.CPU_IOWAIT_RATIO, "{{instance}} iowait", ORANGE, many=True),
-        Series(hosts.CPU_STEAL_RATIO, "{{instance}} steal", PURPLE, many=True),
+        Series(hosts.CPU_BUSY_RATIO, "{{host}} busy", BLUE, many=True),
+        Series(hosts.CPU_IOWAIT_RATIO, "{{host}} iowait", ORANGE, many=True),
+        Series(hosts.CPU_STEAL_RATIO, "{{host}} steal", PURPLE, many=True),
         max_value=1,
     )
     load1 = lines(
         "Load per CPU",
         "Processes that run or want to, a CPU, over a minute. Above 1 they wait for each other.",
         COUNT,
-        Series(hosts.LOAD_PER_CPU, "{{instance}}", BLUE, many=True),
+        Series(hosts.LOAD_PER_CPU, "load {{host}}", BLUE, many=True),
     )
     pressure = lines(
         "Pressure",
         "Share of the time in which something waited for CPU, memory or disks (PSI), where the kernel "
         "counts it.",
         RATIO,
-        Series(hosts.PRESSURE_CPU_RATIO, "{{instance}} CPU", BLUE, many=True),
-        Series(hosts.PRESSURE_MEMORY_RATIO, "{{instance}} memory", PURPLE, many=True),
-        Series(hosts.PRESSURE_IO_RATIO, "{{instance}} disks", ORANGE, many=True),
+        Series(hosts.PRESSURE_CPU_RATIO, "{{host}} CPU", BLUE, many=True),
+        Series(hosts.PRESSURE_MEMORY_RATIO, "{{host}} memory", PURPLE, many=True),
+        Series(hosts.PRESSURE_IO_RATIO, "{{host}} disks", ORANGE, many=True),
         no_value="the kernel has no PSI",
     )
     memory = lines(
         "Host memory",
         "Memory that is not available for new work, its total, and swap in use.",
         BYTES,
-        Series(hosts.MEMORY_USED_BYTES, "{{instance}} used", BLUE, many=True),
-        Series(hosts.MEMORY_TOTAL_BYTES, "{{instance}} total", GREY, many=True, bound=True),
-        Series(hosts.SWAP_USED_BYTES, "{{instance}} swap", ORANGE, many=True),
+        Series(hosts.MEMORY_USED_BYTES, "{{host}} used", BLUE, many=True),
+        Series(hosts.MEMORY_TOTAL_BYTES, "{{host}} total", GREY, bound=True),
+        Series(hosts.SWAP_USED_BYTES, "{{host}} swap", ORANGE, many=True),
     )
     disk = lines(
         "Disks busy",
         "Share of the time in which a disk had something to do.",
         RATIO,
-        Series(hosts.DISK_BUSY_RATIO, "{{instance}} {{device}}", BLUE, many=True),
+        Series(hosts.DISK_BUSY_RATIO, "{{host}} {{device}}", BLUE, many=True),
         max_value=1,
         no_value="no disk is seen",
     )
@@ -53,7 +53,7 @@ def machines() -> Section:
         "Free space",
         "Share of each writable file system that is free to all.",
         RATIO,
-        Series(hosts.FILESYSTEM_FREE_RATIO, "{{instance}} {{mountpoint}}", GREEN, many=True),
+        Series(hosts.FILESYSTEM_FREE_RATIO, "{{host}} {{mountpoint}}", GREEN, many=True),
         max_value=1,
         no_value="no file system is seen",
     )
@@ -61,24 +61,26 @@ def machines() -> Section:
         "Network",
         "Bytes a second over all interfaces but loopback.",
         BYTES_PER_SECOND,
-        Series(hosts.NETWORK_RECEIVE, "{{instance}} in", BLUE, many=True),
-        Series(hosts.NETWORK_TRANSMIT, "{{instance}} out", ORANGE, many=True),
+        Series(hosts.NETWORK_RECEIVE, "{{host}} in", BLUE, many=True),
+        Series(hosts.NETWORK_TRANSMIT, "{{host}} out", ORANGE, many=True),
     )
     dropped = lines(
         "Network errors and drops",
         "Packets a second that an interface lost.",
         PER_SECOND,
-        Series(hosts.NETWORK_ERRORS, "{{instance}} errors", FAILURE, many=True),
-        Series(hosts.NETWORK_DROPS, "{{instance}} drops", ORANGE, many=True),
+        Series(hosts.NETWORK_ERRORS, "{{host}} errors", FAILURE, many=True),
+        Series(hosts.NETWORK_DROPS, "{{host}} drops", ORANGE, many=True),
+        up_to=1,
     )
     tcp = lines(
         "TCP trouble",
         "Segments sent again, resets sent, and connections dropped because a listener's queue was full: "
         "disconnects that are the host's, not the router's.",
         PER_SECOND,
-        Series(hosts.TCP_RETRANSMITS, "{{instance}} retransmits", BLUE, many=True),
-        Series(hosts.TCP_RESETS, "{{instance}} resets", ORANGE, many=True),
-        Series(hosts.TCP_LISTEN_DROPS, "{{instance}} listen drops", FAILURE, many=True),
+        Series(hosts.TCP_RETRANSMITS, "{{host}} retransmits", BLUE, many=True),
+        Series(hosts.TCP_RESETS, "{{host}} resets", ORANGE, many=True),
+        Series(hosts.TCP_LISTEN_DROPS, "{{host}} listen drops", FAILURE, many=True),
+        up_to=1,
     )
     return Section(
         "Hosts: utilisation, saturation, errors",

@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import (
     common,
-    gauge,
     heatmap,
     prometheus,
     stat,
@@ -21,7 +20,7 @@ from grafana_foundation_sdk.models import common as sdk
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
-from palette import BLUE, GREY, States, at_least, colour, dashed, mapped, without_value
+from palette import BLUE, FAILURE, GREY, States, at_least, bounding, by_number, colour, mapped, unit_of
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -73,7 +72,6 @@ def letter(number: int) -> str:
 
 P = TypeVar(
     "P",
-    gauge.Panel,
     heatmap.Panel,
     stat.Panel,
     statetimeline.Panel,
@@ -99,42 +97,81 @@ def lines(
     beside: bool = False,
     stack: bool = False,
     max_value: float | None = None,
+    up_to: float | None = None,
 ) -> timeseries.Panel:
     """Lines over time that start at zero and show gaps as gaps.
 
-    `named` has colours by a regular expression on the legend, `beside` puts the legend to the right (for more
-    than six lines, in panels of half the width), `stack` adds the lines up, the scale ends at `max_value`.
+    `named` has colours by a regular expression on the legend, `beside` puts the names to the right (for more
+    than six lines, in panels of half the width), `stack` adds the lines up, the scale ends at `max_value`,
+    and reaches to `up_to` at least (of nothing but zeros Grafana makes one to 100, or 10,000 %).
+    Only what stands alone or is stacked is filled: areas over one another make mud.
     """
     panel = titled(timeseries.Panel(), title, description, unit, no_value).axis_soft_min(0)
     placement = sdk.LegendPlacement.RIGHT if beside else sdk.LegendPlacement.BOTTOM
-    legend = common.VizLegendOptions().display_mode(sdk.LegendDisplayMode.TABLE).placement(placement)
-    panel.legend(legend.show_legend(True).calcs(["lastNotNull", "max"]))
+    # Names alone: a table takes half of a small panel. One of the full width gets it in lay_out.
+    legend = common.VizLegendOptions().display_mode(sdk.LegendDisplayMode.LIST).placement(placement)
+    panel.legend(legend.show_legend(True).calcs([]))
     tooltip = common.VizTooltipOptions().mode(sdk.TooltipDisplayMode.MULTI).sort(sdk.SortOrder.DESCENDING)
     panel.tooltip(tooltip).draw_style(sdk.GraphDrawStyle.LINE).line_width(1)
     panel.line_interpolation(sdk.LineInterpolation.LINEAR)
     # A gap is a finding (nothing answered, nothing scraped), so it is never bridged.
-    panel.fill_opacity(40 if stack else 10).show_points(sdk.VisibilityMode.AUTO).span_nulls(False)
+    alone = len([each for each in series if not each.bound]) == 1 and "{{" not in series[0].legend
+    panel.fill_opacity(40 if stack else 10 if alone else 0)
+    panel.show_points(sdk.VisibilityMode.AUTO).span_nulls(False)
     if stack:
         panel.stacking(common.StackingConfig().mode(sdk.StackingMode.NORMAL).group("A"))
     if max_value is not None:
         panel.min(0).max(max_value)
+    if up_to is not None:
+        panel.axis_soft_max(up_to)
     for number, each in enumerate(series):
         panel.with_target(target(number, each))
         look = [colour(each.hue, mode="shades" if each.many else "fixed")]
-        panel.override_by_query(letter(number), [*look, dashed()] if each.bound else look)
+        panel.override_by_query(letter(number), [*look, *bounding()] if each.bound else look)
+    numbered = [each.legend for each in series if each.many and each.hue != FAILURE]
+    # All families of a panel have the same numbers.
+    if numbered:
+        for pattern, hue in by_number(numbered[0]):
+            panel.override_by_regexp(pattern, [colour(hue)])
     for pattern, hue in (named or {}).items():
         panel.override_by_regexp(f"/{pattern}/", [colour(hue)])
     return panel
 
 
-def figure(
-    title: str, description: str, unit: str, series: Series, *steps: tuple[float | None, str], no_value: str
-) -> stat.Panel:
-    """One big figure, the newest, with its course behind it; coloured by thresholds, where there are any."""
-    panel = titled(stat.Panel(), title, description, unit, no_value).reduce_options(newest())
-    panel.mappings([without_value(no_value)]).thresholds(at_least(*(steps or ((None, series.hue),))))
-    panel.color_mode(sdk.BigValueColorMode.VALUE).graph_mode(sdk.BigValueGraphMode.AREA)
-    return panel.text_mode(sdk.BigValueTextMode.VALUE).with_target(target(0, series))
+def figures(title: str, description: str, *series: "Figure", no_value: str) -> stat.Panel:
+    """A few big figures side by side with their names; each in its own unit, coloured by its thresholds.
+
+    None has its course behind it: digits on a curve are read by nobody.
+    """
+    panel = titled(stat.Panel(), title, description, COUNT, no_value).reduce_options(newest())
+    panel.thresholds(at_least((None, GREY))).color_mode(sdk.BigValueColorMode.VALUE)
+    panel.graph_mode(sdk.BigValueGraphMode.NONE).text_mode(sdk.BigValueTextMode.VALUE_AND_NAME)
+    panel.orientation(sdk.VizOrientation.VERTICAL)
+    panel.text(common.VizTextDisplayOptions().title_size(13).value_size(24))
+    for number, each in enumerate(series):
+        panel.with_target(target(number, Series(each.expr, each.name), instant=True))
+        look = [unit_of(each.unit), model.DynamicConfigValue(id_val="mappings", value=list(each.mappings))]
+        if each.decimals is not None:
+            look.append(model.DynamicConfigValue(id_val="decimals", value=each.decimals))
+        steps = at_least(*(each.steps or ((None, TEXT_COLOUR),)))
+        look.append(model.DynamicConfigValue(id_val="thresholds", value=steps.build()))
+        panel.override_by_query(letter(number), look)
+    return panel
+
+
+TEXT_COLOUR = "text"
+"""that of the theme: dark on light, light on dark"""
+
+
+class Figure(NamedTuple):
+    """A query whose newest value is one of several big figures."""
+
+    expr: str
+    name: str
+    unit: str
+    steps: Sequence[tuple[float | None, str]] = ()
+    mappings: Sequence[model.ValueMapping] = ()
+    decimals: int | None = None
 
 
 def states(
@@ -155,18 +192,12 @@ def states(
     return panel
 
 
-def names(title: str, description: str, series: Series) -> stat.Panel:
+def names(title: str, description: str, series: Series, *, no_value: str | None = None) -> stat.Panel:
     """The legend as text: for labels, whose value says nothing."""
-    panel = titled(stat.Panel(), title, description, TEXT).reduce_options(newest())
+    panel = titled(stat.Panel(), title, description, TEXT, no_value).reduce_options(newest())
     panel.thresholds(at_least((None, GREY))).text_mode(sdk.BigValueTextMode.NAME)
     panel.color_mode(sdk.BigValueColorMode.NONE).graph_mode(sdk.BigValueGraphMode.NONE)
-    return panel.with_target(target(0, series, instant=True))
-
-
-def dial(title: str, description: str, series: Series, *, no_value: str | None = None) -> gauge.Panel:
-    """A share of one, the newest."""
-    panel = titled(gauge.Panel(), title, description, RATIO, no_value).reduce_options(newest())
-    panel.min(0).max(1).thresholds(at_least((None, series.hue)))
+    panel.text(common.VizTextDisplayOptions().value_size(17))
     return panel.with_target(target(0, series, instant=True))
 
 
@@ -202,6 +233,7 @@ def buckets(
     panel.rows_frame(heatmap.RowsHeatmapOptions().layout(sdk.HeatmapCellLayout.AUTO).value(counted))
     panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(sdk.AxisPlacement.LEFT).reverse(False))
     panel.cell_gap(0).filter_values(heatmap.FilterValueRange().le(1e-9)).show_legend()
+    # A row a bucket, and these are as many a decade: the axis is logarithmic by itself.
     panel.scale_distribution(common.ScaleDistributionConfig().type(sdk.ScaleDistribution.LINEAR))
     panel.mode(sdk.TooltipDisplayMode.SINGLE).show_y_histogram()
     return panel.with_target(target(0, series, form=PromQueryFormat.HEATMAP))

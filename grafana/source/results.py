@@ -3,7 +3,7 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import PURPLE
+from palette import FAILURE, GREEN, PURPLE, from_none, from_one
 from panels import COUNT, DATE_MS, RATE, RATIO, SECONDS, Series
 from queries import results, run
 from tables import Column, by_date, curve, labels, rows
@@ -11,16 +11,15 @@ from tables import Column, by_date, curve, labels, rows
 LABELS = "/d/results?var-label=${__value.raw}&${__url_time_range}"
 AT_THAT_TIME = "/d/soak?from=${__data.fields.began.numeric}&to=${__data.fields.ended.numeric}"
 RESULT_COLUMNS = {
-    "label": Column("label", link=("Only this label", LABELS)),
-    "source": Column("source"),
-    "Value #A": Column("began", DATE_MS, ("Soak at that time", AT_THAT_TIME)),
-    "Value #B": Column("ended", DATE_MS, ("Soak at that time", AT_THAT_TIME)),
+    "label": Column("label", link=("Only this label", LABELS), width=190),
+    "Value #A": Column("began", DATE_MS, ("Soak at that time", AT_THAT_TIME), width=170),
+    "Value #B": Column("ended", DATE_MS, width=170),
     "Value #C": Column("2xx a second", RATE),
     "Value #D": Column("p95", SECONDS),
     "Value #E": Column("p99", SECONDS),
     "Value #F": Column("requests", COUNT),
-    "Value #G": Column("non-2xx", COUNT),
-    "Value #H": Column("unanswered", COUNT),
+    "Value #G": Column("non-2xx", COUNT, states=[from_none("0", GREEN), from_one("", FAILURE)]),
+    "Value #H": Column("unanswered", COUNT, states=[from_none("0", GREEN), from_one("", FAILURE)]),
 }
 BASELINE_COLUMNS = {
     "label": Column("label", link=("Only this label", LABELS)),
@@ -32,10 +31,10 @@ BASELINE_COLUMNS = {
     "Value #F": Column("p99 change", RATIO),
 }
 RUN_COLUMNS = {
-    "run": Column("run", link=("Soak at that time", f"{AT_THAT_TIME}&var-run=${{__value.raw}}")),
-    **labels("scenario", "engine", "model", "connections", "label"),
-    "Value #A": Column("began", DATE_MS),
-    "Value #B": Column("ended", DATE_MS),
+    "run": Column("run", link=("Soak at that time", f"{AT_THAT_TIME}&var-run=${{__value.raw}}"), width=170),
+    **labels("label", "scenario", "engine", "model", "connections"),
+    "Value #A": Column("began", DATE_MS, width=170),
+    "Value #B": Column("ended", DATE_MS, width=170),
 }
 
 
@@ -43,7 +42,8 @@ def ended() -> Section:
     """Every run that has ended, newest rows of the results files."""
     table = rows(
         "Results",
-        "The newest rows of the results files. A click on a date shows the dashboard Soak at that time.",
+        "The newest rows of the results files, the newest on top. A click on a date opens the page Soak at "
+        "its time: it has the curves where this Prometheus was there, or after soak backfill.",
         COUNT,
         [
             Series(results.BEGAN_MS, "began"),
@@ -56,6 +56,7 @@ def ended() -> Section:
             Series(results.SOCKET_ERRORS, "unanswered"),
         ],
         RESULT_COLUMNS,
+        first="began",
     )
     when = Series(results.BEGAN_MS, "time")
     throughput = by_date(
@@ -108,6 +109,7 @@ def compared() -> Section:
             Series(results.P99_CHANGE_RATIO, "p99 change"),
         ],
         BASELINE_COLUMNS,
+        first="change",
         no_value="no label has a baseline: soak run --label NAME-baseline",
     )
     return Section(
@@ -125,6 +127,7 @@ def recorded() -> Section:
         COUNT,
         [Series(run.RUNS_BEGAN_MS, "began"), Series(run.RUNS_ENDED_MS, "ended")],
         RUN_COLUMNS,
+        first="began",
     )
     return Section("Live series", "no run in this time range", [Row(7, [table])])
 
@@ -137,6 +140,7 @@ def dashboard() -> model.Dashboard:
         "Runs that have ended: by date, against connections, and beside their baseline.",
         [ended(), compared(), recorded()],
         choices=("label", "run"),
+        shown=("label",),
         since="now-7d",
         refresh="1m",
     )

@@ -6,11 +6,11 @@ import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
 from machines import machines
-from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN, YELLOW
+from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN
 from panels import COUNT, NO_RUN, PER_SECOND, RATE, RATIO, SECONDS, Series, lines, timeline
 from queries import cloud, load, router
 
-NOT_REPORTED = "the router does not say"
+NOT_REPORTED = "the router's API does not say, or takes a key: docs/exporter.md"
 by_route = partial(lines, named=ROUTES)
 ROUTER_SAYS, CLIENT_SAYS = "router: {{route}}", "client: {{route}}"
 
@@ -28,6 +28,7 @@ def routes() -> Section:
         "Requests answered without 2xx or not answered whole, over all of the route.",
         RATIO,
         Series(load.ROUTE_FAILURE_RATIO, "{{route}} failed"),
+        up_to=0.02,
     )
     duration = by_route(
         "Latency by route",
@@ -72,8 +73,9 @@ def clouds() -> Section:
     )
     return Section(
         "Cloud routes: the router's account and the client's",
-        "no cloud route",
+        "no request has gone to a cloud: soak run --scenario openai, and the router's key for it",
         [Row(8, [rate, errors]), Row(8, [p95, overhead])],
+        collapsed=True,
     )
 
 
@@ -96,6 +98,7 @@ def nodes() -> Section:
         "Requests a second that failed on a node, as the router counts them.",
         RATE,
         Series(router.NODE_FAILURE_RATE, "{{node}} failed", FAILURE, many=True),
+        up_to=1,
     )
     active = lines(
         "Active requests by node",
@@ -107,7 +110,7 @@ def nodes() -> Section:
         "Router requests by outcome",
         "All requests of the router, also those that no node got.",
         RATE,
-        Series(router.ROUTER_RATE_BY_OUTCOME, "{{outcome}} {{instance}}", GREY, many=True),
+        Series(router.ROUTER_RATE_BY_OUTCOME, "{{outcome}}", GREY, many=True),
         named={"success": BLUE, "failure": FAILURE},
         no_value=NOT_REPORTED,
     )
@@ -115,27 +118,27 @@ def nodes() -> Section:
         "Router requests under way",
         "Active, and queued where the router has a queue.",
         COUNT,
-        Series(router.ROUTER_ACTIVE, "active {{instance}}", PURPLE, many=True),
-        Series(router.ROUTER_QUEUED, "queued {{instance}}", ORANGE, many=True),
+        Series(router.ROUTER_ACTIVE, "active", PURPLE),
+        Series(router.ROUTER_QUEUED, "queued", ORANGE),
         no_value=NOT_REPORTED,
     )
     probes = lines(
         "Router probes",
         "How long the router took to answer the exporter's probes: its latency without load of ours.",
         SECONDS,
-        Series(router.ROUTER_PROBE_DURATION, "{{probe}} {{instance}}", SKY, many=True),
+        Series(router.ROUTER_PROBE_DURATION, "{{probe}}", SKY, many=True),
         no_value="not probed",
     )
     tokens = lines(
         "Router tokens",
         "Tokens a second, where the router counts them.",
         PER_SECOND,
-        Series(router.ROUTER_TOKEN_RATE, "{{direction}} {{instance}}", YELLOW, many=True),
+        Series(router.ROUTER_TOKEN_RATE, "{{direction}}", SKY, many=True),
         no_value=NOT_REPORTED,
     )
     return Section(
         "Router and nodes, as the router says",
-        "no nodes",
+        "the router lists no nodes, or its API takes a key: docs/exporter.md",
         [
             Row(6, [online]),
             Row(8, [successes, failures, active]),
@@ -154,4 +157,6 @@ def dashboard() -> model.Dashboard:
         "hosts.",
         [routes(), clouds(), nodes(), machines()],
         choices=("route", "model", "node"),
+        shown=("route", "model", "node"),
+        marks=frame.MARKS,
     )

@@ -1,18 +1,16 @@
 """The dashboard *Soak*: one run seen live. The home page.
 
-From top to bottom: is it running and is it well · what the clients see · what router, nodes and machines do
-meanwhile, and what fires · what streams carry, which is last since other engines than `stream` see none.
+From top to bottom: the first screen, which answers by itself · what the clients see · what router, nodes and
+machines do meanwhile · what streams carry, which is last since other engines than `stream` see none.
 """
 
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, SKY, UP_OR_DOWN, YELLOW
+from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, SKY, UP_OR_DOWN
 from panels import (
-    AGE_MS,
     BYTES,
     COUNT,
-    NO_GPU,
     NO_HOST,
     NO_RUN,
     NOT_WATCHED,
@@ -24,17 +22,9 @@ from panels import (
     lines,
     timeline,
 )
-from queries import alerts, gpu, hosts, leaks, load, processes, router, run
+from queries import gpu, hosts, leaks, load, processes, router, run
 from soak_header import header
 from soak_streams import stream_section
-from tables import KEEPING_ALL, Column, labels, rows
-
-ALERT_COLUMNS = {
-    "alertname": Column("alert"),
-    **labels("severity", "process", "node"),
-    "Value": Column("since", AGE_MS),
-    "dashboard": Column("dashboard", link=("Open the dashboard", f"/d/${{__value.raw}}?{KEEPING_ALL}")),
-}
 
 
 def requests() -> Section:
@@ -53,15 +43,19 @@ def requests() -> Section:
         Series(load.NON_2XX_RATE, "non-2xx", ORANGE),
         Series(load.UNANSWERED_RATE, "unanswered", FAILURE),
         stack=True,
+        up_to=1,
     )
     latency = lines(
         "Latency",
-        "Quantiles of 2xx over the trailing 10 s, exact, by model. A gap is a time without successes.",
+        "Quantiles of 2xx over the trailing 10 s, exact, by model, and (dashed) what --p95 and --p99 ask for "
+        "over the whole load. A gap is a time without successes.",
         SECONDS,
         Series(load.LATENCY_EXACT_P50, "p50 {{model}}", SKY),
         Series(load.LATENCY_EXACT_P95, "p95 {{model}}", BLUE),
         Series(load.LATENCY_EXACT_P99, "p99 {{model}}", PURPLE),
         Series(load.LATENCY_EXACT_P999, "p99.9 {{model}}", ORANGE),
+        Series(run.OBJECTIVE_P95, "p95 asked for", GREY, bound=True),
+        Series(run.OBJECTIVE_P99, "p99 asked for", GREY, bound=True),
         beside=True,
     )
     distribution = buckets(
@@ -71,45 +65,59 @@ def requests() -> Section:
         SECONDS,
         Series(load.LATENCY_BUCKETS, "{{le}}"),
     )
+    share = lines(
+        "Failed, of all requests",
+        "Requests that failed over all, and (dashed) the share of answers without 2xx that the check answers "
+        "lets pass.",
+        RATIO,
+        Series(load.FAILURE_RATIO, "failed", FAILURE),
+        Series(run.OBJECTIVE_ANSWERS, "bound of the run", GREY, bound=True),
+        up_to=0.02,
+    )
     kinds = lines(
         "Failures by kind",
         "Without a whole answer: connect (refused), read and disconnect (cut off), write, timeout, "
         "truncated (a stream without its finish), stalled (one that fell silent), in_band (an error inside "
-        "one), empty (one without a token). With one: its status class.",
+        "one), empty (one without a token). With one: its status class. Kinds that never happened are not "
+        "listed.",
         RATE,
-        Series(load.UNANSWERED_RATE_BY_REASON, "{{reason}} (unanswered)", FAILURE, many=True),
-        Series(load.NON_2XX_RATE_BY_CLASS, "{{status_class}}", ORANGE, many=True),
+        Series(load.FAILURE_RATE_BY_KIND, "{{failure}}", FAILURE, many=True),
+        named={"^[1345]xx": ORANGE},
         beside=True,
+        no_value="nothing has failed",
     )
     in_flight = lines(
         "In flight and connections",
         "Requests under way, and the load engine's connections: open, and stalled (asked, and no answer).",
         COUNT,
-        Series(load.IN_FLIGHT, "in flight", YELLOW),
+        Series(load.IN_FLIGHT, "in flight", PURPLE),
         Series(load.CONNECTIONS_BY_STATE, "{{state}}", SKY, bound=True),
         named={"stalled": FAILURE},
     )
     return Section(
         "Requests",
         NO_RUN,
-        [Row(8, [success, failure]), Row(8, [latency, distribution]), Row(8, [kinds, in_flight])],
+        [
+            Row(8, [latency, distribution]),
+            Row(8, [success, failure, share]),
+            Row(8, [kinds, in_flight]),
+        ],
     )
 
 
 def system() -> Section:
     """What router, nodes and machines do meanwhile, and what fires."""
     memory = lines(
-        "Router memory",
-        "Memory that no file backs, swapped out or not; its floor (minimum of 5 minutes); and where the "
-        "floor is in an hour if it grows as in the last 12 minutes. Mapped model files hide a leak in "
-        "resident memory.",
+        "Router memory over time",
+        "Memory of the router's process that no file backs, swapped out or not; its floor (minimum of 5 "
+        "minutes); and where the floor is in an hour if it grows as in the last 12 minutes. Mapped model "
+        "files hide a leak in resident memory; --max-rss is about that.",
         BYTES,
-        Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
-        Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True),
-        Series(
-            leaks.MEMORY_IN_AN_HOUR_BYTES, "{{process}} {{node}} in an hour", ORANGE, many=True, bound=True
-        ),
-        Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", GREY, many=True, bound=True),
+        Series(processes.ROUTER_LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
+        Series(leaks.ROUTER_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True),
+        Series(leaks.ROUTER_IN_AN_HOUR_BYTES, "{{process}} {{node}} in an hour", ORANGE, bound=True),
+        Series(processes.ROUTER_RESIDENT_BYTES, "{{process}} {{node}} resident", GREY, bound=True),
+        Series(run.OBJECTIVE_RSS, "resident, asked for", GREY, bound=True),
         beside=True,
     )
     handles = lines(
@@ -117,9 +125,9 @@ def system() -> Section:
         "What grows and does not fall after the load either is a leak. close_wait: the peer has hung up and "
         "the process has not.",
         COUNT,
-        Series(processes.OPEN_FDS, "{{process}} {{node}} files", BLUE, many=True),
-        Series(processes.THREADS, "{{process}} {{node}} threads", PURPLE, many=True),
-        Series(processes.SOCKETS_OPEN, "{{process}} {{node}} {{state}}", SKY, many=True, bound=True),
+        Series(processes.ROUTER_FDS, "{{process}} {{node}} files", BLUE, many=True),
+        Series(processes.ROUTER_THREADS, "{{process}} {{node}} threads", PURPLE, many=True),
+        Series(processes.ROUTER_SOCKETS, "{{process}} {{node}} {{state}}", SKY, many=True),
         named={"close_wait": ORANGE},
         beside=True,
     )
@@ -127,16 +135,16 @@ def system() -> Section:
         "Router CPU",
         "Cores used, user and system.",
         COUNT,
-        Series(processes.CPU_CORES, "{{process}} {{node}}", many=True),
+        Series(processes.ROUTER_CPU_CORES, "{{process}} {{node}}", many=True),
     )
     host = lines(
         "Host CPU and memory",
         "Shares in use. A host near 100 % measures itself, not the router; steal is what its hypervisor "
         "takes.",
         RATIO,
-        Series(hosts.CPU_BUSY_RATIO, "CPU {{instance}}", BLUE, many=True),
-        Series(hosts.CPU_STEAL_RATIO, "steal {{instance}}", ORANGE, many=True),
-        Series(hosts.MEMORY_USED_RATIO, "memory {{instance}}", PURPLE, many=True),
+        Series(hosts.CPU_BUSY_RATIO, "CPU {{host}}", BLUE, many=True),
+        Series(hosts.CPU_STEAL_RATIO, "steal {{host}}", ORANGE, many=True),
+        Series(hosts.MEMORY_USED_RATIO, "memory {{host}}", PURPLE, many=True),
         max_value=1,
         no_value=NO_HOST,
     )
@@ -147,37 +155,19 @@ def system() -> Section:
         Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} busy", BLUE, many=True),
         Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True),
         max_value=1,
-        no_value=NO_GPU,
+        no_value="no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver",
     )
     nodes = timeline(
         "Nodes",
         "Whether the router calls each of its nodes online.",
         UP_OR_DOWN,
         Series(router.NODE_UP, "{{node}}"),
-        no_value="no nodes",
-    )
-    firing = rows(
-        "Alerts firing now",
-        "Every alert that fires, and since when its condition holds; a click on its dashboard opens it. The "
-        "Watchdog is always here: it proves that the rules are evaluated.",
-        COUNT,
-        [Series(alerts.FIRING_ALERTS_SINCE_MS, "alerts")],
-        ALERT_COLUMNS,
-        no_value="nothing fires, not even the Watchdog: are the rules loaded?",
-    )
-    checks = rows(
-        "Checks of the run",
-        "What each check of the run has come to so far, or came to in the last run; the sentences are in its "
-        "terminal and on the exporter's page /live.",
-        COUNT,
-        [Series(run.RUN_CHECKS, "checks")],
-        labels("check", "outcome"),
-        no_value=NO_RUN,
+        no_value="the router lists no nodes, or its API takes a key: docs/exporter.md",
     )
     return Section(
         "Router, nodes and machines",
         NOT_WATCHED,
-        [Row(8, [memory, handles]), Row(8, [cpu, host, gpus]), Row(7, [nodes, firing, checks])],
+        [Row(8, [memory, handles]), Row(8, [cpu, host, gpus]), Row(6, [nodes])],
     )
 
 
@@ -188,8 +178,9 @@ def dashboard() -> model.Dashboard:
         "soak",
         "One run live: load, latency, failures, router, nodes, machines, alerts, streams on one time axis.",
         [header(), requests(), system(), stream_section()],
-        choices=("route", "model", "process", "node", "gpu", "run"),
+        choices=("run", "route", "model", "node", "gpu"),
+        shown=("run", "route", "model"),
         since="now-15m",
         refresh=frame.SCRAPE_INTERVAL,
-        phases=True,
+        marks=frame.MARKS_OF_A_RUN,
     )

@@ -1,12 +1,31 @@
-"""The head of the dashboard *Soak*: is a run on, which one, how far, and is it well."""
+"""The first screen of the dashboard *Soak*: what a person asks who looks at a run for the first time.
 
+How is it and why, since when · which run, how far · what succeeds and fails, now and in all · how fast,
+against what · what the router's memory does · what fires. It fits a screen of 1440 × 900 without scrolling.
+"""
+
+from grafana_foundation_sdk.builders import stat, table
 from layout import Row, Section
-from palette import FAILURE, GREEN, ORANGE, PURPLE, UP_OR_DOWN, mapped
-from panels import COUNT, NO_RUN, RATE, RATIO, SECONDS, Series, dial, figure, names, states
-from queries import alerts, load, router, run
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, OUTCOMES, UP_OR_DOWN, mapped
+from panels import (
+    AGE_MS,
+    BYTES,
+    COUNT,
+    NO_RUN,
+    NOT_WATCHED,
+    RATIO,
+    SECONDS,
+    Figure,
+    Series,
+    figures,
+    names,
+    states,
+)
+from queries import alerts, leaks, load, router, run
+from tables import KEEPING_ALL, Column, rows
 
 RUN_DETAILS = (
-    "{{run}} · {{scenario}} · {{engine}} · {{model}} · {{target}} · {{connections}} connections {{label}}"
+    "{{label}} · {{model}} · {{scenario}} · {{engine}} · {{connections}} connections · {{target}} · {{run}}"
 )
 VERDICTS = {
     "0": ("pass", GREEN),
@@ -14,81 +33,161 @@ VERDICTS = {
     "2": ("inconclusive", ORANGE),
     "3": ("failing", FAILURE),
 }
+PHASES = {
+    "0": ("warm-up", GREY),
+    "1": ("load", BLUE),
+    "2": ("rest", GREY),
+    "3": ("drain", GREY),
+}
+LEAK_STATES = {
+    "0": ("too young", GREY),
+    "1": ("flat", GREEN),
+    "2": ("growing", ORANGE),
+    "3": ("leak", FAILURE),
+}
+CHECK_COLUMNS = {
+    "check": Column("check", width=210),
+    "Value #A": Column("outcome", states=[mapped(OUTCOMES)], width=120),
+    "Value #B": Column("since", AGE_MS, width=160),
+    "bound": Column("bound"),
+}
+ITS_PAGE = f"/d/${{__data.fields.page}}?{KEEPING_ALL}"
+ALERT_COLUMNS = {
+    "alertname": Column("alert", link=("Open the page that shows it", ITS_PAGE), width=220),
+    "about": Column("about"),
+    "Value": Column("since", AGE_MS, width=150),
+    "dashboard": Column("page", hidden=True),
+}
 
 
 def header() -> Section:
-    """Is a run on, which one, how far, and is it well."""
-    run_details = names(
-        "Run",
-        "Run id, scenario, engine, model, target and connections of the run under way.",
-        Series(run.RUN_INFO, RUN_DETAILS),
+    """The first screen."""
+    return Section(
+        None,
+        NO_RUN,
+        [
+            Row(4, [_verdict(), _run(), _course(), _around()], [4, 8, 6, 6]),
+            Row(4, [_requests(), _latency(), _memory()], [10, 6, 8]),
+            Row(9, [_checks(), _firing()]),
+        ],
     )
-    phase = names("Phase", "Warm-up, load, or drain after it.", Series(run.RUN_PHASE, "{{phase}}"))
-    progress = dial(
-        "Progress",
-        "Time since the start over the planned duration.",
-        Series(run.RUN_PROGRESS_RATIO, "elapsed"),
-    )
-    verdict = states(
+
+
+def _verdict() -> stat.Panel:
+    return states(
         "Verdict so far",
         "The worst of the run's checks, as its terminal and /live have it; it stays until the next run "
-        "begins.",
+        "begins. The table of checks below says why and since when.",
         [mapped(VERDICTS)],
         Series(run.RUN_VERDICT, "verdict"),
+        no_value="no run is judged: soak run begins one",
+    )
+
+
+def _run() -> stat.Panel:
+    return names(
+        "Run",
+        "Label, model, scenario, engine, connections, target and id of the run under way, or of the last one "
+        "of six hours.",
+        Series(run.RUN_SHOWN, RUN_DETAILS),
+        no_value="no run within six hours: soak run begins one",
+    )
+
+
+def _course() -> stat.Panel:
+    return figures(
+        "How far",
+        "The phase of the run, the time since it began, and its planned length; of one that is over, when it "
+        "ended.",
+        Figure(run.RUN_PHASE_NUMBER, "phase", COUNT, mappings=[mapped(PHASES)]),
+        Figure(run.RUN_ELAPSED_SECONDS, "elapsed", SECONDS, decimals=0),
+        Figure(run.RUN_PLANNED_SECONDS, "of", SECONDS, decimals=0),
+        Figure(run.RUN_ENDED_MS, "ended", AGE_MS),
         no_value=NO_RUN,
     )
-    successes = figure(
-        "Successes",
-        "Requests a second answered with 2xx.",
-        RATE,
-        Series(load.SUCCESS_RATE, "2xx"),
-        no_value=NO_RUN,
-    )
-    failed = figure(
-        "Failed",
-        "Requests answered without 2xx or not answered whole, over all requests. Idle is not 0 %: without "
-        "requests there is no ratio.",
-        RATIO,
-        Series(load.FAILURE_RATIO, "failed"),
-        (None, GREEN),
-        (0.001, ORANGE),
-        (0.01, FAILURE),
-        no_value=NO_RUN,
-    )
-    p99 = figure(
-        "p99",
-        "The worst p99 of the chosen models: 2xx only, trailing 10 s, exact.",
-        SECONDS,
-        Series(load.LATENCY_EXACT_WORST_P99, "p99", PURPLE),
-        no_value=NO_RUN,
-    )
-    router_state = states(
-        "Router",
-        "Whether the router answers its probes.",
-        [mapped(UP_OR_DOWN)],
-        Series(router.ROUTER_UP, "router"),
-        no_value="not probed",
-    )
-    nodes_online = figure(
-        "Nodes online",
-        "Nodes that the router calls online, of all that it lists.",
-        RATIO,
-        Series(router.NODES_ONLINE_RATIO, "online"),
-        (None, FAILURE),
-        (1, GREEN),
-        no_value="no nodes",
-    )
-    firing = figure(
-        "Firing alerts",
-        "Alerts that fire now, the Watchdog apart. Nothing instead of a number: the Watchdog is silent, so "
+
+
+def _around() -> stat.Panel:
+    return figures(
+        "Router, nodes, alerts",
+        "Whether the router answers its probes; the nodes that it calls online, of those that it lists; the "
+        "alerts that fire, the Watchdog apart. Without a number of alerts the Watchdog is silent, so "
         "Prometheus does not evaluate its rules.",
-        COUNT,
-        Series(alerts.FIRING_ALERTS_COUNT, "firing"),
-        (None, GREEN),
-        (1, FAILURE),
-        no_value="no watchdog",
+        Figure(router.ROUTER_UP, "router", COUNT, mappings=[mapped(UP_OR_DOWN)]),
+        Figure(router.NODES_ONLINE, "nodes online", COUNT),
+        Figure(router.NODES_LISTED, "of", COUNT),
+        Figure(alerts.FIRING_ALERTS_COUNT, "alerts", COUNT, ((None, GREEN), (1, ORANGE))),
+        no_value="not probed: is the exporter running, and its router configured?",
     )
-    figures = (successes, failed.decimals(2), p99, router_state, nodes_online, firing)
-    return Section(
-        None, NO_RUN, [Row(4, [run_details, phase, progress, verdict], [12, 4, 4, 4]), Row(4, figures)]
+
+
+FAILED_STEPS = ((None, GREEN), (1e-9, ORANGE), (0.01, FAILURE))
+
+
+def _requests() -> stat.Panel:
+    return figures(
+        "Requests, now and in this run",
+        "Answers with 2xx a second and the share that fails, now and over the whole run (the last one, until "
+        "the next begins). Failed: answered without 2xx, or not answered whole. Without requests there is no "
+        "share, which is not 0 %.",
+        Figure(load.SUCCESS_RATE, "2xx a second", COUNT, decimals=1),
+        Figure(load.FAILURE_RATIO, "failing now", RATIO, FAILED_STEPS, decimals=2),
+        Figure(run.RUN_SUCCESSES, "2xx in this run", COUNT),
+        Figure(run.RUN_FAILURES, "failed in this run", COUNT, ((None, GREEN), (1, ORANGE))),
+        Figure(run.RUN_FAILURE_RATIO, "of all", RATIO, FAILED_STEPS, decimals=2),
+        no_value=NO_RUN,
+    )
+
+
+def _latency() -> stat.Panel:
+    return figures(
+        "Latency now",
+        "p50 and the worst p99 of the chosen models: 2xx only, trailing 10 s, exact; and what --p99 asks for "
+        "over the whole load, where it is given.",
+        Figure(load.LATENCY_EXACT_WORST_P50, "p50", SECONDS),
+        Figure(load.LATENCY_EXACT_WORST_P99, "p99", SECONDS),
+        Figure(run.OBJECTIVE_P99, "p99 asked for", SECONDS),
+        no_value=NO_RUN,
+    )
+
+
+def _memory() -> stat.Panel:
+    return figures(
+        "Router memory",
+        "What no file backs, swapped out or not; how fast its floor grows, an hour of it; and what the leak "
+        "rules say. Growth shows after 17 minutes, a leak after 24.",
+        Figure(leaks.ROUTER_MEMORY_BYTES, "now", BYTES),
+        Figure(leaks.ROUTER_MEMORY_GROWTH, "growth an hour", BYTES),
+        Figure(leaks.ROUTER_MEMORY_STATE, "state", COUNT, mappings=[mapped(LEAK_STATES)]),
+        no_value=NOT_WATCHED,
+    )
+
+
+def _checks() -> table.Panel:
+    return rows(
+        "Checks of the run",
+        "What each check has come to so far, or came to in the last run, since when, and what it is held "
+        "against; the worst on top. The sentences are in the run's terminal and on /live.",
+        COUNT,
+        [
+            Series(run.RUN_CHECKS_SEVERITY, "outcome"),
+            Series(run.RUN_CHECKS_SINCE_MS, "since"),
+            Series(run.RUN_CHECKS_BOUND, "bound"),
+        ],
+        CHECK_COLUMNS,
+        first="outcome",
+        no_value="no run is judged: soak run begins one",
+    )
+
+
+def _firing() -> table.Panel:
+    return rows(
+        "Alerts firing now",
+        "Every alert that fires, what it is about, and since when its condition holds; a click opens "
+        "the page that shows it. The Watchdog, which always fires, is left out.",
+        COUNT,
+        [Series(alerts.FIRING_ALERTS_SINCE_MS, "alerts")],
+        ALERT_COLUMNS,
+        first="since",
+        no_value="nothing fires",
     )

@@ -1,8 +1,8 @@
 """The last section of the dashboard *Soak*: streams, which the engine `stream` alone sees."""
 
 from layout import Row, Section
-from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW
-from panels import COUNT, NO_STREAMS, PER_SECOND, RATIO, SECONDS, Series, buckets, lines
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY
+from panels import COUNT, PER_SECOND, RATIO, SECONDS, Series, buckets, lines
 from queries import streams
 
 
@@ -30,7 +30,7 @@ def stream_section() -> Section:
         SECONDS,
         Series(streams.FIRST_TOKEN_P50, "first token p50", SKY),
         Series(streams.FIRST_TOKEN_P99, "first token p99", BLUE),
-        Series(streams.PER_TOKEN_P50, "per token p50", YELLOW),
+        Series(streams.PER_TOKEN_P50, "per token p50", PURPLE),
         Series(streams.PER_TOKEN_P99, "per token p99", ORANGE),
     )
     ends = lines(
@@ -56,7 +56,7 @@ def stream_section() -> Section:
         "Streams in flight",
         "Requests under way, by model: sent, and not ended.",
         COUNT,
-        Series(streams.IN_FLIGHT_BY_MODEL, "{{route}} {{model}}", YELLOW, many=True),
+        Series(streams.IN_FLIGHT_BY_MODEL, "{{route}} {{model}}", PURPLE, many=True),
     )
     goodput = lines(
         "Goodput and buffering",
@@ -87,12 +87,13 @@ def stream_section() -> Section:
         Series(streams.LATENESS_BOUND, "bound", GREY, bound=True),
     )
     return Section(
-        "Streams",
-        NO_STREAMS,
+        "Streams (of soak run --engine stream)",
+        "no streams: soak run --engine stream measures them",
         [
             Row(8, [first_token, gaps]),
             Row(8, [quantiles, ends]),
             Row(8, [tokens, in_flight, goodput]),
             Row(8, [overhead, lag]),
         ],
+        collapsed=True,
     )

@@ -3,7 +3,7 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, FAILURE, GREY, OK_OR_FAILING, ORANGE, PURPLE, SKY, YELLOW, mapped
+from palette import BLUE, FAILURE, OK_OR_FAILING, ORANGE, PURPLE, SKY, mapped
 from panels import BYTES, COUNT, PER_SECOND, RATIO, SECONDS, Series, lines, states
 from queries import stack
 
@@ -47,6 +47,7 @@ def exporters() -> Section:
         "Its series are missing while it fails, and alerts on them are blind.",
         SECONDS,
         Series(stack.COLLECTOR_AGE, "{{collector}}", ORANGE, many=True),
+        up_to=5,
     )
     cpu = lines(
         "Exporter CPU",
@@ -66,16 +67,13 @@ def exporters() -> Section:
         PER_SECOND,
         Series(stack.INGEST_RATE, "{{instance}} taken", BLUE, many=True),
         Series(stack.INGEST_REJECTED_RATE, "rejected: {{reason}}", FAILURE, many=True),
-        beside=True,
     )
     left_out = lines(
         "Left out",
         "Rows of results that cannot be read, and devices and nodes beyond the bounds of what is shown.",
         COUNT,
-        Series(stack.LEFT_OUT_ROWS, "bad rows", ORANGE),
-        Series(stack.LEFT_OUT_DEVICES, "{{kind}}", GREY, many=True),
-        Series(stack.LEFT_OUT_NODES, "nodes", YELLOW),
-        beside=True,
+        Series(stack.LEFT_OUT, "{{kind}}", ORANGE, many=True),
+        up_to=1,
     )
     return Section(
         "Exporters",
@@ -99,6 +97,7 @@ def prometheus() -> Section:
         COUNT,
         Series(stack.RULES_FAILURES, "failed", FAILURE),
         Series(stack.RULES_MISSED, "missed", ORANGE),
+        up_to=1,
     )
     series = lines(
         "In memory",
@@ -116,10 +115,11 @@ def prometheus() -> Section:
     )
     disk = lines(
         "Storage",
-        "Blocks on disk; those of the newest hours are not written yet. Nothing is deleted before the "
-        "retention ends.",
+        "Blocks on disk. The first is written after two hours; until then everything is in memory and its "
+        "log. Nothing is deleted before the retention ends.",
         BYTES,
         Series(stack.STORAGE_BLOCKS_BYTES, "{{instance}} blocks", BLUE, many=True),
+        no_value="no block yet: the first is written after two hours, until then all is in memory",
     )
     sent = lines(
         "Alerts to Alertmanager",
@@ -134,6 +134,7 @@ def prometheus() -> Section:
         PER_SECOND,
         Series(stack.NOTIFIED_RATE, "notifications", BLUE),
         Series(stack.NOTIFIED_FAILED_RATE, "failed", FAILURE),
+        up_to=1,
         no_value="Alertmanager is not scraped",
     )
     return Section(
@@ -151,4 +152,5 @@ def dashboard() -> model.Dashboard:
         "Whether the measurement can be trusted: scrapes, collectors, ingest, rules, storage, notifications.",
         [scrapes(), exporters(), prometheus()],
         choices=(),
+        shown=("instance",),
     )

@@ -12,8 +12,12 @@ Chosen = str | Sequence[str]
 """a text that is put in as it stands, or the values that were chosen"""
 
 SCRAPE_INTERVAL_SECONDS = 5
-BUILT_IN = {"__rate_interval": f"{4 * SCRAPE_INTERVAL_SECONDS}s", "__range": "15m"}
-"""Grafana's own: never less than four scrape intervals, and the width of what is shown"""
+BUILT_IN = {
+    "__rate_interval": f"{4 * SCRAPE_INTERVAL_SECONDS}s",
+    "__range": "15m",
+    "__interval": f"{3 * SCRAPE_INTERVAL_SECONDS}s",
+}
+"""Grafana's own: never less than four scrape intervals; the width of what is shown; the step of a mark"""
 
 
 def substitute(expr: str, values: Mapping[str, Chosen]) -> str:

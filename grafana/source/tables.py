@@ -8,11 +8,17 @@ from grafana_foundation_sdk.models import common as sdk
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
-from palette import GREY, ROUTES, colour, unit_of
+from palette import GREY, ROUTES, SKY, colour, coloured, unit_of
 from panels import P, Series, letter, lines, listed, target, titled
 
 # Grafana's own in URLs: the time range and all variables as they are now.
 KEEPING_ALL = "${__url_time_range}&${__all_variables}"
+
+
+MIN_COLUMN_WIDTH = 60
+"""in pixels; Grafana's own is 150, and what does not fit is cut off"""
+EMPTY_CELL = "–"
+"""where a row has no value; the sentence for nothing at all would stand in every empty cell"""
 
 
 class Column(NamedTuple):
@@ -22,6 +28,16 @@ class Column(NamedTuple):
     unit: str | None = None
     link: tuple[str, str] | None = None
     """title and URL of what a click opens"""
+    width: int | None = None
+    """in pixels; without one it takes its share of what is left"""
+    states: Sequence[model.ValueMapping] = ()
+    """texts, on their colours"""
+    bar: bool = False
+    """the value is a share of one, and a bar"""
+    right: bool = False
+    """a number that is written as a text"""
+    hidden: bool = False
+    """only a link reads it"""
 
 
 def labels(*names: str) -> dict[str, Column]:
@@ -36,11 +52,13 @@ def rows(
     series: Sequence[Series],
     columns: Mapping[str, Column],
     *,
+    first: str,
     no_value: str | None = None,
 ) -> table.Panel:
     """A table: these labels and values in this order; an absent one leaves no column.
 
-    The value of a single query is called "Value", those of several "Value #A", "Value #B" …
+    The value of a single query is called "Value", those of several "Value #A", "Value #B" … The greatest of
+    the column `first` is on top: the newest, or the worst.
     """
     panel = titled(table.Panel(), title, description, unit, no_value).show_header(True)
     for number, each in enumerate(series):
@@ -48,16 +66,38 @@ def rows(
     if len(series) > 1:
         panel.with_transformation(MERGED)
     transform(panel, *kept({key: column.name for key, column in columns.items()}))
+    panel.min_width(MIN_COLUMN_WIDTH).sort_by([common.TableSortByFieldState().display_name(first).desc(True)])
+    panel.override_by_regexp("/.*/", [model.DynamicConfigValue(id_val="noValue", value=EMPTY_CELL)])
     for column in columns.values():
-        properties = []
-        if column.unit is not None:
-            properties.append(unit_of(column.unit))
-        if column.link is not None:
-            link = {"title": column.link[0], "url": column.link[1]}
-            properties.append(model.DynamicConfigValue(id_val="links", value=[link]))
+        properties = _properties(column)
         if properties:
             panel.override_by_name(column.name, properties)
     return panel
+
+
+def _properties(column: Column) -> list[model.DynamicConfigValue]:
+    found = []
+    if column.unit is not None:
+        found.append(unit_of(column.unit))
+    if column.link is not None:
+        link = {"title": column.link[0], "url": column.link[1]}
+        found.append(model.DynamicConfigValue(id_val="links", value=[link]))
+    if column.width is not None:
+        found.append(model.DynamicConfigValue(id_val="custom.width", value=column.width))
+    if column.states:
+        found += coloured(column.states)
+    if column.bar:
+        found += [
+            model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "gauge", "mode": "basic"}),
+            model.DynamicConfigValue(id_val="min", value=0),
+            model.DynamicConfigValue(id_val="max", value=1),
+            colour(SKY),
+        ]
+    if column.hidden:
+        found.append(model.DynamicConfigValue(id_val="custom.hidden", value=True))
+    if column.right:
+        found.append(model.DynamicConfigValue(id_val="custom.align", value="right"))
+    return found
 
 
 MERGED = model.DataTransformerConfig(id_val="merge", options={})
@@ -109,6 +149,9 @@ def by_date(title: str, description: str, unit: str, when: Series, *values: Seri
     transform(panel, MERGED, _converted("Value #A", "time"), *kept(columns), _sorted("time"), _split("label"))
     for each in values:
         panel.override_by_regexp(f"/^{each.legend}/", [colour(each.hue, mode="shades")])
+    # Split by label the values of all have one name; with several values each has its own as well.
+    name = "${__field.labels.label}" if len(values) == 1 else "${__field.labels.label} ${__field.name}"
+    panel.override_by_field_type("number", [model.DynamicConfigValue(id_val="displayName", value=name)])
     # A run is one point; the line between two says only which run came next.
     return panel.show_points(sdk.VisibilityMode.ALWAYS).point_size(7).span_nulls(True).fill_opacity(0)
 

@@ -26,8 +26,8 @@ from tests.support.dashboards import (
 )
 from tests.support.golden import compare_golden
 
-SOAK_PANELS_AT_MOST = 33
-"""24, and nine of streams in a section of their own, the last: a browser asks for what it shows"""
+SOAK_PANELS_AT_MOST = 24
+"""and nine of streams, which are collapsed: a browser asks for what it shows"""
 SOAK_QUERIES_AT_MOST = 60
 MIN_SIZE = {
     "stat": (4, 4),
@@ -121,8 +121,9 @@ def test_the_dashboards_have_fixed_uids_and_soak_is_followed_live() -> None:
     }
     assert all(page["uid"] == uid for uid, page in PAGES.items())
     assert (PAGES["soak"]["refresh"], PAGES["soak"]["time"]["from"]) == ("5s", "now-15m")
-    assert len(panels(PAGES["soak"])) <= SOAK_PANELS_AT_MOST
-    assert sum(len(panel["targets"]) for panel in panels(PAGES["soak"])) <= SOAK_QUERIES_AT_MOST
+    asked_at_once = [panel for panel in PAGES["soak"]["panels"] if panel["type"] != "row"]
+    assert len(asked_at_once) <= SOAK_PANELS_AT_MOST
+    assert sum(len(panel["targets"]) for panel in asked_at_once) <= SOAK_QUERIES_AT_MOST
 
 
 @every_dashboard
@@ -150,10 +151,12 @@ def test_panels_stand_on_24_columns_without_overlap_or_holes(page: Json) -> None
 
 @every_dashboard
 def test_panels_are_read_from_left_to_right_and_from_top_to_bottom(page: Json) -> None:
-    places = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in page["panels"]]
-    assert all(before < after for before, after in pairwise(places))
-    assert [panel["id"] for panel in page["panels"]] == list(range(1, len(page["panels"]) + 1))
-    titles = [panel["title"] for panel in page["panels"]]
+    for together in (page["panels"], *(panel.get("panels", []) for panel in page["panels"])):
+        places = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in together]
+        assert all(before < after for before, after in pairwise(places))
+    everything = [each for panel in page["panels"] for each in (panel, *panel.get("panels", []))]
+    assert [panel["id"] for panel in everything] == list(range(1, len(everything) + 1))
+    titles = [panel["title"] for panel in everything]
     assert len(set(titles)) == len(titles)
 
 
@@ -203,7 +206,9 @@ def test_red_is_for_failures_alone(page: Json) -> None:
     bad = re.compile("down|fail|disconnect|5xx|unanswered|stalled|drop|error|reject|uncorrected|reason", re.I)
     for panel in panels(page):
         for override in panel["fieldConfig"]["overrides"]:
-            if palette.FAILURE not in json.dumps(override["properties"]):
+            # A text on its colour says itself what it is.
+            lines = [each for each in override["properties"] if each["id"] not in ("mappings", "thresholds")]
+            if palette.FAILURE not in json.dumps(lines):
                 continue
             named = override["matcher"]["options"]
             legends = [t["legendFormat"] for t in panel["targets"] if t["refId"] == named]

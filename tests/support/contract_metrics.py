@@ -119,6 +119,7 @@ LOAD = _metrics(
     ("run_start_timestamp_seconds", GAUGE),
     ("run_planned_duration_seconds", GAUGE),
     ("run_phase", GAUGE, _labels("phase", len(PHASES))),
+    ("run_requests", GAUGE, _labels("outcome", 2)),
     ("run_baseline_p99_seconds", GAUGE),
     ("run_baseline_requests_per_second", GAUGE),
     ("run_check", GAUGE, _labels("check", MAX_FINDINGS), _labels("outcome", len(Outcome))),

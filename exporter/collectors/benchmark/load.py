@@ -9,7 +9,12 @@ from exporter.clock import Clock
 from exporter.collectors.benchmark.findings import FINDING_FAMILIES, finding_families
 from exporter.collectors.benchmark.pace import PACE_FAMILIES, pace_families
 from exporter.collectors.benchmark.requests import REQUEST_FAMILIES, request_families
-from exporter.collectors.benchmark.run import RUN_FAMILIES, connection_families, run_families
+from exporter.collectors.benchmark.run import (
+    RUN_FAMILIES,
+    connection_families,
+    counted_families,
+    run_families,
+)
 from exporter.collectors.benchmark.stream_figures import STREAM_FIGURE_FAMILIES, stream_figure_families
 from exporter.collectors.benchmark.streams import STREAM_FAMILIES, stream_families
 from exporter.collectors.collector import LiveLoad, Shared
@@ -61,6 +66,7 @@ class LoadCollector:
                 *connection_families(runs, self._clock.monotonic()),
                 *pace_families(runs, self._clock.monotonic()),
                 *run_families(runs.current()),
+                *counted_families(runs.newest()),
                 *finding_families(runs.shown_findings()),
                 *ingest_families(self._load.ingest),
                 single(

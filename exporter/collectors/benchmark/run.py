@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.core import InfoMetricFamily, Metric
 
 from exporter.collectors.families import Table, fresh
-from exporter.live.message import Phase, RunInfo
+from exporter.live.message import SUCCESS_CLASS, Phase, RunInfo
 from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 
@@ -22,11 +22,17 @@ _BASELINE: Table = {
     ),
     "benchmark_run_baseline_requests_per_second": ("2xx a second of that baseline.",),
 }
+_COUNTED: Table = {
+    "benchmark_run_requests": (
+        "Requests of the run so far, by what became of them; stays after its end until the next begins.",
+        "outcome",
+    ),
+}
 _CONNECTIONS: Table = {
     "benchmark_in_flight_requests": ("Requests in flight, as the workers last reported.",),
     "benchmark_connections": ("Connections of the load generator.", "state"),
 }
-RUN_FAMILIES = (*_RUN, "benchmark_run_info", *_BASELINE, *_CONNECTIONS)
+RUN_FAMILIES = (*_RUN, "benchmark_run_info", *_BASELINE, *_COUNTED, *_CONNECTIONS)
 
 
 def run_families(run: Run | None) -> Iterable[Metric]:
@@ -71,6 +77,23 @@ def _baseline_families(info: RunInfo) -> Iterable[Metric]:
     if info.baseline_requests_per_second is not None:
         rate.add_metric([], info.baseline_requests_per_second)
     return [each for each in (latency, rate) if each.samples]
+
+
+def counted_families(run: Run | None) -> Iterable[Metric]:
+    """What became of the requests of a run, under way or over; nothing where there has been none.
+
+    A failure is a whole response of another status than 2xx, and an attempt that got no whole response or
+    whose stream did not end as it has to.
+    """
+    (requests,) = fresh(_COUNTED).values()
+    if run is None:
+        return []
+    counted = run.published
+    classes = counted.requests()
+    successes = classes[SUCCESS_CLASS]
+    requests.add_metric(["success"], successes)
+    requests.add_metric(["failure"], sum(classes) - successes + sum(counted.failures().values()))
+    return [requests]
 
 
 def connection_families(runs: LiveRuns, now: float) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""What fires now, and which dashboard shows it best."""
+"""What fires now, what it is about, and which dashboard shows it best."""
 
 # The Watchdog always fires: with it gone nobody evaluates the rules, and this shows nothing instead of zero.
 FIRING_ALERTS_COUNT = (
@@ -13,6 +13,19 @@ DASHBOARD_OF_ALERT = {
     "(.*Leak|ProcessMemoryGrowing)": "leaks",
 }
 """the uid of the dashboard for alerts whose whole name matches; the last match counts"""
+_ABOUT = (
+    "process",
+    "node",
+    "gpu_name",
+    "reason",
+    "route",
+    "model",
+    "state",
+    "collector",
+    "mountpoint",
+    "check",
+)
+"""labels that say what an alert is about, in the order in which they are read"""
 
 
 def _with_dashboard(expr: str) -> str:
@@ -21,7 +34,18 @@ def _with_dashboard(expr: str) -> str:
     return expr
 
 
+def _with_about(expr: str) -> str:
+    names = ", ".join(f'"{name}"' for name in _ABOUT)
+    gpu = f'label_replace({expr}, "gpu_name", "GPU $1", "gpu", "(.+)")'
+    about = f'label_join({gpu}, "about", " ", {names})'
+    # Two exporters that see the same fire two alerts, which are one to read.
+    return f"min by (alertname, about, dashboard) ({about})"
+
+
 # ALERTS_FOR_STATE is the time since which an alert's condition holds, in seconds; Grafana's dates are in ms.
-FIRING_ALERTS_SINCE_MS = _with_dashboard(
-    'ALERTS_FOR_STATE * 1000 and ignoring (alertstate) ALERTS{alertstate="firing"}'
+FIRING_ALERTS_SINCE_MS = _with_about(
+    _with_dashboard(
+        'ALERTS_FOR_STATE{alertname!="Watchdog"} * 1000'
+        ' and ignoring (alertstate) ALERTS{alertstate="firing",alertname!="Watchdog"}'
+    )
 )

@@ -25,11 +25,11 @@ CLOUD_CLIENT_ERROR_RATE = (
 )
 CLOUD_ROUTER_P95 = _as_route(
     "histogram_quantile(0.95, sum by (provider, le)"
-    f" (rate(cloud_request_latency_seconds_bucket{{{_PROVIDER}}}[$__rate_interval])))"
+    f" (rate(cloud_request_latency_seconds_bucket{{{_PROVIDER}}}[$__rate_interval]))) >= 0"
 )
 CLOUD_CLIENT_P95 = (
     "histogram_quantile(0.95, sum by (route, le)"
-    f" (rate(benchmark_request_duration_seconds_bucket{{{_CLIENT_SUCCESS}}}[$__rate_interval])))"
+    f" (rate(benchmark_request_duration_seconds_bucket{{{_CLIENT_SUCCESS}}}[$__rate_interval]))) >= 0"
 )
 # overhead = the client's mean - the upstream's mean as the router sees it; of sums, so no bucket blurs it
 _DURATION = "benchmark_request_duration_seconds"

@@ -1,26 +1,49 @@
-"""GPUs. Where one is divided (MIG) its parts have the memory, which `sum` adds up; the rest is the GPU's."""
+"""GPUs. Where one is divided (MIG) its parts have the memory, which `sum` adds up; the rest is the GPU's.
+
+Two exporters on one host see the same GPU, by its uuid: it is shown once.
+"""
 
 from queries.selectors import GPU
 
-_BY = "instance, node, gpu"
-INFO = f"gpu_info{{{GPU}}}"
-UTILIZATION_RATIO = f"gpu_utilization_ratio{{{GPU}}}"
-MEMORY_BANDWIDTH_RATIO = f"gpu_memory_utilization_ratio{{{GPU}}}"
-MEMORY_USED_RATIO = (
-    f"sum by ({_BY}) (gpu_memory_used_bytes{{{GPU}}}) / sum by ({_BY}) (gpu_memory_total_bytes{{{GPU}}})"
+_BY = "node, gpu"
+_ONCE = f"job, instance, {_BY}"
+
+
+def _by_gpu(expr: str, *more: str) -> str:
+    return f"max by ({', '.join((_BY, *more))}) ({expr})"
+
+
+INFO = f"max by ({_BY}, name, driver_version, cuda_version) (gpu_info{{{GPU}}})"
+UTILIZATION_RATIO = _by_gpu(f"gpu_utilization_ratio{{{GPU}}}")
+MEMORY_BANDWIDTH_RATIO = _by_gpu(f"gpu_memory_utilization_ratio{{{GPU}}}")
+MEMORY_USED_RATIO = _by_gpu(
+    f"sum by ({_ONCE}) (gpu_memory_used_bytes{{{GPU}}}) / sum by ({_ONCE}) (gpu_memory_total_bytes{{{GPU}}})"
 )
-MEMORY_USED_BYTES = f"sum by ({_BY}) (gpu_memory_used_bytes{{{GPU}}})"
-MEMORY_TOTAL_BYTES = f"sum by ({_BY}) (gpu_memory_total_bytes{{{GPU}}})"
-PROCESS_MEMORY_BYTES = f"sum by ({_BY}, process) (gpu_process_memory_bytes{{{GPU}}})"
-TEMPERATURE_CELSIUS = f"gpu_temperature_celsius{{{GPU}}}"
-POWER_WATTS = f"gpu_power_watts{{{GPU}}}"
-POWER_LIMIT_WATTS = f"gpu_power_limit_watts{{{GPU}}}"
-CLOCK_HERTZ = f"gpu_clock_hertz{{{GPU}}}"
-FAN_RATIO = f"gpu_fan_speed_ratio{{{GPU}}}"
-# Not those that are settings (application clocks, sync boost, display) or rest (idle).
-_HELD_BACK = "hw_slowdown|hw_thermal_slowdown|hw_power_brake_slowdown|sw_thermal_slowdown|sw_power_cap"
-THROTTLED = f'gpu_throttle_active{{reason=~"{_HELD_BACK}",{GPU}}}'
-ECC_ERRORS = f"increase(gpu_ecc_errors_total{{{GPU}}}[$__rate_interval])"
-XID_ERRORS = f"round(increase(gpu_xid_errors_total{{{GPU}}}[$__range])) > 0"
-PCIE_RECEIVE = f"gpu_pcie_receive_bytes_per_second{{{GPU}}}"
-PCIE_TRANSMIT = f"gpu_pcie_transmit_bytes_per_second{{{GPU}}}"
+PROCESS_MEMORY_BYTES = _by_gpu(f"sum by ({_ONCE}, process) (gpu_process_memory_bytes{{{GPU}}})", "process")
+TEMPERATURE_CELSIUS = _by_gpu(f"gpu_temperature_celsius{{{GPU}}}")
+POWER_WATTS = _by_gpu(f"gpu_power_watts{{{GPU}}}")
+HIGHEST_POWER_LIMIT_WATTS = f"max(gpu_power_limit_watts{{{GPU}}})"
+POWER_OF_LIMIT_RATIO = _by_gpu(f"gpu_power_watts{{{GPU}}} / (gpu_power_limit_watts{{{GPU}}} > 0)")
+CORE_CLOCK_HERTZ = _by_gpu(f'gpu_clock_hertz{{clock="sm",{GPU}}}')
+MEMORY_CLOCK_HERTZ = _by_gpu(f'gpu_clock_hertz{{clock="memory",{GPU}}}')
+FAN_RATIO = _by_gpu(f"gpu_fan_speed_ratio{{{GPU}}}")
+# Not those that are settings (application clocks, sync boost, display) or rest (idle). The worst last.
+HELD_BACK = (
+    "sw_power_cap",
+    "sw_thermal_slowdown",
+    "hw_power_brake_slowdown",
+    "hw_thermal_slowdown",
+    "hw_slowdown",
+)
+THROTTLED_WORST = _by_gpu(
+    " or ".join(
+        f'{number} * gpu_throttle_active{{reason="{reason}",{GPU}}}'
+        for number, reason in enumerate(HELD_BACK, start=1)
+    )
+)
+_ECC = f"gpu_ecc_errors_total{{{GPU}}}"
+ECC_ERRORS = _by_gpu(f"increase({_ECC}[$__rate_interval]) and {_ECC} > 0", "type")
+XID_ERRORS = _by_gpu(f"round(increase(gpu_xid_errors_total{{{GPU}}}[$__range])) > 0", "xid")
+XID_ERRORS_BY_GPU = _by_gpu(f"round(sum by ({_ONCE}) (increase(gpu_xid_errors_total{{{GPU}}}[$__range])))")
+PCIE_RECEIVE = _by_gpu(f"gpu_pcie_receive_bytes_per_second{{{GPU}}}")
+PCIE_TRANSMIT = _by_gpu(f"gpu_pcie_transmit_bytes_per_second{{{GPU}}}")

@@ -1,41 +1,112 @@
 """What grows without end: the floors, slopes and leaks of prometheus/rules/leaks.recording.yml."""
 
-from queries.selectors import GPU, LOAD, OWN, PROCESS, ROUTER
+from queries.selectors import GPU, LOAD, OWN, PROCESS, ROUTER, ROUTER_PROCESS, by_host, by_process
 
 _FLOOR = "resource:usage:min5m"
 _SLOPE = "resource:growth:deriv12m"
 _HANDLES = 'resource=~"fds|threads|connections"'
 
-LEAKS_PER_HOUR = f"resource:leak:rate{{{OWN}}} * 3600"
-JUDGED_RATIO = f"count({_SLOPE}{{{OWN}}}) / count({_FLOOR}{{{OWN}}})"
-
-MEMORY_FLOOR_BYTES = f'{_FLOOR}{{resource="memory",{PROCESS}}}'
-MEMORY_IN_AN_HOUR_BYTES = (
-    f'{_FLOOR}{{resource="memory",{PROCESS}}} + {_SLOPE}{{resource="memory",{PROCESS}}} * 3600'
-)
-MEMORY_BYTES_PER_HOUR = f'{_SLOPE}{{resource="memory",{PROCESS}}} * 3600'
-# The sawtooth of a collector of garbage: what is above the floor now and will be given back.
-MEMORY_ABOVE_FLOOR_BYTES = (
-    f"observed_process_anonymous_memory_bytes{{{PROCESS}}} + observed_process_swap_bytes{{{PROCESS}}}"
-    f' - ignoring (resource) {_FLOOR}{{resource="memory",{PROCESS}}}'
-)
-HANDLES_PER_HOUR = f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600"
-GPU_MEMORY_BYTES = f'gpu_process_memory_bytes{{process=~"$process",{GPU}}}'
-GPU_MEMORY_FLOOR_BYTES = f'{_FLOOR}{{resource="gpu_memory",process=~"$process",{GPU}}}'
-HOST_MEMORY_FLOOR_BYTES = f'{_FLOOR}{{resource="node_memory",{OWN}}}'
-HOST_MEMORY_BYTES_PER_HOUR = f'{_SLOPE}{{resource="node_memory",{OWN}}} * 3600'
-
 # growth per 1,000 requests = slope / (requests a second) * 1000; both over the slope's 12 minutes, not over
 # $__rate_interval. Without requests there is none.
 _THOUSANDS = f"(sum(rate(benchmark_requests_total{{{LOAD}}}[12m])) > 0)"
-MEMORY_BYTES_PER_1000 = f'{_SLOPE}{{resource="memory",{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}'
-HANDLES_PER_1000 = f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}"
+
+# --- the table: a row for each process (or host) and kind of resource, the same two labels in every query
+_IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{OWN}}}'
+_IN_PIECES = f"{{{_HANDLES},{OWN}}}"
+
+
+def _row(expr: str) -> str:
+    """Its series by `about` and `kind`; of two exporters that see the same, the worse."""
+    expr = f'label_replace({expr}, "process", "host", "process", "")'
+    expr = f'label_replace({expr}, "gpu_name", "GPU $1", "gpu", "(.+)")'
+    expr = f'label_join({expr}, "about", " ", "process", "node", "gpu_name")'
+    for name, shown in {"fds": "files", "node_memory": "memory", "gpu_memory": "GPU memory"}.items():
+        expr = f'label_replace({expr}, "resource", "{shown}", "resource", "{name}")'
+    return f'max by (about, kind) (label_join({expr}, "kind", " ", "resource", "state"))'
+
+
+def _as_text(label: str, in_bytes: str, in_pieces: str) -> str:
+    """The value as a label with its unit: a column has one unit, and bytes and pieces are two."""
+    size = f'count_values by (about, kind) ("{label}", round({_row(in_bytes)} / 2 ^ 20, 0.1) + 0)'
+    number = f'count_values by (about, kind) ("{label}", round({_row(in_pieces)}, 0.1) + 0)'
+    return f'label_replace({size}, "{label}", "$1 MiB", "{label}", "(.+)") or {number}'
+
+
+def _of_resource(name: str, expr: str) -> str:
+    return f'label_replace({expr}, "resource", "{name}", "", "")'
+
+
+_BYTES_NOW = " or ".join((
+    _of_resource(
+        "memory",
+        f"observed_process_anonymous_memory_bytes{{{OWN}}} + observed_process_swap_bytes{{{OWN}}}",
+    ),
+    _of_resource("gpu_memory", f"gpu_process_memory_bytes{{{OWN}}}"),
+    _of_resource(
+        "node_memory", f"node_memory_MemTotal_bytes{{{OWN}}} - node_memory_MemAvailable_bytes{{{OWN}}}"
+    ),
+))  # fmt: skip
+_PIECES_NOW = " or ".join((
+    _of_resource("fds", f"observed_process_open_fds{{{OWN}}}"),
+    _of_resource("threads", f"observed_process_threads{{{OWN}}}"),
+    _of_resource(
+        "connections", f'observed_process_connections{{state=~"close_wait|established",{OWN}}}'
+    ),
+))  # fmt: skip
+_STATE = f"resource:leak:state{{{OWN}}}"
+# The state, and less than one for the share of its floor that it grows by an hour: the worst row first.
+STATES = _row(f"{_STATE} + clamp({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0, 0.99) or {_STATE}")
+STATES_SINCE_MS = f"{_row(f'last_over_time(resource:leak:changed{{{OWN}}}[6h]) and {_STATE}')} * 1000"
+NOW = _as_text("now", f"({_BYTES_NOW})", f"({_PIECES_NOW})")
+FLOOR = _as_text("floor", f"{_FLOOR}{_IN_BYTES}", f"{_FLOOR}{_IN_PIECES}")
+GROWTH = _as_text("growth", f"{_SLOPE}{_IN_BYTES} * 3600", f"{_SLOPE}{_IN_PIECES} * 3600")
+GROWTH_PER_1000 = _as_text(
+    "per_1000",
+    f"{_SLOPE}{_IN_BYTES} * 1000 / on () group_left () {_THOUSANDS}",
+    f"{_SLOPE}{_IN_PIECES} * 1000 / on () group_left () {_THOUSANDS}",
+)
+_BEGAN = f"last_over_time(resource:watched:began{{{OWN}}}[1h]) and {_FLOOR}{{{OWN}}}"
+# The shortest look has all of its time 24 minutes after the beginning.
+JUDGED_FROM_MS = f"({_row(f'({_BEGAN}) + on () group_left () 24 * leak:minute:seconds')} > time()) * 1000"
+
+# --- the router's own memory, at the head of Soak
+ROUTER_MEMORY_BYTES = (
+    f"max(observed_process_anonymous_memory_bytes{{{ROUTER_PROCESS}}}"
+    f" + observed_process_swap_bytes{{{ROUTER_PROCESS}}})"
+)
+ROUTER_MEMORY_GROWTH = f'max({_SLOPE}{{resource="memory",{ROUTER_PROCESS}}}) * 3600'
+ROUTER_MEMORY_STATE = f'max(resource:leak:state{{resource="memory",{ROUTER_PROCESS}}})'
+ROUTER_FLOOR_BYTES = by_process(f'{_FLOOR}{{resource="memory",{ROUTER_PROCESS}}}')
+ROUTER_IN_AN_HOUR_BYTES = by_process(
+    f'{_FLOOR}{{resource="memory",{ROUTER_PROCESS}}} + {_SLOPE}{{resource="memory",{ROUTER_PROCESS}}} * 3600'
+)
+
+# --- each over time
+MEMORY_FLOOR_BYTES = by_process(f'{_FLOOR}{{resource="memory",{PROCESS}}}')
+MEMORY_BYTES_PER_HOUR = by_process(f'{_SLOPE}{{resource="memory",{PROCESS}}} * 3600')
+# The sawtooth of a collector of garbage: what is above the floor now and will be given back.
+MEMORY_ABOVE_FLOOR_BYTES = by_process(
+    f"observed_process_anonymous_memory_bytes{{{PROCESS}}} + observed_process_swap_bytes{{{PROCESS}}}"
+    f' - ignoring (resource) {_FLOOR}{{resource="memory",{PROCESS}}}'
+)
+HANDLES_PER_HOUR = by_process(f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600", "resource", "state")
+_GPU_PROCESS = f'process=~"$process",{GPU}'
+GPU_MEMORY_BYTES = by_process(f"gpu_process_memory_bytes{{{_GPU_PROCESS}}}", "gpu")
+GPU_MEMORY_FLOOR_BYTES = by_process(f'{_FLOOR}{{resource="gpu_memory",{_GPU_PROCESS}}}', "gpu")
+HOST_MEMORY_FLOOR_BYTES = by_host(f'{_FLOOR}{{resource="node_memory",{OWN}}}')
+HOST_MEMORY_BYTES_PER_HOUR = by_host(f'{_SLOPE}{{resource="node_memory",{OWN}}} * 3600')
+MEMORY_BYTES_PER_1000 = by_process(
+    f'{_SLOPE}{{resource="memory",{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}'
+)
+HANDLES_PER_1000 = by_process(
+    f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}", "resource", "state"
+)
 
 # --- collectors of garbage, where the router exposes them itself
-GC_GO_RATE = f"sum by (instance) (rate(go_gc_duration_seconds_count{{{ROUTER}}}[$__rate_interval]))"
-GC_PYTHON_RATE = (
-    f"sum by (instance, generation) (rate(python_gc_collections_total{{{ROUTER}}}[$__rate_interval]))"
+GC_GO_RATE = f"sum(rate(go_gc_duration_seconds_count{{{ROUTER}}}[$__rate_interval]))"
+GC_PYTHON_RATE = f"sum by (generation) (rate(python_gc_collections_total{{{ROUTER}}}[$__rate_interval]))"
+GC_JVM_RATE = f"sum by (gc) (rate(jvm_gc_collection_seconds_count{{{ROUTER}}}[$__rate_interval]))"
+GC_GO_TIME_RATIO = f"max(rate(go_gc_duration_seconds_sum{{{ROUTER}}}[$__rate_interval]))"
+GC_JVM_TIME_RATIO = (
+    f"max(sum by (instance) (rate(jvm_gc_collection_seconds_sum{{{ROUTER}}}[$__rate_interval])))"
 )
-GC_JVM_RATE = f"sum by (instance, gc) (rate(jvm_gc_collection_seconds_count{{{ROUTER}}}[$__rate_interval]))"
-GC_GO_TIME_RATIO = f"sum by (instance) (rate(go_gc_duration_seconds_sum{{{ROUTER}}}[$__rate_interval]))"
-GC_JVM_TIME_RATIO = f"sum by (instance) (rate(jvm_gc_collection_seconds_sum{{{ROUTER}}}[$__rate_interval]))"

@@ -1,28 +1,39 @@
 """The watched processes, of the roles router and node."""
 
-from queries.selectors import PROCESS
+from queries.selectors import PROCESS, ROUTER_PROCESS, by_process
 
-RESIDENT_BYTES = f"observed_process_resident_memory_bytes{{{PROCESS}}}"
-SWAP_BYTES = f"observed_process_swap_bytes{{{PROCESS}}}"
+RESIDENT_BYTES = by_process(f"observed_process_resident_memory_bytes{{{PROCESS}}}")
+SWAP_BYTES = by_process(f"observed_process_swap_bytes{{{PROCESS}}}")
 # What no file backs, resident or swapped out: where a leak shows.
-LEAKABLE_BYTES = (
+LEAKABLE_BYTES = by_process(
     f"observed_process_anonymous_memory_bytes{{{PROCESS}}} + observed_process_swap_bytes{{{PROCESS}}}"
 )
-CPU_CORES = (
-    "sum by (instance, node, process)"
-    f" (rate(observed_process_cpu_seconds_total{{{PROCESS}}}[$__rate_interval]))"
+OPEN_FDS = by_process(f"observed_process_open_fds{{{PROCESS}}}")
+OPEN_FDS_RATIO = by_process(
+    f"observed_process_open_fds{{{PROCESS}}} / (observed_process_max_fds{{{PROCESS}}} > 0)"
 )
-OPEN_FDS = f"observed_process_open_fds{{{PROCESS}}}"
-OPEN_FDS_RATIO = f"observed_process_open_fds{{{PROCESS}}} / (observed_process_max_fds{{{PROCESS}}} > 0)"
-THREADS = f"observed_process_threads{{{PROCESS}}}"
-CHILDREN = f"observed_process_children{{{PROCESS}}}"
-WORKER_DEATHS = f"increase(observed_process_worker_deaths_total{{{PROCESS}}}[$__rate_interval])"
-SOCKETS_OPEN = (
-    "sum by (instance, node, process, state)"
-    f' (observed_process_connections{{state=~"established|close_wait",{PROCESS}}})'
-)
+THREADS = by_process(f"observed_process_threads{{{PROCESS}}}")
+CHILDREN = by_process(f"observed_process_children{{{PROCESS}}}")
+WORKER_DEATHS = by_process(f"increase(observed_process_worker_deaths_total{{{PROCESS}}}[$__rate_interval])")
 # Eleven states a process are too many lines: those that it has had within the time range.
-SOCKETS_BY_STATE = (
-    f"sum by (instance, node, process, state) (observed_process_connections{{{PROCESS}}}"
-    f" and max_over_time(observed_process_connections{{{PROCESS}}}[$__range]) > 0)"
+SOCKETS_BY_STATE = by_process(
+    f"observed_process_connections{{{PROCESS}}}"
+    f" and max_over_time(observed_process_connections{{{PROCESS}}}[$__range]) > 0",
+    "state",
+)
+
+# --- the router alone
+ROUTER_LEAKABLE_BYTES = by_process(
+    f"observed_process_anonymous_memory_bytes{{{ROUTER_PROCESS}}}"
+    f" + observed_process_swap_bytes{{{ROUTER_PROCESS}}}"
+)
+ROUTER_RESIDENT_BYTES = by_process(f"observed_process_resident_memory_bytes{{{ROUTER_PROCESS}}}")
+ROUTER_CPU_CORES = (
+    "max by (process, node) (sum by (job, instance, process, node)"
+    f" (rate(observed_process_cpu_seconds_total{{{ROUTER_PROCESS}}}[$__rate_interval])))"
+)
+ROUTER_FDS = by_process(f"observed_process_open_fds{{{ROUTER_PROCESS}}}")
+ROUTER_THREADS = by_process(f"observed_process_threads{{{ROUTER_PROCESS}}}")
+ROUTER_SOCKETS = by_process(
+    f'observed_process_connections{{state=~"established|close_wait",{ROUTER_PROCESS}}}', "state"
 )

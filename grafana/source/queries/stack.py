@@ -9,17 +9,25 @@ SCRAPE_SAMPLES = "scrape_samples_post_metric_relabeling"
 
 COLLECTOR_SUCCESS = f"min by (collector) (exporter_collector_success{{{OWN}}})"
 COLLECTOR_DURATION = f"max by (collector) (exporter_collector_duration_seconds{{{OWN}}})"
+# A scrape's time is that of its beginning, and a collector succeeds within it: not less than nothing.
 COLLECTOR_AGE = (
-    f"max by (collector) (timestamp(exporter_collector_last_success_timestamp_seconds{{{OWN}}})"
-    f" - exporter_collector_last_success_timestamp_seconds{{{OWN}}})"
+    "clamp_min(max by (collector) (timestamp(exporter_collector_last_success_timestamp_seconds"
+    f"{{{OWN}}}) - exporter_collector_last_success_timestamp_seconds{{{OWN}}}), 0)"
 )
-EXPORTER_CPU_CORES = f"rate(process_cpu_seconds_total{{{OWN}}}[$__rate_interval])"
-EXPORTER_MEMORY_BYTES = f"process_resident_memory_bytes{{{OWN}}}"
+# Prometheus and Alertmanager have series of the same name.
+_EXPORTERS = f"on (job, instance) exporter_build_info{{{OWN}}}"
+EXPORTER_CPU_CORES = f"rate(process_cpu_seconds_total{{{OWN}}}[$__rate_interval]) and {_EXPORTERS}"
+EXPORTER_MEMORY_BYTES = f"process_resident_memory_bytes{{{OWN}}} and {_EXPORTERS}"
 INGEST_RATE = f"rate(exporter_ingest_messages_total{{{OWN}}}[$__rate_interval])"
-INGEST_REJECTED_RATE = f"sum by (reason) (rate(exporter_ingest_rejected_total{{{OWN}}}[$__rate_interval]))"
-LEFT_OUT_ROWS = f"sum(exporter_results_bad_rows{{{OWN}}})"
-LEFT_OUT_DEVICES = f"sum by (kind) (exporter_host_devices_not_shown{{{OWN}}})"
-LEFT_OUT_NODES = f"sum(router_nodes_not_shown{{{OWN}}})"
+_REJECTED = f"exporter_ingest_rejected_total{{{OWN}}}"
+INGEST_REJECTED_RATE = (
+    f"sum by (reason) (rate({_REJECTED}[$__rate_interval])) and on (reason) sum by (reason) ({_REJECTED}) > 0"
+)
+LEFT_OUT = (
+    f'label_replace(sum(exporter_results_bad_rows{{{OWN}}}), "kind", "rows of results", "", "")'
+    f" or sum by (kind) (exporter_host_devices_not_shown{{{OWN}}})"
+    f' or label_replace(max(router_nodes_not_shown{{{OWN}}}), "kind", "nodes", "", "")'
+)
 
 # "/etc/prometheus/rules/leaks.recording.yml;leaks": the group's name is the part that is the same everywhere.
 RULES_DURATION_RATIO = (
@@ -34,7 +42,8 @@ STORAGE_SERIES = f"prometheus_tsdb_head_series{{{PROMETHEUS}}}"
 STORAGE_SAMPLE_RATE = (
     f"sum by (instance) (rate(prometheus_tsdb_head_samples_appended_total{{{PROMETHEUS}}}[$__rate_interval]))"
 )
-STORAGE_BLOCKS_BYTES = f"prometheus_tsdb_storage_blocks_bytes{{{PROMETHEUS}}}"
+# Before the first block is written, after two hours, there is none, which is not 0 bytes of storage.
+STORAGE_BLOCKS_BYTES = f"prometheus_tsdb_storage_blocks_bytes{{{PROMETHEUS}}} > 0"
 STORAGE_CHUNKS = f"prometheus_tsdb_head_chunks{{{PROMETHEUS}}}"
 ALERTS_SENT_RATE = f"sum(rate(prometheus_notifications_sent_total{{{PROMETHEUS}}}[$__rate_interval]))"
 ALERTS_DROPPED_RATE = f"sum(rate(prometheus_notifications_dropped_total{{{PROMETHEUS}}}[$__rate_interval]))"

@@ -102,6 +102,8 @@ def test_known_messages_give_known_series(served: Served) -> None:
     expected[series("benchmark_connections", state="stalled", **key)] = 0
     for phase in ("warmup", "load", "rest", "drain"):
         expected[series("benchmark_run_phase", phase=phase)] = phase == "load"
+    for outcome in ("success", "failure"):
+        expected[series("benchmark_run_requests", outcome=outcome)] = 2
     described = {"run": RUN, "scenario": "local", "engine": "wrk", "connections": "4", "label": "nightly"}
     expected[series("benchmark_run_info", target="http://127.0.0.1:8080", **described, **key)] = 1
     found = served.metrics()

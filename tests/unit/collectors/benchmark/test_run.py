@@ -2,12 +2,12 @@
 
 import pytest
 
-from exporter.collectors.benchmark.run import connection_families, run_families
+from exporter.collectors.benchmark.run import connection_families, counted_families, run_families
 from exporter.live.message import Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, message, register
+from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, register
 
 
 @pytest.fixture
@@ -47,6 +47,23 @@ def test_an_announced_run_is_described_once_and_its_connections_begin_at_zero(
         "benchmark_connections/local/gpt-oss:20b/open": 0,
         "benchmark_connections/local/gpt-oss:20b/stalled": 0,
     }
+
+
+def test_what_became_of_the_requests_of_a_run_stays_until_the_next_begins(
+    runs: LiveRuns, clock: FakeClock
+) -> None:
+    def counted(of: LiveRuns) -> dict[str, float]:
+        families = counted_families(of.newest())
+        return {sample.labels["outcome"]: sample.value for family in families for sample in family.samples}
+
+    assert counted(LiveRuns(clock)) == {}
+    assert counted(runs) == {"success": 0, "failure": 0}
+    runs.apply(answered({"2xx": [100, 200], "5xx": [900]}, failures={"read": 3, "truncated": 1}))
+    assert counted(runs) == {"success": 2, "failure": 5}
+    register(runs, Phase.FINISHED)
+    assert runs.current() is None and counted(runs) == {"success": 2, "failure": 5}
+    register(runs, Phase.WARMUP, run="f" * 16)
+    assert counted(runs) == {"success": 0, "failure": 0}
 
 
 def test_the_labels_of_the_run_info_are_those_of_the_contract(runs: LiveRuns, clock: FakeClock) -> None:

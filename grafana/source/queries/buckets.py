@@ -1,0 +1,26 @@
+"""The buckets of a histogram that a heatmap shows: those in use.
+
+Sixty buckets reach from half a millisecond to ten minutes, and an axis that shows them all leaves a sixth for
+what was measured.
+"""
+
+# Of the exporter's ten a decade every other: of twice as many rows the labels lie on one another.
+_FIVE_A_DECADE = r'le=~"(0|\\.)*(1|1\\.?6|2\\.?5|4|6\\.?3)(0|\\.)*|1e-05|\\+Inf"'
+
+
+def in_use(buckets: str) -> str:
+    """New observations by `le`, cumulative as ever, from the lowest bucket with any to the highest.
+
+    The highest is the one whose bound is the largest quantile. Its bound is a value there and has to become a
+    label again, which the exporter writes with a decimal point.
+    """
+    counted = f"sum by (le) (increase({_with(buckets, _FIVE_A_DECADE)}[$__rate_interval]))"
+    everything = f"""sum(increase({_with(buckets, 'le="+Inf"')}[$__rate_interval]))"""
+    highest = f'count_values("le", histogram_quantile(1, {counted}))'
+    pointed = f'label_replace({highest}, "le", "$1.0", "le", "([0-9]+)")'
+    below = f"{counted} > 0 < on () group_left () (0.999999 * {everything})"
+    return f"({below}) or ({counted} and on (le) {pointed})"
+
+
+def _with(buckets: str, matcher: str) -> str:
+    return buckets.replace("{", f"{{{matcher},", 1)

@@ -1,0 +1,347 @@
+"""What a person sees: kinds of mistakes that were seen on the pages in a real Grafana, each held here."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import palette
+import pytest
+import yaml
+from queries import run
+from substitution import substitute
+
+from tests.support.dashboards import GRAFANA, PAGES, Json, every_dashboard, panels
+from tests.support.promtool import run_promtool
+
+FIRST_SCREEN_ROWS = 18
+"""of 38 pixels, below the bars of a browser and of Grafana on a screen of 1,440 × 900"""
+SHOWN = {
+    "soak": ["run", "route", "model"],
+    "leaks": ["process"],
+    "router-and-nodes": ["route", "model", "node"],
+    "gpu": ["gpu"],
+    "results": ["label"],
+    "stack-health": ["instance"],
+}
+"""what a person changes on each page"""
+COLLAPSED = {
+    "Streams (of soak run --engine stream)",
+    "Cloud routes: the router's account and the client's",
+    "GPU memory (of hosts with NVIDIA's)",
+    "Garbage collection (of a router in Go, Python or on a JVM that exposes it)",
+}
+"""sections that most have no data of"""
+FULL_WIDTH = 24
+
+
+def panel_called(uid: str, title: str) -> Json:
+    """The panel of a page by its title."""
+    return next(panel for panel in panels(PAGES[uid]) if panel["title"] == title)
+
+
+def properties(panel: Json, matched: str) -> dict[str, Any]:
+    """The properties of an override, by id; of the last one that is about this."""
+    found: dict[str, Any] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        if override["matcher"]["options"] == matched:
+            found |= {each["id"]: each["value"] for each in override["properties"]}
+    return found
+
+
+def columns(panel: Json) -> list[str]:
+    """The columns of a table under the names that are shown, from left to right."""
+    [organized] = [step["options"] for step in panel["transformations"] if step["id"] == "organize"]
+    places = organized["indexByName"]
+    return [organized["renameByName"][name] for name in sorted(places, key=places.__getitem__)]
+
+
+# --- marks are edges
+
+
+@every_dashboard
+def test_a_mark_is_an_edge_and_only_those_that_fail_a_run_are_drawn_from_the_start(page: Json) -> None:
+    for note in page["annotations"]["list"]:
+        assert "offset $__interval" in note["expr"], f"{note['name']} is true at more than one step"
+        assert note["enable"] is note["hide"] is (note["name"] != "Other alerts"), note["name"]
+    names = [note["name"] for note in page["annotations"]["list"]]
+    assert bool(names) == (page["uid"] not in ("results", "stack-health"))
+    assert ("Phase" in names) == (page["uid"] == "soak")
+
+
+@pytest.mark.parametrize("step", ["15s", "1m"])
+def test_each_mark_is_drawn_once_whatever_the_step(step: str, tmp_path: Path) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    exporter = 'job="exporter",instance="a"'
+    info = f'benchmark_run_info{{{exporter},run="r"}}'
+    firing = 'ALERTS{alertstate="firing",alertname="RouterDown"'
+    series = {
+        info: "_x24 1x120 stale",
+        f"benchmark_run_active{{{exporter}}}": "0x24 1x120 0x200",
+        f'benchmark_run_phase{{{exporter},phase="load"}}': "_x24 0x12 1x108 stale",
+        f'observed_process_start_time_seconds{{{exporter},role="router",process="router"}}': "0x60 300x280",
+        f'{firing},fails_run="true"}}': "_x40 1x30 stale",
+        f'{firing},fails_run=""}}': "_x50 1x30 stale",
+    }
+    marks = {name: text for name, text in vars(run).items() if name.startswith("ANNOTATION_")}
+    anything = {"job": ".+", "instance": ".+", "__interval": step}
+    # At the steps of twenty minutes, as Grafana asks; how often each was true.
+    counts = [
+        {
+            "expr": f"sum(count_over_time(({substitute(mark, anything)})[20m:{step}]))",
+            "eval_time": "20m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for mark in marks.values()
+    ]
+    case = {
+        "interval": "5s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": counts,
+    }
+    file = tmp_path / "marks.test.yml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [case]}), encoding="utf-8")
+    done = run_promtool(["promtool", "test", "rules", file])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(marks) == 6
+
+
+# --- the first screen answers
+
+
+@pytest.mark.parametrize("uid", SHOWN)
+def test_a_page_shows_the_variables_that_a_person_changes_and_hides_the_others(uid: str) -> None:
+    lists = PAGES[uid]["templating"]["list"]
+    assert [each["name"] for each in lists if each.get("hide", 0) == 0] == SHOWN[uid]
+    assert {each["hide"] for each in lists if each["name"] not in SHOWN[uid]} == {2}
+
+
+def test_the_first_screen_of_soak_says_how_the_run_is_and_why_and_what_it_has_done() -> None:
+    seen = [
+        panel
+        for panel in PAGES["soak"]["panels"]
+        if panel["gridPos"]["y"] + panel["gridPos"]["h"] <= FIRST_SCREEN_ROWS and panel["type"] != "row"
+    ]
+    assert [panel["title"] for panel in seen] == [
+        *("Verdict so far", "Run", "How far", "Router, nodes, alerts"),
+        *("Requests, now and in this run", "Latency now", "Router memory"),
+        *("Checks of the run", "Alerts firing now"),
+    ]
+    assert columns(panel_called("soak", "Checks of the run")) == ["check", "outcome", "since", "bound"]
+    run_label, *_, run_id = panel_called("soak", "Run")["targets"][0]["legendFormat"].split(" · ")
+    assert (run_label, run_id) == ("{{label}}", "{{run}}")
+    names = [target["legendFormat"] for panel in seen for target in panel["targets"]]
+    assert {"2xx in this run", "failed in this run", "failing now", "p50", "p99", "p99 asked for"} <= set(
+        names
+    )
+    assert {"phase", "elapsed", "ended", "growth an hour", "state", "alerts"} <= set(names)
+
+
+def test_a_run_that_is_over_stays_on_the_first_screen_until_the_next_begins() -> None:
+    for title, number in (("Run", 0), ("How far", 3)):
+        asked = panel_called("soak", title)["targets"][number]["expr"]
+        assert "max_over_time(timestamp(benchmark_run_info" in asked, title
+    for title in ("Verdict so far", "Checks of the run"):
+        asked = panel_called("soak", title)["targets"][0]["expr"]
+        assert "benchmark_run_check" in asked and "benchmark_run_active" not in asked, title
+
+
+# --- leaks: no green that is none
+
+
+def test_everything_that_can_leak_has_a_row_with_its_state_and_when_it_is_judged() -> None:
+    first = PAGES["leaks"]["panels"][0]
+    assert columns(first) == [
+        *("what", "of what", "state", "since", "now", "floor", "growth an hour", "per 1,000 requests"),
+        "judged",
+    ]
+    assert first["options"]["sortBy"] == [{"displayName": "state", "desc": True}]
+    shown = json.dumps(properties(first, "state")["mappings"])
+    assert all(word in shown for word in ("too young", "flat", "growing", "leak"))
+    # Bytes and pieces stand in one column, so the unit is in the text.
+    texts = [target["expr"] for target in first["targets"] if "count_values" in target["expr"]]
+    assert len(texts) == 4 and all("$1 MiB" in text for text in texts)
+
+
+# --- legends
+
+
+@every_dashboard
+def test_a_legend_is_a_list_of_names_and_a_table_beside_a_panel_of_the_full_width_alone(page: Json) -> None:
+    for panel in panels(page):
+        legend = panel["options"].get("legend", {})
+        if panel["type"] == "timeseries":
+            wide = panel["gridPos"]["w"] == FULL_WIDTH
+            assert legend["displayMode"] == ("table" if wide else "list"), panel["title"]
+            assert bool(legend["calcs"]) == wide, panel["title"]
+
+
+@every_dashboard
+def test_nothing_is_called_by_its_address_but_what_is_asked_by_it(page: Json) -> None:
+    legends = [target["legendFormat"] for panel in panels(page) for target in panel["targets"]]
+    assert page["uid"] == "stack-health" or [each for each in legends if "{{instance}}" in each] == []
+
+
+def test_kinds_of_failure_that_never_happened_are_not_listed() -> None:
+    for uid, title in (
+        ("soak", "Failures by kind"),
+        ("soak", "Streams by end"),
+        ("gpu", "Memory errors (ECC)"),
+    ):
+        asked = [t["expr"] for t in panel_called(uid, title)["targets"] if "_total" in t["expr"]]
+        assert any(re.search(r" and .* > 0", each) for each in asked), title
+
+
+@every_dashboard
+def test_a_gpu_a_node_and_a_process_have_the_colour_of_their_number_on_every_page(page: Json) -> None:
+    hues: dict[str, set[str]] = {}
+    for panel in panels(page):
+        for override in panel["fieldConfig"]["overrides"]:
+            number = re.search(r"(\d)\( \|\$\)", str(override["matcher"]["options"]))
+            if number:
+                [look] = override["properties"]
+                hues.setdefault(number[1], set()).add(look["value"]["fixedColor"])
+    for digit, found in hues.items():
+        assert found == {palette.NUMBERED[int(digit) % len(palette.NUMBERED)]}
+
+
+# --- fill
+
+
+@every_dashboard
+def test_only_what_stands_alone_or_is_stacked_is_filled_and_no_bound_is(page: Json) -> None:
+    for panel in panels(page):
+        if panel["type"] != "timeseries":
+            continue
+        custom = panel["fieldConfig"]["defaults"]["custom"]
+        looks = {t["refId"]: properties(panel, t["refId"]) for t in panel["targets"]}
+        bounds = [ref for ref, look in looks.items() if "custom.lineStyle" in look]
+        alone = len(looks) - len(bounds) == 1 and "{{" not in panel["targets"][0]["legendFormat"]
+        stacked = custom.get("stacking", {}).get("mode") == "normal"
+        assert custom["fillOpacity"] == 0 or alone or stacked, panel["title"]
+        for ref in bounds:
+            assert looks[ref]["custom.fillOpacity"] == 0 and looks[ref]["custom.lineWidth"] == 1, panel[
+                "title"
+            ]
+        for target in panel["targets"]:
+            named = re.search(r"total|limit|bound|asked for|in an hour", target["legendFormat"])
+            assert not named or target["refId"] in bounds or "transformations" in panel, panel["title"]
+
+
+# --- heatmaps
+
+
+@every_dashboard
+def test_a_heatmap_shows_the_buckets_in_use_alone(page: Json) -> None:
+    for panel in panels(page):
+        if panel["type"] == "heatmap":
+            [target] = panel["targets"]
+            assert 'count_values("le", histogram_quantile(1, ' in target["expr"], panel["title"]
+            assert "> 0 < on () group_left ()" in target["expr"], panel["title"]
+
+
+# --- tables
+
+
+@every_dashboard
+def test_an_empty_cell_is_a_dash_and_a_table_has_its_worst_or_newest_on_top(page: Json) -> None:
+    for panel in panels(page):
+        if panel["type"] == "table":
+            assert properties(panel, "/.*/")["noValue"] == "–", panel["title"]
+            [order] = panel["options"]["sortBy"]
+            assert order["desc"] and order["displayName"] in columns(panel), panel["title"]
+            assert panel["fieldConfig"]["defaults"]["custom"]["minWidth"] < 100, panel["title"]
+
+
+def test_an_alert_says_what_it_is_about_in_one_column() -> None:
+    panel = panel_called("soak", "Alerts firing now")
+    assert columns(panel) == ["alert", "about", "since", "page"]
+    [target] = panel["targets"]
+    for label in ("process", "node", "gpu_name", "route"):
+        assert f'"{label}"' in target["expr"]
+
+
+def test_outcomes_and_states_are_coloured_cells() -> None:
+    for uid, title, column in (
+        ("soak", "Checks of the run", "outcome"),
+        ("leaks", "What can leak, the worst on top", "state"),
+        ("gpu", "GPUs now", "held back by"),
+        ("results", "Results", "non-2xx"),
+    ):
+        look = properties(panel_called(uid, title), column)
+        assert look["custom.cellOptions"]["type"] == "color-background", title
+        assert look["mappings"], title
+
+
+# --- results, GPUs, doubles, the stack
+
+
+def test_a_line_of_results_is_called_by_its_label() -> None:
+    for title in ("Throughput by date", "Latency by date"):
+        assert (
+            "${__field.labels.label}" in properties(panel_called("results", title), "number")["displayName"]
+        )
+
+
+def test_a_gpu_is_one_row_of_what_it_does_and_one_band_of_what_holds_it_back() -> None:
+    table = panel_called("gpu", "GPUs now")
+    assert table["gridPos"]["y"] == 0
+    assert columns(table) == [
+        *("GPU", "node", "busy", "memory, of all", "temperature", "power, of limit"),
+        *("held back by", "Xid errors"),
+    ]
+    assert [t["legendFormat"] for t in panel_called("gpu", "Held back by")["targets"]] == [
+        "GPU {{gpu}} {{node}}"
+    ]
+    clocks = [panel_called("gpu", title)["targets"] for title in ("Core clocks", "Memory clock")]
+    assert [[("memory" in t["expr"]) for t in targets] for targets in clocks] == [[False], [True]]
+
+
+@every_dashboard
+def test_what_two_exporters_see_is_shown_once(page: Json) -> None:
+    # Of the load there is one exporter, and on Stack health each exporter is shown for itself.
+    for panel in panels(page):
+        for target in panel["targets"]:
+            bare = re.match(r"(observed|node|gpu|router|resource)[\w:]*\{", target["expr"])
+            assert bare is None or page["uid"] == "stack-health", f"{panel['title']}: {target['expr']}"
+
+
+def test_the_routers_memory_is_the_routers() -> None:
+    for title in ("Router memory", "Router memory over time", "Router CPU"):
+        for target in panel_called("soak", title)["targets"]:
+            assert 'role="router"' in target["expr"] or "objective" in target["expr"], title
+
+
+def test_no_time_is_negative_and_no_storage_is_nothing() -> None:
+    [age] = panel_called("stack-health", "Since a collector last succeeded")["targets"]
+    assert age["expr"].startswith("clamp_min(")
+    [blocks] = panel_called("stack-health", "Storage")["targets"]
+    assert blocks["expr"].endswith(" > 0")
+
+
+# --- empty rooms, digits, files
+
+
+def test_what_most_have_no_data_of_is_collapsed_and_says_how_to_get_it() -> None:
+    rows = [panel for page in PAGES.values() for panel in page["panels"] if panel["type"] == "row"]
+    assert {row["title"] for row in rows if row["collapsed"]} == COLLAPSED
+    for row in rows:
+        assert bool(row.get("panels")) == row["collapsed"], row["title"]
+        for panel in row.get("panels") or []:
+            assert len(panel["fieldConfig"]["defaults"]["noValue"].split()) >= 2, panel["title"]
+
+
+@every_dashboard
+def test_digits_have_no_curve_behind_them(page: Json) -> None:
+    for panel in panels(page):
+        if panel["type"] == "stat":
+            assert panel["options"]["graphMode"] == "none", panel["title"]
+
+
+def test_a_provisioning_folder_has_only_what_grafana_reads() -> None:
+    files = [path for path in (GRAFANA / "provisioning").rglob("*") if path.is_file()]
+    assert [path for path in files if path.suffix not in (".yaml", ".yml", ".json")] == []
+    assert {path.parent.name for path in files} == {"alerting", "dashboards", "datasources", "plugins"}
+    assert all(yaml.safe_load(path.read_text(encoding="utf-8"))["apiVersion"] == 1 for path in files)
