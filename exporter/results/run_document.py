@@ -22,7 +22,7 @@ from exporter.results.run_result import Inputs, Preflight, RunResult
 from exporter.results.streams_part import StreamsPart
 from exporter.settings.placeholders import shown_command
 from exporter.settings.strict_yaml import first_problem
-from exporter.timeseries import Loss, SeriesStore
+from exporter.timeseries import Loss
 from exporter.verdict.evidence import (
     CommandEnd,
     Count,
@@ -185,8 +185,12 @@ class VerdictPart:
 class ExporterPart:
     """An exporter as a Prometheus calls it."""
 
+    __pydantic_config__ = DOCUMENTED
+
     job: str
     instance: str
+    has_load: bool
+    """whether what it counts of a load is meant"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,7 +322,7 @@ class EvidencePart:
             alert_spans=_alerts(evidence),
             streams=StreamsPart.of(evidence),
             command_end=evidence.command,
-            exporters=_exporters(result.recorded),
+            exporters=_exporters(result),
             scrape_interval_seconds=evidence.scraped.interval_seconds if evidence.scraped else None,
             traffic=TrafficPart.of(result.traffic),
         )
@@ -459,10 +463,13 @@ def _longest(spans: Iterable[Span]) -> tuple[SpanPart, ...]:
     return tuple(SpanPart(since=span.since, until=span.until) for span in found)
 
 
-def _exporters(recorded: SeriesStore | None) -> tuple[ExporterPart, ...]:
-    if recorded is None:
+def _exporters(result: RunResult) -> tuple[ExporterPart, ...]:
+    if result.recorded is None:
         return ()
-    return tuple(ExporterPart(job=each.job, instance=each.instance) for each in targets_of(recorded))
+    return tuple(
+        ExporterPart(job=each.job, instance=each.instance, has_load=each in result.loads)
+        for each in targets_of(result.recorded)
+    )
 
 
 def _alerts(evidence: Evidence) -> tuple[AlertPart, ...] | None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from exporter.live.seconds import Seconds
 from exporter.results.openmetrics import ROUTER_JOB
 from exporter.results.recorded_series import read_series
-from exporter.results.run_document import RunDocument, parse_document, read_document
+from exporter.results.run_document import ExporterPart, RunDocument, parse_document, read_document
 from exporter.results.run_json import run_json
 from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import NAME as SECONDS
 from exporter.results.seconds_file import read_seconds
 from exporter.timeseries import Series, SeriesStore
-from exporter.verdict.hosts import HostsView, added
+from exporter.verdict.hosts import HostsView, Target, added
 
 CPU = "node_cpu_seconds_total"
 FIRST_TOKEN_BUCKETS = "benchmark_time_to_first_token_seconds_bucket"
@@ -126,7 +126,7 @@ def read_record(folder: Path) -> RunRecord:
     """
     document = read_document(folder / "run.json")
     try:
-        series = _read(folder / "series.om.gz", of_prometheus=bool(document.evidence.exporters))
+        series = _read(folder / "series.om.gz", document.evidence.exporters)
     except FileNotFoundError:
         series = SeriesStore()
     by_second = folder / SECONDS
@@ -135,15 +135,16 @@ def read_record(folder: Path) -> RunRecord:
     return RunRecord(folder.name, document, series, seconds, listed)
 
 
-def _read(file: Path, of_prometheus: bool) -> SeriesStore:
-    """The series that are shown; those of a Prometheus have its labels, and one exporter or several."""
-    found = read_series(file, _names(), with_target=of_prometheus)
-    if not of_prometheus:
+def _read(file: Path, exporters: Collection[ExporterPart]) -> SeriesStore:
+    """The series that are shown; those of a Prometheus have its labels, of one exporter or several."""
+    found = read_series(file, _names(), with_target=bool(exporters))
+    if not exporters:
         return picked(found)
     raw = SeriesStore()
     for series in found:
         raw.put(series)
-    return picked(HostsView(raw))
+    loads = {Target(each.job, each.instance) for each in exporters if each.has_load}
+    return picked(HostsView(raw, loads))
 
 
 def files_of(name: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from exporter.load.model_label import ModelSource
 from exporter.load.output import EngineOutput
 from exporter.timeseries import SeriesStore
 from exporter.verdict.evidence import Evidence, LoadKnown
+from exporter.verdict.hosts import Target
 from exporter.verdict.judgement import Judgement
 from exporter.verdict.traffic import Traffic
 
@@ -177,6 +178,9 @@ class RunResult:
     """why this is not all that the run would have left; None: it came to its end"""
     recorded: SeriesStore | None = None
     """the series of a Prometheus, with its `job` and `instance`; None: those of the evidence"""
+
+    loads: tuple[Target, ...] = ()
+    """of such series, the exporters whose load is meant"""
 
     @property
     def has_load(self) -> bool:

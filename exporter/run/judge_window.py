@@ -117,6 +117,7 @@ def _judged(plan: WindowPlan, read: WindowSeries, targets: Sequence[Target]) -> 
         engine_totals=None,
         output=EngineOutput(),
         recorded=read.store,
+        loads=found.loads,
     )
 
 

@@ -13,6 +13,7 @@ from exporter.run.scraped_runs import ScrapedRun, joint_phases, runs_of, togethe
 from exporter.run.scraped_seconds import reason_of, seconds_of, status_of, stretches
 from exporter.run.scraped_streams import streams_of
 from exporter.run.window import IDENTITY, Scraped, WindowSeries
+from exporter.run.window_times import Window
 from exporter.verdict.evidence import (
     AlertSpan,
     Evidence,
@@ -47,14 +48,16 @@ class WindowEvidence:
     def __init__(self, read: WindowSeries, run: str | None = None) -> None:
         """`run` is the id or the label of those that are meant; None: all that are in the window."""
         self.read = read
-        self.view = HostsView(read.store)
         self._hosts: list[tuple[Scraped, Counters, list[ScrapedRun]]] = []
         for scraped in read.exporters:
-            runs = runs_of(read.store, scraped, read.window)
-            if run is not None:
-                runs = [each for each in runs if run in (each.run, each.labels.get("label"))]
-            self._hosts.append((scraped, Counters(read.store, scraped, read.window), runs))
+            every = runs_of(read.store, scraped, read.window)
+            meant = [each for each in every if run in (None, each.run, each.labels.get("label"))]
+            window = read.window if run is None else _window_of(meant, every, read.window)
+            self._hosts.append((scraped, Counters(read.store, scraped, window), meant))
         self.runs = tuple(run for _, _, runs in self._hosts for run in runs)
+        self.loads = tuple(each.target for each, _, runs in self._hosts if runs or run is None)
+        """the exporters whose load is meant"""
+        self.view = HostsView(read.store, self.loads)
 
     @property
     def has_load(self) -> bool:
@@ -79,7 +82,7 @@ class WindowEvidence:
             ended_early=None,
             stalled=0,
             totals={},
-            scrapes=sum(len(each.times) for each in self.read.exporters),
+            scrapes=sum(each.scrapes for each in self.read.exporters),
             failed_scrapes=sum(each.failed for each in self.read.exporters),
             series=self.view,
             watching=self.watching(prometheus),
@@ -121,7 +124,7 @@ class WindowEvidence:
             ended_early=None,
             stalled=sum(stalled_at_end(counters, run) for run, counters in requests),
             totals={},
-            scrapes=sum(len(each.times) for each in self.read.exporters),
+            scrapes=sum(each.scrapes for each in self.read.exporters),
             failed_scrapes=sum(each.failed for each in self.read.exporters),
             series=self.view,
             watching=self.watching(prometheus),
@@ -151,7 +154,11 @@ class WindowEvidence:
 
     def _loaded(self) -> list[tuple[Scraped, Counters, list[ScrapedRun]]]:
         """The exporters that count a load."""
-        return [each for each in self._hosts if any(True for _ in each[1].series("benchmark_requests_total"))]
+        return [
+            each
+            for each in self._hosts
+            if each[0].target in self.loads and any(True for _ in each[1].series("benchmark_requests_total"))
+        ]
 
     def watching(self, prometheus: str) -> Watching:
         """Which router is watched, as far as the series tell."""
@@ -271,6 +278,15 @@ class WindowEvidence:
             for each in exporters
             for series in self.read.store.each(IDENTITY, job=each.target.job, instance=each.target.instance)
         }
+
+
+def _window_of(meant: Sequence[ScrapedRun], every: Sequence[ScrapedRun], window: Window) -> Window:
+    """When an exporter counted the runs that are meant, and no later one; no time where it did not."""
+    if not meant:
+        return Window(window.until, window.until)
+    until = max(each.until for each in meant)
+    later = [each.start for each in every if each not in meant and each.start > until]
+    return Window(min(each.start for each in meant), min([*later, window.until]))
 
 
 def _counts_at_first(counters: Counters, scraped: Scraped) -> bool:

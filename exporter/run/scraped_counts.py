@@ -36,19 +36,22 @@ class Counters:
         return self._store.each(name, **labels, **self._labels)
 
     def rises(self, series: Series) -> Iterator[Rise]:
-        """Between each two scrapes, resets bridged: what is not scraped is in the next one.
+        """Between each two scrapes of the window, resets bridged: what is not scraped is in the next one.
 
         A series that was not there at an earlier scrape began at 0 after it.
         """
         first = series.times[0]
         place = bisect_left(self._scraped.times, first)
-        if place and series.values[0] and first > self._window.since:
+        if place and series.values[0] and self._is_within(first):
             yield Rise(self._scraped.times[place - 1], first, series.values[0])
         samples = pairwise(zip(series.times, series.values, strict=True))
         for (since, before), (until, after) in samples:
             count = risen(before, after)
-            if count and until > self._window.since:
+            if count and self._is_within(until):
                 yield Rise(since, until, count)
+
+    def _is_within(self, time: float) -> bool:
+        return self._window.since < time <= self._window.until
 
     def rise(self, name: str, since: float = 0.0, **labels: str) -> float:
         """All of them together, of the scrapes later than `since`."""

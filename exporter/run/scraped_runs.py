@@ -1,7 +1,7 @@
 """The runs that a window shows, exporter by exporter: which they are, and their phases as they were scraped.
 
 A phase is known at each scrape. It is taken from its first to its last; what lies between two phases is of
-neither, for the change was at some moment of it.
+neither, for the change was at some moment of it. A warm-up alone lasts until the next phase is seen.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,8 +19,6 @@ from exporter.verdict.hosts import Target
 
 UNDER_LOAD = (Phase.WARMUP, Phase.LOAD)
 INFO = "benchmark_run_info"
-MIN_ENDED_RATIO = 0.95
-"""of the planned load: what lasted for so much was not cut short"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,10 @@ def runs_of(store: SeriesStore, scraped: Scraped, window: Window) -> list[Scrape
                 times[-1],
                 length,
                 tuple(_spans(steps, begin, scraped.interval)),
-                _load_seconds(steps, begin, length, whole=start is not None and start >= window.since),
+                _load_seconds(
+                    *(steps, begin, length, scraped.interval),
+                    whole=start is not None and start >= window.since and times[-1] < window.until,
+                ),
                 ended=any(phase not in UNDER_LOAD for _, phase in steps[-1:]),
             )
         )
@@ -111,12 +112,17 @@ def _spans(steps: Sequence[tuple[float, Phase]], begin: float, interval: float) 
         first = steps[since][0]
         if since == 0 and first - begin <= GAP_TIMES * interval:
             first = begin if phase == Phase.WARMUP else first
-        yield PhaseSpan(first, time, phase)
+        # A warm-up has nothing of its own to be judged by: it lasts until the load is seen to be warm.
+        yield PhaseSpan(first, after[0] if after is not None and phase == Phase.WARMUP else time, phase)
         since = place + 1
 
 
 def _load_seconds(
-    steps: Sequence[tuple[float, Phase]], begin: float, planned: float | None, whole: bool
+    steps: Sequence[tuple[float, Phase]],
+    begin: float,
+    planned: float | None,
+    interval: float,
+    whole: bool,
 ) -> float:
     """How long there was load: the scrapes bound it from both sides, and the plan may lie between."""
     least = most = 0.0
@@ -127,8 +133,10 @@ def _load_seconds(
         least += time - before if under and was_under else 0.0
         most += time - before if under or was_under else 0.0
         before = time
-    # It begins a little after the run.
-    if planned is not None and whole and MIN_ENDED_RATIO * least <= planned <= most:
+    if steps and steps[-1][1] in UNDER_LOAD:
+        most += interval
+    # A load lasts as long as planned at most; it begins a little after the run.
+    if planned is not None and whole and planned <= most:
         return planned
     return (least + most) / 2 if most and whole else least
 

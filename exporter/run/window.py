@@ -38,6 +38,8 @@ class Scraped:
     target: Target
     times: tuple[float, ...]
     """Unix s, of the scrapes that succeeded, with the last one before the window where there was one"""
+    scrapes: int
+    """that succeeded within the window"""
     failed: int
     """scrapes that failed, or were not made in their time"""
     interval: float
@@ -48,7 +50,7 @@ class Scraped:
     @property
     def expected(self) -> int:
         """How many scrapes there should be."""
-        return len(self.times) + self.failed
+        return self.scrapes + self.failed
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def read_window(
     for _, found in _pieces(prometheus, own, window):
         _keep(store, found)
         store.flush()
-    return WindowSeries(window, store, tuple(_scraped(store, each, window) for each in targets))
+    return WindowSeries(window, store, tuple(scraped_of(store, each, window) for each in targets))
 
 
 def _pieces(
@@ -143,7 +145,8 @@ def _last(series: Series) -> Series:
     return Series(series.name, series.labels, series.times[-1:], series.values[-1:])
 
 
-def _scraped(store: SeriesStore, target: Target, window: Window) -> Scraped:
+def scraped_of(store: SeriesStore, target: Target, window: Window) -> Scraped:
+    """How an exporter was scraped, by what is in the store."""
     labels = {"job": target.job, "instance": target.instance}
     times = sorted({time for series in store.each(IDENTITY, **labels) for time in series.times})
     inside = [time for time in times if time > window.since]
@@ -162,4 +165,4 @@ def _scraped(store: SeriesStore, target: Target, window: Window) -> Scraped:
         for time, value in zip(series.times, series.values, strict=True)
         if not value and not any(each.since < time < each.until for each in lost)
     )
-    return Scraped(target, tuple(times), missed + refused, interval, tuple(lost))
+    return Scraped(target, tuple(times), len(inside), missed + refused, interval, tuple(lost))

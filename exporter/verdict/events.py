@@ -59,8 +59,10 @@ def offline_spans(evidence: Evidence) -> Iterator[tuple[str, Span, bool]]:
 
     As the alert NodeOffline has it: it is listed no longer while others are, too.
     """
-    lists = evidence.series.select("router_nodes", status="online")
-    last_list = max((each.times[-1] for each in lists), default=0.0)
+    lists = {
+        each.label("instance"): each.times[-1]
+        for each in evidence.series.each("router_nodes", status="online")
+    }
     for series in evidence.series.each("router_node_up"):
         name = series.label("node") or ""
         since, online = None, False
@@ -71,7 +73,7 @@ def offline_spans(evidence: Evidence) -> Iterator[tuple[str, Span, bool]]:
             elif not up and online and since is None:
                 since = time
             online = online or bool(up)
-        end = max(series.times[-1], last_list)
+        end = max(series.times[-1], lists.get(series.label("instance"), 0.0))
         if since is not None:
             yield name, Span(since, end), False
         elif online and end > series.times[-1]:

@@ -11,7 +11,7 @@ left out: its series are those of a run's own record. Of several
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -57,9 +57,12 @@ def is_of_load(name: str) -> bool:
 
 
 class HostsView(SeriesStore):
-    """A store of what a Prometheus scraped, as it is judged; `raw` has `job` and `instance` on its series."""
+    """A store of what a Prometheus scraped, as it is judged; `raw` has `job` and `instance` on its series.
 
-    def __init__(self, raw: SeriesStore) -> None:
+    `loads` are the exporters whose load is meant: what others count of theirs is left out.
+    """
+
+    def __init__(self, raw: SeriesStore, loads: Collection[Target]) -> None:
         super().__init__()
         self._raw = raw
         keys = list(raw.keys())
@@ -67,6 +70,8 @@ class HostsView(SeriesStore):
         shared = _shared(keys)
         self._of: dict[Key, list[Key]] = {}
         for key in keys:
+            if is_of_load(key[0]) and target_of(key[1]) not in loads:
+                continue
             seen = (key[0], self._seen(key, shared))
             if seen not in self._of:
                 self._of[seen] = []

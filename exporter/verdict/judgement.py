@@ -121,7 +121,10 @@ def _findings(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[
     alone = tuple(found.values())
     for objective in OBJECTIVES:
         if objective.of_findings:
-            found[objective.check] = _lowered(objective.judge(evidence, alone, CHECK_OF_ALERT), warn)
+            finding = objective.judge(evidence, alone, CHECK_OF_ALERT)
+            found[objective.check] = _lowered(
+                seen(evidence, finding) if is_scraped(evidence) else finding, warn
+            )
     return [found[objective.check] for objective in OBJECTIVES]
 
 
