@@ -36,9 +36,7 @@ SEARCHED = "7d ago"
 @click.command(cls=GroupedCommand, epilog=VERDICT_CODES)
 @options(
     "Window",
-    opt(
-        "--prometheus URL", f"The Prometheus, or what speaks the same, like {EXAMPLE}.", "url", required=True
-    ),
+    opt("--prometheus URL", f"The Prometheus, or what speaks the same, like {EXAMPLE}.", "url"),
     opt(
         f"{CONFIG} FILE",
         "How to log in there: promtool's http.config.file, with basic_auth, authorization, tls_config.",
@@ -68,7 +66,7 @@ SEARCHED = "7d ago"
 @ci_options
 @objective_options
 def judge(
-    url: str,
+    url: str | None,
     config: Path | None,
     start: str | None,
     end: str,
@@ -92,6 +90,10 @@ def judge(
     judged together. docs/judge.md says what a Prometheus does not tell.
     """
     console = PlainConsole(stderr=as_json)
+    if url is None:
+        raise ConfigurationError(
+            f"--prometheus: missing; which one is to be asked? give its URL, like {EXAMPLE}"
+        )
     if start is None and run is None:
         raise ConfigurationError("--start: missing; from when on is it to be judged? or name a run by --run")
     if label is not None:

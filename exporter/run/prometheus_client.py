@@ -50,7 +50,7 @@ class PrometheusClient:
         # Prometheus 2 takes the sample at the beginning of the range too, 3 and others do not.
         milliseconds = max(1, round((until - since) * 1000))
         found = self._ask("query", {"query": f"{selector}[{milliseconds}ms]", "time": f"{until:.3f}"})
-        return [kept for series in found if (kept := _later(series, since)).times]
+        return [kept for series in found if (kept := _within(series, since, until)).times]
 
     def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
         """The series of `expression` from `start` to `end` (Unix s), a point each `step` seconds."""
@@ -92,10 +92,10 @@ class PrometheusClient:
             ) from error
 
 
-def _later(series: Series, since: float) -> Series:
+def _within(series: Series, since: float, until: float) -> Series:
     kept = Series(series.name, series.labels)
     for time, value in zip(series.times, series.values, strict=True):
-        if time > since and not math.isnan(value):
+        if since < time <= until + 0.001 and not math.isnan(value):
             kept.times.append(time)
             kept.values.append(value)
     return kept

@@ -73,7 +73,9 @@ def runs_of(store: SeriesStore, scraped: Scraped, window: Window) -> list[Scrape
                 tuple(_spans(steps, begin, scraped.interval)),
                 _load_seconds(
                     *(steps, begin, length, scraped.interval),
-                    whole=start is not None and start >= window.since and times[-1] < window.until,
+                    whole=start is not None
+                    and start >= window.since
+                    and times[-1] < window.until - scraped.interval,
                 ),
                 ended=any(phase not in UNDER_LOAD for _, phase in steps[-1:]),
             )

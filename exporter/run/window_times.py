@@ -54,10 +54,10 @@ def window_of(start: str, end: str, now: float) -> Window:
     since, until = moment_of(start, "--start", now), moment_of(end, "--end", now)
     if since < OLDEST:
         raise ConfigurationError(f"--start: {start!r} is before any Prometheus; give a later time")
+    if since > now:
+        raise ConfigurationError(f"--start: {start!r} is in the future; nothing is known of it yet")
     if since >= until:
         raise ConfigurationError(f"--end: {end!r} is not after --start {start!r}; give a later one")
-    if since >= now:
-        raise ConfigurationError(f"--start: {start!r} is in the future; nothing is known of it yet")
     if until > now + 1:
         raise ConfigurationError(f"--end: {end!r} is in the future; give now, or leave it out")
     if until - since > MAX_SECONDS:
