@@ -115,7 +115,9 @@ def test_a_window_is_read_in_pieces_and_in_smaller_ones_where_it_is_too_much(sto
 def test_a_gap_is_found_and_counted(store: SpooledStore) -> None:
     times = [SINCE + each for each in (5, 10, 15, 40, 45, 50)]
     document = matrix(({"__name__": "exporter_build_info", **LABELS}, [(time, "1") for time in times]))
-    with LocalHttp(lambda asked: (200, document if "a:9877" in asked.body.decode() else matrix())) as server:
+    with LocalHttp(
+        lambda asked: (200, document if "a:9877" in asked_of(asked)["query"] else matrix())
+    ) as server:
         window = Window(SINCE, SINCE + 52)
         read = read_window(PrometheusClient(server.url), window, [TARGET], [], store, lambda _: None)
     [scraped] = read.exporters
