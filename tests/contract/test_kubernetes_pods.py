@@ -174,10 +174,10 @@ def test_a_node_has_one_agent_with_gpus_or_without() -> None:
     _, gpu = found["DaemonSet/agent-gpu"]
     affinity = plain["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     (term,) = affinity["nodeSelectorTerms"]
-    (key,) = gpu["nodeSelector"]
+    (key,) = gpu["nodeSelector"].keys() - plain["nodeSelector"].keys()
     assert term == {"matchExpressions": [{"key": key, "operator": "DoesNotExist"}]}
-    assert gpu["nodeSelector"] == {key: "true"}
-    assert ("affinity" in gpu, "nodeSelector" in plain) == (False, False)
+    assert gpu["nodeSelector"] == {key: "true", **plain["nodeSelector"]}
+    assert "affinity" not in gpu
     assert (gpu["runtimeClassName"], "runtimeClassName" in plain) == ("nvidia", False)
     (with_gpus,) = gpu["containers"]
     # None is taken from anybody.

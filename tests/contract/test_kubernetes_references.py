@@ -282,7 +282,9 @@ def test_agents_watch_processes_by_name_and_no_router(name: str, tmp_path: Path)
     # One that finds no router on its node would call it down; what is named has to be on every node.
     assert {process.role.value for process in config.processes} == ({"node"} if name == "example" else set())
     for each in of_kind(objects_of(name), "DaemonSet"):
-        assert bool(config.processes) == ("nodeSelector" in each["spec"]["template"]["spec"]) or name == "gpu"
+        selector = dict(each["spec"]["template"]["spec"]["nodeSelector"])
+        assert selector.pop("kubernetes.io/os") == "linux"
+        assert bool(config.processes) == bool(selector) or each["metadata"]["name"] == "agent-gpu"
     # A port of a pod is none of the node's.
     assert not [process for process in config.processes if process.match.port is not None]
     assert (config.host, str(config.host_root)) == (True, "/proc/1/root")
