@@ -97,7 +97,8 @@ def _judged(plan: WindowPlan, read: WindowSeries, targets: Sequence[Target]) -> 
     since, until = plan.window.since, plan.window.until
     seconds = max((run.load_seconds for run in found.runs), default=0.0) or plan.window.seconds
     asked = _asked(plan, seconds)
-    alerts, has_rules = fired(prometheus, since, until), _has_rules(plan)
+    has_rules = _has_rules(plan)
+    alerts = fired(prometheus, since, until) if has_rules else None
     if found.has_load:
         load = found.load(prometheus.url, alerts, has_rules, asked, plan.allowed_statuses)
     else:

@@ -162,7 +162,8 @@ class WindowEvidence:
 
     def watching(self, prometheus: str) -> Watching:
         """Which router is watched, as far as the series tell."""
-        series = self.view
+        # By the names that alerts have, too.
+        series = self.read.store
         processes = sorted(
             {name for each in series.each("observed_process_up") if (name := each.label("process"))}
         )

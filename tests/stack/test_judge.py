@@ -15,7 +15,7 @@ from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.judged import Document, assert_alike, judged
 from tests.support.scraping_server import PROGRAMS, scraping
-from tests.support.soak_command import SoakRun, end_faults, fault, running
+from tests.support.soak_command import SoakRun, fault
 from tests.support.waiting import need
 
 SERVERS = tuple(PROGRAMS)
@@ -51,6 +51,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         }
         own: dict[str, Document] = {}
         for state in ("clean", "failing"):
+            if state == "failing":
+                fault(one, "error", status=500, ratio=0.2)
+                fault(one, "drop_connections", ratio=0.1, mode="rst")
             runs = {
                 f"{engine}-{state}": SoakRun(
                     one,
@@ -61,14 +64,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 )
                 for engine, host in hosts.items()
             }
-            if state == "failing":
-                for host in hosts.values():
-                    running(host, least=20)
-                fault(one, "error", status=500, ratio=0.2)
-                fault(one, "drop_connections", ratio=0.1, mode="rst")
             for label, run in runs.items():
                 own[label] = run.end().document
-            end_faults(one)
         instances = {label: f"127.0.0.1:{hosts[label.split('-')[0]].ports.exporter}" for label in own}
         yield Scene(urls, own, instances)
 
