@@ -25,7 +25,9 @@ class NativeStack:
     service ends with KeyboardInterrupt where the user asks to end (`interrupt`).
     """
 
-    def __init__(self, ports: Ports, folder: Path | None = None, interrupt: Interrupt | None = None) -> None:
+    def __init__(
+        self, ports: Ports, *, folder: Path | None = None, interrupt: Interrupt | None = None
+    ) -> None:
         self.ports = ports
         self._check = (interrupt or Interrupt()).check
         self._services: list[Service] = []
@@ -53,9 +55,9 @@ class NativeStack:
             options = ("--config", str(config_file(watch_router(router), self.folder)), *options)
         self.start(servers.exporter(self.ports, self.folder, *options, environment=environment))
 
-    def start_prometheus(self) -> None:
-        """Prometheus on the project's configuration."""
-        configuration = write_prometheus(self.folder, self.ports, Scraped())
+    def start_prometheus(self, files: Path | None = None) -> None:
+        """Prometheus on the project's configuration and rules, or on those of a folder like `prometheus`."""
+        configuration = write_prometheus(self.folder, self.ports, Scraped(), files)
         self.start(servers.prometheus(self.ports, self.folder, configuration))
 
     def start_alertmanager(self, configuration: Path | None = None) -> None:

@@ -45,19 +45,24 @@ class Scraped:
     agents_login: HttpClientConfig | None = None
 
 
-def write_prometheus(folder: Path, ports: Ports, scraped: Scraped) -> Path:
+def write_prometheus(folder: Path, ports: Ports, scraped: Scraped, files: Path | None = None) -> Path:
     """Write configuration, rules and targets below a stack's folder; the configuration's file.
 
+    `files` is a folder like the shipped `prometheus`, which is taken where none is given.
     No secret is copied: files that hold one are named where they are.
     """
     own = folder / FOLDER
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
-    # The exporter of the stack serves the runbook.
-    with_runbook_base(own / "rules", f"{ports.url('exporter')}/runbook")
+    if files is None:
+        # The exporter of the stack serves the runbook.
+        with_runbook_base(own / "rules", f"{ports.url('exporter')}/runbook")
+    else:
+        shutil.copytree(files / "rules", own / "rules")
     (own / "targets").mkdir()
     file = own / "prometheus.yml"
-    document = yaml.safe_load(shipped("prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    source = shipped("prometheus/prometheus.yml") if files is None else files / "prometheus.yml"
+    document = yaml.safe_load(source.read_text(encoding="utf-8"))
     jobs = {job["job_name"]: job for job in document["scrape_configs"]}
     key_file = None if scraped.router is None else scraped.router.api_key_file
     if scraped.router is not None:

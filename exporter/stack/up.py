@@ -73,7 +73,9 @@ class Up:
             self._servers = UpServers(self.plan, self.folder, self._clock)
             self._since = self._clock.wall()
             cleanup.callback(self._write_end)
-            self._stack = cleanup.enter_context(NativeStack(ports, self.folder, self._interrupt))
+            self._stack = cleanup.enter_context(
+                NativeStack(ports, folder=self.folder, interrupt=self._interrupt)
+            )
             self._write()
             self._cleanup = cleanup.pop_all()
         return self

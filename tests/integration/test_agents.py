@@ -15,6 +15,7 @@ import trustme
 
 from exporter.errors import QueryError
 from exporter.run.prometheus_client import PrometheusClient
+from exporter.stack import servers
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from exporter.timeseries import Series
@@ -51,10 +52,8 @@ class Fleet:
     agents: dict[str, Agent]
     """by their node"""
     odd: LocalHttp
-
-    @property
-    def targets(self) -> Path:
-        return self.stack.folder / "prometheus" / "targets"
+    targets: Path
+    """the folder of their files"""
 
     def write_agents(self, *nodes: str) -> None:
         """Put the router's exporter and these nodes' agents in the targets file, and an odd one."""
@@ -98,7 +97,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         text.replace(AUTHORITY_LINE, AUTHORITY_LINE.removeprefix("# ")), encoding="utf-8"
     )
     with ExitStack() as cleanup:
-        stack = cleanup.enter_context(NativeStack(free_ports(), checkout))
+        stack = cleanup.enter_context(NativeStack(free_ports()))
         odd = cleanup.enter_context(odd_target())
         secured = ("--web.config.file", str(web_file(folder, authority, "127.0.0.4")))
         agents = {
@@ -111,11 +110,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         }
         stack.start_simulator("--cloud-keys")
         stack.start_exporter("--config", str(routers_exporter(folder, stack.ports.router)))
-        stack.start_prometheus()
         for agent in agents.values():
             agent.wait_until_it_serves()
-        whole = Fleet(stack, PrometheusClient(stack.ports.url("prometheus")), agents, odd)
+        targets = checkout / "prometheus" / "targets"
+        whole = Fleet(stack, PrometheusClient(stack.ports.url("prometheus")), agents, odd, targets)
         whole.write_agents("gpu-1", "gpu-2")
+        for name in ("prometheus", "alertmanager"):
+            write_targets(targets / f"{name}.yml", [])
         write_targets(
             whole.targets / "agents.yml", [group(agents["gpu-3"].target, node="gpu-3", role="node")]
         )
@@ -127,6 +128,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         write_targets(
             whole.targets / "router-with-key.yml", [group(odd.address, __scheme__="http", node="keyed")]
         )
+        stack.start(servers.prometheus(stack.ports, stack.folder, configuration))
         wait_for(
             "four exporters up",
             lambda: (
@@ -216,7 +218,7 @@ def test_an_agent_asks_no_router_and_takes_no_runs(fleet: Fleet) -> None:
 def test_an_agent_with_a_password_answers_prometheus_and_nobody_else(fleet: Fleet) -> None:
     [up] = fleet.series('up{node="gpu-3"}')
     assert (up.label("job"), list(up.values)) == ("exporter", [1.0])
-    authority = fleet.stack.folder / "prometheus" / "secrets" / "agents-ca.pem"
+    authority = fleet.targets.parent / "secrets" / "agents-ca.pem"
     url = f"https://{fleet.agents['gpu-3'].target}/metrics"
     assert requests.get(url, verify=str(authority), timeout=10).status_code == 401
 

@@ -91,9 +91,7 @@ class Scene:
 
     def _start(self) -> None:
         self.began = time.time()
-        self._stack = self._cleanup.enter_context(
-            NativeStack(free_ports(), _checkout_with_quick_leaks(self._folder / "checkout"))
-        )
+        self._stack = self._cleanup.enter_context(NativeStack(free_ports()))
         agent = self._cleanup.enter_context(LocalHttp(_recorded_agent))
         runtime = self._cleanup.enter_context(LocalHttp(_recorded_runtime))
         twin = self._cleanup.enter_context(LocalHttp(self._twin))
@@ -107,7 +105,7 @@ class Scene:
             environment=self._nvml.environment(),
         )
         self._stack.start_alertmanager()
-        self._stack.start_prometheus()
+        self._stack.start_prometheus(_with_quick_leaks(self._folder / "checkout"))
         self._scrape_too("exporter", agent, {"node": "gpu-1", "role": "node"})
         self._scrape_too("exporter", twin, {})
         self._scrape_too("router", runtime, {})
@@ -193,7 +191,7 @@ def _listener(port: int) -> int:
     return pid
 
 
-def _checkout_with_quick_leaks(folder: Path) -> Path:
+def _with_quick_leaks(folder: Path) -> Path:
     """The project's Prometheus, its leak rules on a faster scale of time, scrapes of exporters to match."""
     configuration = folder / "prometheus"
     shutil.copytree(CHECKOUT / "prometheus", configuration)
@@ -203,7 +201,7 @@ def _checkout_with_quick_leaks(folder: Path) -> Path:
     exporter = next(scrape for scrape in document["scrape_configs"] if scrape["job_name"] == "exporter")
     exporter.update(scrape_interval=SCRAPE_INTERVAL, scrape_timeout=SCRAPE_INTERVAL)
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return folder
+    return configuration
 
 
 def _some_results(folder: Path) -> Path:

@@ -119,10 +119,10 @@ class Stage:
         self._clean.start_exporter(*self._exporter_options(clean_watched))
         self.stack.start_alertmanager(write_alertmanager(folder / "alertmanager.yml", self.webhook))
         leak_ports = replace(ports, prometheus=free_ports().prometheus)
-        leaks = NativeStack(leak_ports, write_scaled_checkout(folder / "leaks", self._scale))
-        self._cleanup.enter_context(leaks)
-        for each in (self.stack, leaks):
-            each.start_prometheus()
+        leaks = self._cleanup.enter_context(NativeStack(leak_ports))
+        scaled = write_scaled_checkout(folder / "leaks", self._scale) / "prometheus"
+        for each, files in ((self.stack, None), (leaks, scaled)):
+            each.start_prometheus(files)
             write_exporters(each.folder, ports, self._clean.ports)
 
         self._load = Load(self.stack, MODEL)

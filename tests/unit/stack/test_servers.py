@@ -48,7 +48,7 @@ def test_grafana_gets_an_admin_password_from_a_file_that_the_user_alone_may_read
     passwords = []
     for name in ("one", "two"):
         (folder := tmp_path / name).mkdir()
-        with NativeStack(free_ports(), folder) as stack:
+        with NativeStack(free_ports(), folder=folder) as stack:
             stack.start(servers.grafana(stack.ports, folder))
         file = folder / servers.PASSWORD_FILE
         assert json.loads((tmp_path / "seen.json").read_text(encoding="utf-8")) == {
