@@ -10,9 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.checkout import CHECKOUT
 from tests.support.distribution import build_wheel, copy_of_the_checkout
 from tests.support.wheel_report import check_tour
+
+# A minute of it, and it is among others.
+pytestmark = pytest.mark.timeout(500)
 
 TOUR = CHECKOUT / "tests" / "support" / "wheel_tour.py"
 HIDE = """
@@ -64,7 +69,7 @@ def test_a_wheel_needs_no_checkout_and_takes_nothing_from_the_folder_that_it_is_
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=400,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout.splitlines()[-1])
