@@ -23,7 +23,6 @@ SHIPPED: tuple[str, ...] = (
     "grafana/dashboards/*.json",
     "grafana/dashboards/kustomization.yaml",
     "grafana/provisioning/**/*.yml",
-    "grafana/provisioning/**/.gitkeep",
     "grafana/source/**/*.py",
     "prometheus/*.yml",
     "prometheus/runbook.md",
