@@ -9,13 +9,14 @@ export PYTHONDONTWRITEBYTECODE :=
 # Three files of tests a CPU, four at least: half of the time they wait for a run.
 WORKERS := $(shell cpus=$$(nproc 2>/dev/null || echo 2); echo $$((cpus * 3 < 4 ? 4 : cpus * 3 > 12 ? 12 : cpus * 3)))
 
-.PHONY: help demo test fuzz lint format check-python bench driftbench leakbench judgebench stallbench faults lock clean
+.PHONY: help demo test fuzz lint format check-python bench peers driftbench leakbench judgebench stallbench faults lock clean
 
 help:
 	@echo "make demo    set everything up and soak the simulated router (DURATION=120s, KEEP=1 leaves it up)"
 	@echo "make test    set everything up, check the code and run every test that this machine can run"
 	@echo "make fuzz    hostile datagrams, files, texts and names, other ones at every run (MINUTES=10)"
 	@echo "make bench   what watching costs: ratios, side by side in one run (MINUTES=10 adds a memory run)"
+	@echo "make peers   soak watch around aiperf, guidellm and Locust, on a router that is well and one that fails (PEERS=locust)"
 	@echo "make stallbench  the check of stalls on simulated loads: clean ones of many kinds, and those that stand still"
 	@echo "make driftbench  false alarms and recall of latency and throughput on labelled hours"
 	@echo "make leakbench   false alarms and recall of the leak rules on labelled hours (SEEDS=30000:30500)"
@@ -59,6 +60,10 @@ bench: check-python
 	@scripts/install_packages.sh demo bench
 	@$(MAKE) --silent .venv/installed-dev
 	@$(BIN)/python scripts/bench/bench.py $(if $(MINUTES),--minutes $(MINUTES))
+
+peers: check-python
+	@$(MAKE) --silent .venv/installed-dev
+	@$(BIN)/python scripts/bench/watch_peers.py $(if $(PEERS),--peers $(PEERS))
 
 stallbench: check-python
 	@$(MAKE) --silent .venv/installed-dev

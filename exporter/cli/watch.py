@@ -149,7 +149,8 @@ def _router(url: str, target: TargetOptions) -> RouterApi:
     try:
         return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust, **key)
     except ValidationError as error:
-        raise ConfigurationError(f"--target: {first_problem(error).removeprefix('url: ')}") from None
+        why = first_problem(error).removeprefix("url: ").partition("; use ")[0]
+        raise ConfigurationError(f"--target: {why}") from None
 
 
 def _headers(target: TargetOptions) -> tuple[tuple[str, str], ...]:

@@ -101,14 +101,15 @@ class LiveState:
         info, status = run.info, RunStatus.of(run, now)
         active = run.active(now)
         elapsed = self._clock.wall() - info.start_timestamp_seconds - run.rested_seconds(now)
-        left = max(info.planned_duration_seconds - elapsed, 0.0)
+        planned = info.planned_duration_seconds
+        left = max(planned - elapsed, 0.0)
         shown = {
             **document,
             "info": asdict(info),
             "phase": run.phase.value,
             "active": active,
             "elapsed_seconds": elapsed,
-            "left_seconds": left if active and run.phase in _LOADED else None,
+            "left_seconds": left if planned and active and run.phase in _LOADED else None,
             "ended": run.ended,
             "silent_since": None if active or run.ended else self._clock.wall() - (now - run.last_report),
         }

@@ -44,7 +44,6 @@ class Inputs:
     """checks without which it does not pass"""
     objectives: tuple[OwnInput, ...] = ()
     """the user's own"""
-    warmup_seconds: float = 0.0
     drain_seconds: float = 0.0
 
 
@@ -106,6 +105,7 @@ class RunInputs(Inputs):
     abort_on_error_ratio: float | None
     allowed_statuses: tuple[str, ...] = ()
     """that are no errors"""
+    warmup_seconds: float = 0.0
     rest_seconds: float = 0.0
     rate: float | None = None
     """requests a second of an open load; None: a closed one"""

@@ -130,7 +130,9 @@ def _findings(evidence: Evidence, bounds: Mapping[str, float], warn: Collection[
 
 def _of(objective: Objective, evidence: Evidence, bounds: Mapping[str, float]) -> Finding:
     if objective.of_counts and evidence.load_known == LoadKnown.NOTHING:
-        why = OF_ANOTHER + ITS_OUTPUT if evidence.has_command else OF_ANOTHER
+        # What the command of a watch that was killed had printed is lost.
+        is_kept = evidence.has_command and (evidence.so_far or evidence.command is not None)
+        why = OF_ANOTHER + ITS_OUTPUT if is_kept else OF_ANOTHER
         return Finding(objective.check, Outcome.NOT_JUDGED, why, short=OF_ANOTHER)
     found = objective.finding(evidence, bounds)
     if objective.of_durations:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from exporter.live.message import Phase
 from exporter.timeseries import Series
 from exporter.verdict.elapsed import together
 from exporter.verdict.evidence import Evidence
@@ -27,6 +28,13 @@ class Traffic:
     """when the failures were counted, between two scrapes each"""
     by_node: tuple[tuple[str, float], ...] = ()
     """failures of each node that had some; empty where nodes are not counted"""
+    left_at_end: float = 0.0
+    """failures counted as the command's load ended, no more than were in flight: it may have left them"""
+
+    @property
+    def are_all_left(self) -> bool:
+        """Whether no failure was counted but as the command's load ended."""
+        return bool(self.failures) and self.failures == self.left_at_end
 
     @property
     def failure_ratio(self) -> float:
@@ -51,6 +59,7 @@ def traffic_of(evidence: Evidence) -> Traffic | None:
                 failures=sum(each.increase() for each in failed) if failed else None,
                 spans=together([span for each in failed for span in _rises(each)], APART_SECONDS),
                 by_node=tuple(_by_node(nodes)),
+                left_at_end=_left_at_end(evidence, series),
             )
     return Traffic(0.0, 0.0, ()) if counted else None
 
@@ -69,6 +78,29 @@ def _by_node(series: Sequence[Series]) -> Iterator[tuple[str, float]]:
     for each in series:
         if each.label("outcome") == "failure" and (failed := each.increase()):
             yield each.label("node") or "", failed
+
+
+def _left_at_end(evidence: Evidence, counted: Sequence[Series]) -> float:
+    """A tool that stops leaves what it has in flight, and the router calls that a failure.
+
+    It stops when nothing succeeds any more, which may be long before its program ends.
+    """
+    is_over = evidence.command is not None or any(each.phase == Phase.DRAIN for each in evidence.phases)
+    if not evidence.has_command or not is_over:
+        return 0.0
+    failed = [each for each in counted if each.label("outcome") == "failure"]
+    stopped = max(
+        (span.until for each in counted if each not in failed for span in _rises(each)), default=0.0
+    )
+    left = 0.0
+    for series in failed:
+        samples = pairwise(zip(series.times, series.values, strict=True))
+        left += sum(
+            after - before for (_, before), (until, after) in samples if after > before and until >= stopped
+        )
+    active = evidence.series.select("router_active_requests")
+    in_flight = max((value for each in active for value in each.values), default=left)
+    return left if left <= max(in_flight, 1.0) else 0.0
 
 
 def _rises(series: Series) -> Iterator[Span]:

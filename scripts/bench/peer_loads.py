@@ -49,13 +49,18 @@ def run_of(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> P
     return _RUNS[peer.name](peer, asked, hub, folder)
 
 
-def _aiperf(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> PeerRun:
+def aiperf_words(asked: LoadAsked, folder: Path) -> list[str]:
+    """Its command line, without its program; its files go to the folder."""
     words = ["profile", "--model", DEFAULT_MODEL, "--url", asked.url, "--endpoint-type", "chat"]
     words += ["--endpoint", STREAM_ENDPOINT if asked.streams else DEFAULT_ENDPOINT]
     words += ["--concurrency", str(asked.connections), "--benchmark-duration", str(asked.seconds)]
     words += ["--tokenizer", TOKENIZER, "--ui", "none", "--artifact-dir", str(folder)]
     words += ["--synthetic-input-tokens-mean", "8", "--output-tokens-mean", str(STREAM_TOKENS)]
-    run_peer(peer, words + (["--streaming"] if asked.streams else []), asked.seconds, folder, **hub)
+    return words + (["--streaming"] if asked.streams else [])
+
+
+def _aiperf(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> PeerRun:
+    run_peer(peer, aiperf_words(asked, folder), asked.seconds, folder, **hub)
     return parse_aiperf((folder / "profile_export_aiperf.json").read_text(encoding="utf-8"))
 
 
@@ -70,8 +75,8 @@ def parse_aiperf(text: str) -> PeerRun:
     )
 
 
-def _guidellm(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> PeerRun:
-    file = folder / "guidellm.json"
+def guidellm_words(asked: LoadAsked, folder: Path) -> list[str]:
+    """Its command line, without its program; its result goes to guidellm.json of the folder."""
     target = asked.url + (STREAM_PREFIX if asked.streams else "")
     backend = f"kind=openai_http,target={target},model={DEFAULT_MODEL},validate_backend=false"
     words = ["run", "--backend", backend]
@@ -79,9 +84,12 @@ def _guidellm(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -
     words += ["--constraint", f"kind=max_duration,seconds={asked.seconds}"]
     words += ["--tokenizer", f"kind=hf_auto,model={TOKENIZER}"]
     words += ["--data", f"kind=synthetic_text,prompt_tokens=8,output_tokens={STREAM_TOKENS}"]
-    words += ["--output", f"kind=json,path={file}", "--disable-console"]
-    run_peer(peer, words, asked.seconds, folder, **hub)
-    return parse_guidellm(file.read_text(encoding="utf-8"))
+    return [*words, "--output", f"kind=json,path={folder / 'guidellm.json'}", "--disable-console"]
+
+
+def _guidellm(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> PeerRun:
+    run_peer(peer, guidellm_words(asked, folder), asked.seconds, folder, **hub)
+    return parse_guidellm((folder / "guidellm.json").read_text(encoding="utf-8"))
 
 
 def parse_guidellm(text: str) -> PeerRun:
@@ -93,13 +101,18 @@ def parse_guidellm(text: str) -> PeerRun:
     return PeerRun(successful, first["percentiles"]["p50"] / 1e3)
 
 
-def _locust(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> PeerRun:
-    del hub  # it knows no tokens
+def locust_words(asked: LoadAsked, folder: Path) -> list[str]:
+    """Its command line, without its program; its file is written to the folder."""
     file = folder / "locustfile.py"
     file.write_text(LOCUST_FILE, encoding="ascii")
     users = str(asked.connections)
     words = ["-f", str(file), "--headless", "-u", users, "-r", users, "-t", f"{asked.seconds}s"]
-    words += ["--host", asked.url, "--json", "--only-summary", "--skip-log"]
+    return [*words, "--host", asked.url]
+
+
+def _locust(peer: Peer, asked: LoadAsked, hub: dict[str, str], folder: Path) -> PeerRun:
+    del hub  # it knows no tokens
+    words = [*locust_words(asked, folder), "--json", "--only-summary", "--skip-log"]
     return parse_locust(run_peer(peer, words, asked.seconds, folder))
 
 
@@ -134,4 +147,9 @@ _RUNS: dict[str, Callable[[Peer, LoadAsked, dict[str, str], Path], PeerRun]] = {
     "aiperf": _aiperf,
     "guidellm": _guidellm,
     "locust": _locust,
+}
+WORDS: dict[str, Callable[[LoadAsked, Path], list[str]]] = {
+    "aiperf": aiperf_words,
+    "guidellm": guidellm_words,
+    "locust": locust_words,
 }

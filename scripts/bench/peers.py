@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,10 @@ class Peer:
     version: str
 
 
-def installed(checkout: Path) -> tuple[list[Peer], dict[str, str]]:
+def installed(checkout: Path, names: Iterable[str] = NAMES) -> tuple[list[Peer], dict[str, str]]:
     """The peers that can be had, installed where they are not yet, and why the others cannot."""
     found, missing = [], {}
-    for name in NAMES:
+    for name in names:
         try:
             found.append(_installed(name, checkout / FOLDER / name))
         except SoakError as error:

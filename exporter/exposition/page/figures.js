@@ -60,11 +60,12 @@ function timeOf(run) {
   const info = run.info;
   if (!info) return "";
   const elapsed = run.elapsed_seconds, planned = info.planned_duration_seconds;
+  const phase = run.phase === "load" && !info.engine ? "watching" : run.phase;
   if (run.ended) return `ended ${clock(run.ended)}, after ${span(run.ended - info.start_timestamp_seconds)}`;
   if (run.silent_since) return `no sign of life since ${clock(run.silent_since)}: its command was killed, or cannot reach this exporter`;
   const rest = info.starts > 1 ? " of load, without its rest" : "";
-  if (run.left_seconds > 0) return `${run.phase} · ${span(elapsed)} of ${span(planned)} · ${span(run.left_seconds)} left${rest}`;
-  return `${run.phase} · ${span(elapsed)} since the begin${planned ? `, ${span(planned)} of load planned` : ""}`;
+  if (run.left_seconds > 0) return `${phase} · ${span(elapsed)} of ${span(planned)} · ${span(run.left_seconds)} left${rest}`;
+  return `${phase} · ${span(elapsed)} since the begin${planned ? `, ${span(planned)} of load planned` : ""}`;
 }
 
 function findings(verdict) {

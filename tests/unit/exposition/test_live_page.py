@@ -18,6 +18,7 @@ from exporter.live.message import STREAM_ENGINE, Phase
 from exporter.live.runs import MAX_RUNS, LiveRuns
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, register, streamed, token_of
+from tests.support.run_results import watch_info
 from tests.support.served_app import ServedApp
 from tests.support.served_exporter import Served, announcement, serve_app, serve_exporter
 from tests.support.waiting import wait_for
@@ -411,3 +412,14 @@ def test_the_landing_page_of_a_load_without_streams_names_none(served: Served) -
     register(served.runs)
     served.runs.apply(answered({"2xx": [100]}))
     assert "first token" not in served.get("/").text
+
+
+def test_a_watch_shows_nothing_of_a_load_and_no_time_left(served: Served) -> None:
+    served.runs.register(watch_info(planned_duration_seconds=0.0), token_of(), Phase.LOAD)
+    run = state(served)["run"]
+    assert (run["phase"], run["active"], run["left_seconds"]) == ("load", True, None)
+    assert run["info"]["engine"] == ""
+    assert not {"successes", "failures", "quantiles", "stalled", "streams"} & run.keys()
+    page = served.get("/").text
+    assert "until it is ended" in page
+    assert "p50" not in page

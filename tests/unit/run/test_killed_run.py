@@ -18,6 +18,7 @@ from exporter.live.run import Run
 from exporter.live.runs import LiveRuns
 from exporter.live.status import RunStatus
 from exporter.results.folder import PARTIAL
+from exporter.results.run_result import WatchInputs
 from exporter.run.killed_notes import (
     COURSE,
     PLAN,
@@ -33,7 +34,16 @@ from exporter.verdict.evidence import GapKind, PhaseSpan, TimeGap
 from exporter.verdict.finding import Span
 from tests.support.clocks import FakeClock
 from tests.support.live_messages import RUN, answered, register, run_info
-from tests.support.run_results import evidence, run_inputs, run_result, stream_counts, watched_router
+from tests.support.run_results import (
+    evidence,
+    run_inputs,
+    run_result,
+    stream_counts,
+    watch_info,
+    watch_result,
+    watched_router,
+)
+from tests.support.schemas import check_document
 
 BEGAN = 1_764_000_000.0
 
@@ -247,3 +257,24 @@ def test_what_is_noted_is_read_as_it_was(folder: Path) -> None:
     (folder / PARTIAL / COURSE).unlink()
     CourseFile(folder / PARTIAL).add(noted)
     assert noted_course(folder / PARTIAL) == noted
+
+
+def test_a_watch_that_was_killed_is_judged_by_what_the_router_showed(folder: Path) -> None:
+    watched = watch_result()
+    assert isinstance(watched.inputs, WatchInputs)
+    note_plan(
+        folder / PARTIAL,
+        replace(plan(), info=watch_info(), inputs=watched.inputs, command=watched.inputs.load_command),
+    )
+    nothing = RunStatus.of(live_run(0), 1.0)
+    CourseFile(folder / PARTIAL).add(course(status=nothing, load_seconds=30.0))
+    files = write_killed(folder).files
+    assert "csv" not in files
+    assert "output" not in files, "what the command had printed is not known to be nothing"
+    found = json.loads(files["run"].read_text(encoding="utf-8"))
+    check_document(found)
+    assert (found["evidence"]["load_known"], found["evidence"]["requests"]) == ("nothing", {})
+    texts = {each["check"]: each["text"] for each in found["verdict"]["findings"]}
+    assert texts["latency"] == "the load is not this project's"
+    assert "the run was killed" in texts["completeness"]
+    assert texts["disconnects"] == "the router's API counts no failures"

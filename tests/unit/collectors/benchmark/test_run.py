@@ -2,12 +2,14 @@
 
 import pytest
 
+from exporter.collectors.benchmark.pace import pace_families
 from exporter.collectors.benchmark.run import connection_families, counted_families, run_families
 from exporter.live.message import Pair, Phase, Route
 from exporter.live.run import SILENT_SECONDS
 from exporter.live.runs import LiveRuns
 from tests.support.clocks import FakeClock
-from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, register
+from tests.support.live_messages import LOCAL_MODEL, RUN, answered, message, register, token_of
+from tests.support.run_results import watch_info
 
 
 @pytest.fixture
@@ -140,3 +142,17 @@ def test_a_run_of_several_models_is_shown_with_its_first_one(clock: FakeClock) -
     assert found["benchmark_connections/openai/openai:gpt-4o/open"] == 1
     assert found["benchmark_in_flight_requests/openai/openai:gpt-4o"] == 1
     assert found["benchmark_connections/local/gpt-oss:20b/open"] == 0
+
+
+def test_a_watch_is_described_without_a_load_and_adds_no_series_of_one(clock: FakeClock) -> None:
+    runs = LiveRuns(clock)
+    runs.register(watch_info(planned_duration_seconds=0.0), token_of(RUN), Phase.LOAD)
+    target = "http://127.0.0.1:8080"
+    assert values(runs, clock) == {
+        "benchmark_run_active": 1,
+        f"benchmark_run_info/{RUN}/watch/////{target}//watch".replace("/////", "////"): 1,
+        "benchmark_run_start_timestamp_seconds": 1_764_000_000.0,
+        **{f"benchmark_run_phase/{phase}": phase == "load" for phase in ("warmup", "load", "rest", "drain")},
+    }
+    assert runs.models == {}
+    assert all(not family.samples for family in pace_families(runs, clock.monotonic()))
