@@ -41,6 +41,13 @@ def wider(text: str, cpus: int) -> str:
     return text[:end] + more + text[end:]
 
 
+def renewed(first: str, text: str) -> str:
+    """The series of `first` with the values of `text`: interfaces of the machine come and go meanwhile."""
+    values = {line.rpartition(" ")[0]: line for line in text.splitlines() if not line.startswith("#")}
+    lines = (values.get(line.rpartition(" ")[0], line) for line in first.splitlines())
+    return "".join(f"{line}\n" for line in lines)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
@@ -84,7 +91,8 @@ class Fleet:
         """The newest exposition, compressed."""
         with self._lock:
             if time.monotonic() - self._taken >= self._fresh_seconds:
-                self.text = wider(requests.get(self._agent, timeout=10).text, self._cpus)
+                text = wider(requests.get(self._agent, timeout=10).text, self._cpus)
+                self.text = renewed(self.text, text) if self.text else text
                 self._body = gzip.compress(self.text.encode(), 1)
                 self._taken = time.monotonic()
             return self._body
@@ -154,6 +162,11 @@ def prometheus_of(fleet: Fleet, agents: int, folder: Path, rules: bool = True) -
         shutil.rmtree(home / "rules")
     address = f"{HOST}:{free_ports().prometheus}"
     command = ["prometheus", f"--config.file={home / 'prometheus.yml'}", f"--web.listen-address={address}"]
-    command += [f"--storage.tsdb.path={home / 'data'}", "--web.enable-admin-api", "--log.level=warn"]
+    command += [
+        f"--storage.tsdb.path={home / 'data'}",
+        "--web.enable-admin-api",
+        "--web.enable-lifecycle",
+        "--log.level=warn",
+    ]
     with running(f"prometheus-{agents}", command, f"http://{address}", "/-/ready", folder) as service:
         yield service

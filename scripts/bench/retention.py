@@ -30,7 +30,7 @@ FLEETS = (1, 10, 100)
 MINUTES = 21
 """two full chunks of 120 samples, and a little"""
 EVALUATIONS = 3
-BESIDE_SECONDS = 20
+WAITING_SECONDS = 60
 CPUS = 64
 PROCESSES = 4
 
@@ -105,36 +105,35 @@ def computed_series(text: str, processes: int, gpus: int) -> int:
     return agent_series(*scale_of(text, processes, gpus))
 
 
-def _rules_seconds(url: str, process: psutil.Process) -> dict[str, float]:
-    """CPU of one evaluation of each group, by its rules as queries, without what goes on beside them.
+def _rules_seconds(url: str, configuration: Path, process: psutil.Process) -> dict[str, float]:
+    """CPU of one evaluation of each group, by its rules as queries.
 
-    The time that an evaluation takes says more of what else runs on the machine.
+    From here on it scrapes and evaluates nothing, so that nothing else takes CPU. The time that an evaluation
+    takes says more of what else runs on the machine.
     """
+    moment = str(time.time())
+    configuration.write_text("{}\n", encoding="utf-8")
+    requests.post(f"{url}/-/reload", timeout=300).raise_for_status()
 
     def used() -> float:
         times = process.cpu_times()
         return float(times.user + times.system)
 
-    def spent(expressions: Sequence[str]) -> tuple[float, float]:
-        before, began = used(), time.monotonic()
-        for expression in expressions:
-            requests.post(f"{url}/api/v1/query", data={"query": expression}, timeout=300)
-        return used() - before, time.monotonic() - began
-
-    before, began = used(), time.monotonic()
-    time.sleep(BESIDE_SECONDS)
-    beside = (used() - before) / (time.monotonic() - began)
     found = {}
     for file in sorted(shipped("prometheus/rules").glob("*.yml")):
         for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
-            cpu, seconds = spent([rule["expr"] for rule in group["rules"]] * EVALUATIONS)
-            found[group["name"]] = max(0.0, cpu - beside * seconds) / EVALUATIONS
+            before = used()
+            for rule in group["rules"] * EVALUATIONS:
+                asked = {"query": rule["expr"], "time": moment}
+                requests.post(f"{url}/api/v1/query", data=asked, timeout=300).raise_for_status()
+            found[group["name"]] = (used() - before) / EVALUATIONS
     return found
 
 
-def _kept(service: Service, agents: int, computed: int, folder: Path, seconds: float) -> Kept:
-    """What it holds after so many seconds, by its own figures and by the block that it writes of it."""
+def _kept(service: Service, agents: int, computed: int, folder: Path, began: float) -> Kept:
+    """What it holds now, by its own figures and by the block that it writes of it; `began` is monotonic."""
     own = own_figures(service.url)
+    seconds = time.monotonic() - began
     process = psutil.Process(service.pid)
     used, resident = process.cpu_times(), process.memory_info().rss
     data = folder / f"prometheus-{agents}" / "data"
@@ -158,8 +157,20 @@ def _kept(service: Service, agents: int, computed: int, folder: Path, seconds: f
         log_bytes_per_sample=log / appended,
         resident_bytes=resident,
         cpus=(used.user + used.system) / seconds,
-        rules_seconds=_rules_seconds(service.url, process),
+        rules_seconds=_rules_seconds(service.url, data.parent / "prometheus.yml", process),
     )
+
+
+def _wait_for_all(url: str, gpus: int) -> None:
+    """Wait until an agent has every series that it is to have: its GPUs are sampled when it is asked."""
+    for _ in range(WAITING_SECONDS):
+        text = requests.get(f"{url}/metrics", timeout=10).text
+        if sum(not line.startswith("#") for line in text.splitlines()) == computed_series(
+            text, PROCESSES, gpus
+        ):
+            return
+        time.sleep(1)
+    raise SoakError(f"the agent has other series than the list of metrics, after {WAITING_SECONDS} s")
 
 
 def measure_retention(folder: Path, seconds: float, fleets: Sequence[int] = FLEETS) -> list[Kept]:
@@ -168,13 +179,13 @@ def measure_retention(folder: Path, seconds: float, fleets: Sequence[int] = FLEE
         options = ("--ingest.listen-address", "", "--results.folder", str(folder / "no-results"))
         agent, stub = cleanup.enter_context(gpu_exporter(folder, PROCESSES, *options))
         cleanup.enter_context(moved(stub))
+        _wait_for_all(agent.url, len(stub.gpus))
         fleet = cleanup.enter_context(Fleet(agent.url, CPUS))
         began = time.monotonic()
         stores = {agents: cleanup.enter_context(prometheus_of(fleet, agents, folder)) for agents in fleets}
         time.sleep(seconds)
-        lasted = time.monotonic() - began
         computed = computed_series(fleet.text, PROCESSES, len(stub.gpus))
-        return [_kept(store, agents, computed, folder, lasted) for agents, store in stores.items()]
+        return [_kept(store, agents, computed, folder, began) for agents, store in stores.items()]
 
 
 def _dearest(kept: Kept) -> str:

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import requests
-from agent_crowd import Fleet, moving, prometheus_of, wider
+from agent_crowd import Fleet, moving, prometheus_of, renewed, wider
 from gpu_cost import gpu_exporter
 from retention import computed_series, own_figures, scale_of
 
@@ -44,6 +44,11 @@ def test_a_prometheus_holds_as_many_series_of_agents_as_are_computed(tmp_path: P
     assert (scale.cpus, scale.gpus, scale.processes) == (64, 8, 4)
     assert 0 < scale.disks + scale.interfaces < 60
     assert kernel_names > 50
+
+
+def test_the_series_of_an_exposition_stay_while_its_values_move() -> None:
+    first = '# TYPE a gauge\na 1\nb{device="eth0"} 2\n'
+    assert renewed(first, 'a 7\nb{device="veth1"} 3\n') == first.replace("a 1", "a 7")
 
 
 def test_an_exposition_is_made_wider_by_whole_cpus() -> None:
