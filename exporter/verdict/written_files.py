@@ -29,6 +29,8 @@ MAX_PER_HOUR = 16 * MIB
 """bytes: 11 GiB a month. A log of a few lines a second stays below a tenth of it"""
 MAX_PER_1000_REQUESTS = MIB
 """bytes: 1 KiB a request, as a database that keeps each one; an access log has some 200 bytes a line"""
+MIN_REQUESTS = 1000
+"""in the load, from which on growth is held against them"""
 MIN_GROWN = 4 * MIB
 """bytes: a journal that fills to its size, and then begins again, is no growth"""
 RISE_RATIO = 0.1
@@ -48,7 +50,9 @@ class _Grown:
     """in which they did"""
     goes_on: bool
     """whether it is no single jump"""
-    per_1000_requests: float | None
+    requests: float
+    """in all of the load; 0 where none is known"""
+    load_seconds: float
     span: Span
 
     @property
@@ -56,15 +60,22 @@ class _Grown:
         return self.bytes / self.seconds * 3600
 
     @property
-    def by_requests(self) -> bool:
-        """Whether it is much by the requests alone."""
-        return self.per_hour < MAX_PER_HOUR
+    def per_1000_requests(self) -> float | None:
+        if not self.requests:
+            return None
+        return self.per_hour / (self.requests / self.load_seconds * 3600) * 1000
+
+    @property
+    def max_per_hour(self) -> float:
+        """The bound: what slow requests may make it grow by is less than what fast ones may."""
+        if self.requests < MIN_REQUESTS:
+            return MAX_PER_HOUR
+        thousands_an_hour = self.requests / self.load_seconds * 3600 / 1000
+        return min(MAX_PER_HOUR, MAX_PER_1000_REQUESTS * thousands_an_hour)
 
     @property
     def is_much(self) -> bool:
-        if self.bytes < MIN_GROWN or not self.goes_on:
-            return False
-        return not self.by_requests or (self.per_1000_requests or 0.0) >= MAX_PER_1000_REQUESTS
+        return self.bytes >= MIN_GROWN and self.goes_on and self.per_hour >= self.max_per_hour
 
 
 def judge_written_files(evidence: Evidence) -> Finding:
@@ -87,16 +98,13 @@ def judge_written_files(evidence: Evidence) -> Finding:
     if not much:
         return _calm(finding, grown)
     worst = much[0]
-    figure, bound, unit = worst.per_hour, MAX_PER_HOUR, "bytes_per_hour"
-    if worst.by_requests and worst.per_1000_requests is not None:
-        figure, bound, unit = worst.per_1000_requests, MAX_PER_1000_REQUESTS, "bytes"
     if evidence.so_far:
         # The same from look to look: the terminal prints what is new.
         said = joined([_goes_on(each) for each in much])
     else:
         said = joined([*map(_told, much), *_disk(evidence, sum(each.per_hour for each in much))])
     spans = tuple(sorted({each.span for each in much}, key=lambda span: span.since))
-    return Finding("written_files", Outcome.FAIL, said, figure=figure, bound=bound, unit=unit, spans=spans)
+    return finding(Outcome.FAIL, said, figure=worst.per_hour, bound=worst.max_per_hour, spans=spans)
 
 
 def _roles(evidence: Evidence) -> tuple[str, ...]:
@@ -121,12 +129,12 @@ def _calm(finding: "partial[Finding]", grown: Sequence[_Grown]) -> Finding:
         f"the files that {fastest.name} writes grew by {rate}",
         f"{fastest.name} が書き込むファイルの増加は {rate}",
     )
-    return finding(Outcome.PASS, said, figure=fastest.per_hour, bound=MAX_PER_HOUR)
+    return finding(Outcome.PASS, said, figure=fastest.per_hour, bound=fastest.max_per_hour)
 
 
 def _goes_on(grown: _Grown) -> Said:
     hourly, each = shown(MAX_PER_HOUR, "bytes_per_hour"), shown(MAX_PER_1000_REQUESTS, "bytes")
-    if grown.by_requests:
+    if grown.per_hour < MAX_PER_HOUR:
         return Said(
             f"the files that {grown.name} writes grow by more than {each} per 1,000 requests",
             f"{grown.name} が書き込むファイルの増加が 1,000 リクエストあたり {each} を超える",
@@ -193,7 +201,8 @@ def _grown(evidence: Evidence, series: Series) -> _Grown | None:
         grown,
         seconds,
         sum(after - before >= RISE_RATIO * grown for before, after in pairwise(levels)) >= 2,
-        grown / (0.75 * asked) * 1000 if asked else None,
+        asked,
+        stretch.seconds,
         Span(since, until),
     )
 

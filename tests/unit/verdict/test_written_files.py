@@ -69,11 +69,20 @@ def test_what_is_found_is_a_warning_with_its_speed_by_time_and_requests_and_the_
     assert found["written_files"] == Outcome.WARNING
 
 
-def test_by_the_requests_alone_the_figure_is_that_of_the_requests() -> None:
+def test_of_slow_requests_the_bound_is_what_they_may_make_it_grow_by() -> None:
     finding = judged(lambda t: 15 * t / 3600, 3600, requests_a_second=1)
     assert finding.outcome == Outcome.FAIL
-    assert finding.figure == pytest.approx(4.17 * MIB, rel=0.01)
-    assert (finding.bound, finding.unit) == (MIB, "bytes")
+    assert finding.figure == pytest.approx(15 * MIB, rel=0.01)
+    assert finding.bound == pytest.approx(3.6 * MIB, rel=0.01)
+    assert (finding.unit, "4.17 MiB per 1,000 requests" in finding.text) == ("bytes_per_hour", True)
+
+
+def test_so_few_requests_are_no_measure() -> None:
+    store = growing(lambda t: 2 * t / 3600, 9000)  # a log of its own, with a request now and then
+    for time in range(0, 9005, 5):
+        store.add("router_requests_total", {"outcome": "success"}, BEGAN + time, float(time // 60))
+    for load in (LoadKnown.NOTHING, LoadKnown.COUNTED):
+        assert judged(lambda _: 0, 9000, series=store, load_known=load).outcome == Outcome.PASS
 
 
 @pytest.mark.parametrize(("a_second", "by"), [(0.05, "16 MiB/h"), (15 / 3600, "1 MiB per 1,000 requests")])
