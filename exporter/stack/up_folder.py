@@ -38,6 +38,8 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
     try:
         folder = state_folder() / name
         folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise ConfigurationError(f"{folder}: is another user's; name another folder with XDG_STATE_HOME")
         if not (folder / LOCK_FILE).exists() and {each.name for each in folder.iterdir()} - {LOG_FILE}:
             raise ConfigurationError(f"{NAME_OPTION}: {folder} is no stack's; choose another name")
         lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,7 +49,7 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StackThereError(f"{name} is being brought up, or taken down, by another soak up") from None
+            raise StackThereError(_who_has(name, read_record(folder))) from None
         end_orphans(read_record(folder))
         if not lasting:
             _empty(folder)
@@ -59,6 +61,12 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
         if not lasting:
             shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def _who_has(name: str, record: StackRecord | None) -> str:
+    if record is not None and record.is_running and record.is_up:
+        return f"{NAME_OPTION}: {name} is up, for {record.target}; choose another name"
+    return f"{name} is being brought up, or taken down, by another soak up"
 
 
 def check_room(folder: Path) -> int:

@@ -174,8 +174,10 @@ def known_stacks() -> Iterator[tuple[Path, StackRecord | None]]:
 
 
 def read_record(folder: Path) -> StackRecord | None:
-    """What is known of the stack of that folder; None where there is no state file that can be read."""
+    """What is known of the stack of that folder; None where it is none of this user's that can be read."""
     try:
+        if folder.stat().st_uid != os.geteuid():
+            return None  # what it names as an exporter may be anything
         return StackRecord.model_validate_json(read_regular(folder / STATE_FILE, MAX_BYTES))
     except (OSError, ValidationError):
         return None

@@ -1,5 +1,6 @@
 """exporter.stack.up_folder: whose a stack's folder is, what was left in it, and how large its logs grow."""
 
+import os
 import shutil
 import stat
 import subprocess
@@ -49,6 +50,13 @@ def test_a_folder_is_its_owners_and_one_processs_alone() -> None:
             pass
     with stack_folder("it", lasting=True) as folder:
         assert (folder / "data").exists()
+        me = ProcessRecord.of(os.getpid())
+        write_record(record(None).model_copy(update={"keeper": me, "is_up": True}), folder)
+        with (
+            pytest.raises(StackThereError, match=r"^--name: it is up, for http://127.0.0.1:8080; choose"),
+            stack_folder("it", lasting=True),
+        ):
+            pass
 
 
 def test_one_that_does_not_last_begins_and_ends_empty() -> None:

@@ -118,6 +118,14 @@ def test_a_state_file_that_cannot_be_read_is_no_stack(text: str) -> None:
     assert running_stacks() == []
 
 
+def test_what_another_user_has_written_there_is_no_stack(process: ProcessRecord) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    folder = kept(record("theirs", process))
+    os.chown(folder, 65534, 65534)
+    assert running_stacks() == []
+
+
 def test_folders_without_a_state_file_are_not_stacks() -> None:
     (state_folder() / "results").mkdir()
     (state_folder() / "ingest-9878.json").touch()
