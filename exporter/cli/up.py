@@ -130,7 +130,7 @@ def up(
     alertmanager: Path | None,
     **ports: int | None,
 ) -> None:
-    """Watch a router: exporter, live page, and what is installed of Prometheus, Alertmanager and Grafana.
+    """Watch a router: exporter, live page, and Prometheus, alerts and Grafana as installed.
 
     \b
     soak up                                    the router on http://localhost:8080, until Ctrl-C

@@ -1,6 +1,7 @@
 """`soak up`, `down` and `status` with the real Prometheus and Alertmanager, and a `soak run` beside them."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from exporter.stack import servers
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.up_state import read_record
+from tests.support.checkout import CHECKOUT
 from tests.support.soak_command import without_matplotlib
 from tests.support.stack_command import Stacks, are_gone, port_options, until
 from tests.support.waiting import need, wait_for
@@ -57,6 +59,10 @@ def test_two_commands_watch_a_router_and_soak_it(stacks: Stacks, name: str, tmp_
     )
     links = [each.link for each in services.values()]
     assert all(link and requests.get(link, timeout=10).status_code == 200 for link in links)
+    # What docs/up.md has under "Two commands", but for ports that are free in any case, and a shorter load.
+    page = (CHECKOUT / "docs" / "up.md").read_text(encoding="utf-8")
+    [block, *_] = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^(.*?)  +#", block, re.MULTILINE) == ["soak up --detach", "soak run --duration 10m"]
     options = ("--duration", "3s", "--drain", "1s", "--connections", "2", "--results", str(tmp_path))
     ran = stacks.soak("run", *options)
     assert ran.returncode == 0, ran.stdout + ran.stderr
