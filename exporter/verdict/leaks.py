@@ -5,11 +5,10 @@ over the quarters of the load (quarters.py)? Does what is counted come back in a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from exporter.timeseries import Series
-from exporter.verdict.evidence import Evidence, LoadKnown
+from exporter.verdict.evidence import Evidence
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
 from exporter.verdict.growth import MIN_SECONDS, MINUTE, Growth, steady_growth
 from exporter.verdict.levels import close_wait, not_returned
@@ -17,7 +16,7 @@ from exporter.verdict.lives import Life, lives
 from exporter.verdict.process_growth import Told, flat_said, grown_so_far, told_of, told_of_drain
 from exporter.verdict.processes import last_worker_death, not_watched
 from exporter.verdict.resource import RESOURCES, Resource
-from exporter.verdict.traffic import traffic_of, unseen_said
+from exporter.verdict.traffic import as_asked
 
 Parts = list[Series]
 """the series that are summed"""
@@ -36,22 +35,7 @@ def judge_leak(check: str, evidence: Evidence) -> Finding:
     watched: it is not under test. Where somebody else sends the load, and nothing says that there was any, a
     process that does not grow is inconclusive: it may have had nothing to do.
     """
-    found = _judged(check, evidence)
-    if evidence.load_known != LoadKnown.NOTHING or found.outcome != Outcome.PASS:
-        return found
-    traffic = traffic_of(evidence)
-    if traffic is not None and traffic.requests:
-        count = f"{traffic.requests:,.0f}"
-        counted = Said(f"the router counted {count} requests", f"ルーターの集計: リクエスト {count} 件")
-        return replace(found, said=joined([found.said, counted]))
-    said = unseen_said(evidence) or Said(
-        "and the router counted no request, so nothing could leak", "リクエストがなく、リークの起きようがない"
-    )
-    found = replace(found, said=joined([found.said, said]))
-    if traffic is None and evidence.command is not None and not evidence.command.failed:
-        return found  # a command that succeeded says that it did what it is for
-    outcome = Outcome.NOT_JUDGED if evidence.so_far else Outcome.INCONCLUSIVE
-    return replace(found, outcome=outcome)
+    return as_asked(evidence, _judged(check, evidence))
 
 
 def _judged(check: str, evidence: Evidence) -> Finding:

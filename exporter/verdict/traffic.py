@@ -1,14 +1,14 @@
 """What the router's own counters say of the requests that somebody else sent it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from exporter.live.message import Phase
 from exporter.timeseries import Series
 from exporter.verdict.elapsed import together
-from exporter.verdict.evidence import Evidence
-from exporter.verdict.finding import Said, Span
+from exporter.verdict.evidence import Evidence, LoadKnown
+from exporter.verdict.finding import Finding, Outcome, Said, Span, joined
 
 TOTALS, OF_NODES = "router_requests_total", "router_node_requests_total"
 OF_RUNS = ("benchmark_requests_total", "benchmark_request_failures_total")
@@ -72,6 +72,28 @@ def unseen_said(evidence: Evidence) -> Said | None:
         "whether there was traffic is not known: the router's API counts no requests",
         "リクエストの有無は不明: ルーターの API は件数を出さない",
     )
+
+
+def as_asked(evidence: Evidence, found: Finding) -> Finding:
+    """A finding that a process did not grow, by whether it had anything to do.
+
+    Of a load that somebody else sends that is what the router counts; where it counts nothing, a command that
+    succeeded says that it did what it is for.
+    """
+    if evidence.load_known != LoadKnown.NOTHING or found.outcome != Outcome.PASS:
+        return found
+    traffic = traffic_of(evidence)
+    if traffic is not None and traffic.requests:
+        count = f"{traffic.requests:,.0f}"
+        counted = Said(f"the router counted {count} requests", f"ルーターの集計: リクエスト {count} 件")
+        return replace(found, said=joined([found.said, counted]))
+    said = unseen_said(evidence) or Said(
+        "and the router counted no request, so nothing could leak", "リクエストがなく、リークの起きようがない"
+    )
+    found = replace(found, said=joined([found.said, said]))
+    if traffic is None and evidence.command is not None and not evidence.command.failed:
+        return found
+    return replace(found, outcome=Outcome.NOT_JUDGED if evidence.so_far else Outcome.INCONCLUSIVE)
 
 
 def _by_node(series: Sequence[Series]) -> Iterator[tuple[str, float]]:

@@ -17,7 +17,7 @@ from exporter.verdict.evidence import Evidence, LoadKnown
 from exporter.verdict.finding import Finding, Outcome, Said, Span, joined, verbatim
 from exporter.verdict.lives import Life, lives, loads
 from exporter.verdict.stretch import Stretch, stretch_of
-from exporter.verdict.traffic import traffic_of
+from exporter.verdict.traffic import as_asked, traffic_of
 from exporter.verdict.unit import shown
 
 METRIC = "observed_process_written_files_bytes"
@@ -96,7 +96,7 @@ def judge_written_files(evidence: Evidence) -> Finding:
         return _too_short(evidence)
     much = sorted((each for each in grown if each.is_much), key=lambda each: -each.per_hour)
     if not much:
-        return _calm(finding, grown)
+        return as_asked(evidence, _calm(finding, grown))
     worst = much[0]
     if evidence.so_far:
         # The same from look to look: the terminal prints what is new.

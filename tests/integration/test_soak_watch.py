@@ -111,7 +111,7 @@ def test_a_strangers_load_on_a_router_that_is_well_passes(
     own = tmp_path / "own.yml"
     own.write_text(OWN)
     secret = ("env", "ROUTER_KEY=hunter2hunter2")
-    ended = watch("--drain", "11s", "--objectives", str(own), "--", *secret, *load(live, 6)).end()
+    ended = watch("--drain", "8s", "--objectives", str(own), "--", *secret, *load(live, 6)).end()
     assert (ended.code, ended.document["verdict"]["outcome"]) == (0, "pass"), ended.errors
     printed = (ended.folder / "command-output.txt").read_text()
     counted = int(printed.split("checks: ")[1].split()[0])
@@ -139,7 +139,7 @@ def test_a_strangers_load_on_a_router_that_fails_fails_whatever_the_tool_says(
     live: NativeStack, watch: Watch
 ) -> None:
     fault(live, "error", status=502, ratio=0.2)
-    ended = watch("--drain", "11s", "--", *load(live, 5)).end()
+    ended = watch("--drain", "7s", "--", *load(live, 4)).end()
     assert (ended.code, ended.document["verdict"]["outcome"]) == (1, "fail"), ended.errors
     outcome, text = ended.finding("disconnects")
     assert outcome == "fail"
@@ -148,13 +148,13 @@ def test_a_strangers_load_on_a_router_that_fails_fails_whatever_the_tool_says(
 
 
 def test_a_command_that_fails_makes_a_pass_inconclusive(live: NativeStack, watch: Watch) -> None:
-    ended = watch("--drain", "8s", "--", *load(live, 3, "3")).end()
+    ended = watch("--drain", "7s", "--", *load(live, 3, "3")).end()
     assert (ended.code, ended.document["verdict"]["outcome"]) == (3, "inconclusive"), ended.errors
     assert ended.finding("completeness")[1] == "the load command failed (exit code 3)"
 
 
 def test_a_watch_in_which_nobody_asked_anything_is_no_pass(watch: Watch) -> None:
-    ended = watch("--duration", "12s").end()
+    ended = watch("--duration", "8s").end()
     assert (ended.code, ended.document["verdict"]["outcome"]) == (3, "inconclusive"), ended.errors
     assert "the router counted no request: nothing was asked of it" in ended.finding("completeness")[1]
     assert not (ended.folder / "command-output.txt").exists()
@@ -195,7 +195,7 @@ def test_a_watch_without_an_end_is_not_early_when_it_is_ended(live: NativeStack,
 
 
 def test_a_router_that_is_restarted_meanwhile_fails(live: NativeStack, watch: Watch) -> None:
-    watching = watch("--drain", "6s", "--", *load(live, 8))
+    watching = watch("--drain", "1s", "--", *load(live, 8))
     wait_for("the watch", lambda: is_watched(live))
     fault(live, "restart")
     ended = watching.end()
@@ -221,7 +221,7 @@ def test_an_exporter_that_goes_away_midway_leaves_an_inconclusive_watch(
     stack: NativeStack, results: Path
 ) -> None:
     ready(stack)
-    watching = Watching(stack, results, "--drain", "1s", "--", *load(stack, 14))
+    watching = Watching(stack, results, "--drain", "1s", "--", *load(stack, 11))
     wait_for("the watch", lambda: is_watched(stack))
     stack.stop("exporter")
     ended = watching.end()

@@ -12,7 +12,7 @@ from exporter.verdict.finding import Finding, Outcome, Said
 from exporter.verdict.judgement import judge
 from exporter.verdict.lives import warmed_up
 from exporter.verdict.objectives import CHECKS, OBJECTIVES
-from tests.support.held import BEGAN, memory, phases
+from tests.support.held import BEGAN, held, memory, phases
 from tests.support.run_results import counted_by_router, watch_evidence, watched_router
 
 COUNTED = {objective.check for objective in OBJECTIVES if objective.of_counts}
@@ -124,6 +124,8 @@ def test_without_a_single_request_nothing_passes() -> None:
     flat = hour(0.0, counted=0)
     assert finding("memory", flat).outcome == Outcome.INCONCLUSIVE
     assert "so nothing could leak" in finding("memory", flat).text
+    held(flat.series, "written_files_bytes", lambda _: 5.0)
+    assert finding("written_files", flat).outcome == Outcome.INCONCLUSIVE
 
 
 def test_what_leaks_without_traffic_leaks() -> None:
