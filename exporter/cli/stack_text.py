@@ -83,6 +83,8 @@ def stack_document(health: StackHealth, folder: Path) -> dict[str, Any]:
         "nodes": None if watched is None else dict(watched.nodes),
         "processes": None if watched is None else dict(watched.processes),
         "gpus": None if watched is None else watched.gpus,
+        "agents": health.record.agents,
+        "agents_up": health.agents_up,
     }
 
 
@@ -111,6 +113,9 @@ def _watched(health: StackHealth) -> str:
     else:
         said.append("no process on this machine")
     said.append(f"{watched.gpus or 'no'} GPU{'' if watched.gpus == 1 else 's'}")
+    if health.record.agents:
+        up = "–" if health.agents_up is None else health.agents_up
+        said.append(f"{up} of {health.record.agents} agents up")
     return "; ".join(said)
 
 

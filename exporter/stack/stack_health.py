@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.errors import QueryError
 from exporter.run.http_answer import Answer, BoundedHttp
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.settings.login import NO_LOGIN
 from exporter.stack.up_folder import size_of
 from exporter.stack.up_state import ServiceRecord, StackRecord
@@ -63,6 +64,8 @@ class StackHealth:
     watched: Watched | None
     """None: the exporter does not say"""
     data_bytes: int
+    agents_up: int | None = None
+    """of the agents that its Prometheus scrapes; None: there are none, or it does not say"""
 
     @property
     def is_well(self) -> bool:
@@ -75,7 +78,19 @@ def health_of(record: StackRecord, folder: Path) -> StackHealth:
     services = tuple(_service(name, each) for name, each in record.services.items())
     exporter = record.url("exporter")
     watched = None if exporter is None else _watched(exporter)
-    return StackHealth(record, services, watched, size_of(folder))
+    return StackHealth(record, services, watched, size_of(folder), _agents_up(record))
+
+
+def _agents_up(record: StackRecord) -> int | None:
+    prometheus, exporter = record.url("prometheus"), record.services.get("exporter")
+    if not record.agents or prometheus is None or exporter is None:
+        return None
+    try:
+        targets = PrometheusClient(prometheus).query('up{job="exporter"} == 1')
+    except QueryError:
+        return None
+    own = urlsplit(exporter.url).netloc
+    return sum(each.label("instance") != own for each in targets)
 
 
 def takes_a_run(exporter: str) -> bool:

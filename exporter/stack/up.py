@@ -250,6 +250,7 @@ class Up:
             is_up=self._is_up,
             retention_size=self.plan.retention_size,
             ports=asdict(self.ports),
+            agents=sum(len(group.targets) for group in self.plan.config.agents),
             services=found,
             absent=self._absent,
             notes=tuple(self._notes),

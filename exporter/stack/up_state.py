@@ -87,6 +87,8 @@ class StackRecord(_Record):
     """whether everything has been started"""
     retention_size: str
     ports: dict[str, int] = {}
+    agents: int = 0
+    """how many its Prometheus scrapes beside the exporter"""
     services: dict[str, ServiceRecord] = {}
     """by name: exporter, prometheus, alertmanager, grafana; the demo's router"""
     absent: dict[str, str] = {}

@@ -67,6 +67,13 @@ def test_what_is_not_known_is_not_said_to_be_there(watched: Watched | None, line
     assert said == f"watched       {line}"
 
 
+@pytest.mark.parametrize(("up", "said"), [(2, "2 of 3 agents up"), (None, "– of 3 agents up")])
+def test_agents_are_said_where_there_are_any(up: int | None, said: str) -> None:
+    health = replace(HEALTH, record=RECORD.model_copy(update={"agents": 3}), agents_up=up)
+    [line] = [each for each in stack_lines(health, FOLDER) if each.startswith("watched")]
+    assert line.endswith(f"; 1 GPU; {said}")
+
+
 def test_a_demo_has_no_data_that_stay() -> None:
     demo = replace(HEALTH, record=RECORD.model_copy(update={"is_demo": True}))
     assert not any(line.startswith("data") for line in stack_lines(demo, FOLDER))

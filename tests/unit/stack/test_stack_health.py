@@ -105,6 +105,23 @@ def test_what_is_watched_is_what_the_exporter_shows(tmp_path: Path) -> None:
     )
 
 
+def test_agents_are_counted_as_prometheus_reaches_them(tmp_path: Path) -> None:
+    def up(instance: str) -> dict[str, Any]:
+        return {"metric": {"__name__": "up", "instance": instance}, "value": [1, "1"]}
+
+    with LocalHttp() as prometheus, LocalHttp() as exporter:
+        services = {
+            "exporter": ServiceRecord(url=exporter.url, process=me(), ready_path=READY),
+            "prometheus": ServiceRecord(url=prometheus.url, process=me(), ready_path=READY),
+        }
+        found = {"result": [up(exporter.address), up("gpu-1:9877"), up("gpu-2:9877")]}
+        prometheus.behave = lambda asked: (200, {"status": "success", "data": found})
+        assert health_of(record(services, agents=3), tmp_path).agents_up == 2
+        assert health_of(record(services), tmp_path).agents_up is None
+        prometheus.behave = lambda asked: (503, "")
+        assert health_of(record(services, agents=3), tmp_path).agents_up is None
+
+
 @pytest.mark.parametrize(
     ("text", "busy"),
     [("", False), ("benchmark_run_active 0\n", False), ("# x\nbenchmark_run_active 1.0\n", True)],
