@@ -11,7 +11,7 @@ from exporter.cli.main import soak
 from exporter.errors import ConfigurationError
 from exporter.live.results_csv import ResultRow, rows_text
 from exporter.results.run_json import run_json
-from tests.support.run_results import run_result
+from tests.support.run_results import run_result, watch_result
 
 ROW = ResultRow("nightly", 100.0, 10.0, 12.0, 15.0, 20.0, 30.0, 0, 0, 6000, 60.0)
 SLOWER = ResultRow("nightly", 80.0, 10.0, 12.0, 15.0, 20.0, 45.0, 0, 0, 4800, 60.0)
@@ -286,3 +286,39 @@ def test_what_is_being_written_is_no_result_for_a_glob(tmp_path: Path) -> None:
     written(tmp_path / "20261124-c" / "partial", "new-20261124-c", SLOWER)
     done = CliRunner().invoke(soak, ["report", str(tmp_path / "**" / "*.csv")], catch_exceptions=False)
     assert (done.exit_code, done.output.count("nightly")) == (0, 1)
+
+
+def watch_folder(tmp_path: Path, name: str = "20261124-watch") -> Path:
+    """The folder of a watch with its run.json alone: it has no row."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "run.json").write_text(run_json(watch_result()), encoding="utf-8")
+    return folder
+
+
+def test_the_report_of_a_watch_is_its_verdict_and_its_page_without_a_table(tmp_path: Path) -> None:
+    folder = watch_folder(tmp_path)
+    done = CliRunner().invoke(soak, ["report", str(folder)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "20261124-watch: pass" in done.output
+    assert "the router counted 1,000 requests and no failure" in done.output
+    assert "cannot be read" not in done.output
+    assert "| label" not in done.output
+    assert (folder / "report.html").exists()
+
+
+def test_a_watch_and_a_run_are_reported_together_and_their_rows_are_those_of_the_run(tmp_path: Path) -> None:
+    folders = [str(watch_folder(tmp_path)), str(run_folder(tmp_path))]
+    done = CliRunner().invoke(soak, ["report", *folders], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert done.output.count("100.00") == 1
+    assert "20261124-watch: pass" in done.output
+
+
+def test_a_watch_has_no_figures_to_compare_and_says_so(tmp_path: Path) -> None:
+    watched, run = watch_folder(tmp_path), run_folder(tmp_path)
+    for pair in ((watched, run), (run, watched)):
+        with pytest.raises(ConfigurationError, match="the router alone was watched"):
+            CliRunner().invoke(
+                soak, ["compare", *map(str, pair)], catch_exceptions=False, standalone_mode=False
+            )

@@ -1,6 +1,7 @@
 """exporter.cli.run_view: what a run shows while it goes on."""
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -268,3 +269,38 @@ def test_what_the_script_printed_at_its_end_is_quoted_and_a_page_of_it_is_enough
     assert lines[-2:] == ["  line 49 [bold]", "  the rest is in engine-output.txt"]
     view.quote("x" * 900)
     assert written.getvalue().splitlines()[-1] == "  " + "x" * 500
+
+
+def watched(**changes: Any) -> Moment:
+    """A moment of a watch, 65 s after its begin, with these surroundings."""
+    around = Surroundings(**changes)
+    return moment(status_after(), 2.0**25, planned_seconds=0.0, sends=False, around=around)
+
+
+def test_a_watch_shows_what_the_router_counts_and_nothing_of_a_load() -> None:
+    found = shown(watched(requests=1234.0, failures=2.0, requests_per_second=25.4))
+    assert found["requests"] == "25/s  1,234 in all (router)"
+    assert found["failed"] == "2"
+    assert not {"success", "p50/p95/p99/max"} & found.keys()
+    assert shown(watched())["requests"] == f"{UNKNOWN} (the router counts none)"
+
+
+def test_what_has_no_planned_end_has_no_bar_and_is_called_a_watch() -> None:
+    for terminal in (False, True):
+        output, written = console(force_terminal=terminal)
+        with TerminalView(output, "t", FakeClock()) as view:
+            view.update(watched())
+        text = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", written.getvalue())
+        assert "watch 1:05" in text
+        assert "left" not in text
+
+
+def test_what_a_load_command_prints_is_text_above_the_picture_and_much_of_it_is_counted() -> None:
+    output, written = console()
+    with TerminalView(output, "t", FakeClock()) as view:
+        view.printed(["[red]one[/red]", "two"])
+        view.printed([f"line {number}" for number in range(100)])
+    lines = written.getvalue().splitlines()
+    assert lines[:2] == ["  │ [red]one[/red]", "  │ two"]
+    assert lines[2] == "  │ … 80 lines more: command-output.txt has them"
+    assert lines[3:] == [f"  │ line {number}" for number in range(80, 100)]

@@ -17,6 +17,7 @@ class Scraped:
 
     def __init__(self) -> None:
         self.values: dict[str, dict[Labels, float]] = {}
+        self.at = 1000.0
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """One series."""
@@ -30,6 +31,15 @@ class Scraped:
     def latest(self, name: str, /, **labels: str) -> float | None:
         """The first of them."""
         return next(iter(self.newest(name, **labels).values()), None)
+
+    def last(self, name: str, /, **labels: str) -> tuple[float, float] | None:
+        """The first of them, and when it was scraped."""
+        value = self.latest(name, **labels)
+        return None if value is None else (self.at, value)
+
+    def now(self) -> float:
+        """The recorder's clock."""
+        return self.at
 
 
 class Scene:
@@ -114,3 +124,29 @@ def test_nodes_are_counted_by_status() -> None:
     scene.scraped.set("router_nodes", 1, status="offline")
     seen = scene.look()
     assert (seen.nodes_online, seen.nodes_known) == (2, 3)
+
+
+def test_what_the_router_counts_is_told_from_the_begin_and_its_rate_by_when_it_was_read() -> None:
+    scene = Scene()
+    seen = []
+    # Each scrape has the reading that the one before set off, 5 s ago; the first is as old as itself.
+    for total, age in ((100, 0.0), (100, 5.0), (200, 5.0), (300, 5.0), (400, 5.0)):
+        scene.scraped.set("router_requests_total", float(total), outcome="success")
+        scene.scraped.set("router_requests_total", total / 100, outcome="failure")
+        scene.scraped.set("router_probe_age_seconds", age)
+        found = scene.look()
+        scene.scraped.at += 5
+        seen.append((found.requests, found.failures, found.requests_per_second))
+    assert seen[0] == (0.0, 0.0, None)
+    assert seen[-1][:2] == (303.0, 3.0)
+    assert seen[-1][2] == pytest.approx(303 / 15)
+
+
+def test_a_router_that_counts_nothing_more_is_at_zero() -> None:
+    scene = Scene()
+    scene.scraped.set("router_requests_total", 5.0, outcome="success")
+    for _ in range(5):
+        found = scene.look()
+        scene.scraped.at += 5
+    assert (found.requests, found.requests_per_second) == (0.0, 0.0)
+    assert found.failures is None
