@@ -202,7 +202,7 @@ class _Watch:
 
     def _so_far(self) -> Evidence:
         seconds = self.phases.load_seconds()
-        return Evidence(**self._common(seconds), ended_early=None, so_far=True)
+        return Evidence(**self._common(seconds), ended_early=None, totals={}, so_far=True)
 
     def _common(self, seconds: float) -> dict[str, Any]:
         """The evidence that there is at any time."""
@@ -217,7 +217,6 @@ class _Watch:
             "statuses": {},
             "failures": dict.fromkeys(FailureReason, 0),
             "stalled": 0,
-            "totals": {} if self.prometheus is None else {"prometheus": None},
             "scrapes": self.recorder.scrapes,
             "failed_scrapes": self.recorder.failed_scrapes,
             "series": self.store,
@@ -232,6 +231,8 @@ class _Watch:
         evidence = Evidence(
             **self._common(watched.seconds),
             ended_early=watched.ended_early,
+            # A Prometheus that was asked: where its alerts are not known it gave no answer.
+            totals={} if self.prometheus is None else {"prometheus": None},
             command=watched.end,
             asked=asked(self.prometheus, plan.own, watched.seconds),
             alerts=fired_in(self.prometheus, info, self.clock),

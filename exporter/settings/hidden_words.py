@@ -17,7 +17,7 @@ _NOT_SECRET = re.compile(
     re.IGNORECASE,
 )
 _PAIR = re.compile(
-    r"(?P<name>[A-Za-z_][\w.-]*)(?P<between>[\"']?\s*[:=]\s*[\"']?)"
+    r"(?<![A-Za-z0-9_.])(?P<name>[A-Za-z_][\w.-]{0,63})(?P<between>[\"']?\s*[:=]\s*[\"']?)"
     r"(?P<value>(?:(?:bearer|basic|digest|token)\s+)?[^\s\"',;&}]+)",
     re.IGNORECASE,
 )

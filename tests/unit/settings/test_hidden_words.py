@@ -59,3 +59,8 @@ def test_what_is_no_secret_is_shown_as_it_is(command: str) -> None:
     words = shlex.split(command)
     assert list(hidden_words(words).words) == words
     assert hidden_words(words).secrets == ()
+
+
+def test_a_long_word_takes_no_long_time() -> None:
+    words = ("tool", "a" * 200_000, "--data", '{"x": "' + "b " * 100_000 + '"}', "-" * 100_000, ":" * 100_000)
+    assert len(hidden_words(words).words) == 6
