@@ -35,7 +35,7 @@ from exporter.stack.up_state import (
 
 POLL_SECONDS = 1.0
 LOOK_SECONDS = 60.0
-LOOK_FOR_ROUTER_SECONDS = 5.0
+LOOK_FOR_ROUTER_SECONDS = 3.0
 """how often a router that does not answer is looked for"""
 TRIES = 5
 NEEDED = ("router", "exporter")

@@ -59,7 +59,9 @@ def test_two_commands_watch_a_router_and_soak_it(stacks: Stacks, name: str, tmp_
     )
     links = [each.link for each in services.values()]
     assert all(link and requests.get(link, timeout=10).status_code == 200 for link in links)
-    # What docs/up.md has under "Two commands", but for ports that are free in any case, and a shorter load.
+    # What README and docs/up.md say, but for ports that are free in any case, and a shorter load.
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^soak up --detach .*\nsoak run ", readme, re.MULTILINE)
     page = (CHECKOUT / "docs" / "up.md").read_text(encoding="utf-8")
     [block, *_] = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert re.findall(r"^(.*?)  +#", block, re.MULTILINE) == ["soak up --detach", "soak run --duration 10m"]
@@ -132,7 +134,8 @@ def test_a_stack_for_a_router_that_is_not_up_yet_watches_it_from_when_it_is_besi
         wait_for("the end of what it has started", lambda: are_gone(children))
     code, documents = stacks.status("--name", f"localhost-{port}")
     assert (code, [each["running"] for each in documents]) == (3, [False])
-    with stacks.held(*target, *port_options()) as up:
+    # The exporter alone: what ends it is the same.
+    with stacks.held(*target, *port_options(), PATH=str(stacks.home / "nowhere")) as up:
         until(up, "Ctrl-C stops everything")
         children = stacks.pids(f"localhost-{port}")
         up.send_signal(signal.SIGINT)
