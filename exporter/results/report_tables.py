@@ -11,6 +11,7 @@ from exporter.results.panels import HEAPS, PAUSES
 from exporter.results.run_record import RunRecord
 from exporter.results.timeline import Timeline, loads_of
 from exporter.timeseries import Series
+from exporter.verdict.unit import shown
 
 WINDOWS = 12
 """of a run at most"""
@@ -110,6 +111,11 @@ def windows_table(record: RunRecord, timeline: Timeline) -> Table:
             )
         )
     note = "Percentiles of 2xx that ended in the window, from buckets of 1/32 octave: within 1.6 %."
+    if (apart := record.document.evidence.scrape_interval_seconds) is not None:
+        note = (
+            "Percentiles of 2xx within the bucket of the scraped histogram, ten a decade; a window is "
+            f"known to {shown(apart, 'seconds')}, the time between two scrapes."
+        )
     return Table(header, tuple(rows), note)
 
 

@@ -63,6 +63,8 @@ def runs_of(store: SeriesStore, scraped: Scraped, window: Window) -> list[Scrape
         begin = max(window.since, times[0] if start is None else min(start, times[0]))
         steps = [(time, phases[time]) for time in times if time in phases]
         length = _value(planned, times)
+        ended = any(phase not in UNDER_LOAD for _, phase in steps[-1:])
+        is_over = ended or times[-1] < window.until - scraped.interval
         found.append(
             ScrapedRun(
                 scraped.target,
@@ -73,11 +75,9 @@ def runs_of(store: SeriesStore, scraped: Scraped, window: Window) -> list[Scrape
                 tuple(_spans(steps, begin, scraped.interval)),
                 _load_seconds(
                     *(steps, begin, length, scraped.interval),
-                    whole=start is not None
-                    and start >= window.since
-                    and times[-1] < window.until - scraped.interval,
+                    whole=start is not None and start >= window.since and is_over,
                 ),
-                ended=any(phase not in UNDER_LOAD for _, phase in steps[-1:]),
+                ended=ended,
             )
         )
     return sorted(found, key=lambda each: each.start)

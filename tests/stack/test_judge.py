@@ -59,7 +59,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                     one,
                     folder / "results",
                     *("--engine", engine, "--label", f"{engine}-{state}"),
-                    *("--connections", "4", "--duration", "8s", "--drain", "3s"),
+                    *("--connections", "4", "--duration", "8s", "--drain", "5s"),
                     exporter=host.ports.url("exporter"),
                 )
                 for engine, host in hosts.items()

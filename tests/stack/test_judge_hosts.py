@@ -38,7 +38,9 @@ def test_a_soak_from_three_hosts_has_one_verdict(tmp_path: Path) -> None:
         assert requests.put(f"{router}/admin/faults/drop_connections", json=fault, timeout=10).ok
         own = [_ended(run) for run in runs]
 
-        result = judged(prometheus, LABEL, tmp_path / "judged")
+        results = tmp_path / "judged"
+        results.mkdir()
+        result = judged(prometheus, LABEL, results)
 
     evidence = document_of(result).evidence
     for counts in ("requests", "failures"):
@@ -76,7 +78,7 @@ def _exporter(host: NetworkHost, router: str, folder: Path) -> Service:
 def _soak(host: NetworkHost, router: str, folder: Path) -> subprocess.Popen[str]:
     command = [*host.inside, *SOAK, "run", "--json", "--no-preflight", "--engine", "wrk", "--label", LABEL]
     command += ["--target", router, "--exporter", "http://127.0.0.1:9877"]
-    command += ["--connections", "2", "--duration", "6s", "--drain", "3s"]
+    command += ["--connections", "2", "--duration", "6s", "--drain", "5s"]
     command += ["--results", str(folder / host.name)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=without_matplotlib())
 

@@ -33,7 +33,7 @@ def judged(url: str, run: str, results: Path, *match: str) -> RunResult:
         except (ConfigurationError, QueryError):
             return None
         # A scrape after its last one: what was counted is there, and the run is over.
-        return window if window.until < now - 1.5 else None
+        return window if window.until < now - 3 else None
 
     window = wait_for(f"the end of {run} at {url}", ended)
     plan = WindowPlan(

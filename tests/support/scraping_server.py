@@ -1,4 +1,4 @@
-"""A Prometheus, or a VictoriaMetrics, that scrapes what a test names, every second."""
+"""A Prometheus, or a VictoriaMetrics, that scrapes what a test names, every two seconds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -6,19 +6,23 @@ from pathlib import Path
 
 import yaml
 
+from exporter.clock import SystemClock
+from exporter.run.prometheus_client import PrometheusClient
 from exporter.stack.ports import HOST, free_ports
 from exporter.stack.service import Service
+from exporter.timeseries import Series
 from tests.support.checkout import CHECKOUT
+from tests.support.waiting import wait_for
 
 PROGRAMS = {"prometheus": "prometheus", "victoria-metrics": "victoria-metrics"}
-INTERVAL = "1s"
+INTERVAL = "2s"
 
 
 @contextmanager
 def scraping(
     kind: str, targets: Mapping[str, Sequence[str]], folder: Path, prefix: Sequence[str] = ()
 ) -> Iterator[str]:
-    """The URL of one that scrapes the targets of each job; Prometheus has the project's rules.
+    """The URL of one that has scraped the targets of each job; Prometheus has the project's rules.
 
     `prefix` is put before its command.
     """
@@ -53,6 +57,14 @@ def scraping(
     service = Service(kind, f"http://{address}", [*prefix, PROGRAMS[kind], *options[kind]], folder)
     try:
         service.wait_until_ready("/-/ready" if kind == "prometheus" else "/health")
+        prometheus, count = PrometheusClient(service.url), sum(map(len, targets.values()))
+        # What is counted before an exporter is scraped first is known to nobody.
+        wait_for("every target, scraped", lambda: len(_up(prometheus)) == count, 60)
         yield service.url
     finally:
         service.stop()
+
+
+def _up(prometheus: PrometheusClient) -> list[Series]:
+    now = SystemClock().wall()
+    return [each for each in prometheus.samples("up", now - 60, now) if each.values[-1] == 1]
