@@ -1,12 +1,13 @@
 """exporter.run.scraped: a load that only its scrapes tell of, held against what was counted each second."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.live.message import FailureReason, Phase
 from exporter.results.run_record import picked
-from exporter.run.scraped import ScrapedLoad
+from exporter.run.scraped import ScrapedLoad, WindowEvidence
 from exporter.run.scraped_counts import Counters
 from exporter.run.window import scraped_of
 from exporter.run.window_times import Window
@@ -16,7 +17,7 @@ from exporter.verdict.finding import Outcome
 from exporter.verdict.judgement import judge
 from tests.support.run_results import evidence
 from tests.support.run_seconds import BEGAN, Stretch, loaded, run_seconds
-from tests.support.scraped_window import ScrapedHost, scraped_load, target
+from tests.support.scraped_window import ScrapedHost, scraped_load, target, window_of
 from tests.unit.verdict.test_steadiness import bucket
 
 JUDGED = (Outcome.PASS, Outcome.FAIL, Outcome.WARNING)
@@ -283,3 +284,55 @@ def test_what_is_planned_and_whether_the_sources_agree_is_not_judged() -> None:
         "a window of a Prometheus does not tell what was planned; "
         "65 of 65 scrapes are there, scraped every 5 s"
     )
+
+
+MIB = 2**20
+
+
+def watching(growth: float) -> Any:
+    """A scrape that has a router's process, too, whose memory grows by so many bytes a second."""
+
+    def more(host: ScrapedHost, store: SeriesStore, time: float) -> None:
+        labels = {"process": "router", "role": "router"}
+        host.put(store, "observed_process_up", time, 1, **labels)
+        host.put(store, "observed_process_restarts_total", time, 0, **labels)
+        host.put(store, "observed_process_start_time_seconds", time, BEGAN - 9000, **labels)
+        grown = 200 * MIB + growth * (time - host.begin)
+        host.put(store, "observed_process_anonymous_memory_bytes", time, grown, **labels)
+        host.put(store, "observed_process_swap_bytes", time, 0, **labels)
+
+    return more
+
+
+@pytest.mark.parametrize("interval", [5.0, 30.0])
+def test_a_leak_is_found_where_it_is_and_its_host_is_named(interval: float) -> None:
+    seconds = run_seconds(steady(2700))
+    hosts = [
+        ScrapedHost(seconds, interval, name, 120.0, before=90.0, run=name[0] * 16, more=watching(growth))
+        for name, growth in (("a:9877", 4 * MIB / 60), ("b:9877", 0.0))
+    ]
+    judged = {each.check: each for each in judge(scraped_load(*hosts).evidence, {}, ()).findings}
+    assert judged["memory"].outcome == Outcome.FAIL
+    assert judged["memory"].text.startswith("router@a:9877")
+    assert "router@b:9877" not in judged["memory"].text
+    alone = judge(scraped_load(hosts[1]).evidence, {}, ()).findings
+    [memory] = [each for each in alone if each.check == "memory"]
+    assert memory.outcome == Outcome.PASS
+
+
+def test_a_window_without_a_load_is_judged_by_what_is_watched() -> None:
+    host = ScrapedHost(run_seconds(steady(2700)), more=watching(4 * MIB / 60))
+    read = window_of(host)
+    kept = SeriesStore()
+    for series in read.store:
+        if not series.name.startswith("benchmark_"):
+            kept.put(series)
+    found = WindowEvidence(replace(read, store=kept))
+    assert not found.has_load
+    known = found.watched("http://prom:9090", None, False, {})
+    assert (known.load_known, known.measured_seconds) == (LoadKnown.NOTHING, read.window.seconds)
+    judged = {each.check: each.outcome for each in judge(known, {}, ()).findings}
+    assert judged["router"] == Outcome.PASS
+    assert judged["alerts"] == Outcome.NOT_JUDGED
+    assert {judged[check] for check in ("answers", "latency", "streams", "totals")} == {Outcome.NOT_JUDGED}
+    assert judged["memory"] in (Outcome.FAIL, Outcome.INCONCLUSIVE)
