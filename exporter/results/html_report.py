@@ -13,6 +13,7 @@ from markupsafe import Markup
 from exporter.plain_text import one_line
 from exporter.results.axis import number_text
 from exporter.results.curves import Line, Panel
+from exporter.results.document_parts import FindingPart
 from exporter.results.panels import panels_of
 from exporter.results.process_table import file_table, process_table, processes_of
 from exporter.results.replacing import replace_file
@@ -26,7 +27,7 @@ from exporter.results.report_tables import (
     runtime_table,
     windows_table,
 )
-from exporter.results.run_document import FindingPart, RunDocument, row_of
+from exporter.results.run_document import RunDocument, row_of
 from exporter.results.run_record import CPU, RunRecord
 from exporter.results.stream_tables import counts_table, figures_table, stream_figures
 from exporter.results.svg import events_svg, panel_svg, swatch_svg

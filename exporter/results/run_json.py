@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 from exporter.live.message import RunInfo
 from exporter.plain_text import plain_json
-from exporter.results.run_document import RunDocument, RunPart, document_of, inputs_of
+from exporter.results.document_parts import RunPart
+from exporter.results.run_document import RunDocument, document_of, inputs_of
 from exporter.results.run_result import Inputs, RunResult
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.live.seconds import Seconds
+from exporter.results.document_parts import ExporterPart
 from exporter.results.openmetrics import ROUTER_JOB
 from exporter.results.recorded_series import read_series
-from exporter.results.run_document import ExporterPart, RunDocument, parse_document, read_document
+from exporter.results.run_document import RunDocument, parse_document, read_document
 from exporter.results.run_json import run_json
 from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import NAME as SECONDS

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from exporter.live.message import Phase
 from exporter.plain_text import one_line
-from exporter.results.run_document import PhasePart, SpanPart
+from exporter.results.document_parts import PhasePart, SpanPart
 from exporter.results.run_record import RunRecord
 from exporter.timeseries import Series
 from exporter.verdict.finding import Outcome

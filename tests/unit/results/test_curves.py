@@ -13,8 +13,8 @@ from exporter.results.axis import (
     value_marks,
 )
 from exporter.results.curves import MAX_BINS, Line, Panel, gauge, parted, rate, series_of
+from exporter.results.document_parts import PhasePart
 from exporter.results.panels import MAX_LINES, panels_of
-from exporter.results.run_document import PhasePart
 from exporter.results.run_record import record_of
 from exporter.results.svg import LEFT, RIGHT, WIDTH, events_svg, panel_svg
 from exporter.results.timeline import Event, Kind, Row, Timeline, timeline_of

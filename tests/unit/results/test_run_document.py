@@ -9,14 +9,8 @@ import pytest
 from exporter.errors import ConfigurationError
 from exporter.live.message import Phase
 from exporter.live.run_pace import LongestRequest
-from exporter.results.run_document import (
-    MAX_SPANS,
-    RunDocument,
-    SpanPart,
-    document_of,
-    parse_document,
-    read_document,
-)
+from exporter.results.document_parts import MAX_SPANS, SpanPart
+from exporter.results.run_document import RunDocument, document_of, parse_document, read_document
 from exporter.results.run_json import document_text, run_json
 from exporter.results.run_result import RunResult
 from exporter.verdict.evidence import AlertSpan, GeneratorLoad, PhaseSpan
