@@ -164,6 +164,34 @@ def handles() -> Section:
     )
 
 
+def written_files() -> Section:
+    """What the processes write, such as a database that keeps every request."""
+    size = lines(
+        "Files that it writes",
+        "Size of the regular files that each process has open for writing: its database, its logs.",
+        BYTES,
+        Series(leaks.WRITTEN_BYTES, "{{process}} {{node}}", BLUE, many=True),
+    )
+    slope = lines(
+        "Their growth an hour",
+        "Slope over 12 minutes, an hour of it.",
+        BYTES,
+        Series(leaks.WRITTEN_BYTES_PER_HOUR, "{{process}} {{node}}", BLUE, many=True),
+    )
+    per_1000 = lines(
+        "Their growth per 1,000 requests",
+        "Slope over the requests of the same 12 minutes: what each request leaves on the disk.",
+        BYTES,
+        Series(leaks.WRITTEN_BYTES_PER_1000, "{{process}} {{node}}", BLUE, many=True),
+        no_value=NO_LOAD,
+    )
+    return Section(
+        "Files that the processes write",
+        "no watched process writes a file, or the exporter may not look: docs/exporter.md",
+        [Row(8, [size, slope, per_1000])],
+    )
+
+
 def hosts_memory() -> Section:
     """The hosts."""
     host_memory = lines(
@@ -232,7 +260,15 @@ def dashboard() -> model.Dashboard:
         "Leaks",
         "leaks",
         "What grows without end: level, floor, growth an hour and per 1,000 requests of all that can leak.",
-        [called(), memory(), handles(), hosts_memory(), gpu_memory(), collectors_of_garbage()],
+        [
+            called(),
+            memory(),
+            handles(),
+            written_files(),
+            hosts_memory(),
+            gpu_memory(),
+            collectors_of_garbage(),
+        ],
         choices=("route", "model", "process", "gpu"),
         shown=("process",),
         marks=frame.MARKS,

@@ -39,7 +39,6 @@ WATTS = "watt"
 HERTZ = "hertz"
 
 NO_RUN = "no run"
-NO_STREAMS = "no streams"
 NOT_WATCHED = "not watched"
 NO_HOST = "no host data"
 NO_GPU = "no GPU"

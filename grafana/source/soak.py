@@ -7,7 +7,7 @@ machines do meanwhile · what streams carry, which is last since other engines t
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, SKY, UP_OR_DOWN
+from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN
 from panels import (
     BYTES,
     COUNT,
@@ -34,6 +34,7 @@ def requests() -> Section:
         "Answers with 2xx, by route and model.",
         RATE,
         Series(load.SUCCESS_RATE_BY_MODEL, "{{route}} {{model}}", many=True),
+        named={f"^{route} ": hue for route, hue in ROUTES.items()},
     )
     failure = lines(
         "Failure RPS",

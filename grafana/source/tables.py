@@ -148,10 +148,10 @@ def by_date(title: str, description: str, unit: str, when: Series, *values: Seri
     columns = {"Value #A": "time", **shown, "label": "label"}
     transform(panel, MERGED, _converted("Value #A", "time"), *kept(columns), _sorted("time"), _split("label"))
     for each in values:
-        panel.override_by_regexp(f"/^{each.legend}/", [colour(each.hue, mode="shades")])
-    # Split by label the values of all have one name; with several values each has its own as well.
-    name = "${__field.labels.label}" if len(values) == 1 else "${__field.labels.label} ${__field.name}"
-    panel.override_by_field_type("number", [model.DynamicConfigValue(id_val="displayName", value=name)])
+        # Split by label, the values of all of them have one name.
+        name = "${__field.labels.label}" + (f" {each.legend}" if len(values) > 1 else "")
+        look = [colour(each.hue, mode="shades"), model.DynamicConfigValue(id_val="displayName", value=name)]
+        panel.override_by_regexp(f"/^{each.legend}/", look)
     # A run is one point; the line between two says only which run came next.
     return panel.show_points(sdk.VisibilityMode.ALWAYS).point_size(7).span_nulls(True).fill_opacity(0)
 

@@ -70,6 +70,8 @@ FIXED_RANGES = {
     "leaks.HANDLES_PER_1000": {"12m"},
     "leaks.MEMORY_BYTES_PER_1000": {"12m"},
     "leaks.GROWTH_PER_1000": {"12m"},
+    "leaks.WRITTEN_BYTES_PER_HOUR": {"12m"},
+    "leaks.WRITTEN_BYTES_PER_1000": {"12m"},
 }
 """everything else is over $__rate_interval, or over $__range where a panel is about the whole of it"""
 OF_NO_EXPORTER = {"leak:minute:seconds"}

@@ -240,6 +240,9 @@ def test_a_heatmap_shows_the_buckets_in_use_alone(page: Json) -> None:
             [target] = panel["targets"]
             assert 'count_values("le", histogram_quantile(1, ' in target["expr"], panel["title"]
             assert "> 0 < on () group_left ()" in target["expr"], panel["title"]
+            # A row that is there at some steps alone is drawn at none: which are in use is asked once.
+            counted, _, in_use = target["expr"].partition(" and on (le) ")
+            assert "@ end()" not in counted and "[$__rate_interval]" not in in_use, panel["title"]
 
 
 # --- tables
@@ -279,10 +282,10 @@ def test_outcomes_and_states_are_coloured_cells() -> None:
 
 
 def test_a_line_of_results_is_called_by_its_label() -> None:
-    for title in ("Throughput by date", "Latency by date"):
-        assert (
-            "${__field.labels.label}" in properties(panel_called("results", title), "number")["displayName"]
-        )
+    for title, values in (("Throughput by date", ["2xx a second"]), ("Latency by date", ["p95", "p99"])):
+        for value in values:
+            look = properties(panel_called("results", title), f"/^{value}/")
+            assert look["displayName"].startswith("${__field.labels.label}"), title
 
 
 def test_a_gpu_is_one_row_of_what_it_does_and_one_band_of_what_holds_it_back() -> None:

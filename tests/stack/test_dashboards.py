@@ -40,6 +40,7 @@ NOT_OF_THIS_ROUTER = {
 }
 NOT_IN_TWO_MINUTES = {
     ("How far D", "a run that is over and none under way"),
+    ("annotation Run ended", "a run that is over and none under way"),
     ("Storage", "a block, which Prometheus writes after two hours"),
 }
 MAY_BE_EMPTY = {what for what, _ in NOT_OF_THIS_MACHINE | NOT_OF_THIS_ROUTER | NOT_IN_TWO_MINUTES}
@@ -113,7 +114,8 @@ def wait_for_answers(scene: Scene, values: dict[str, dict[str, Chosen]], may_be_
     deadline = time.monotonic() + ANSWER_SECONDS
     while not ask() and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert [(key, errors.get(key, "no data")) for key in silent()] == []
+    without = [f"{uid}, {where}: {errors.get((uid, where), 'no data')}" for uid, where in silent()]
+    assert not without, "\n".join(without)
     return found
 
 

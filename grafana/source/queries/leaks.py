@@ -102,6 +102,12 @@ HANDLES_PER_1000 = by_process(
     f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}", "resource", "state"
 )
 
+# --- what a process writes: a database that grows by each request is slower with each
+_WRITTEN = f"observed_process_written_files_bytes{{{PROCESS}}}"
+WRITTEN_BYTES = by_process(_WRITTEN)
+WRITTEN_BYTES_PER_HOUR = by_process(f"deriv({_WRITTEN}[12m]) * 3600")
+WRITTEN_BYTES_PER_1000 = by_process(f"deriv({_WRITTEN}[12m]) * 1000 / on () group_left () {_THOUSANDS}")
+
 # --- collectors of garbage, where the router exposes them itself
 GC_GO_RATE = f"sum(rate(go_gc_duration_seconds_count{{{ROUTER}}}[$__rate_interval]))"
 GC_PYTHON_RATE = f"sum by (generation) (rate(python_gc_collections_total{{{ROUTER}}}[$__rate_interval]))"

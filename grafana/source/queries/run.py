@@ -34,15 +34,17 @@ _SEVERITY = (
 )
 RUN_VERDICT = f"max({_SEVERITY})"
 RUN_CHECKS_SEVERITY = f'max by (check) ({_SEVERITY} or -1 * ({_CHECK},outcome="not_judged"}} == 1))'
+# What an earlier run said too has been so since this one began.
+_BEGAN = f"scalar(max(last_over_time(benchmark_run_start_timestamp_seconds{{{OWN}}}[6h])))"
 RUN_CHECKS_SINCE_MS = (
-    f"max by (check) (last_over_time(check_outcome:benchmark_run_check:began{{{OWN}}}[6h])"
-    f" and {_CHECK}}} == 1) * 1000"
+    f"clamp_min(max by (check) (last_over_time(check_outcome:benchmark_run_check:began{{{OWN}}}[6h])"
+    f" and {_CHECK}}} == 1), {_BEGAN}) * 1000"
 )
 
 
 def _bound(checks: str, scaled: str, unit: str) -> str:
     """What these checks are held against, as the label `bound` with its unit."""
-    value = f'round(benchmark_run_objective{{check=~"{checks}",{OWN}}} {scaled}, 0.001)'
+    value = f'round(benchmark_run_objective{{check=~"{checks}",{OWN}}} {scaled}, 0.01)'
     return f'label_replace(count_values by (check) ("bound", {value}), "bound", "$1 {unit}", "bound", "(.+)")'
 
 
