@@ -4,7 +4,7 @@ import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
 from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, between
-from panels import AGE_MS, BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, Series, lines
+from panels import AGE_MS, BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, TEXT, Series, lines
 from queries import hosts, leaks, processes, run
 from tables import Column, rows
 
@@ -24,10 +24,10 @@ LEAK_COLUMNS = {
         width=110,
     ),
     "Value #B": Column("since", AGE_MS, width=140),
-    "now": Column("now", right=True),
-    "floor": Column("floor", right=True),
-    "growth": Column("growth an hour", right=True),
-    "per_1000": Column("per 1,000 requests", right=True, width=160),
+    "now": Column("now", TEXT, right=True),
+    "floor": Column("floor", TEXT, right=True),
+    "growth": Column("growth an hour", TEXT, right=True),
+    "per_1000": Column("per 1,000 requests", TEXT, right=True, width=160),
     "Value #G": Column("judged", AGE_MS, width=140),
 }
 

@@ -162,7 +162,8 @@ def test_everything_that_can_leak_has_a_row_with_its_state_and_when_it_is_judged
     assert all(word in shown for word in ("too young", "flat", "growing", "leak"))
     # Bytes and pieces stand in one column, so the unit is in the text.
     texts = [target["expr"] for target in first["targets"] if "count_values" in target["expr"]]
-    assert len(texts) == 4 and all("$1 MiB" in text for text in texts)
+    units = [re.findall(r"\$1 (\w+)", text) for text in texts]
+    assert [each[-1] for each in units] == ["MiB", "MiB", "MiB", "KiB"]
 
 
 # --- legends

@@ -25,11 +25,14 @@ def _row(expr: str) -> str:
     return f'max by (about, kind) (label_join({expr}, "kind", " ", "resource", "state"))'
 
 
-def _as_text(label: str, in_bytes: str, in_pieces: str) -> str:
+_BYTES = {"KiB": "2 ^ 10", "MiB": "2 ^ 20"}
+
+
+def _as_text(label: str, in_bytes: str, in_pieces: str, unit: str = "MiB") -> str:
     """The value as a label with its unit: a column has one unit, and bytes and pieces are two."""
-    size = f'count_values by (about, kind) ("{label}", round({_row(in_bytes)} / 2 ^ 20, 0.1) + 0)'
+    size = f'count_values by (about, kind) ("{label}", round({_row(in_bytes)} / {_BYTES[unit]}, 0.1) + 0)'
     number = f'count_values by (about, kind) ("{label}", round({_row(in_pieces)}, 0.1) + 0)'
-    return f'label_replace({size}, "{label}", "$1 MiB", "{label}", "(.+)") or {number}'
+    return f'label_replace({size}, "{label}", "$1 {unit}", "{label}", "(.+)") or {number}'
 
 
 def _of_resource(name: str, expr: str) -> str:
@@ -64,6 +67,7 @@ GROWTH_PER_1000 = _as_text(
     "per_1000",
     f"{_SLOPE}{_IN_BYTES} * 1000 / on () group_left () {_THOUSANDS}",
     f"{_SLOPE}{_IN_PIECES} * 1000 / on () group_left () {_THOUSANDS}",
+    unit="KiB",
 )
 _BEGAN = f"last_over_time(resource:watched:began{{{OWN}}}[1h]) and {_FLOOR}{{{OWN}}}"
 # The shortest look has all of its time 24 minutes after the beginning.
