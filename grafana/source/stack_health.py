@@ -24,12 +24,14 @@ def scrapes() -> Section:
         "How long each scrape took. Near the scrape interval of 5 s samples are lost.",
         SECONDS,
         Series(stack.SCRAPE_DURATION, "{{job}} {{instance}}", BLUE, many=True),
+        beside=True,
     )
     samples = lines(
         "Samples a scrape",
         "Samples that were kept of each scrape. One that grows without end is a label without bound.",
         COUNT,
         Series(stack.SCRAPE_SAMPLES, "{{job}} {{instance}}", PURPLE, many=True),
+        beside=True,
     )
     return Section(None, "no scrape", [Row(6, [health]), Row(8, [duration, samples])])
 
