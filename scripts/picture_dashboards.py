@@ -102,9 +102,11 @@ def take(url: str, out: Path, full: bool) -> list[str]:
 
 
 def smaller(png: bytes) -> bytes:
-    """The picture in 128 colours: a third of its size."""
+    """The picture in 256 colours, a third of its size; by octree, which keeps those of thin lines too."""
     written = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(128).save(written, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(
+        written, "PNG", optimize=True
+    )
     return written.getvalue()
 
 
