@@ -1,7 +1,6 @@
 """`soak up`: everything that watches a router of one's own, in one command."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter.cli.command import BAD_USAGE, FILE, RESULTS, GroupedCommand, Option, exit_codes, opt, options
+from exporter.cli.detached_up import start_detached, until_up
 from exporter.cli.stack_text import next_commands, stack_lines
 from exporter.cli.terminal import PlainConsole
 from exporter.clock import SystemClock
@@ -29,22 +29,20 @@ from exporter.settings.strict_yaml import first_problem, read_secret, read_text
 from exporter.settings.up_config import UpConfig, for_router, load_up_config
 from exporter.settings.url import server_url
 from exporter.stack.ports import Ports
-from exporter.stack.service import SOAK
 from exporter.stack.stack_health import health_of
 from exporter.stack.up import Up
-from exporter.stack.up_folder import LOG_FILE, check_room, unwritable
+from exporter.stack.up_folder import LOG_FILE, StackThereError
 from exporter.stack.up_plan import (
     DEFAULT_RETENTION,
     UpPlan,
     checked_name,
     retention_bytes,
 )
-from exporter.stack.up_state import StackRecord, name_of, read_record, stack_for
+from exporter.stack.up_state import StackRecord, name_of, stack_for
 
 DETACHED = "SOAK_UP_DETACHED"
 """set for the process that a `soak up --detach` leaves behind"""
 PORTS = ("exporter", "ingest", "prometheus", "alertmanager", "grafana")
-POLL_SECONDS = 0.1
 UP_CODES = exit_codes(
     {
         0: "ended by Ctrl-C, SIGTERM or soak down; with --detach: it is up, as it may have been before",
@@ -163,12 +161,19 @@ def up(
         detached=is_detached,
     )
     there = stack_for(config.router.url)
+    if there is not None and is_detached:
+        raise StackThereError(f"{there.name} is up already")  # who has started this one shows it
     if there is not None:
-        console.print(Text(f"{there.name} is up already"), soft_wrap=True)
-        _show(there, console)
+        _show_there(until_up(there, console) if detach else there, console)
         sys.exit(0 if detach else 2)
     if detach:
-        _show(_detached(plan, environment, console), console)
+        record, is_own = start_detached(plan, environment, console)
+        if not is_own:
+            _show_there(record, console)
+            return
+        for note in record.notes:
+            console.print(Text(note), soft_wrap=True)
+        _show(record, console)
         return
     say = partial(_log, plan.name) if is_detached else lambda text: console.print(Text(text), soft_wrap=True)
     with Interrupt() as interrupt, Up(plan, say, interrupt) as stack:
@@ -214,51 +219,19 @@ def _readable(file: Path) -> Path:
     return file.absolute()
 
 
+def _show_there(record: StackRecord, console: Console) -> None:
+    """A stack that another `soak up` has started."""
+    how = "is up already" if record.is_up else "is being brought up by another soak up"
+    console.print(Text(f"{record.name} {how}"), soft_wrap=True)
+    _show(record, console)
+
+
 def _show(record: StackRecord, console: Console) -> None:
     """The links of a stack, and what to type next."""
     folder = state_folder() / record.name
     health = health_of(record, folder)
     for line in (*stack_lines(health, folder), "", *next_commands(health)):
         console.print(Text(line), soft_wrap=True)
-
-
-def _detached(plan: UpPlan, environment: dict[str, str], console: Console) -> StackRecord:
-    """Start the same command again as a process of its own session, and wait until everything answers."""
-    command = [*SOAK, *(word for word in sys.argv[1:] if word != "--detach")]
-    try:
-        folder = state_folder() / plan.name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        check_room(folder)
-        log = (folder / LOG_FILE).open("ab")
-    except OSError as error:
-        raise unwritable(error) from error
-    with log, console.status("starting what is installed"):
-        begin = log.seek(0, os.SEEK_END)
-        child = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            while child.poll() is None:
-                record = read_record(folder)
-                if record is not None and record.keeper.pid == child.pid and record.is_up:
-                    break
-                SystemClock().sleep(POLL_SECONDS)
-            else:
-                raise ConfigurationError(_last_line(folder / LOG_FILE, begin))
-        except BaseException:
-            child.terminate()
-            child.wait()
-            raise
-    for note in record.notes:
-        console.print(Text(note), soft_wrap=True)
-    return record
-
-
-def _last_line(log: Path, begin: int) -> str:
-    with log.open("rb") as file:
-        file.seek(begin)
-        lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].removeprefix("soak: ") if lines else f"it ended without a word; see {log}"
 
 
 def _log(name: str, text: str) -> None:

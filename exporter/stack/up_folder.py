@@ -22,6 +22,7 @@ STOP_SECONDS = 15.0
 POLL_SECONDS = 0.05
 MAX_LOG_BYTES = 16 << 20
 KEPT_LOG = ".1"
+BY_ANOTHER = "is being brought up, or taken down, by another soak up"
 
 
 class StackThereError(ConfigurationError):
@@ -66,7 +67,7 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
 def _who_has(name: str, record: StackRecord | None) -> str:
     if record is not None and record.is_running and record.is_up:
         return f"{NAME_OPTION}: {name} is up, for {record.target}; choose another name"
-    return f"{name} is being brought up, or taken down, by another soak up"
+    return f"{name} {BY_ANOTHER}"
 
 
 def check_room(folder: Path) -> int:

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,27 @@ def test_a_second_up_for_the_same_router_says_so_and_starts_nothing(
         assert done.stdout.startswith(f"{name} is up already\nlive page ")
     assert not stacks.folder("another").exists()
     assert stacks.pids(name) == before
+
+
+def test_of_two_that_start_at_once_for_one_router_one_is_up_and_both_show_it(
+    router: NativeStack, tmp_path: Path
+) -> None:
+    # Without the servers: this is about whose stack it is.
+    alone = Stacks(tmp_path, **without_matplotlib(PATH=str(tmp_path / "bin")))
+    target = ("--target", router.ports.url("router"), "--detach")
+    both = [[*target, *port_options()], [*target, *port_options(), "--name", "another"]]
+    with ThreadPoolExecutor(2) as threads:
+        done = list(threads.map(lambda options: alone.soak("up", *options), both))
+    try:
+        assert [each.returncode for each in done] == [0, 0], [each.stdout + each.stderr for each in done]
+        code, [document] = alone.status()
+        assert (code, document["well"]) == (0, True)
+        link = f"live page     {document['services']['exporter']['link']}"
+        assert all(link in each.stdout for each in done)
+        told = [f"{document['name']} is up already" in each.stdout for each in done]
+        assert sorted(told) == [False, True]
+    finally:
+        alone.soak("down", "--all")
 
 
 def test_a_service_that_ends_is_started_again(stacks: Stacks, name: str) -> None:
