@@ -180,9 +180,11 @@ def read_record(folder: Path) -> StackRecord | None:
     try:
         if folder.stat().st_uid != os.geteuid():
             return None  # what it names as an exporter may be anything
-        return StackRecord.model_validate_json(read_regular(folder / STATE_FILE, MAX_BYTES))
+        record = StackRecord.model_validate_json(read_regular(folder / STATE_FILE, MAX_BYTES))
     except (OSError, ValidationError):
         return None
+    # That of another stack in a copied folder would have the other one ended, or deleted, for this one.
+    return record if record.name == folder.name else None
 
 
 def write_record(record: StackRecord, folder: Path) -> None:

@@ -126,6 +126,15 @@ def test_what_another_user_has_written_there_is_no_stack(process: ProcessRecord)
     assert running_stacks() == []
 
 
+def test_a_copied_folder_is_not_the_stack_that_its_state_file_tells_of(process: ProcessRecord) -> None:
+    folder = kept(record("a", process))
+    copied = folder.with_name("copy")
+    copied.mkdir()
+    write_record(record("a", process), copied)
+    assert list(known_stacks()) == [(folder, record("a", process)), (copied, None)]
+    assert [each.name for each in running_stacks()] == ["a"]
+
+
 def test_folders_without_a_state_file_are_not_stacks() -> None:
     (state_folder() / "results").mkdir()
     (state_folder() / "ingest-9878.json").touch()
