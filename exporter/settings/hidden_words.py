@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from exporter.settings.placeholders import is_secret, shown_header, shown_url
+from exporter.settings.placeholders import MARKED_KEY, is_secret, shown_header, shown_url
 
 MIN_SECRET = 6
 """letters of a secret that is looked for in what the program prints: less would black out its text"""
@@ -23,6 +23,7 @@ _PAIR = re.compile(
 )
 """`NAME=value`, `Name: value`, `"name": "value"`, also in the midst of a word"""
 _ASSIGNED = re.compile(r"[A-Za-z_-][\w.-]*=.")
+_VARIABLE = re.compile(r"(\$\{SECRET_\w*\})")
 _HEADER_OPTIONS = ("-H", "--header", "--headers")
 _USER_OPTIONS = ("-u", "--user", "--basic-auth", "--proxy-user", "-a")
 
@@ -44,9 +45,12 @@ class HiddenWords:
 def hidden_words(command: Sequence[str]) -> HiddenWords:
     """The words of a command as they may be shown and kept."""
     found = _Found()
-    words = tuple(found.word(before, word) for before, word in zip(("", *command), command, strict=False))
+    words = [found.word(before, word) for before, word in zip(("", *command), command, strict=False)]
     by_length = sorted(found.secrets, key=len, reverse=True)
-    return HiddenWords(words, tuple(each.encode("utf-8", "surrogateescape") for each in by_length))
+    return HiddenWords(
+        tuple(_without(by_length, word) for word in words),
+        tuple(each.encode("utf-8", "surrogateescape") for each in by_length),
+    )
 
 
 class _Found:
@@ -70,7 +74,11 @@ class _Found:
         shown_plain = shown_url(word).plain
         for lost in _lost(word, shown_plain):
             self._note_all((lost, lost.rpartition(":")[2]))
-        return _PAIR.sub(self._pair, shown_plain)
+        return MARKED_KEY.sub(self._key, _PAIR.sub(self._pair, shown_plain))
+
+    def _key(self, match: re.Match[str]) -> str:
+        """A key by its mark, wherever in a word: of a shell's, say. One without a digit is a name."""
+        return self._hidden("WORD", match[0]) if re.search(r"\d", match[0]) else match[0]
 
     def _pair(self, match: re.Match[str]) -> str:
         name, value = match["name"], match["value"]
@@ -90,6 +98,14 @@ class _Found:
         self.secrets.update(value for value in values if len(value) >= MIN_SECRET)
 
 
+def _without(secrets: Iterable[str], word: str) -> str:
+    """What one word names as a secret may be said by another that gives it no name."""
+    pieces = _VARIABLE.split(word)
+    for secret in secrets:
+        pieces[::2] = [piece.replace(secret, "***") for piece in pieces[::2]]
+    return "".join(pieces)
+
+
 def _names_secret(name: str, value: str) -> bool:
     return is_secret("", value) or (is_secret(name, value) and not _NOT_SECRET.search(name))
 
@@ -99,7 +115,7 @@ def _lost(word: str, shown: str) -> Iterator[str]:
     if word == shown:
         return
     rest = word
-    for piece in re.split(r"\$\{SECRET_\w*\}", shown):
+    for piece in _VARIABLE.split(shown)[::2]:
         if piece and piece in rest:
             before, _, rest = rest.partition(piece)
             if before:

@@ -25,7 +25,7 @@ _SECRET_PLACE = re.compile(
     r"(?<![^\s'\"(=])[^\s@:/'\"]+:[^\s@/'\"]+(?=@)|"
     r"(?<=[?&])(?P<name>[^=&#\s]+)=(?P<value>[^&#\s]+?(?=['\"]?[,;:)]?(?:[&#\s]|$)))"
 )
-_KEY = re.compile(r"\b(?:(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_][\w-]{8,}|AIza[\w-]{8,}|eyJ[\w.-]{8,})")
+MARKED_KEY = re.compile(r"\b(?:(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_][\w-]{8,}|AIza[\w-]{8,}|eyJ[\w.-]{8,})")
 """by their marks"""
 
 
@@ -81,7 +81,7 @@ def shown_url(url: str) -> Shown:
 
 def redacted(text: str) -> str:
     """Any text: without what `shown_url` hides in a URL, and without what is marked as a key."""
-    return _KEY.sub("…", shown_url(text).plain)
+    return MARKED_KEY.sub("…", shown_url(text).plain)
 
 
 def shell_word(text: str) -> str:

@@ -34,6 +34,11 @@ KEY = "sk-abcdefgh12345678"
             "sh -c 'curl -H \"Authorization: ${SECRET_AUTHORIZATION}\" http://a/'",
         ),
         (f"tool {KEY}", "tool ${SECRET_WORD}"),
+        (f"sh -c 'curl {KEY} http://a/'", "sh -c 'curl ${SECRET_WORD} http://a/'"),
+        (
+            "sh -c 'login plainword1; load' --api-key plainword1",
+            "sh -c 'login ***; load' --api-key ${SECRET_API_KEY}",
+        ),
     ],
 )
 def test_a_secret_is_a_variable_and_is_hidden_in_what_the_program_prints(command: str, shown: str) -> None:
@@ -53,6 +58,7 @@ def test_a_secret_is_a_variable_and_is_hidden_in_what_the_program_prints(command
         "vllm bench serve --base-url http://127.0.0.1:8080 --max-tokens 5 --num-prompts 100",
         "locust -f locustfile.py --headless -u 10 -r 2 -t 5m",
         "tool --api-key-file /run/key --token-env NAME",
+        "sh -c 'python risk-of-something.py --pk-column-name id'",
     ],
 )
 def test_what_is_no_secret_is_shown_as_it_is(command: str) -> None:
