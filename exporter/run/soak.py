@@ -17,6 +17,7 @@ from exporter.results.run_result import RunResult
 from exporter.results.seconds_file import PARTIAL_NAME
 from exporter.run.asked import asked, fired_in
 from exporter.run.beside import Beside, noted_plan_of, versions_of
+from exporter.run.exporter_client import ExporterClient
 from exporter.run.generator_watch import GeneratorWatch
 from exporter.run.interrupt import Interrupt
 from exporter.run.judging import Judge
@@ -37,7 +38,7 @@ from exporter.run.time_gaps import TimeGaps
 from exporter.run.unwatched import warn_of_unwatched
 from exporter.run.view import RunView
 from exporter.run.warmup import WarmUp
-from exporter.run.watcher import Watcher
+from exporter.run.watcher import Watcher, changed
 from exporter.settings.temporary_folder import temporary_folder
 from exporter.verdict.evidence import Count, Evidence, Watching
 
@@ -94,6 +95,7 @@ def _measured(
             *(registration, recorder, store, seconds, judge, warmup, phases, gaps),
             *(CourseFile(claimed.partial), watcher.watching.is_target, prometheus, clock),
         ),
+        exporter,
     )
     try:
         result = soak.measure()
@@ -124,6 +126,7 @@ class _Soak:
     gaps: TimeGaps
     generator: GeneratorWatch
     beside: Beside
+    exporter: ExporterClient
 
     @property
     def _info(self) -> RunInfo:
@@ -291,6 +294,7 @@ class _Soak:
             asked=asked(self.prometheus, plan.own, load.seconds),
             alerts=fired_in(self.prometheus, self._info, self.clock),
             long_seen=load.result.long_seen,
+            exporter_changed=changed(self.watching, self.exporter, self._info.target),
         )
         return RunResult(
             info=self._info,

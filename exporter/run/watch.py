@@ -15,6 +15,7 @@ from exporter.results.run_files import note_begin
 from exporter.results.run_result import RunResult
 from exporter.run.asked import asked, fired_in
 from exporter.run.beside import Beside
+from exporter.run.exporter_client import ExporterClient
 from exporter.run.interrupt import Interrupt
 from exporter.run.judging import Judge
 from exporter.run.kept import kept_run
@@ -33,7 +34,7 @@ from exporter.run.time_gaps import TimeGaps
 from exporter.run.unwatched import warn_of_unwatched
 from exporter.run.view import WatchView
 from exporter.run.watch_plan import WatchPlan
-from exporter.run.watcher import Watcher
+from exporter.run.watcher import Watcher, changed
 from exporter.verdict.evidence import CommandEnd, EndedBy, Evidence, LoadKnown, Watching
 from exporter.verdict.finding import Said
 from exporter.verdict.lives import warmed_up
@@ -74,7 +75,7 @@ def run_watch(
         )
         watch = _Watch(
             *(plan, watcher.watching, prometheus, view, interrupt, clock, recorder, store, registration),
-            *(progress, judge, phases, gaps, beside),
+            *(progress, judge, phases, gaps, beside, exporter),
         )
         try:
             result = watch.measure()
@@ -129,6 +130,7 @@ class _Watch:
     phases: Phases
     gaps: TimeGaps
     beside: Beside
+    exporter: ExporterClient
 
     def measure(self) -> RunResult:
         own = RouterMetrics(self.plan.router, self.plan.headers, self.clock, self.recorder, self.store)
@@ -236,6 +238,7 @@ class _Watch:
             command=watched.end,
             asked=asked(self.prometheus, plan.own, watched.seconds),
             alerts=fired_in(self.prometheus, info, self.clock),
+            exporter_changed=changed(self.watching, self.exporter, info.target),
         )
         if watched.ended_early is not None and plan.duration_seconds is not None:
             evidence = replace(evidence, planned_seconds=float(plan.duration_seconds))

@@ -8,6 +8,7 @@ from exporter.settings.machine import this_machine
 from exporter.settings.url import public_url
 from exporter.settings.watch import Watch
 from exporter.verdict.evidence import Watching
+from exporter.verdict.finding import Said
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,26 @@ def _watching(exporter: ExporterClient, watch: Watch, target: str) -> Watching:
         processes=tuple(each.name for each in watch.processes),
         is_target=watch.watches(target, exporter.url, this_machine()),
     )
+
+
+def changed(before: Watching, exporter: ExporterClient, target: str) -> Said | None:
+    """What the exporter of a run watches otherwise by its end; None: nothing, or it does not answer.
+
+    Whatever listens at its address is scraped, and what another one has seen is not this run's.
+    """
+    try:
+        now = _watching(exporter, exporter.watch(), target)
+    except QueryError:
+        return None  # the scrapes tell
+    if now.is_target != before.is_target or (not now.is_target and now.router != before.router):
+        return Said(
+            f"the exporter at {exporter.url} is not the one of the begin: it watches "
+            f"{now.router or 'no router'}",
+            f"{exporter.url} のエクスポーターは開始時と異なる (監視対象: {now.router or 'なし'})",
+        )
+    if lost := ", ".join(name for name in before.processes if name not in now.processes):
+        return Said(
+            f"the exporter at {exporter.url} is not the one of the begin: it does not watch {lost}",
+            f"{exporter.url} のエクスポーターは開始時と異なる ({lost} を監視していない)",
+        )
+    return None

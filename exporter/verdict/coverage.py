@@ -24,6 +24,7 @@ def judge_completeness(evidence: Evidence) -> Finding:
 
     A load with a number of planned requests ends with them, and an open one sends 99 % of what is due.
     Nothing else is missing: no time in which the machine slept or was paused, no sample that no disk took.
+    No other exporter has taken the place of the run's.
     Where somebody else sends the load, his command has to succeed, and the router's own counters, if it has
     some, have to say that it was asked at all.
     """
@@ -38,6 +39,7 @@ def judge_completeness(evidence: Evidence) -> Finding:
         *_skipped(evidence),
         *map(_time_gap, evidence.time_gaps[:MAX_LISTED]),
         *(_missing_scrapes(evidence, attempts) if ended else ()),
+        *(() if evidence.exporter_changed is None else (evidence.exporter_changed,)),
         *_lost(evidence.series.loss),
     ]
     if problems:

@@ -212,6 +212,8 @@ class Evidence(Counts):
     watching: Watching
     others: Mapping[str, str] = field(default_factory=dict)
     """labels, by id, of runs that asked the same route and model at the same exporter meanwhile"""
+    exporter_changed: Said | None = None
+    """what the exporter at that address watches otherwise by the end: it is another one"""
     route: Route = Route.LOCAL
     aborted: Said | None = None
     """why the load was given up as lost"""

@@ -157,6 +157,11 @@ def test_samples_that_could_not_be_kept_are_inconclusive() -> None:
     )
 
 
+def test_what_another_exporter_saw_in_the_place_of_the_runs_is_no_evidence() -> None:
+    found = judge_completeness(evidence(exporter_changed=verbatim("it is another one")))
+    assert (found.outcome, found.text) == (Outcome.INCONCLUSIVE, "it is another one")
+
+
 def test_everything_that_is_missing_is_said_at_once() -> None:
     gap = TimeGap(GapKind.NOT_RUN, 1_764_000_000.0, 1_764_000_013.0, 12.0)
     finding = judge_completeness(
