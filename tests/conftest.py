@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.stack import ports
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.nvml_stub import build_stub
@@ -17,6 +18,15 @@ from tests.support.warm_soak import WarmSoak
 for _ignored, _default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_ignored) is signal.SIG_IGN:
         signal.signal(_ignored, _default)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each process of tests looks for ports of its own: two that find one port at once both start on it."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        share = len(ports.FREE) // worker["workercount"]
+        first = ports.FREE.start + share * int(worker["workerid"].removeprefix("gw"))
+        ports.FREE = range(first, first + share)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -50,15 +50,16 @@ def free_or(port: int) -> int:
     return port if is_free(HOST, port) else free_ports().router
 
 
-def free_ports() -> Ports:
-    """Ports that are free at this moment, for tests and for stacks beside another.
+FREE = range(20_000, 32_000)
+"""where ports are looked for: below those that Linux gives to outgoing connections (32768 and up by default),
+of which one may be taken again before the service that it was found for has started"""
 
-    They are below those that Linux gives to outgoing connections (32768 and up by default): one
-    of those may be taken again before the service that it was found for has started.
-    """
+
+def free_ports() -> Ports:
+    """Ports that are free at this moment, for tests and for stacks beside another."""
     found: set[int] = set()
     while len(found) < 6:
-        port = 20_000 + secrets.randbelow(12_000)
+        port = FREE[secrets.randbelow(len(FREE))]
         with (
             socket.socket() as tcp,
             socket.socket(type=socket.SOCK_DGRAM) as udp,

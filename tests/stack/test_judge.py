@@ -14,7 +14,7 @@ from exporter.settings.router_api import RouterApi
 from exporter.stack.native import NativeStack
 from exporter.stack.ports import free_ports
 from tests.support.judged import Document, assert_alike, judged
-from tests.support.scraping_server import PROGRAMS, scraping
+from tests.support.scraping_server import PROGRAMS, scraping, wait_for_scrapes
 from tests.support.soak_command import SoakRun, fault
 from tests.support.waiting import need
 
@@ -66,6 +66,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             }
             for label, run in runs.items():
                 own[label] = run.end().document
+            # On a busy machine all scrapes of the drain may be late.
+            for url in urls.values():
+                wait_for_scrapes(url, len(hosts))
         instances = {label: f"127.0.0.1:{hosts[label.split('-')[0]].ports.exporter}" for label in own}
         yield Scene(urls, own, instances)
 

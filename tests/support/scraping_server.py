@@ -65,6 +65,16 @@ def scraping(
         service.stop()
 
 
+def wait_for_scrapes(url: str, count: int) -> None:
+    """Wait until that many targets have been scraped from now on."""
+    began, prometheus = SystemClock().wall(), PrometheusClient(url)
+    wait_for(
+        "a scrape of every target",
+        lambda: sum(each.times[-1] > began for each in _up(prometheus)) == count,
+        60,
+    )
+
+
 def _up(prometheus: PrometheusClient) -> list[Series]:
     now = SystemClock().wall()
     return [each for each in prometheus.samples("up", now - 60, now) if each.values[-1] == 1]

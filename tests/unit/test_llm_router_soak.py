@@ -73,7 +73,10 @@ def test_another_package_of_the_name_is_told_in_one_line(name: str, tmp_path: Pa
 
 def test_a_folder_of_the_name_without_modules_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "theirs" / "exporter").mkdir(parents=True)
-    assert soak(tmp_path, "--version", PYTHONPATH=str(tmp_path / "theirs")).returncode == 0
+    # Python takes it after any package that is on its path, as an installed one is, but before what an editable
+    # installation finds by a hook.
+    path = f"{tmp_path / 'theirs'}:{CHECKOUT}"
+    assert soak(tmp_path, "--version", PYTHONPATH=path).returncode == 0
 
 
 def test_a_package_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
