@@ -114,9 +114,7 @@ def test_streams_that_the_client_leaves_are_in_no_ratio(live: NativeStack, soak:
     assert evidence(ended)["failures"] == dict.fromkeys(evidence(ended)["failures"], 0)
 
 
-def test_a_server_without_finish_reasons_is_named_with_the_option_for_it(
-    stack: NativeStack, soak: Soak
-) -> None:
+def test_a_server_without_finish_reasons_is_named_with_the_option_for_it(soak: Soak) -> None:
     body = TOKEN + DONE
 
     def script(peer: Peer) -> None:
@@ -125,7 +123,6 @@ def test_a_server_without_finish_reasons_is_named_with_the_option_for_it(
             answer = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
             peer.send(answer if is_post else b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
-    stack.start_exporter()
     options = ("--watched-elsewhere", "--engine", "stream", "--max-requests", "20", "--duration", "60s")
     with RawPeer(script) as peer:
         ended = soak("--target", peer.url, *options, preflight=True).end()

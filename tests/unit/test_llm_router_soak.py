@@ -73,7 +73,7 @@ def test_another_package_of_the_name_is_told_in_one_line(name: str, tmp_path: Pa
 
 def test_a_folder_of_the_name_without_modules_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "theirs" / "exporter").mkdir(parents=True)
-    # Python takes it after any package that is on its path, as an installed one is, but before what an editable
+    # Python takes it after any package on its path, as an installed one is, but before what an editable
     # installation finds by a hook.
     path = f"{tmp_path / 'theirs'}:{CHECKOUT}"
     assert soak(tmp_path, "--version", PYTHONPATH=path).returncode == 0
