@@ -44,8 +44,8 @@ class PrometheusClient:
     def samples(self, selector: str, since: float, until: float) -> list[Series]:
         """The samples of a selector as they were scraped, later than `since` and up to `until` (Unix s).
 
-        Neither interpolated nor repeated: what was not scraped is not there, and NaN (a marker of staleness,
-        with some servers) is left out. Series without a sample are not in it.
+        Neither interpolated nor repeated: what was not scraped is not there. NaN (a marker of staleness, with
+        some servers) and infinity, which measure nothing, are left out. Series without a sample are not in it.
         """
         # Prometheus 2 takes the sample at the beginning of the range too, 3 and others do not.
         milliseconds = max(1, round((until - since) * 1000))
@@ -95,7 +95,7 @@ class PrometheusClient:
 def _within(series: Series, since: float, until: float) -> Series:
     kept = Series(series.name, series.labels)
     for time, value in zip(series.times, series.values, strict=True):
-        if since < time <= until + 0.001 and not math.isnan(value):
+        if since < time <= until + 0.001 and math.isfinite(value):
             kept.times.append(time)
             kept.values.append(value)
     return kept

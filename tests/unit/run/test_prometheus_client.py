@@ -31,6 +31,15 @@ def test_an_instant_vector_is_one_series_with_one_sample_each() -> None:
     assert parse_qs(server.asked[0].body.decode()) == {"query": ["up{job=~'j.'}"]}
 
 
+def test_samples_that_measure_nothing_are_not_there() -> None:
+    values = [[10, "1"], [15, "NaN"], [20, "+Inf"], [25, "-Inf"], [30, "2"]]
+    result = [{"metric": {"__name__": "a_total"}, "values": values}]
+    document = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+    with LocalHttp(lambda asked: (200, document)) as server:
+        (found,) = PrometheusClient(server.url).samples("a_total", 0.0, 30.0)
+    assert (found.times.tolist(), found.values.tolist()) == ([10, 30], [1, 2])
+
+
 def test_a_range_is_asked_for_with_its_bounds_and_step() -> None:
     series = {"metric": {"alertname": "RouterDown"}, "values": [[10, "1"], [15.5, "NaN"], [20, "+Inf"]]}
     document = {"status": "success", "data": {"resultType": "matrix", "result": [series]}}
