@@ -98,12 +98,21 @@ def read_yaml(path: Path, option: str) -> Any:
         raise ConfigurationError(f"{path}: not valid YAML") from None
 
 
+_SHAPES = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type"), "should be a list"),
+    **dict.fromkeys(("model_type", "dict_type", "dataclass_type"), "should be keys with their values"),
+}
+"""what pydantic says with the names of Python's types, by its kind"""
+
+
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic as `key.path: what is wrong`."""
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its name"
+    if problem["type"] in _SHAPES:
+        return f"{key}: {_SHAPES[problem['type']]}" if key else _SHAPES[problem["type"]]
     message = problem["msg"].removeprefix("Value error, ")
     return f"{key}: {message}" if key else message
 

@@ -110,7 +110,7 @@ def test_the_path_of_the_target_is_before_that_of_a_line_and_the_nodes_before_it
         ('{"prompt": "a", "stream": "yes"}', "stream: Input should be a valid boolean"),
         ('{"prompt": "a", "model": ""}', "model: '' must be 1 to 128 printable characters"),
         ('{"prompt": "a", "endpoint": "v1"}', "endpoint: 'v1' must begin with / and hold no spaces"),
-        ('{"body": [1]}', "body: Input should be a valid dictionary"),
+        ('{"body": [1]}', "body: should be keys with their values"),
         ('{"body": {"model": "a\\u0007"}}', "body.model: 'a\\x07' must be 1 to 128 printable characters"),
         ('{"body": {}, "model": "m"}', "model: a body is sent as it is; write it into the body"),
         ('{"body": {}, "stream": false}', "stream: a body is sent as it is; write it into the body"),
