@@ -93,7 +93,7 @@ def given_ports(options: Mapping[str, int | None]) -> dict[str, int]:
 )
 @options(
     "Stack",
-    opt("--name NAME", "Of the stack and its folder [default: the router's host and port]."),
+    opt("--name NAME", "Of the stack and its folder [default: the router's host, port and prefix]."),
     opt("--detach", "Return once everything answers, and leave it up: soak down ends it.", is_flag=True),
     opt(
         "--retention-size SIZE",

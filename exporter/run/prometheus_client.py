@@ -45,7 +45,7 @@ class PrometheusClient:
         """The samples of a selector as they were scraped, later than `since` and up to `until` (Unix s).
 
         Neither interpolated nor repeated: what was not scraped is not there. NaN (a marker of staleness, with
-        some servers) and infinity, which measure nothing, are left out. Series without a sample are not in it.
+        some servers) and infinity measure nothing and are left out, as are series without a sample.
         """
         # Prometheus 2 takes the sample at the beginning of the range too, 3 and others do not.
         milliseconds = max(1, round((until - since) * 1000))

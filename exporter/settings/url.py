@@ -30,6 +30,11 @@ def port_of(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
+def prefix_of(parts: SplitResult) -> str:
+    """What lies before the API in a router's path: `/llm` of `http://host/llm/v1/`, often nothing."""
+    return parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
 def public_url(url: str) -> str:
     """Scheme, host, port and path alone: before, between and behind them may be a password."""
     parts = urlsplit(url)

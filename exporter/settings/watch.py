@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from exporter.settings.exporter_config import ExporterConfig, Role
 from exporter.settings.machine import CONTAINER_HOST, MAX_NAMES, Machine, plain_host
-from exporter.settings.url import host_and_port, port_of, public_url
+from exporter.settings.url import host_and_port, port_of, prefix_of, public_url
 
 OWNER_VARIABLE = "SOAK_EXPORTER_OWNER"
 """in the environment of an exporter that a run starts for itself: the secret of that command"""
@@ -106,7 +106,9 @@ class Watch:
         host, port = plain_host(wanted.hostname or ""), port_of(wanted)
         exporter = plain_host(urlsplit(reached_at).hostname or "")
         watched = urlsplit(self.url)
-        names = [(watched.hostname or "", port_of(watched)), *map(host_and_port, self.also_known_as)]
+        names = list(map(host_and_port, self.also_known_as))
+        if _is_one_prefix(prefix_of(wanted), prefix_of(watched)):
+            names.append((watched.hostname or "", port_of(watched)))
         return any(
             at in (None, port) and self._is_one(host, plain_host(router), exporter, here)
             for router, at in names
@@ -125,6 +127,11 @@ class Watch:
                 together = here.network == there.network
             return here.has(host) and together
         return host == router or (here.has(host) and here.has(router))
+
+
+def _is_one_prefix(one: str, other: str) -> bool:
+    """A gateway has a router behind each; the rest of one that is shorter may be in --endpoint."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 _ADAPTER = TypeAdapter(Watch)

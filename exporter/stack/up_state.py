@@ -22,7 +22,7 @@ from exporter.regular_file import read_regular
 from exporter.run.exporter_client import ExporterClient
 from exporter.settings.machine import plain_host, this_machine
 from exporter.settings.state_folder import state_folder
-from exporter.settings.url import port_of
+from exporter.settings.url import port_of, prefix_of
 
 STATE_FILE = "stack.json"
 MAX_BYTES = 1 << 20
@@ -201,9 +201,12 @@ def write_record(record: StackRecord, folder: Path) -> None:
 
 
 def name_of(target: str) -> str:
-    """The name of the stack of a router where none is given: `localhost-8080`, `router.example-443`."""
+    """The name of the stack of a router where none is given: `localhost-8080`, `router.example-443-llm`."""
     parts = urlsplit(target)
-    return f"{_NO_NAME.sub('-', plain_host(parts.hostname or '')).strip('-.')}-{port_of(parts)}"
+    host, prefix = (
+        _NO_NAME.sub("-", part).strip("-.") for part in (plain_host(parts.hostname or ""), prefix_of(parts))
+    )
+    return "-".join(filter(None, (host, str(port_of(parts)), prefix)))
 
 
 def this_boot() -> str:

@@ -30,6 +30,8 @@ LOCAL, AFAR = "http://127.0.0.1:9877", "http://watcher:9877"
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "http://192.168.1.5:9877", BESIDE),
         ("http://127.0.0.1", "http://localhost:80", LOCAL, BESIDE),
         ("https://127.0.0.1", "https://localhost:443/llm", LOCAL, BESIDE),
+        ("http://localhost:8080/llm/v1/", "http://127.0.0.1:8080/llm", LOCAL, BESIDE),
+        ("http://localhost:8080/llm", "http://127.0.0.1:8080/llm/a", LOCAL, BESIDE),
         ("http://router.example:8080", "http://Router.example:8080", AFAR, {}),
         # The exporter is on the router's machine.
         ("http://watcher:8080", "http://127.0.0.1:8080", "http://10.0.0.9:9877", {}),
@@ -62,6 +64,8 @@ def test_alike_are_the_names_of_one_machine_with_one_port(
         ("http://localhost:8080", "http://simulator:8080", LOCAL, IN_A_CONTAINER),
         ("http://localhost:8080", "http://host.docker.internal:8080", AFAR, {}),
         ("http://a.example:443", "http://b.example:443", AFAR, {}),
+        ("http://localhost:8080/llm-b", "http://127.0.0.1:8080/llm-a", LOCAL, BESIDE),
+        ("http://localhost:8080/llm-b", "http://127.0.0.1:8080/llm", LOCAL, BESIDE),
     ],
 )
 def test_everything_else_is_another_router(target: str, url: str, at: str, where: dict[str, object]) -> None:

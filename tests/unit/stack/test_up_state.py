@@ -177,11 +177,12 @@ def test_where_the_state_folder_cannot_be_made_there_is_no_stack(
     [
         ("http://127.0.0.1:8080", "localhost-8080"),
         ("http://localhost:8080/v1", "localhost-8080"),
-        ("https://Router.example/llm", "router.example-443"),
+        ("https://Router.example/llm", "router.example-443-llm"),
+        ("https://Router.example/a/b_c/v1/", "router.example-443-a-b-c"),
         ("http://[fe80::1]:81", "fe80-1-81"),
         ("http://[::1]:81", "localhost-81"),
         ("http://xn--rter-0ra:80", "xn-rter-0ra-80"),
     ],
 )
-def test_a_stack_has_the_name_of_its_routers_host_and_port(target: str, name: str) -> None:
+def test_a_stack_has_the_name_of_its_routers_host_port_and_prefix(target: str, name: str) -> None:
     assert name_of(target) == name
