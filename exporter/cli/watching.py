@@ -18,7 +18,7 @@ from exporter.settings.login import NO_LOGIN, load_http_client
 from exporter.settings.router_api import RouterApi
 from exporter.stack.own_exporter import OPTION, own_exporter
 from exporter.stack.ports import Ports
-from exporter.stack.up_state import StackState, found_stack
+from exporter.stack.up_state import StackState, found_stack, stack_for
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ def first_look(target: str, options: WatchOptions, console: Console) -> Look:
         return Look(target, options, named, prometheus)
     stack = found_stack(target)
     watcher = None if stack is None else _of_stack(stack, target, console)
+    if stack is None and (silent := stack_for(target)) is not None:
+        why = "its exporter does not say that it watches this router (soak status)"
+        console.print(Text(f"not used: soak up {silent.name}: {why}"), soft_wrap=True)
     if stack is None or watcher is None:
         return Look(target, options, None, prometheus)
     used = f"watched by soak up {stack.name}: exporter {stack.exporter_url}"

@@ -154,7 +154,18 @@ def test_another_exporter_that_is_wanted_wins_over_the_stack(stack: LocalHttp, o
 
 def test_a_stack_of_another_router_is_not_used(stack: LocalHttp) -> None:
     stack.behave = lambda asked: said(url="http://127.0.0.1:8090")
-    assert looked()[0].found is None
+    look, text = looked()
+    assert look.found is None
+    assert (
+        text == "not used: soak up it: its exporter does not say that it watches this router (soak status)\n"
+    )
+
+
+def test_a_stack_whose_exporter_does_not_answer_is_named(stack: LocalHttp) -> None:
+    stack.behave = lambda asked: (503, {})
+    look, text = looked()
+    assert look.found is None
+    assert text.startswith("not used: soak up it: ")
 
 
 def test_where_none_is_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
