@@ -30,6 +30,7 @@ from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi, api_prefix
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
+from exporter.settings.url import local_router_url
 
 SCENARIO_MODELS = {
     Route.LOCAL: DEFAULT_MODEL,
@@ -57,7 +58,7 @@ def plan_of(
         os.environ.pop("WRK_ENDPOINT", None)
     context = click.get_current_context()
     asked = ModelSource.SCENARIO if target.scenario else ModelSource.DEFAULT
-    url = target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}"
+    url = target.target or local_router_url()
     workload = make_workload(
         target=url,
         endpoint=load.endpoint,

@@ -27,7 +27,7 @@ from exporter.settings.server_trust import ServerTrust
 from exporter.settings.state_folder import state_folder
 from exporter.settings.strict_yaml import first_problem, read_secret, read_text
 from exporter.settings.up_config import UpConfig, for_router, load_up_config
-from exporter.settings.url import server_url
+from exporter.settings.url import local_router_url, server_url
 from exporter.stack.ports import Ports
 from exporter.stack.stack_health import health_of
 from exporter.stack.up import Up
@@ -191,8 +191,9 @@ def _config(file: Path | None, target: str | None, **asked: Any) -> UpConfig:
     """With its router; raises ConfigurationError."""
     if target is not None:
         target = server_url(target, "--target", DEFAULT_ROUTER_URL)
-    default = f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}"
     config = load_up_config(file) if file is not None else UpConfig()
+    is_named = target is not None or (config.router is not None and "url" in config.router.model_fields_set)
+    default = "" if is_named else local_router_url()
     try:
         return for_router(config, target, default, **asked)
     except ValidationError as error:

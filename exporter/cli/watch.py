@@ -39,6 +39,7 @@ from exporter.settings.placeholders import shell_word
 from exporter.settings.router_api import RouterApi
 from exporter.settings.server_trust import ServerTrust
 from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
+from exporter.settings.url import local_router_url
 
 DEFAULT_DRAIN = "10s"
 
@@ -119,7 +120,7 @@ def _plan(
     """The plan that the options make; raises ConfigurationError where they contradict each other."""
     if drain is not None and not command:
         raise ConfigurationError("--drain: is about COMMAND, and there is none; leave it out")
-    url = target.target or f"http://localhost:{os.environ.get('ROUTER_PORT') or 8080}"
+    url = target.target or local_router_url()
     return WatchPlan(
         soak_command=_typed(command, url),
         router=_router(url, target),

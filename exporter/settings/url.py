@@ -1,5 +1,6 @@
 """The URL of a server, and the name by which a router is known."""
 
+import os
 from urllib.parse import SplitResult, urlsplit
 
 from exporter.errors import ConfigurationError
@@ -23,6 +24,14 @@ def server_url(text: str, option: str, example: str) -> str:
     if not is_usable or not text.isprintable() or set(" ?#") & set(text):
         raise ConfigurationError(f"{option}: {text[:140]!r} is not a URL like {example}")
     return text.rstrip("/")
+
+
+def local_router_url() -> str:
+    """The router's where none is named; raises ConfigurationError where ROUTER_PORT is no port."""
+    port = os.environ.get("ROUTER_PORT") or "8080"
+    if not (port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65535):
+        raise ConfigurationError(f"ROUTER_PORT: {port[:40]!r} is no port; set it to one, or give --target")
+    return f"http://localhost:{port}"
 
 
 def port_of(parts: SplitResult) -> int:
