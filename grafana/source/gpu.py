@@ -92,7 +92,7 @@ def work() -> Section:
         "Memory of the watched processes. Absent in a container without the host's process ids.",
         BYTES,
         Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
-        no_value="no watched process has any",
+        no_value="no watched process has any: name those that compute in the configuration",
     )
     return Section(None, NO_GPU_HERE, [Row(7, [table]), Row(8, [busy, memory, by_process])])
 

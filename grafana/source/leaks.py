@@ -9,7 +9,8 @@ from queries import hosts, leaks, processes, run
 from tables import Column, rows
 
 TOO_EARLY = "too early: slopes begin after 17 minutes"
-NO_LOAD = "too early, or no requests to share it among"
+NOTHING_GROWS = "none grows by one an hour; slopes begin after 17 minutes"
+NO_LOAD = "no slope or no requests: slopes begin after 17 minutes, requests with soak run"
 LEAK_COLUMNS = {
     "about": Column("what", width=170),
     "kind": Column("of what", width=210),
@@ -38,8 +39,9 @@ def called() -> Section:
         "What can leak, the worst on top",
         "A row for every watched process, host and GPU, and each kind of what it can leak. Too young: under "
         "17 minutes, so there is no slope. Growing: faster than a leak has to be, but not judged yet (the "
-        "column judged says when) or not evenly enough. Leak: what the alerts and a run's verdict go by. "
-        "Floor: the minimum of 5 minutes; growth is its slope over 12.",
+        "column judged says when) or not evenly enough; of files that a process writes, which may grow, by "
+        "more than 16 MiB an hour. Leak: what the alerts and a run's verdict go by. Floor: the minimum of 5 "
+        "minutes; growth is its slope over 12.",
         COUNT,
         [
             Series(leaks.STATES, "state"),
@@ -130,7 +132,7 @@ def handles() -> Section:
         Series(processes.SOCKETS_BY_STATE, "{{process}} {{node}} {{state}}", SKY, many=True),
         named={"close_wait": ORANGE, "established": BLUE},
         beside=True,
-        no_value="no sockets",
+        no_value="no sockets are seen: the exporter needs the user of the process, or root",
     )
     workers = lines(
         "Children and workers that died",
@@ -143,19 +145,20 @@ def handles() -> Section:
     )
     slope = lines(
         "Growth an hour: files, threads, connections",
-        "Slope of their floors over 12 minutes, an hour of it.",
+        "Slope of their floors over 12 minutes, an hour of it; the five that grow fastest over the time "
+        "range, by one an hour at least.",
         COUNT,
         Series(leaks.HANDLES_PER_HOUR, "{{process}} {{node}} {{resource}} {{state}}", ORANGE, many=True),
         beside=True,
-        no_value=TOO_EARLY,
+        no_value=NOTHING_GROWS,
     )
     per_1000 = lines(
         "Growth per 1,000 requests: files, threads, connections",
-        "Slope of their floors over the requests of the same 12 minutes.",
+        "Slope of their floors over the requests of the same 12 minutes, of the same five.",
         COUNT,
         Series(leaks.HANDLES_PER_1000, "{{process}} {{node}} {{resource}} {{state}}", ORANGE, many=True),
         beside=True,
-        no_value=NO_LOAD,
+        no_value=NOTHING_GROWS,
     )
     return Section(
         "Files, threads, sockets",
@@ -249,7 +252,7 @@ def gpu_memory() -> Section:
         Series(
             leaks.GPU_MEMORY_FLOOR_BYTES, "{{process}} GPU {{gpu}} {{node}} floor", SKY, many=True, bound=True
         ),
-        no_value=NO_GPU,
+        no_value="no watched process has memory on a GPU: name those that compute in the configuration",
     )
     return Section("GPU memory (of hosts with NVIDIA's)", NO_GPU, [Row(8, [memory])], collapsed=True)
 

@@ -38,10 +38,10 @@ CELSIUS = "celsius"
 WATTS = "watt"
 HERTZ = "hertz"
 
-NO_RUN = "no run"
-NOT_WATCHED = "not watched"
-NO_HOST = "no host data"
-NO_GPU = "no GPU"
+NO_RUN = "no run: soak run begins one"
+NOT_WATCHED = "no process is watched: name it in the exporter's configuration"
+NO_HOST = "no host data: an exporter on the host gives it"
+NO_GPU = "no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver"
 
 
 class Series(NamedTuple):
@@ -68,6 +68,12 @@ def letter(number: int) -> str:
     """The name of a panel's query."""
     return "ABCDEFGHIJ"[number]
 
+
+# A query without an answer leaves a frame without fields. Of one alone Grafana shows the panel's own words;
+# of several it says "Data is missing a number field" (PanelDataErrorView). This step drops what has no field.
+WITHOUT_EMPTY = model.DataTransformerConfig(
+    id_val="filterFieldsByName", options={"include": {"pattern": "/.*/"}}
+)
 
 P = TypeVar(
     "P",
@@ -123,6 +129,8 @@ def lines(
         panel.min(0).max(max_value)
     if up_to is not None:
         panel.axis_soft_max(up_to)
+    if len(series) > 1:
+        panel.with_transformation(WITHOUT_EMPTY)
     for number, each in enumerate(series):
         panel.with_target(target(number, each))
         look = [colour(each.hue, mode="shades" if each.many else "fixed")]
@@ -191,13 +199,17 @@ def states(
     return panel
 
 
-def names(title: str, description: str, series: Series, *, no_value: str | None = None) -> stat.Panel:
-    """The legend as text: for labels, whose value says nothing."""
+def names(title: str, description: str, series: Series, *, no_value: str) -> stat.Panel:
+    """The legend as text: for labels, whose value says nothing.
+
+    Of nothing there is no name, so what is said then is the legend of a second query.
+    """
     panel = titled(stat.Panel(), title, description, TEXT, no_value).reduce_options(newest())
     panel.thresholds(at_least((None, GREY))).text_mode(sdk.BigValueTextMode.NAME)
     panel.color_mode(sdk.BigValueColorMode.NONE).graph_mode(sdk.BigValueGraphMode.NONE)
     panel.text(common.VizTextDisplayOptions().value_size(17))
-    return panel.with_target(target(0, series, instant=True))
+    nothing = Series(f"absent({series.expr})", no_value)
+    return panel.with_target(target(0, series, instant=True)).with_target(target(1, nothing, instant=True))
 
 
 def timeline(

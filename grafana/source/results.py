@@ -10,10 +10,12 @@ from tables import Column, by_date, curve, labels, rows
 
 LABELS = "/d/results?var-label=${__value.raw}&${__url_time_range}"
 AT_THAT_TIME = "/d/soak?from=${__data.fields.began.numeric}&to=${__data.fields.ended.numeric}"
+ITS_RUN = "var-run=${__data.fields.its_run}"
 RESULT_COLUMNS = {
     "label": Column("label", link=("Only this label", LABELS), width=190),
-    "Value #A": Column("began", DATE_MS, ("Soak at that time", AT_THAT_TIME), width=170),
+    "Value #A": Column("began", DATE_MS, ("Soak at that time", f"{AT_THAT_TIME}&{ITS_RUN}"), width=170),
     "Value #B": Column("ended", DATE_MS, width=170),
+    "run": Column("its_run", hidden=True),
     "Value #C": Column("2xx a second", RATE),
     "Value #D": Column("p95", SECONDS),
     "Value #E": Column("p99", SECONDS),
@@ -43,7 +45,8 @@ def ended() -> Section:
     table = rows(
         "Results",
         "The newest rows of the results files, the newest on top. A click on a date opens the page Soak at "
-        "its time: it has the curves where this Prometheus was there, or after soak backfill.",
+        "its time with its run chosen, where this Prometheus was there within the time range, or after soak "
+        "backfill; else with all runs.",
         COUNT,
         [
             Series(results.BEGAN_MS, "began"),
@@ -54,6 +57,7 @@ def ended() -> Section:
             Series(results.REQUESTS, "requests"),
             Series(results.NON_2XX, "non-2xx"),
             Series(results.SOCKET_ERRORS, "unanswered"),
+            Series(results.RUN_OF_ROW, "its_run"),
         ],
         RESULT_COLUMNS,
         first="began",
@@ -114,7 +118,7 @@ def compared() -> Section:
     )
     return Section(
         "Against connections, against a baseline",
-        "no results of soak scale",
+        "no results of steps: soak scale leaves them",
         [Row(9, [throughput, p99]), Row(6, [baseline])],
     )
 
@@ -129,7 +133,7 @@ def recorded() -> Section:
         RUN_COLUMNS,
         first="began",
     )
-    return Section("Live series", "no run in this time range", [Row(7, [table])])
+    return Section("Live series", "no run in this time range: choose a longer one", [Row(7, [table])])
 
 
 def dashboard() -> model.Dashboard:

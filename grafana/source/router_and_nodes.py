@@ -127,7 +127,7 @@ def nodes() -> Section:
         "How long the router took to answer the exporter's probes: its latency without load of ours.",
         SECONDS,
         Series(router.ROUTER_PROBE_DURATION, "{{probe}}", SKY, many=True),
-        no_value="not probed",
+        no_value="not probed: name the router in the exporter's configuration",
     )
     tokens = lines(
         "Router tokens",

@@ -22,7 +22,7 @@ from panels import (
     lines,
     timeline,
 )
-from queries import gpu, hosts, leaks, load, processes, router, run
+from queries import gpu, hosts, leaks, load, processes, router, run, streams
 from soak_header import header
 from soak_streams import stream_section
 
@@ -49,7 +49,8 @@ def requests() -> Section:
     latency = lines(
         "Latency",
         "Quantiles of 2xx over the trailing 10 s, exact, by model, and (dashed) what --p95 and --p99 ask for "
-        "over the whole load. A gap is a time without successes.",
+        "over the whole load, and how late the client itself reads (engine stream). A gap is a time without "
+        "successes.",
         SECONDS,
         Series(load.LATENCY_EXACT_P50, "p50 {{model}}", SKY),
         Series(load.LATENCY_EXACT_P95, "p95 {{model}}", BLUE),
@@ -57,6 +58,7 @@ def requests() -> Section:
         Series(load.LATENCY_EXACT_P999, "p99.9 {{model}}", ORANGE),
         Series(run.OBJECTIVE_P95, "p95 asked for", GREY, bound=True),
         Series(run.OBJECTIVE_P99, "p99 asked for", GREY, bound=True),
+        Series(streams.CLIENT_LAG_P99, "client lag p99", GREY, bound=True),
         beside=True,
     )
     distribution = buckets(

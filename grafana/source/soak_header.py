@@ -67,7 +67,7 @@ def header() -> Section:
         NO_RUN,
         [
             Row(4, [_verdict(), _run(), _course(), _around()], [4, 8, 6, 6]),
-            Row(4, [_requests(), _latency(), _memory()], [10, 6, 8]),
+            Row(4, [_requests(), _latency(), _memory()], [10, 7, 7]),
             Row(9, [_checks(), _firing()]),
         ],
     )
@@ -127,11 +127,11 @@ FAILED_STEPS = ((None, GREEN), (1e-9, ORANGE), (0.01, FAILURE))
 def _requests() -> stat.Panel:
     return figures(
         "Requests, now and in this run",
-        "Answers with 2xx a second and the share that fails, now and over the whole run (the last one, until "
-        "the next begins). Failed: answered without 2xx, or not answered whole. Without requests there is no "
-        "share, which is not 0 %.",
-        Figure(load.SUCCESS_RATE, "2xx a second", COUNT, decimals=1),
-        Figure(load.FAILURE_RATIO, "failing now", RATIO, FAILED_STEPS, decimals=2),
+        "Answers with 2xx a second and the share that fails, now and over the whole of the run shown (the "
+        "last one, until the next begins). Failed: answered without 2xx, or not answered whole. Without "
+        "requests there is no share, which is not 0 %.",
+        Figure(load.RUN_SUCCESS_RATE, "2xx a second", COUNT, decimals=1),
+        Figure(load.RUN_FAILING_RATIO, "failing now", RATIO, FAILED_STEPS, decimals=2),
         Figure(run.RUN_SUCCESSES, "2xx in this run", COUNT),
         Figure(run.RUN_FAILURES, "failed in this run", COUNT, ((None, GREEN), (1, ORANGE))),
         Figure(run.RUN_FAILURE_RATIO, "of all", RATIO, FAILED_STEPS, decimals=2),
@@ -142,11 +142,11 @@ def _requests() -> stat.Panel:
 def _latency() -> stat.Panel:
     return figures(
         "Latency now",
-        "p50 and the worst p99 of the chosen models: 2xx only, trailing 10 s, exact; and what --p99 asks for "
-        "over the whole load, where it is given.",
-        Figure(load.LATENCY_EXACT_WORST_P50, "p50", SECONDS),
-        Figure(load.LATENCY_EXACT_WORST_P99, "p99", SECONDS),
-        Figure(run.OBJECTIVE_P99, "p99 asked for", SECONDS),
+        "The worst p50 and p99 of the models of the run shown: 2xx only, trailing 10 s, exact; and what "
+        "--p99 asks for over the whole load, where it is given.",
+        Figure(load.RUN_WORST_P50, "p50", SECONDS),
+        Figure(load.RUN_WORST_P99, "p99", SECONDS),
+        Figure(run.OBJECTIVE_P99_OF_RUN, "p99 asked for", SECONDS),
         no_value=NO_RUN,
     )
 

@@ -75,7 +75,7 @@ def stream_section() -> Section:
         Series(streams.OVERHEAD_MEDIAN, "{{of}} {{model}}", many=True),
         Series(streams.OVERHEAD_INTERVAL, "{{of}} {{model}} {{bound}}", GREY, many=True, bound=True),
         beside=True,
-        no_value="no --direct",
+        no_value="no pairs: soak run --engine stream --direct URL asks past the router too",
     )
     lag = lines(
         "Client lag and lateness, p99",
@@ -91,9 +91,9 @@ def stream_section() -> Section:
         "no streams: soak run --engine stream measures them",
         [
             Row(8, [first_token, gaps]),
-            Row(8, [quantiles, ends]),
+            Row(8, [quantiles, lag]),
             Row(8, [tokens, in_flight, goodput]),
-            Row(8, [overhead, lag]),
+            Row(8, [ends, overhead]),
         ],
         collapsed=True,
     )

@@ -17,7 +17,7 @@ def scrapes() -> Section:
         [mapped(OK_OR_FAILING)],
         Series(stack.TARGET_UP, "{{job}} {{instance}}"),
         Series(stack.COLLECTOR_SUCCESS, "collector {{collector}}"),
-        no_value="no target",
+        no_value="no target: prometheus/targets/ names them",
     )
     duration = lines(
         "Scrape duration",
@@ -33,7 +33,11 @@ def scrapes() -> Section:
         Series(stack.SCRAPE_SAMPLES, "{{job}} {{instance}}", PURPLE, many=True),
         beside=True,
     )
-    return Section(None, "no scrape", [Row(6, [health]), Row(8, [duration, samples])])
+    return Section(
+        None,
+        "no scrape: prometheus/targets/ names what is scraped",
+        [Row(6, [health]), Row(8, [duration, samples])],
+    )
 
 
 def exporters() -> Section:
@@ -79,7 +83,7 @@ def exporters() -> Section:
     )
     return Section(
         "Exporters",
-        "no exporter",
+        "no exporter is scraped: prometheus/targets/exporter.yml names them",
         [Row(8, [duration, age]), Row(8, [cpu, memory]), Row(8, [ingest, left_out])],
     )
 
@@ -137,11 +141,11 @@ def prometheus() -> Section:
         Series(stack.NOTIFIED_RATE, "notifications", BLUE),
         Series(stack.NOTIFIED_FAILED_RATE, "failed", FAILURE),
         up_to=1,
-        no_value="Alertmanager is not scraped",
+        no_value="Alertmanager is not scraped: the job alertmanager of prometheus.yml does it",
     )
     return Section(
         "Prometheus and Alertmanager",
-        "Prometheus is not scraped",
+        "Prometheus is not scraped: the job prometheus of prometheus.yml does it",
         [Row(8, [rules, rule_failures]), Row(8, [series, appended, disk]), Row(8, [sent, notified])],
     )
 

@@ -4,6 +4,7 @@ run's own record by the same method, and the minimum growth of each resource.
 
 from exporter.verdict.growth import FLOOR_MINUTES, LOOKS
 from exporter.verdict.resource import RESOURCES
+from exporter.verdict.written_files import MAX_PER_HOUR
 
 RULES_NAMES = {"file_descriptors": "fds"}
 """what the rules call a resource, where verdict/resource.py has another name for it"""
@@ -38,6 +39,7 @@ def values() -> dict[str, object]:
         "steps": {look.step_minutes: look.steps for look in sorted(LOOKS, key=lambda look: look.steps)},
         "floor_minutes": FLOOR_MINUTES,
         "growing": GROWING,
+        "written_per_hour": _expression(MAX_PER_HOUR),
     }
 
 

@@ -38,6 +38,7 @@ from tests.support.contract_metrics import (
     RESULTS,
     ROUTER,
     STREAMS,
+    WRITTEN_RECORDS,
     Scale,
     agent_series,
     max_series,
@@ -198,7 +199,8 @@ def test_the_page_on_retention_has_the_figures_of_the_list_of_metrics() -> None:
         f"| watched process | {of_one(processes=1)} |",
         f"| GPU | {of_one(gpus=1)}, and {on_gpu} for each watched process |",
         f"| target, by Prometheus itself | {len(BY_SCRAPE)} |",
-        f"| resource of the leak rules, by these, after 50 minutes | {GROWTH_RECORDS} |",
+        f"| resource of the leak rules, by these, after 50 minutes | {GROWTH_RECORDS},"
+        f" of written files {WRITTEN_RECORDS} |",
         f"| model of a load at an exporter | {max_series(LOAD, NOTHING)}, and {max_series(STREAMS, NOTHING)}",
     ):
         assert row in page
@@ -211,4 +213,8 @@ def test_the_leak_rules_record_of_a_resource_what_is_counted() -> None:
     growth = [
         rule for rule in rules_in("leaks.recording.yml") if rule["record"].startswith("resource:growth:")
     ]
-    assert len(growth) + 1 == GROWTH_RECORDS  # and its floor
+    assert len(growth) + 2 == GROWTH_RECORDS  # and its floor and its state
+    steps = [rule for rule in growth if "deriv" not in rule["record"]]
+    first = [rule["expr"] for rule in steps if rule["labels"]["step"] == "0"]
+    assert all('resource:usage:min5m{resource!="written_files"} - ' in expr for expr in first)
+    assert GROWTH_RECORDS - len(steps) == WRITTEN_RECORDS

@@ -61,9 +61,19 @@ FIXED_RANGES = {
     "run.ANNOTATION_ALERT": {"5m"},
     "run.ANNOTATION_ALERT_FAILS_RUN": {"5m"},
     # A run that is over stays on the page, however short the time that is shown.
-    "run.RUN_SHOWN": {"6h:15s"},
-    "run.RUN_ENDED_MS": {"6h:15s"},
-    "run.RUN_CHECKS_SINCE_MS": {"6h"},
+    **{
+        name: {"6h:15s"}
+        for name in (
+            *("run.RUN_SHOWN", "run.RUN_ENDED_MS", "run.RUN_ELAPSED_SECONDS", "run.RUN_PLANNED_SECONDS"),
+            *("run.RUN_PHASE_NUMBER", "run.RUN_SUCCESSES", "run.RUN_FAILURES", "run.RUN_FAILURE_RATIO"),
+            *("run.RUN_VERDICT", "run.RUN_CHECKS_SEVERITY", "run.RUN_CHECKS_BOUND"),
+            *("run.OBJECTIVE_P99_OF_RUN", "load.RUN_WORST_P50", "load.RUN_WORST_P99"),
+            *("leaks.ROUTER_MEMORY_BYTES", "leaks.ROUTER_MEMORY_GROWTH", "leaks.ROUTER_MEMORY_STATE"),
+        )
+    },
+    "load.RUN_SUCCESS_RATE": {"6h:15s", "$__rate_interval"},
+    "load.RUN_FAILING_RATIO": {"6h:15s", "$__rate_interval"},
+    "run.RUN_CHECKS_SINCE_MS": {"6h", "6h:15s"},
     "leaks.STATES_SINCE_MS": {"6h"},
     "leaks.JUDGED_FROM_MS": {"1h"},
     # as long as the slope that is divided

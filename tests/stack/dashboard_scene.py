@@ -137,6 +137,7 @@ class Scene:
         wait_for("its answer", self._router_answers)
         self._cleanup.callback(end_faults, self._stack)
         fault(self._stack, "leak_memory", bytes_per_second=20 << 20)
+        fault(self._stack, "leak_fds", per_second=2)
         fault(self._stack, "drop_connections", ratio=0.02, mode="rst")
         fault(self._stack, "error", status=500, ratio=0.1)
         fault(self._stack, "truncate_cleanly", ratio=0.1)

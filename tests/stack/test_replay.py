@@ -65,7 +65,7 @@ def course(prometheus: PrometheusClient, query: str) -> dict[float, float]:
 
 
 def test_panels_on_raw_series_show_the_run(prometheus: PrometheusClient) -> None:
-    rate = course(prometheus, load.SUCCESS_RATE)
+    rate = course(prometheus, load.SUCCESS_RATE_BY_MODEL)
     assert rate[600] == pytest.approx(REQUESTS_PER_SECOND)
     memory = course(prometheus, processes.LEAKABLE_BYTES)
     assert memory[1200] == 50e6 + LEAK_BYTES_PER_SECOND * 1200
@@ -120,7 +120,7 @@ def test_series_that_were_kept_without_their_target_get_it(tmp_path: Path) -> No
     )
     assert done.exit_code == 0, done.output
     with prometheus_on(tmp_path / "data") as started:
-        assert course(started, load.SUCCESS_RATE)[600] == pytest.approx(REQUESTS_PER_SECOND)
+        assert course(started, load.SUCCESS_RATE_BY_MODEL)[600] == pytest.approx(REQUESTS_PER_SECOND)
 
 
 @pytest.mark.parametrize(

@@ -368,15 +368,18 @@ def agent_series(scale: Scale, kernel_names: int) -> int:
     return max_series((*HOST, *PROCESSES, *GPUS, *BAD_ROWS, *OWN), scale) + kernel_names
 
 
-GROWTH_RECORDS = 12
+GROWTH_RECORDS = 13
 """of every resource of the leak rules once they have looked back far enough: its floor, the steps of its
-growth and its slope"""
+growth, its slope and its state"""
+WRITTEN_RECORDS = 3
+"""of the files that a process writes, which have no steps"""
 
 
 def recorded_series(scale: Scale) -> int:
     """How many series the leak rules record of an agent after 50 minutes in which nothing leaks.
 
-    Of a process its memory, files, threads and connections in two states, its memory on each GPU; of the host
-    its memory.
+    Of a process its memory, files, threads and connections in two states, its memory on each GPU, the files
+    that it writes; of the host its memory.
     """
-    return GROWTH_RECORDS * (5 * scale.processes + scale.processes * scale.gpus + 1)
+    judged = 5 * scale.processes + scale.processes * scale.gpus + 1
+    return GROWTH_RECORDS * judged + WRITTEN_RECORDS * scale.processes

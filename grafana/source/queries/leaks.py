@@ -1,5 +1,6 @@
 """What grows without end: the floors, slopes and leaks of prometheus/rules/leaks.recording.yml."""
 
+from queries.run import of_shown
 from queries.selectors import GPU, LOAD, OWN, PROCESS, ROUTER, ROUTER_PROCESS, by_host, by_process
 
 _FLOOR = "resource:usage:min5m"
@@ -15,12 +16,25 @@ _IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{OWN}}}'
 _IN_PIECES = f"{{{_HANDLES},{OWN}}}"
 
 
+_SHOWN_AS = {
+    "fds": "files",
+    "node_memory": "memory",
+    "gpu_memory": "GPU memory",
+    "written_files": "files written",
+}
+
+
 def _row(expr: str) -> str:
     """Its series by `about` and `kind`; of two exporters that see the same, the worse."""
     expr = f'label_replace({expr}, "process", "host", "process", "")'
     expr = f'label_replace({expr}, "gpu_name", "GPU $1", "gpu", "(.+)")'
     expr = f'label_join({expr}, "about", " ", "process", "node", "gpu_name")'
-    for name, shown in {"fds": "files", "node_memory": "memory", "gpu_memory": "GPU memory"}.items():
+    for name, shown in {
+        "fds": "files",
+        "node_memory": "memory",
+        "gpu_memory": "GPU memory",
+        "written_files": "files written",
+    }.items():
         expr = f'label_replace({expr}, "resource", "{shown}", "resource", "{name}")'
     return f'max by (about, kind) (label_join({expr}, "kind", " ", "resource", "state"))'
 
@@ -44,6 +58,7 @@ _BYTES_NOW = " or ".join((
         "memory",
         f"observed_process_anonymous_memory_bytes{{{OWN}}} + observed_process_swap_bytes{{{OWN}}}",
     ),
+    _of_resource("written_files", f"observed_process_written_files_bytes{{{OWN}}}"),
     _of_resource("gpu_memory", f"gpu_process_memory_bytes{{{OWN}}}"),
     _of_resource(
         "node_memory", f"node_memory_MemTotal_bytes{{{OWN}}} - node_memory_MemAvailable_bytes{{{OWN}}}"
@@ -69,17 +84,25 @@ GROWTH_PER_1000 = _as_text(
     f"{_SLOPE}{_IN_PIECES} * 1000 / on () group_left () {_THOUSANDS}",
     unit="KiB",
 )
-_BEGAN = f"last_over_time(resource:watched:began{{{OWN}}}[1h]) and {_FLOOR}{{{OWN}}}"
+# No look is at what a process writes.
+_JUDGED = f'resource!="written_files",{OWN}'
+_BEGAN = f"last_over_time(resource:watched:began{{{_JUDGED}}}[1h]) and {_FLOOR}{{{_JUDGED}}}"
 # The shortest look has all of its time 24 minutes after the beginning.
 JUDGED_FROM_MS = f"({_row(f'({_BEGAN}) + on () group_left () 24 * leak:minute:seconds')} > time()) * 1000"
 
+
 # --- the router's own memory, at the head of Soak
-ROUTER_MEMORY_BYTES = (
-    f"max(observed_process_anonymous_memory_bytes{{{ROUTER_PROCESS}}}"
-    f" + observed_process_swap_bytes{{{ROUTER_PROCESS}}})"
+def _of_router(expr: str) -> str:
+    """As the exporter of the run shown sees it, or the agent of another host that watches the router."""
+    return f"max({of_shown(expr)}) or max({expr})"
+
+
+ROUTER_MEMORY_BYTES = _of_router(
+    f"observed_process_anonymous_memory_bytes{{{ROUTER_PROCESS}}}"
+    f" + observed_process_swap_bytes{{{ROUTER_PROCESS}}}"
 )
-ROUTER_MEMORY_GROWTH = f'max({_SLOPE}{{resource="memory",{ROUTER_PROCESS}}}) * 3600'
-ROUTER_MEMORY_STATE = f'max(resource:leak:state{{resource="memory",{ROUTER_PROCESS}}})'
+ROUTER_MEMORY_GROWTH = _of_router(f'{_SLOPE}{{resource="memory",{ROUTER_PROCESS}}} * 3600')
+ROUTER_MEMORY_STATE = _of_router(f'resource:leak:state{{resource="memory",{ROUTER_PROCESS}}}')
 ROUTER_FLOOR_BYTES = by_process(f'{_FLOOR}{{resource="memory",{ROUTER_PROCESS}}}')
 ROUTER_IN_AN_HOUR_BYTES = by_process(
     f'{_FLOOR}{{resource="memory",{ROUTER_PROCESS}}} + {_SLOPE}{{resource="memory",{ROUTER_PROCESS}}} * 3600'
@@ -93,7 +116,12 @@ MEMORY_ABOVE_FLOOR_BYTES = by_process(
     f"observed_process_anonymous_memory_bytes{{{PROCESS}}} + observed_process_swap_bytes{{{PROCESS}}}"
     f' - ignoring (resource) {_FLOOR}{{resource="memory",{PROCESS}}}'
 )
-HANDLES_PER_HOUR = by_process(f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600", "resource", "state")
+# A dozen lines that are flat hide the one that is not: those that grow over what is shown, the fastest.
+_GROWN = by_process(f"avg_over_time({_SLOPE}{{{_HANDLES},{PROCESS}}}[$__range] @ end())", "resource", "state")
+_FASTEST = f"topk(5, {_GROWN} * 3600 >= 1)"
+HANDLES_PER_HOUR = (
+    by_process(f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600", "resource", "state") + f" and {_FASTEST}"
+)
 _GPU_PROCESS = f'process=~"$process",{GPU}'
 GPU_MEMORY_BYTES = by_process(f"gpu_process_memory_bytes{{{_GPU_PROCESS}}}", "gpu")
 GPU_MEMORY_FLOOR_BYTES = by_process(f'{_FLOOR}{{resource="gpu_memory",{_GPU_PROCESS}}}', "gpu")
@@ -102,9 +130,8 @@ HOST_MEMORY_BYTES_PER_HOUR = by_host(f'{_SLOPE}{{resource="node_memory",{OWN}}} 
 MEMORY_BYTES_PER_1000 = by_process(
     f'{_SLOPE}{{resource="memory",{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}'
 )
-HANDLES_PER_1000 = by_process(
-    f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}", "resource", "state"
-)
+_PER_1000 = f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}"
+HANDLES_PER_1000 = by_process(_PER_1000, "resource", "state") + f" and {_FASTEST}"
 
 # --- what a process writes: a database that grows by each request is slower with each
 _WRITTEN = f"observed_process_written_files_bytes{{{PROCESS}}}"

@@ -1,5 +1,6 @@
 """Runs that have ended, from the results files: their newest rows, as the exporter gives them now."""
 
+from queries.run import run_starts
 from queries.selectors import OWN, RESULT
 
 _BY = "label, source"
@@ -14,6 +15,13 @@ def _figure(name: str, extra: str = "") -> str:
 # In whole ms, as links want them.
 BEGAN_MS = f"round(max by ({_BY}) ({_BEGAN}) * 1000)"
 ENDED_MS = f"round(max by ({_BY}) ({_BEGAN} + benchmark_result_duration_seconds{{{RESULT}}}) * 1000)"
+# The run of a row by its label and beginning, as the label `run`; "All" where its live series are not here.
+_ROW_RUN = (
+    f'max by ({_BY}, run) (count_values by ({_BY}) ("began", {_BEGAN}) * on (label, began) group_left (run)'
+    f' max by (label, began, run) (count_values by (label, run) ("began", {run_starts()})))'
+)
+_NO_RUN = f'label_replace(max by ({_BY}) ({_BEGAN} * 0), "run", "All", "", "")'
+RUN_OF_ROW = f"{_ROW_RUN} or on ({_BY}) {_NO_RUN}"
 REQUESTS_PER_SECOND = _figure("requests_per_second")
 P95_SECONDS = _figure("latency_seconds", 'quantile="0.95",')
 P99_SECONDS = _figure("latency_seconds", 'quantile="0.99",')
