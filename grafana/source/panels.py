@@ -199,17 +199,18 @@ def states(
     return panel
 
 
-def names(title: str, description: str, series: Series, *, no_value: str) -> stat.Panel:
+def names(title: str, description: str, series: Series, *, nothing: str, no_value: str) -> stat.Panel:
     """The legend as text: for labels, whose value says nothing.
 
-    Of nothing there is no name, so what is said then is the legend of a second query.
+    Of nothing there is no name: what is said then is the legend of the query `nothing`.
     """
     panel = titled(stat.Panel(), title, description, TEXT, no_value).reduce_options(newest())
     panel.thresholds(at_least((None, GREY))).text_mode(sdk.BigValueTextMode.NAME)
     panel.color_mode(sdk.BigValueColorMode.NONE).graph_mode(sdk.BigValueGraphMode.NONE)
     panel.text(common.VizTextDisplayOptions().value_size(17))
-    nothing = Series(f"absent({series.expr})", no_value)
-    return panel.with_target(target(0, series, instant=True)).with_target(target(1, nothing, instant=True))
+    for number, each in enumerate((series, Series(nothing, no_value))):
+        panel.with_target(target(number, each, instant=True))
+    return panel
 
 
 def timeline(

@@ -90,6 +90,7 @@ def _run() -> stat.Panel:
         "Label, model, scenario, engine, connections, target and id of the run under way, or of the last one "
         "of six hours.",
         Series(run.RUN_SHOWN, RUN_DETAILS),
+        nothing=run.NO_RUN_SHOWN,
         no_value="no run within six hours: soak run begins one",
     )
 

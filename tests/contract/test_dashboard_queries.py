@@ -64,7 +64,13 @@ FIXED_RANGES = {
     **{
         name: {"6h:15s"}
         for name in (
-            *("run.RUN_SHOWN", "run.RUN_ENDED_MS", "run.RUN_ELAPSED_SECONDS", "run.RUN_PLANNED_SECONDS"),
+            *(
+                "run.RUN_SHOWN",
+                "run.NO_RUN_SHOWN",
+                "run.RUN_ENDED_MS",
+                "run.RUN_ELAPSED_SECONDS",
+                "run.RUN_PLANNED_SECONDS",
+            ),
             *("run.RUN_PHASE_NUMBER", "run.RUN_SUCCESSES", "run.RUN_FAILURES", "run.RUN_FAILURE_RATIO"),
             *("run.RUN_VERDICT", "run.RUN_CHECKS_SEVERITY", "run.RUN_CHECKS_BOUND"),
             *("run.OBJECTIVE_P99_OF_RUN", "load.RUN_WORST_P50", "load.RUN_WORST_P99"),

@@ -10,6 +10,7 @@ _START = f"benchmark_run_start_timestamp_seconds{{{OWN}}}"
 _BY_START = f"({_OF_RUN} * on (job, instance) group_left () {_START})"
 # One run: of those under way the one that began last, else the last one.
 RUN_SHOWN = f"topk(1, {_BY_START}) or on () topk(1, max_over_time({_BY_START}{_LAST}))"
+NO_RUN_SHOWN = f"absent({RUN_SHOWN})"
 # What an exporter says now is of the run that it has now: of an earlier one that is chosen it says nothing.
 _ANOTHER_NOW = f"{_INFO} unless on (job, instance, run) {_OF_RUN}"
 _AT_ITS_EXPORTER = f"(({RUN_SHOWN}) unless on (job, instance) ({_ANOTHER_NOW}))"
