@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.command import BAD_USAGE, FILE, GroupedCommand, exit_codes
+from exporter.cli.command import BAD_USAGE, GroupedCommand, exit_codes
+from exporter.errors import ConfigurationError
 from exporter.settings.layout import LaidOut, lay_out
 
 WHAT = {
@@ -22,8 +23,8 @@ WHAT = {
 
 
 @click.command(cls=GroupedCommand, epilog=exit_codes({0: "all of them are there", 2: BAD_USAGE}))
-@click.argument("folder", metavar="DIR", type=FILE)
-def files(folder: Path) -> None:
+@click.argument("folder", metavar="DIR")
+def files(folder: str) -> None:
     """Lay the shipped files out in a folder of your own.
 
     Rules, dashboards, provisioning, targets and runbook for those who run their own Prometheus and Grafana;
@@ -37,7 +38,10 @@ def files(folder: Path) -> None:
     cd soak-files && docker compose up --wait
     diff -r soak-files soak-files-new
     """
-    for line in _summary(folder, lay_out(folder)):
+    # pathlib takes an empty name, such as that of an unset variable, for the current folder.
+    if not folder:
+        raise ConfigurationError("DIR: is empty; name a folder, like soak-files")
+    for line in _summary(Path(folder), lay_out(Path(folder))):
         click.echo(line)
 
 

@@ -1,7 +1,6 @@
 """The stacks of `soak up` on this machine: `soak status` shows them, `soak down` ends them."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from exporter.settings.router_api import DEFAULT_ROUTER_URL
 from exporter.settings.state_folder import state_folder
 from exporter.settings.url import server_url
 from exporter.stack.stack_health import StackHealth, health_of
-from exporter.stack.up_folder import end_orphans, end_process, size_of
+from exporter.stack.up_folder import delete_folder, end_orphans, end_process, size_of
 from exporter.stack.up_plan import checked_name
 from exporter.stack.up_state import StackRecord, known_stacks, read_record, running_stacks, stack_for
 
@@ -102,12 +101,7 @@ def down(name: str | None, target: str | None, every: bool, delete_data: bool) -
     if delete_data and not folders:
         raise ConfigurationError("--delete-data: of which stack? give --name, or --all")
     for folder in folders if delete_data else ():
-        try:
-            shutil.rmtree(folder)
-        except FileNotFoundError:
-            continue  # a demo's ends with it
-        except OSError as error:
-            raise ConfigurationError(f"{error.filename}: cannot be deleted ({error.strerror})") from error
+        delete_folder(folder)
         console.print(Text(f"{folder}: deleted"), soft_wrap=True)
 
 

@@ -64,6 +64,34 @@ def stack_folder(name: str, lasting: bool) -> Iterator[Path]:
         os.close(lock)
 
 
+def delete_folder(folder: Path) -> None:
+    """Delete a stack's folder; raises ConfigurationError where it is in use, no stack's or another user's.
+
+    A state file that cannot be read says nothing of whether the stack is up: the lock does.
+    """
+    try:
+        if folder.stat().st_uid != os.geteuid():
+            raise ConfigurationError(f"{folder}: is another user's, and stays")
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if not folder.exists():
+            return  # a demo's ends with it
+        raise ConfigurationError(f"{folder}: is no stack's, and stays") from None
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename}: cannot be opened ({error.strerror})") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+    except BlockingIOError:
+        raise ConfigurationError(
+            f"{folder}: a soak up has it, and stays; end that first (ps shows `soak up`)"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename}: cannot be deleted ({error.strerror})") from error
+    finally:
+        os.close(lock)
+
+
 def _who_has(name: str, record: StackRecord | None) -> str:
     if record is not None and record.is_running and record.is_up:
         return f"{NAME_OPTION}: {name} is up, for {record.target}; choose another name"

@@ -202,6 +202,7 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
     ("rules", "check", "--folder", "nowhere"): "--folder: nowhere/prometheus",
     ("files", "empty"): "empty: is no folder",
     ("files", "empty/files"): "empty/files",
+    ("files", ""): "DIR: is empty",
     ("--install-completion", "tcsh"): "--install-completion: 'tcsh'",
     ("--show-completion", "csh"): "--show-completion: 'csh'",
     ("agents", "check", "--config", "nonsense"): "nonsense/prometheus.yml: cannot be read",

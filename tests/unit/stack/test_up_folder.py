@@ -13,7 +13,14 @@ import pytest
 from exporter.errors import ConfigurationError
 from exporter.settings.state_folder import state_folder
 from exporter.stack import up_folder
-from exporter.stack.up_folder import StackThereError, end_orphans, size_of, stack_folder, trim_logs
+from exporter.stack.up_folder import (
+    StackThereError,
+    delete_folder,
+    end_orphans,
+    size_of,
+    stack_folder,
+    trim_logs,
+)
 from exporter.stack.up_state import ProcessRecord, ServiceRecord, StackRecord, this_boot, write_record
 from tests.support.waiting import wait_for
 
@@ -142,3 +149,22 @@ def test_a_log_that_has_grown_large_begins_anew_and_what_writes_goes_on(
     assert log.read_bytes() == b"new"
     assert (tmp_path / "it.log.1").read_bytes() == b"more than ten"
     assert size_of(tmp_path) == 16
+
+
+def test_a_folder_that_a_stack_has_is_not_deleted() -> None:
+    with stack_folder("mine", lasting=True) as folder:
+        (folder / "data").mkdir()
+        with pytest.raises(ConfigurationError, match="a soak up has it, and stays"):
+            delete_folder(folder)
+        assert (folder / "data").is_dir()
+    delete_folder(folder)
+    assert not folder.exists()
+    delete_folder(folder)
+
+
+def test_a_folder_that_is_no_stacks_is_not_deleted() -> None:
+    folder = state_folder() / "letters"
+    folder.mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="is no stack's, and stays"):
+        delete_folder(folder)
+    assert folder.is_dir()
