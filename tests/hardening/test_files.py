@@ -112,7 +112,8 @@ def refusal(command: str) -> str:
 
 @pytest.mark.usefixtures("folder")
 def test_an_exporter_whose_routers_key_is_none_does_not_start() -> None:
-    said = refusal("-m exporter.cli exporter --config key.yml --web.listen-address 127.0.0.1:0")
+    anywhere = "--web.listen-address 127.0.0.1:0 --ingest.listen-address 127.0.0.1:0"
+    said = refusal(f"-m exporter.cli exporter --config key.yml {anywhere}")
     assert said == f"soak: FIFO: cannot be read ({WHAT}); check the API key file\n"
 
 
