@@ -133,7 +133,7 @@ def test_an_answer_that_drips_leaves_no_connection_and_no_thread_behind(scheme: 
         wait_for("the end of the thread", lambda: not reading())
         # The server sees that nobody listens.
         dripper.join()
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
 
 
 @pytest.mark.parametrize("name", DRIPS)
