@@ -10,20 +10,18 @@ from rich.text import Text
 from exporter.cli.ci_options import CiReports, ci_options
 from exporter.cli.command import FILE, RESULTS, VERDICT_CODES, GroupedCommand, opt, options
 from exporter.cli.objective_options import Limits, objective_options
-from exporter.cli.terminal import PlainConsole, print_json
+from exporter.cli.run_plan import prometheus_at
+from exporter.cli.terminal import PlainConsole
 from exporter.cli.typed import typed_again
-from exporter.cli.verdict_text import print_verdict
+from exporter.cli.verdict_text import show_result
 from exporter.clock import SystemClock
-from exporter.errors import ConfigurationError, QueryError
+from exporter.errors import ConfigurationError
 from exporter.results.folder import check_label, check_writable
-from exporter.results.outcome_report import suite_of_run
-from exporter.results.run_document import document_of
-from exporter.results.run_json import run_json
 from exporter.run.interrupt import Interrupt
 from exporter.run.judge_window import WindowPlan, judge_window
 from exporter.run.matchers import matchers_of
 from exporter.run.objectives_file import check_expressions
-from exporter.run.prometheus_client import EXAMPLE, PrometheusClient
+from exporter.run.prometheus_client import EXAMPLE
 from exporter.run.window_runs import window_of_run
 from exporter.run.window_times import window_of
 from exporter.settings.login import NO_LOGIN, load_http_client
@@ -100,7 +98,6 @@ def judge(
         check_label(label)
     matchers = matchers_of(job, match)
     login = NO_LOGIN if config is None else load_http_client(config, CONFIG)
-    prometheus = PrometheusClient(url, login)
     now = SystemClock().wall()
     asked = window_of(start or SEARCHED, end, now)
     with ExitStack() as cleanup:
@@ -108,7 +105,7 @@ def judge(
         ci.check()
         check_writable(results)
         cleanup.enter_context(ci.even_of_an_error("judge", label or run or "judged"))
-        _check_answers(prometheus)
+        prometheus = prometheus_at(url, login)
         window = asked if run is None else window_of_run(prometheus, run, asked, matchers)
         check_expressions(limits.own, prometheus)
         plan = WindowPlan(
@@ -138,17 +135,4 @@ def judge(
 
             result, files = judge_window(plan, progress, say)
         console.print(Text(result.evidence.watching.said.english), soft_wrap=True)
-        if as_json:
-            print_json(run_json(result))
-        else:
-            print_verdict(console, result, files)
-        ci.write("judge", [suite_of_run(document_of(result))])
-        sys.exit(result.judgement.exit_code)
-
-
-def _check_answers(prometheus: PrometheusClient) -> None:
-    """Raises ConfigurationError where there is no Prometheus at that URL."""
-    try:
-        prometheus.value("vector(1)")
-    except QueryError as error:
-        raise ConfigurationError(f"--prometheus: {error}; give its URL, like {EXAMPLE}") from error
+        sys.exit(show_result(result, files, "judge", console, ci, as_json))

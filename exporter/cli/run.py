@@ -26,15 +26,13 @@ from exporter.cli.run_options import (
 from exporter.cli.run_plan import asked_once, plan_of, say_engine
 from exporter.cli.run_view import TerminalView
 from exporter.cli.stream_options import StreamOptions, stream_options
-from exporter.cli.terminal import PlainConsole, print_json
-from exporter.cli.verdict_text import print_verdict
+from exporter.cli.terminal import PlainConsole
+from exporter.cli.verdict_text import show_result
 from exporter.cli.watching import first_look
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_CONNECTIONS
 from exporter.results.outcome_report import suite_of_error, suite_of_run
-from exporter.results.run_document import document_of
-from exporter.results.run_json import run_json
 from exporter.results.scale_report import saturation, scale_table
 from exporter.run.baseline import baseline_of_label, read_baseline
 from exporter.run.interrupt import Interrupt
@@ -238,9 +236,4 @@ def run_and_judge(
     console.print(Text(watcher.watching.said.english), soft_wrap=True)
     with TerminalView(console, plan.title) as view:
         result, files = run_soak(plan, watcher, prometheus, view, interrupt, SystemClock())
-    if as_json:
-        print_json(run_json(result))
-    else:
-        print_verdict(console, result, files)
-    ci.write(plan.command, [suite_of_run(document_of(result))])
-    return result.judgement.exit_code
+    return show_result(result, files, plan.command, console, ci, as_json)

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from exporter.cli.command import FILE, RESULTS, opt, option_group
+from exporter.errors import ConfigurationError
 from exporter.live.message import MAX_CONNECTIONS, Route
 from exporter.load import ENGINES
 from exporter.load.workload import DEFAULT_ENDPOINT, DEFAULT_MODEL
 from exporter.settings.router_api import RouterApi
+from exporter.settings.server_trust import ServerTrust
+from exporter.settings.strict_yaml import first_problem
 
 
 @dataclass(frozen=True)
@@ -221,3 +226,18 @@ watch_options = option_group(
         "prometheus_url",
     ),
 )
+
+
+def router_api(url: str, target: TargetOptions, **key: Any) -> RouterApi:
+    """How the router at `url` is asked, with an API key where one is named.
+
+    Raises ConfigurationError where the URL is none of a server's, or --cacert cannot be used.
+    """
+    trust = ServerTrust(ca_file=target.cacert, insecure_skip_verify=target.insecure)
+    trust.context("--cacert")
+    try:
+        return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust, **key)
+    except ValidationError as error:
+        # What follows is about the keys of a file; here they are options.
+        why = first_problem(error).removeprefix("url: ").partition("; use ")[0]
+        raise ConfigurationError(f"--target: {why}") from None

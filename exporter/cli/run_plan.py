@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from exporter.cli.engine_choice import STREAM, choose_engine
 from exporter.cli.objective_options import Limits
-from exporter.cli.run_options import LoadOptions, ResultOptions, TargetOptions
+from exporter.cli.run_options import LoadOptions, ResultOptions, TargetOptions, router_api
 from exporter.cli.stream_options import StreamOptions, stream_load
 from exporter.cli.typed import typed_again
 from exporter.clock import SystemClock
@@ -26,10 +25,10 @@ from exporter.run.interrupt import Interrupt
 from exporter.run.plan import RunPlan
 from exporter.run.preflight import preflight
 from exporter.run.prometheus_client import EXAMPLE, PrometheusClient
+from exporter.settings.login import NO_LOGIN, HttpClient
 from exporter.settings.placeholders import shown_url
 from exporter.settings.router_api import RouterApi, api_prefix
-from exporter.settings.server_trust import ServerTrust
-from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
+from exporter.settings.strict_yaml import parse_duration, read_secret
 from exporter.settings.url import local_router_url
 
 SCENARIO_MODELS = {
@@ -144,13 +143,7 @@ def _warmup_seconds(given: str | None, load_seconds: int) -> float:
 
 def router_api_of(workload: Workload, target: TargetOptions) -> RouterApi:
     """How the run asks the router itself; raises ConfigurationError where --cacert cannot be used."""
-    trust = ServerTrust(ca_file=target.cacert, insecure_skip_verify=target.insecure)
-    trust.context("--cacert")
-    url = workload.target + api_prefix(workload.endpoint)
-    try:
-        return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust)
-    except ValidationError as error:
-        raise ConfigurationError(f"--target: {first_problem(error).removeprefix('url: ')}") from None
+    return router_api(workload.target + api_prefix(workload.endpoint), target)
 
 
 def asked_once(plan: RunPlan, load: LoadOptions, interrupt: Interrupt, console: Console) -> RunPlan:
@@ -177,11 +170,9 @@ def say_engine(plan: RunPlan, console: Console) -> None:
         console.print(Text(text), soft_wrap=True)
 
 
-def prometheus_at(url: str | None) -> PrometheusClient | None:
-    """The named Prometheus, once it has answered."""
-    if url is None:
-        return None
-    prometheus = PrometheusClient(url)
+def prometheus_at(url: str, login: HttpClient = NO_LOGIN) -> PrometheusClient:
+    """The Prometheus of --prometheus, once it has answered; raises ConfigurationError where it does not."""
+    prometheus = PrometheusClient(url, login)
     try:
         prometheus.value("vector(1)")
     except QueryError as error:

@@ -6,10 +6,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from exporter.cli.ci_options import CiReports
 from exporter.cli.run_view import UNKNOWN, duration_text, milliseconds
-from exporter.cli.terminal import STYLES
+from exporter.cli.terminal import STYLES, print_json
 from exporter.live.stream_counts import StreamCounts
+from exporter.results.outcome_report import suite_of_run
 from exporter.results.run_document import document_of, load_text
+from exporter.results.run_json import run_json
 from exporter.results.run_result import JudgeInputs, RunInputs, RunResult
 from exporter.results.watch_figures import watch_figures
 from exporter.verdict.evidence import Evidence
@@ -18,6 +21,23 @@ from exporter.verdict.stream_figures import good_ratio, tokens_per_second
 from exporter.verdict.unit import shown
 
 IN_FULL = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARNING)
+
+
+def show_result(
+    result: RunResult,
+    files: dict[str, Path],
+    command: str,
+    console: Console,
+    ci: CiReports,
+    as_json: bool,
+) -> int:
+    """A result in the terminal or as JSON, and for the CI system; its exit code."""
+    if as_json:
+        print_json(run_json(result))
+    else:
+        print_verdict(console, result, files)
+    ci.write(command, [suite_of_run(document_of(result))])
+    return result.judgement.exit_code
 
 
 def print_verdict(console: Console, result: RunResult, files: dict[str, Path]) -> None:

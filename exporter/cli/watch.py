@@ -3,10 +3,8 @@
 import os
 import sys
 from contextlib import ExitStack
-from typing import Any
 
 import click
-from pydantic import ValidationError
 from rich.text import Text
 
 from exporter.cli.ci_options import CiReports, ci_options
@@ -18,18 +16,16 @@ from exporter.cli.run_options import (
     WatchOptions,
     api_options,
     result_options,
+    router_api,
     watch_options,
 )
 from exporter.cli.run_view import TerminalView
-from exporter.cli.terminal import PlainConsole, print_json
+from exporter.cli.terminal import PlainConsole
 from exporter.cli.typed import typed_again
-from exporter.cli.verdict_text import print_verdict
+from exporter.cli.verdict_text import show_result
 from exporter.cli.watching import first_look
 from exporter.clock import SystemClock
 from exporter.errors import ConfigurationError
-from exporter.results.outcome_report import suite_of_run
-from exporter.results.run_document import document_of
-from exporter.results.run_json import run_json
 from exporter.run.interrupt import Interrupt
 from exporter.run.objectives_file import check_expressions
 from exporter.run.watch import run_watch
@@ -37,8 +33,7 @@ from exporter.run.watch_plan import SCENARIO, WatchPlan, check_watch
 from exporter.settings.hidden_words import hidden_words
 from exporter.settings.placeholders import shell_word
 from exporter.settings.router_api import RouterApi
-from exporter.settings.server_trust import ServerTrust
-from exporter.settings.strict_yaml import first_problem, parse_duration, read_secret
+from exporter.settings.strict_yaml import parse_duration, read_secret
 from exporter.settings.url import local_router_url
 
 DEFAULT_DRAIN = "10s"
@@ -101,12 +96,7 @@ def watch(
         console.print(Text(watcher.watching.said.english), soft_wrap=True)
         with TerminalView(console, plan.title) as view:
             result, files = run_watch(plan, watcher, look.prometheus, view, interrupt, SystemClock())
-        if as_json:
-            print_json(run_json(result))
-        else:
-            print_verdict(console, result, files)
-        ci.write("watch", [suite_of_run(document_of(result))])
-        sys.exit(result.judgement.exit_code)
+        sys.exit(show_result(result, files, "watch", console, ci, as_json))
 
 
 def _plan(
@@ -142,16 +132,8 @@ def _typed(command: tuple[str, ...], url: str) -> str:
 
 
 def _router(url: str, target: TargetOptions) -> RouterApi:
-    trust = ServerTrust(ca_file=target.cacert, insecure_skip_verify=target.insecure)
-    trust.context("--cacert")
-    key: dict[str, Any] = {"api_key_env": target.api_key_env}
-    if target.api_key_file is not None:
-        key["api_key_file"] = target.api_key_file.absolute()
-    try:
-        return RouterApi(url=url, timeout_seconds=target.probe_timeout, tls_config=trust, **key)
-    except ValidationError as error:
-        why = first_problem(error).removeprefix("url: ").partition("; use ")[0]
-        raise ConfigurationError(f"--target: {why}") from None
+    file = target.api_key_file
+    return router_api(url, target, api_key_env=target.api_key_env, api_key_file=file and file.absolute())
 
 
 def _headers(target: TargetOptions) -> tuple[tuple[str, str], ...]:

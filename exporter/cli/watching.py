@@ -58,7 +58,8 @@ def first_look(target: str, options: WatchOptions, console: Console) -> Look:
     Raises ConfigurationError where what is named cannot be used or watches another router, and where options
     contradict each other.
     """
-    prometheus = prometheus_at(options.prometheus_url)
+    given = options.prometheus_url
+    prometheus = None if given is None else prometheus_at(given)
     named = _named(target, options)
     if named is not None or options.own_listen is not None:
         return Look(target, options, named, prometheus)
