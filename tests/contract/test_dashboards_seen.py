@@ -2,7 +2,7 @@
 
 import json
 import re
-import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from substitution import substitute
 
 from tests.support.dashboards import GRAFANA, PAGES, Json, every_dashboard, panels
 from tests.support.promtool import run_promtool
+from tests.support.waiting import need
 
 FIRST_SCREEN_ROWS = 18
 """of 38 pixels, below the bars of a browser and of Grafana on a screen of 1,440 × 900"""
@@ -81,10 +82,22 @@ def test_a_mark_is_an_edge_and_only_those_that_fail_a_run_are_drawn_from_the_sta
     assert ("Phase" in names) == (page["uid"] == "soak")
 
 
+def assert_answers(series: Mapping[str, str], asked: Sequence[Json], folder: Path) -> None:
+    """That promtool gets these answers (`promql_expr_test`) of these series, a value each 5 s."""
+    case = {
+        "interval": "5s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": list(asked),
+    }
+    file = folder / "asked.test.yml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [case]}), encoding="utf-8")
+    done = run_promtool(["promtool", "test", "rules", file])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("step", ["15s", "1m"])
 def test_each_mark_is_drawn_once_whatever_the_step(step: str, tmp_path: Path) -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed (Debian: prometheus)")
+    need("promtool")
     exporter = 'job="exporter",instance="a"'
     info = f'benchmark_run_info{{{exporter},run="r"}}'
     firing = 'ALERTS{alertstate="firing",alertname="RouterDown"'
@@ -107,15 +120,7 @@ def test_each_mark_is_drawn_once_whatever_the_step(step: str, tmp_path: Path) ->
         }
         for mark in marks.values()
     ]
-    case = {
-        "interval": "5s",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": counts,
-    }
-    file = tmp_path / "marks.test.yml"
-    file.write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [case]}), encoding="utf-8")
-    done = run_promtool(["promtool", "test", "rules", file])
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_answers(series, counts, tmp_path)
     assert len(marks) == 6
 
 
@@ -160,8 +165,7 @@ def test_a_run_that_is_over_stays_on_the_first_screen_until_the_next_begins() ->
 
 
 def test_the_first_screen_is_about_one_run_though_another_load_has_slower_answers(tmp_path: Path) -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed (Debian: prometheus)")
+    need("promtool")
     here, there = ('job="exporter",instance="a"', 'job="exporter",instance="b"')
     mine, other = ('route="local",model="small"', 'route="openai",model="large"')
     mixed, beside = ('route="local",model="second"', 'route="local",model="beside"')
@@ -205,15 +209,7 @@ def test_the_first_screen_is_about_one_run_though_another_load_has_slower_answer
                 "eval_time": "3m",
                 "exp_samples": [{"labels": "{}", "value": values[run_shown]}],
             })  # fmt: skip
-    case = {
-        "interval": "5s",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": asked,
-    }
-    file = tmp_path / "one-run.test.yml"
-    file.write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [case]}), encoding="utf-8")
-    done = run_promtool(["promtool", "test", "rules", file])
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_answers(series, asked, tmp_path)
 
 
 def test_every_figure_of_the_load_on_the_first_screen_is_of_the_run_shown() -> None:
