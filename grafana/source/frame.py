@@ -24,6 +24,7 @@ VARIABLES = {
     "model": (variables.VARIABLE_MODEL, EVERYTHING, "The model that the requests name."),
     "process": (variables.VARIABLE_PROCESS, EVERYTHING, "Watched processes of the roles router and node."),
     "node": (variables.VARIABLE_NODE, EVERYTHING, "The router's nodes, by its name for them."),
+    "host": (variables.VARIABLE_HOST, EVERYTHING, "Hosts, as the targets of their exporters are called."),
     "gpu": (variables.VARIABLE_GPU, EVERYTHING, "GPUs by their index."),
     "run": (variables.VARIABLE_RUN, EVERYTHING, "Runs within the time range, by id."),
     "label": (variables.VARIABLE_LABEL, EVERYTHING, "Labels of the results."),

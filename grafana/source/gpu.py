@@ -29,9 +29,10 @@ HELD_BACK: States = {
 }
 """what holds a GPU's clocks down, by its number in queries/gpu.py: the worst is the greatest"""
 NO_GPU_HERE = "no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver"
+THIS_HOST = "/d/gpu?var-host=${__value.raw}&${__url_time_range}"
 GPU_COLUMNS = {
     "gpu": Column("GPU", width=60),
-    "node": Column("node", width=110),
+    "node": Column("host", link=("Only this host", THIS_HOST), width=110),
     "Value #A": Column("busy", RATIO, bar=True),
     "Value #B": Column("memory, of all", RATIO, bar=True),
     "Value #C": Column("temperature", CELSIUS, width=110),
@@ -40,26 +41,27 @@ GPU_COLUMNS = {
     "Value #F": Column("Xid errors", states=[from_none("none", GREEN), from_one("", FAILURE)], width=100),
 }
 INFO_COLUMNS = {
-    "gpu": Column("GPU", width=60),
-    "node": Column("node"),
+    "node": Column("host"),
     "name": Column("name"),
     "driver_version": Column("driver"),
     "cuda_version": Column("CUDA"),
+    "Value": Column("GPUs"),
 }
 XID_COLUMNS = {
     "gpu": Column("GPU", width=60),
-    "node": Column("node", width=110),
+    "node": Column("host", width=110),
     "xid": Column("Xid", link=("NVIDIA's catalogue", "https://docs.nvidia.com/deploy/xid-errors/")),
     "Value": Column("errors"),
 }
 
 
 def work() -> Section:
-    """Which GPUs there are and how busy."""
+    """Each GPU now, and how busy it was."""
     table = rows(
         "GPUs now",
         "A row for each: how busy, its memory, its heat, its power of the limit that is set, the worst of "
-        "what holds its clocks down, and the driver's Xid errors in the time range. The busiest on top.",
+        "what holds its clocks down, and the driver's Xid errors in the time range. The busiest on top; a "
+        "click on a host shows its GPUs alone. The curves below are of the eight highest.",
         COUNT,
         [
             Series(gpu.UTILIZATION_RATIO, "busy"),
@@ -74,10 +76,16 @@ def work() -> Section:
     )
     busy = lines(
         "Utilisation",
-        "Share of the time in which a GPU computed, and (dashed) in which its memory was read or written.",
+        "Share of the time in which a GPU computed.",
         RATIO,
-        Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} computes", BLUE, many=True),
-        Series(gpu.MEMORY_BANDWIDTH_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True, bound=True),
+        Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}}", BLUE, many=True),
+        max_value=1,
+    )
+    bandwidth = lines(
+        "Memory bandwidth",
+        "Share of the time in which a GPU's memory was read or written.",
+        RATIO,
+        Series(gpu.MEMORY_BANDWIDTH_RATIO, "GPU {{gpu}} {{node}}", BLUE, many=True),
         max_value=1,
     )
     memory = lines(
@@ -87,14 +95,7 @@ def work() -> Section:
         Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}}", BLUE, many=True),
         max_value=1,
     )
-    by_process = lines(
-        "Memory by process",
-        "Memory of the watched processes. Absent in a container without the host's process ids.",
-        BYTES,
-        Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
-        no_value="no watched process has any: name those that compute in the configuration",
-    )
-    return Section(None, NO_GPU_HERE, [Row(7, [table]), Row(8, [busy, memory, by_process])])
+    return Section(None, NO_GPU_HERE, [Row(10, [table]), Row(8, [busy, bandwidth, memory])])
 
 
 def limits() -> Section:
@@ -146,7 +147,7 @@ def limits() -> Section:
 
 
 def errors() -> Section:
-    """What is broken, and the bus."""
+    """What is broken, the bus, the drivers, and who has the memory."""
     xids = rows(
         "Xid errors in the time range",
         "Errors that the driver reported, by NVIDIA's code.",
@@ -160,7 +161,8 @@ def errors() -> Section:
         "Memory errors (ECC)",
         "New errors. Corrected ones happen to sound memory; one that is uncorrected has lost data.",
         COUNT,
-        Series(gpu.ECC_ERRORS, "GPU {{gpu}} {{node}} {{type}}", SKY, many=True),
+        Series(gpu.ECC_CORRECTED, "GPU {{gpu}} {{node}} corrected", SKY, many=True),
+        Series(gpu.ECC_UNCORRECTED, "GPU {{gpu}} {{node}} uncorrected", FAILURE, many=True),
         named={"uncorrected": FAILURE},
         no_value="no memory error",
         up_to=1,
@@ -174,13 +176,24 @@ def errors() -> Section:
     )
     info = rows(
         "Models and drivers",
-        "What the driver lists.",
+        "What the driver lists, and how many a host has of them.",
         COUNT,
         [Series(gpu.INFO, "GPUs")],
         INFO_COLUMNS,
-        first="node",
+        first="GPUs",
     )
-    return Section("Errors, bus, drivers", "no GPU says so", [Row(8, [xids, ecc, pcie]), Row(6, [info])])
+    by_process = lines(
+        "Memory by process",
+        "Memory of the watched processes. Absent in a container without the host's process ids.",
+        BYTES,
+        Series(gpu.PROCESS_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
+        no_value="no watched process has any: name those that compute in the configuration",
+    )
+    return Section(
+        "Errors, bus, drivers, processes",
+        "no GPU says so",
+        [Row(8, [xids, ecc, pcie]), Row(8, [info, by_process])],
+    )
 
 
 def dashboard() -> model.Dashboard:
@@ -190,7 +203,7 @@ def dashboard() -> model.Dashboard:
         "gpu",
         "Each GPU: utilisation, memory, heat, power, clocks, throttling, errors and bus.",
         [work(), limits(), errors()],
-        choices=("gpu",),
-        shown=("gpu",),
+        choices=("host", "gpu"),
+        shown=("host", "gpu"),
         marks=frame.MARKS,
     )

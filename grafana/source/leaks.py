@@ -5,14 +5,14 @@ from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
 from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, between
 from panels import AGE_MS, BYTES, COUNT, NO_GPU, NO_HOST, NOT_WATCHED, PER_SECOND, RATIO, TEXT, Series, lines
-from queries import hosts, leaks, processes, run
+from queries import crowds, hosts, leaks, processes, run
 from tables import Column, rows
 
 TOO_EARLY = "too early: slopes begin after 17 minutes"
 NOTHING_GROWS = "none grows by one an hour; slopes begin after 17 minutes"
 NO_LOAD = "no slope or no requests: slopes begin after 17 minutes, requests with soak run"
 LEAK_COLUMNS = {
-    "about": Column("what", width=170),
+    "about": Column("what", width=230),
     "kind": Column("of what", width=210),
     "Value #A": Column(
         "state",
@@ -41,7 +41,8 @@ def called() -> Section:
         "17 minutes, so there is no slope. Growing: faster than a leak has to be, but not judged yet (the "
         "column judged says when) or not evenly enough; of files that a process writes, which may grow, by "
         "more than 16 MiB an hour. Leak: what the alerts and a run's verdict go by. Floor: the minimum of 5 "
-        "minutes; growth is its slope over 12.",
+        "minutes; growth is its slope over 12. Of more than a hundred rows those of the router and the worst "
+        "hundred.",
         COUNT,
         [
             Series(leaks.STATES, "state"),
@@ -66,8 +67,8 @@ def memory() -> Section:
         "Memory that no file backs, swapped out or not, and (dashed) its minimum of 5 minutes, below the "
         "sawtooth of garbage collection.",
         BYTES,
-        Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True),
-        Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True, bound=True),
+        Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True, few=crowds.moved),
+        Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True, bound=True, few=crowds.moved),
     )
     slope = lines(
         "Memory growth an hour",
@@ -98,8 +99,8 @@ def memory() -> Section:
         "Resident memory, and (dashed) what is swapped out. It also counts mapped model files and shrinks "
         "when the host swaps, so no leak is judged by it.",
         BYTES,
-        Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", BLUE, many=True),
-        Series(processes.SWAP_BYTES, "{{process}} {{node}} swap", ORANGE, many=True, bound=True),
+        Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", BLUE, many=True, few=crowds.moved),
+        Series(processes.SWAP_BYTES, "{{process}} {{node}} swap", ORANGE, many=True, bound=True, few=crowds.moved),
     )
     return Section("Memory", NOT_WATCHED, [Row(8, [level, slope]), Row(8, [per_1000, sawtooth, resident])])
 
@@ -110,25 +111,26 @@ def handles() -> Section:
         "Open files",
         "Open file descriptors of each process, sockets among them.",
         COUNT,
-        Series(processes.OPEN_FDS, "{{process}} {{node}}", BLUE, many=True),
+        Series(processes.OPEN_FDS, "{{process}} {{node}}", BLUE, many=True, few=crowds.moved),
     )
     limit = lines(
         "Open files of the limit",
         "At 100 % the process accepts no connection any more.",
         RATIO,
-        Series(processes.OPEN_FDS_RATIO, "{{process}} {{node}}", BLUE, many=True),
+        Series(processes.OPEN_FDS_RATIO, "{{process}} {{node}}", BLUE, many=True, few=crowds.moved),
     )
     threads = lines(
         "Threads",
         "Threads of each process.",
         COUNT,
-        Series(processes.THREADS, "{{process}} {{node}}", BLUE, many=True),
+        Series(processes.THREADS, "{{process}} {{node}}", BLUE, many=True, few=crowds.moved),
     )
     sockets = lines(
         "Sockets by state",
         "TCP sockets of each process, in the states that it has had in the time range. close_wait that "
         "grows: the peer has hung up and the process has not.",
         COUNT,
+        Series(processes.SOCKETS_CLOSE_WAIT, "{{process}} {{node}} close_wait", ORANGE, many=True),
         Series(processes.SOCKETS_BY_STATE, "{{process}} {{node}} {{state}}", SKY, many=True),
         named={"close_wait": ORANGE, "established": BLUE},
         beside=True,
@@ -173,7 +175,7 @@ def written_files() -> Section:
         "Files that it writes",
         "Size of the regular files that each process has open for writing: its database, its logs.",
         BYTES,
-        Series(leaks.WRITTEN_BYTES, "{{process}} {{node}}", BLUE, many=True),
+        Series(leaks.WRITTEN_BYTES, "{{process}} {{node}}", BLUE, many=True, few=crowds.moved),
     )
     slope = lines(
         "Their growth an hour",
@@ -201,8 +203,8 @@ def hosts_memory() -> Section:
         "Host memory and its floor",
         "Memory of the hosts that is not available for new work, with swap in the floor.",
         BYTES,
-        Series(hosts.MEMORY_USED_BYTES, "{{host}} used", BLUE, many=True),
-        Series(leaks.HOST_MEMORY_FLOOR_BYTES, "{{host}} floor", SKY, many=True),
+        Series(hosts.MEMORY_USED_BYTES, "{{host}} used", BLUE, many=True, few=crowds.moved),
+        Series(leaks.HOST_MEMORY_FLOOR_BYTES, "{{host}} floor", SKY, many=True, few=crowds.moved),
         no_value=NO_HOST,
     )
     host_slope = lines(
@@ -248,9 +250,9 @@ def gpu_memory() -> Section:
         "GPU memory by process",
         "Memory of each watched process on each GPU, and its floor.",
         BYTES,
-        Series(leaks.GPU_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
+        Series(leaks.GPU_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True, few=crowds.moved),
         Series(
-            leaks.GPU_MEMORY_FLOOR_BYTES, "{{process}} GPU {{gpu}} {{node}} floor", SKY, many=True, bound=True
+            leaks.GPU_MEMORY_FLOOR_BYTES, "{{process}} GPU {{gpu}} {{node}} floor", SKY, many=True, bound=True, few=crowds.moved
         ),
         no_value="no watched process has memory on a GPU: name those that compute in the configuration",
     )
@@ -272,7 +274,7 @@ def dashboard() -> model.Dashboard:
             gpu_memory(),
             collectors_of_garbage(),
         ],
-        choices=("route", "model", "process", "gpu"),
+        choices=("route", "model", "host", "process", "gpu"),
         shown=("process",),
         marks=frame.MARKS,
     )

@@ -3,11 +3,42 @@
 from layout import Row, Section
 from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE
 from panels import BYTES, BYTES_PER_SECOND, COUNT, NO_HOST, PER_SECOND, RATIO, Series, lines
-from queries import hosts
+from queries import crowds, hosts
+from tables import Column, rows
+
+HOST_COLUMNS = {
+    "host": Column("host", width=150),
+    "Value #A": Column("CPU busy", RATIO, bar=True),
+    "Value #B": Column("load per CPU", COUNT, width=110, decimals=2),
+    "Value #C": Column("memory, of all", RATIO, bar=True),
+    "Value #D": Column("swap", BYTES, width=100),
+    "Value #E": Column("busiest disk", RATIO, bar=True),
+    "Value #F": Column("least free space", RATIO, width=130),
+    "Value #G": Column("network errors", PER_SECOND, width=120),
+    "Value #H": Column("retransmits", PER_SECOND, width=110),
+}
 
 
 def machines() -> Section:
     """Utilisation, saturation and errors of the hosts."""
+    table = rows(
+        "Hosts now",
+        "A row for each: its CPUs, its memory, its disks, its network. The busiest on top. Of what there are "
+        "more than eight of, the curves below are of the highest in the time range.",
+        COUNT,
+        [
+            Series(hosts.CPU_BUSY_RATIO, "CPU busy"),
+            Series(hosts.LOAD_PER_CPU, "load per CPU"),
+            Series(hosts.MEMORY_USED_RATIO, "memory"),
+            Series(hosts.SWAP_USED_BYTES, "swap"),
+            Series(hosts.BUSIEST_DISK_RATIO, "busiest disk"),
+            Series(hosts.LEAST_FREE_RATIO, "least free space"),
+            Series(hosts.NETWORK_ERRORS, "network errors"),
+            Series(hosts.TCP_RETRANSMITS, "retransmits"),
+        ],
+        HOST_COLUMNS,
+        first="CPU busy",
+    )
     cpu = lines(
         "CPU",
         "Share of all CPUs that is busy, waits for disks (iowait), or is taken by the hypervisor (steal).",
@@ -53,7 +84,7 @@ def machines() -> Section:
         "Free space",
         "Share of each writable file system that is free to all.",
         RATIO,
-        Series(hosts.FILESYSTEM_FREE_RATIO, "{{host}} {{mountpoint}}", GREEN, many=True),
+        Series(hosts.FILESYSTEM_FREE_RATIO, "{{host}} {{mountpoint}}", GREEN, many=True, few=crowds.lowest),
         max_value=1,
         no_value="no file system is seen",
     )
@@ -85,5 +116,5 @@ def machines() -> Section:
     return Section(
         "Hosts: utilisation, saturation, errors",
         NO_HOST,
-        [Row(8, [cpu, load1, pressure]), Row(8, [memory, disk, space]), Row(8, [network, dropped, tcp])],
+        [Row(8, [table]), Row(8, [cpu, load1, pressure]), Row(8, [memory, disk, space]), Row(8, [network, dropped, tcp])],
     )

@@ -3,7 +3,7 @@
 Each takes what it shows as `Series`, gives them the letters A, B, C … and colours them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import (
@@ -21,6 +21,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from palette import BLUE, FAILURE, GREY, States, at_least, bounding, by_number, colour, mapped, unit_of
+from queries import crowds
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -53,6 +54,17 @@ class Series(NamedTuple):
     many: bool = False
     bound: bool = False
     """dashed: a bound or a context rather than the finding"""
+    few: Callable[[str, int], str] = crowds.highest
+    """which of a crowd are drawn"""
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether there may be hundreds: one for every host, node, process, GPU or exporter."""
+        return any(f"{{{{{each}}}}}" in self.legend for each in ("host", "node", "process", "gpu", "instance"))
+
+    def fewer(self, number: int) -> "Series":
+        """Of a crowd as many as that."""
+        return self._replace(expr=self.few(self.expr, number)) if self.is_crowd else self
 
 
 def target(
@@ -109,7 +121,8 @@ def lines(
     `named` has colours by a regular expression on the legend, `beside` puts the names to the right (for more
     than six lines, in panels of half the width), `stack` adds the lines up, the scale ends at `max_value`,
     and reaches to `up_to` at least (of nothing but zeros Grafana makes one to 100, or 10,000 %).
-    Only what stands alone or is stacked is filled: areas over one another make mud.
+    Only what stands alone or is stacked is filled: areas over one another make mud. Of what there may be
+    hundreds of (hosts, GPUs, processes, nodes) a query draws eight, several queries twelve in all.
     """
     panel = titled(timeseries.Panel(), title, description, unit, no_value).axis_soft_min(0)
     placement = sdk.LegendPlacement.RIGHT if beside else sdk.LegendPlacement.BOTTOM
@@ -131,8 +144,9 @@ def lines(
         panel.axis_soft_max(up_to)
     if len(series) > 1:
         panel.with_transformation(WITHOUT_EMPTY)
+    most = min(crowds.CURVES, crowds.CURVES_OF_ALL // max(1, sum(each.is_crowd for each in series)))
     for number, each in enumerate(series):
-        panel.with_target(target(number, each))
+        panel.with_target(target(number, each.fewer(most)))
         look = [colour(each.hue, mode="shades" if each.many else "fixed")]
         panel.override_by_query(letter(number), [*look, *bounding()] if each.bound else look)
     numbered = [each.legend for each in series if each.many and each.hue != FAILURE]
@@ -216,12 +230,12 @@ def names(title: str, description: str, series: Series, *, nothing: str, no_valu
 def timeline(
     title: str, description: str, shown: States, series: Series, *, no_value: str | None = None
 ) -> statetimeline.Panel:
-    """A band for each series, coloured by state; 20 at a time."""
+    """A band for each series, coloured by state; of a crowd twelve."""
     panel = titled(statetimeline.Panel(), title, description, COUNT, no_value)
     panel.mappings([mapped(shown)]).thresholds(at_least((None, GREY))).show_value(sdk.VisibilityMode.NEVER)
-    panel.merge_values(True).row_height(0.8).line_width(0).fill_opacity(80).per_page(20)
+    panel.merge_values(True).row_height(0.8).line_width(0).fill_opacity(80).per_page(crowds.BANDS)
     listed(panel)
-    return panel.with_target(target(0, series))
+    return panel.with_target(target(0, series.fewer(crowds.BANDS)))
 
 
 L = TypeVar("L", statetimeline.Panel, xychart.Panel)

@@ -6,11 +6,19 @@ import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
 from machines import machines
-from palette import BLUE, FAILURE, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN, from_none, from_one
 from panels import COUNT, NO_RUN, PER_SECOND, RATE, RATIO, SECONDS, Series, lines, timeline
-from queries import cloud, load, router
+from queries import cloud, crowds, load, router
+from tables import Column, rows
 
 NOT_REPORTED = "the router's API does not say, or takes a key: docs/exporter.md"
+NODE_COLUMNS = {
+    "node": Column("node"),
+    "Value #A": Column("state", states=[from_none("up", GREEN), from_one("down", FAILURE)], width=90),
+    "Value #B": Column("successes", RATE),
+    "Value #C": Column("failures", RATE),
+    "Value #D": Column("under way", COUNT),
+}
 by_route = partial(lines, named=ROUTES)
 ROUTER_SAYS, CLIENT_SAYS = "router: {{route}}", "client: {{route}}"
 
@@ -81,11 +89,25 @@ def clouds() -> Section:
 
 def nodes() -> Section:
     """The router's nodes, by its own account, and the router itself."""
+    table = rows(
+        "Nodes now",
+        "A row for each: whether the router calls it online, and the requests that it answers, fails and has "
+        "under way, as the router counts them. Those that are down are on top.",
+        COUNT,
+        [
+            Series(router.NODE_DOWN, "down"),
+            Series(router.NODE_SUCCESS_RATE, "successes"),
+            Series(router.NODE_FAILURE_RATE, "failures"),
+            Series(router.NODE_ACTIVE, "active"),
+        ],
+        NODE_COLUMNS,
+        first="state",
+    )
     online = timeline(
         "Nodes online",
-        "Whether the router calls each of its nodes online.",
+        "Whether the router calls each of its nodes online; of more than twelve those that were down.",
         UP_OR_DOWN,
-        Series(router.NODE_UP, "{{node}}"),
+        Series(router.NODE_UP, "{{node}}", few=crowds.lowest),
     )
     successes = lines(
         "Successes by node",
@@ -140,7 +162,7 @@ def nodes() -> Section:
         "Router and nodes, as the router says",
         "the router lists no nodes, or its API takes a key: docs/exporter.md",
         [
-            Row(6, [online]),
+            Row(8, [table, online]),
             Row(8, [successes, failures, active]),
             Row(8, [outcomes, waiting]),
             Row(8, [probes, tokens]),
@@ -156,7 +178,7 @@ def dashboard() -> model.Dashboard:
         "Each route as the client sees it, clouds also as the router does, the router's nodes, and the "
         "hosts.",
         [routes(), clouds(), nodes(), machines()],
-        choices=("route", "model", "node"),
-        shown=("route", "model", "node"),
+        choices=("route", "model", "node", "host"),
+        shown=("route", "model", "node", "host"),
         marks=frame.MARKS,
     )

@@ -22,7 +22,7 @@ from panels import (
     lines,
     timeline,
 )
-from queries import gpu, hosts, leaks, load, processes, router, run, streams
+from queries import crowds, gpu, hosts, leaks, load, processes, router, run, streams
 from soak_header import header
 from soak_streams import stream_section
 
@@ -164,7 +164,7 @@ def system() -> Section:
         "Nodes",
         "Whether the router calls each of its nodes online.",
         UP_OR_DOWN,
-        Series(router.NODE_UP, "{{node}}"),
+        Series(router.NODE_UP, "{{node}}", few=crowds.lowest),
         no_value="the router lists no nodes, or its API takes a key: docs/exporter.md",
     )
     return Section(
@@ -181,7 +181,7 @@ def dashboard() -> model.Dashboard:
         "soak",
         "One run live: load, latency, failures, router, nodes, machines, alerts, streams on one time axis.",
         [header(), requests(), system(), stream_section()],
-        choices=("run", "route", "model", "node", "gpu"),
+        choices=("run", "route", "model", "node", "host", "gpu"),
         shown=("run", "route", "model"),
         since="now-15m",
         refresh=frame.SCRAPE_INTERVAL,

@@ -3,21 +3,52 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, FAILURE, OK_OR_FAILING, ORANGE, PURPLE, SKY, mapped
+from palette import BLUE, FAILURE, GREEN, OK_OR_FAILING, ORANGE, PURPLE, SKY, from_none, from_one, mapped
 from panels import BYTES, COUNT, PER_SECOND, RATIO, SECONDS, Series, lines, states
 from queries import stack
+from tables import Column, rows
+
+TARGET_COLUMNS = {
+    "job": Column("job", width=110),
+    "instance": Column("instance"),
+    "Value #A": Column("state", states=[from_none("up", GREEN), from_one("down", FAILURE)], width=90),
+    "Value #B": Column("scrape took", SECONDS, width=110),
+    "Value #C": Column("samples", COUNT, width=90),
+}
+FAILING_COLUMNS = {"collector": Column("collector"), "instance": Column("exporter")}
 
 
 def scrapes() -> Section:
     """Is everything reached, and in time."""
-    health = states(
-        "Targets and collectors",
-        "Whether Prometheus reaches each target, and whether each collector of the exporters succeeded in "
-        "the last scrape, on the worst exporter.",
-        [mapped(OK_OR_FAILING)],
-        Series(stack.TARGET_UP, "{{job}} {{instance}}"),
-        Series(stack.COLLECTOR_SUCCESS, "collector {{collector}}"),
+    targets = rows(
+        "Targets",
+        "Whether Prometheus reaches each target, how long its last scrape took, and how many samples were "
+        "kept of it. Those that are down are on top.",
+        COUNT,
+        [
+            Series(stack.TARGET_DOWN, "state"),
+            Series(stack.SCRAPE_DURATION, "scrape took"),
+            Series(stack.SCRAPE_SAMPLES, "samples"),
+        ],
+        TARGET_COLUMNS,
+        first="state",
         no_value="no target: prometheus/targets/ names them",
+    )
+    collectors = states(
+        "Collectors",
+        "Whether each collector succeeded in the last scrape, on the worst exporter.",
+        [mapped(OK_OR_FAILING)],
+        Series(stack.COLLECTOR_SUCCESS, "{{collector}}"),
+        no_value="no exporter is reached: prometheus/targets/exporter.yml names them",
+    )
+    failing = rows(
+        "Collectors that fail",
+        "Where. Its log says why.",
+        COUNT,
+        [Series(stack.COLLECTOR_FAILING, "failing")],
+        FAILING_COLUMNS,
+        first="exporter",
+        no_value="no collector fails",
     )
     duration = lines(
         "Scrape duration",
@@ -36,7 +67,7 @@ def scrapes() -> Section:
     return Section(
         None,
         "no scrape: prometheus/targets/ names what is scraped",
-        [Row(6, [health]), Row(8, [duration, samples])],
+        [Row(4, [collectors]), Row(8, [targets, failing], [15, 9]), Row(8, [duration, samples])],
     )
 
 

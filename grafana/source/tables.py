@@ -32,6 +32,7 @@ class Column(NamedTuple):
     """in pixels; without one it takes its share of what is left"""
     states: Sequence[model.ValueMapping] = ()
     """texts, on their colours"""
+    decimals: int | None = None
     bar: bool = False
     """the value is a share of one, and a bar"""
     right: bool = False
@@ -79,6 +80,8 @@ def _properties(column: Column) -> list[model.DynamicConfigValue]:
     found = []
     if column.unit is not None:
         found.append(unit_of(column.unit))
+    if column.decimals is not None:
+        found.append(model.DynamicConfigValue(id_val="decimals", value=column.decimals))
     if column.link is not None:
         link = {"title": column.link[0], "url": column.link[1]}
         found.append(model.DynamicConfigValue(id_val="links", value=[link]))

@@ -9,6 +9,7 @@ import dashboard_json
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from queries import crowds
 
 from tests.support.checkout import GOLDEN
 from tests.support.dashboards import (
@@ -44,6 +45,8 @@ PROMETHEUS_METRICS = {
     "alertmanager_notifications_total",
 }
 """of Prometheus and Alertmanager; the stack test finds each"""
+FEW = (crowds.highest, crowds.lowest, crowds.moved)
+"""what a panel makes of a query that a crowd answers"""
 ROUTER_METRICS = {
     "cloud_requests_total",
     *(f"cloud_request_latency_seconds_{kind}" for kind in ("bucket", "count", "sum")),
@@ -139,7 +142,8 @@ def test_queries_read_only_what_the_exporter_gives_and_the_rules_record(page: Js
         assert names <= known, f"{where}: {sorted(names - known)}"
     for name, query in variable_queries_of(page):
         found = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", query)
-        assert found and found[1] in known and found[2] == name, query
+        # A host is what the label `node` of its exporter's target says.
+        assert found and found[1] in known and found[2] == {"host": "node"}.get(name, name), query
 
 
 def test_the_names_of_other_programs_are_all_used() -> None:
@@ -152,6 +156,7 @@ def test_the_names_of_other_programs_are_all_used() -> None:
 @every_dashboard
 def test_every_query_is_a_constant_of_the_queries(page: Json) -> None:
     known = set(query_constants().values())
+    known |= {few(expr, number) for expr in known for few in FEW for number in range(3, 13)}
     assert [found for found in queries_of(page) if found[1] not in known] == []
     notes = known | set(query_constants("ANNOTATION_").values())
     assert {expr for _, expr in dashboard_json.annotation_queries_of(page)} <= notes
@@ -162,6 +167,8 @@ def test_every_query_is_a_constant_of_the_queries(page: Json) -> None:
 def test_every_constant_of_the_queries_is_used_and_there_once() -> None:
     used = {expr for page in PAGES.values() for _, expr in queries_and_notes(page)}
     used |= {expr for page in PAGES.values() for _, expr in variable_queries_of(page)}
+    # Of a crowd the panel asks for the few: "(EXPR) and topk(…".
+    used |= {re.split(r"\) and (?:top|bottom)k\(", expr)[0][1:] for expr in used}
     named = query_constants() | query_constants("ANNOTATION_") | query_constants("VARIABLE_")
     assert [name for name, expr in named.items() if expr not in used] == []
     texts = list(named.values())
@@ -184,7 +191,9 @@ def test_what_an_exporter_gives_is_asked_of_the_chosen_exporters(page: Json) -> 
 def test_a_range_follows_the_zoom_unless_there_is_a_reason(page: Json) -> None:
     fixed = {expr: FIXED_RANGES[name] for name, expr in _all_constants().items() if name in FIXED_RANGES}
     for where, expr in queries_and_notes(page):
-        allowed = {"$__rate_interval", "$__range", "$__range:15s"} | fixed.get(expr, set())
+        allowed = {"$__rate_interval", "$__range", "$__range:15s", "$__range:$__interval"}
+        of_a_crowd = re.split(r"\) and (?:top|bottom)k\(", expr)[0][1:]
+        allowed |= fixed.get(expr, set()) | fixed.get(of_a_crowd, set())
         without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', "", expr)
         assert set(re.findall(r"\[([^\]]*)\]", without_texts)) <= allowed, where
         assert "vector(0)" not in expr, f"{where}: missing is not zero"

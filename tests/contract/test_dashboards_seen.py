@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import palette
 import pytest
 import yaml
-from queries import run
+from queries import crowds, run
 from substitution import substitute
 
 from tests.support.dashboards import GRAFANA, PAGES, Json, every_dashboard, panels
@@ -21,15 +21,15 @@ FIRST_SCREEN_ROWS = 18
 SHOWN = {
     "soak": ["run", "route", "model"],
     "leaks": ["process"],
-    "router-and-nodes": ["route", "model", "node"],
-    "gpu": ["gpu"],
+    "router-and-nodes": ["route", "model", "node", "host"],
+    "gpu": ["host", "gpu"],
     "results": ["label"],
     "stack-health": ["instance"],
 }
 """what a person changes on each page"""
 EMPTY_IS_AN_ANSWER = {
     *("nothing fires", "nothing has failed", "none grows by one an hour; slopes begin after 17 minutes"),
-    *("no Xid error", "no memory error", "no GPU has a fan", "no GPU says so"),
+    *("no collector fails", "no Xid error", "no memory error", "no GPU has a fan", "no GPU says so"),
     *("the kernel has no PSI", "no disk is seen", "no file system is seen"),
 }
 """of panels that nobody can do anything about, or need not"""
@@ -385,7 +385,7 @@ def test_a_gpu_is_one_row_of_what_it_does_and_one_band_of_what_holds_it_back() -
     table = panel_called("gpu", "GPUs now")
     assert table["gridPos"]["y"] == 0
     assert columns(table) == [
-        *("GPU", "node", "busy", "memory, of all", "temperature", "power, of limit"),
+        *("GPU", "host", "busy", "memory, of all", "temperature", "power, of limit"),
         *("held back by", "Xid errors"),
     ]
     assert [t["legendFormat"] for t in panel_called("gpu", "Held back by")["targets"]] == [
@@ -414,7 +414,59 @@ def test_no_time_is_negative_and_no_storage_is_nothing() -> None:
     [age] = panel_called("stack-health", "Since a collector last succeeded")["targets"]
     assert age["expr"].startswith("clamp_min(")
     [blocks] = panel_called("stack-health", "Storage")["targets"]
-    assert blocks["expr"].endswith(" > 0")
+    assert re.match(r"\(\w+{[^}]*} > 0\)", blocks["expr"])
+
+
+# --- crowds
+
+
+@every_dashboard
+def test_of_a_crowd_a_panel_draws_the_few_that_say_most(page: Json) -> None:
+    most = {"timeseries": crowds.CURVES_OF_ALL, "state-timeline": crowds.BANDS}
+    for panel in panels(page):
+        crowd = re.compile(r"{{(host|node|process|gpu|instance)}}")
+        asked = [each["expr"] for each in panel["targets"] if crowd.search(each["legendFormat"])]
+        if panel["type"] in most:
+            drawn = [re.findall(r"\b(?:top|bottom)k\((\d+), ", expr) for expr in asked]
+            assert all(drawn), f"{panel['title']}: {asked}"
+            assert sum(int(number) for [number] in drawn) <= most[panel["type"]], panel["title"]
+
+
+@pytest.mark.parametrize(
+    ("few", "kept"),
+    [
+        (crowds.highest, ["gpu-2", "gpu-9"]),
+        (crowds.lowest, ["gpu-1", "gpu-2"]),
+        (crowds.moved, ["gpu-2", "gpu-3"]),
+    ],
+    ids=["highest", "lowest", "moved"],
+)
+def test_the_few_of_a_crowd_are_those_of_all_that_is_shown(
+    few: Callable[[str, int], str], kept: Sequence[str], tmp_path: Path
+) -> None:
+    # Each at its number. gpu-2 was at 0 once and at 100 once: it is among the few, though it is not now. gpu-3 moved.
+    values = {number: f"{number}x120" for number in range(1, 10)}
+    values |= {2: "2x20 100 2x20 0 2x80", 3: "3x60 4x60"}
+    series = [{"series": f'busy{{node="gpu-{number}"}}', "values": each} for number, each in values.items()]
+    need("promtool")
+    asked = {
+        "expr": f"sort(count by (node) ({substitute(few('busy', 2), {})}))",
+        "eval_time": "10m",
+        "exp_samples": [{"labels": f'{{node="{node}"}}', "value": 1} for node in kept],
+    }
+    group = {"interval": "5s", "input_series": series, "promql_expr_test": [asked]}
+    file = tmp_path / "few.test.yml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [group]}), encoding="utf-8")
+    done = run_promtool(["promtool", "test", "rules", file])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_crowd_has_is_in_tables() -> None:
+    tables = [
+        *(("gpu", "GPUs now"), ("router-and-nodes", "Nodes now"), ("router-and-nodes", "Hosts now")),
+        *(("leaks", "What can leak, the worst on top"), ("stack-health", "Targets")),
+    ]
+    assert [panel_called(*each)["type"] for each in tables] == ["table"] * len(tables)
 
 
 # --- empty rooms, digits, files

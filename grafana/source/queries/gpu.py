@@ -13,7 +13,11 @@ def _by_gpu(expr: str, *more: str) -> str:
     return f"max by ({', '.join((_BY, *more))}) ({expr})"
 
 
-INFO = f"max by ({_BY}, name, driver_version, cuda_version) (gpu_info{{{GPU}}})"
+# A GPU that two exporters see is counted once.
+INFO = (
+    "count by (node, name, driver_version, cuda_version)"
+    f" (max by ({_BY}, name, driver_version, cuda_version) (gpu_info{{{GPU}}}))"
+)
 UTILIZATION_RATIO = _by_gpu(f"gpu_utilization_ratio{{{GPU}}}")
 MEMORY_BANDWIDTH_RATIO = _by_gpu(f"gpu_memory_utilization_ratio{{{GPU}}}")
 MEMORY_USED_RATIO = _by_gpu(
@@ -41,8 +45,15 @@ THROTTLED_WORST = _by_gpu(
         for number, reason in enumerate(HELD_BACK, start=1)
     )
 )
-_ECC = f"gpu_ecc_errors_total{{{GPU}}}"
-ECC_ERRORS = _by_gpu(f"increase({_ECC}[$__rate_interval]) and {_ECC} > 0", "type")
+
+
+def _ecc(kind: str) -> str:
+    errors = f'gpu_ecc_errors_total{{type="{kind}",{GPU}}}'
+    return _by_gpu(f"increase({errors}[$__rate_interval]) and {errors} > 0")
+
+
+ECC_CORRECTED = _ecc("corrected")
+ECC_UNCORRECTED = _ecc("uncorrected")
 XID_ERRORS = _by_gpu(f"round(increase(gpu_xid_errors_total{{{GPU}}}[$__range])) > 0", "xid")
 XID_ERRORS_BY_GPU = _by_gpu(f"round(sum by ({_ONCE}) (increase(gpu_xid_errors_total{{{GPU}}}[$__range])))")
 PCIE_RECEIVE = _by_gpu(f"gpu_pcie_receive_bytes_per_second{{{GPU}}}")

@@ -15,7 +15,11 @@ _THOUSANDS = f"(sum(rate(benchmark_requests_total{{{LOAD}}}[12m])) > 0)"
 _IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{OWN}}}'
 _IN_PIECES = f"{{{_HANDLES},{OWN}}}"
 
-
+_STATE = f"resource:leak:state{{{OWN}}}"
+# The state, and less than one for the share of its floor that it grows by an hour: the worst row first.
+_RANK = f"(({_STATE} + clamp({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0, 0.99)) or {_STATE})"
+# A hundred agents have thousands; those further down are too young or flat, unless a hundred grow.
+_WORST = f'(resource:leak:state{{{ROUTER_PROCESS}}} or topk(100, {_RANK}))'
 _SHOWN_AS = {
     "fds": "files",
     "node_memory": "memory",
@@ -26,15 +30,11 @@ _SHOWN_AS = {
 
 def _row(expr: str) -> str:
     """Its series by `about` and `kind`; of two exporters that see the same, the worse."""
+    expr = f"({expr}) and {_WORST}"
     expr = f'label_replace({expr}, "process", "host", "process", "")'
     expr = f'label_replace({expr}, "gpu_name", "GPU $1", "gpu", "(.+)")'
     expr = f'label_join({expr}, "about", " ", "process", "node", "gpu_name")'
-    for name, shown in {
-        "fds": "files",
-        "node_memory": "memory",
-        "gpu_memory": "GPU memory",
-        "written_files": "files written",
-    }.items():
+    for name, shown in _SHOWN_AS.items():
         expr = f'label_replace({expr}, "resource", "{shown}", "resource", "{name}")'
     return f'max by (about, kind) (label_join({expr}, "kind", " ", "resource", "state"))'
 
@@ -71,9 +71,7 @@ _PIECES_NOW = " or ".join((
         "connections", f'observed_process_connections{{state=~"close_wait|established",{OWN}}}'
     ),
 ))  # fmt: skip
-_STATE = f"resource:leak:state{{{OWN}}}"
-# The state, and less than one for the share of its floor that it grows by an hour: the worst row first.
-STATES = _row(f"{_STATE} + clamp({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0, 0.99) or {_STATE}")
+STATES = _row(_RANK)
 STATES_SINCE_MS = f"{_row(f'last_over_time(resource:leak:changed{{{OWN}}}[6h]) and {_STATE}')} * 1000"
 NOW = _as_text("now", f"({_BYTES_NOW})", f"({_PIECES_NOW})")
 FLOOR = _as_text("floor", f"{_FLOOR}{_IN_BYTES}", f"{_FLOOR}{_IN_PIECES}")

@@ -16,11 +16,10 @@ THREADS = by_process(f"observed_process_threads{{{PROCESS}}}")
 CHILDREN = by_process(f"observed_process_children{{{PROCESS}}}")
 WORKER_DEATHS = by_process(f"increase(observed_process_worker_deaths_total{{{PROCESS}}}[$__rate_interval])")
 # Eleven states a process are too many lines: those that it has had within the time range.
-SOCKETS_BY_STATE = by_process(
-    f"observed_process_connections{{{PROCESS}}}"
-    f" and max_over_time(observed_process_connections{{{PROCESS}}}[$__range]) > 0",
-    "state",
-)
+_OTHERS = f'observed_process_connections{{state!="close_wait",{PROCESS}}}'
+SOCKETS_BY_STATE = by_process(f"{_OTHERS} and max_over_time({_OTHERS}[$__range]) > 0", "state")
+# Few beside the others, and what a leak of connections is: it is not to be left out for them.
+SOCKETS_CLOSE_WAIT = by_process(f'observed_process_connections{{state="close_wait",{PROCESS}}}')
 
 # --- the router alone
 ROUTER_LEAKABLE_BYTES = by_process(

@@ -9,6 +9,7 @@ ROUTER_UP = f"min(router_up{{{OWN}}})"
 NODES_ONLINE = f'max(router_nodes{{status="online",{OWN}}})'
 NODES_LISTED = f"max(sum by (job, instance) (router_nodes{{{OWN}}}))"
 NODE_UP = f"min by (node) (router_node_up{{{NODE}}})"
+NODE_DOWN = f"1 - min by (node) (router_node_up{{{NODE}}})"
 _NODE_REQUESTS = "router_node_requests_total"
 NODE_SUCCESS_RATE = f'max by (node) (rate({_NODE_REQUESTS}{{outcome="success",{NODE}}}[$__rate_interval]))'
 NODE_FAILURE_RATE = f'max by (node) (rate({_NODE_REQUESTS}{{outcome="failure",{NODE}}}[$__rate_interval]))'

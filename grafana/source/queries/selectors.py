@@ -12,7 +12,9 @@ PROCESS = f'{OWN},role=~"router|node",process=~"$process"'
 ROUTER_PROCESS = f'{OWN},role="router"'
 NODE = f'{OWN},node=~"$node"'
 """of the router's nodes, by the router's own name for them"""
-GPU = f'{OWN},gpu=~"$gpu"'
+HOST = 'node=~"$host"'
+"""of a host, by the label that its exporter's target has; one without has the empty one"""
+GPU = f'{OWN},gpu=~"$gpu",{HOST}'
 RESULT = f'{OWN},label=~"$label"'
 
 ROUTER = 'job="router"'
@@ -22,12 +24,12 @@ ALERTMANAGER = 'job="alertmanager"'
 
 # A host is called as its target's label `node`, else as the host itself; where there is one, not at all.
 _NAMED = (
-    f'label_replace(label_replace(node_uname_info{{{OWN}}}, "host", "$1", "nodename", "(.+)"),'
+    f'label_replace(label_replace(node_uname_info{{{OWN},{HOST}}}, "host", "$1", "nodename", "(.+)"),'
     ' "host", "$1", "node", "(.+)")'
 )
 _HOST = (
     f"(({_NAMED}) and on () (count(count by (host) ({_NAMED})) > 1)"
-    f" or on (job, instance) node_uname_info{{{OWN}}})"
+    f" or on (job, instance) node_uname_info{{{OWN},{HOST}}})"
 )
 
 

@@ -3,11 +3,12 @@
 from queries.selectors import ALERTMANAGER, OWN, PROMETHEUS
 
 # Many routers have no metrics of their own, so that target may be down for ever; router_up says how it is.
-TARGET_UP = 'up{job!="router"}'
+TARGET_DOWN = '1 - up{job!="router"}'
 SCRAPE_DURATION = "scrape_duration_seconds"
 SCRAPE_SAMPLES = "scrape_samples_post_metric_relabeling"
 
 COLLECTOR_SUCCESS = f"min by (collector) (exporter_collector_success{{{OWN}}})"
+COLLECTOR_FAILING = f"exporter_collector_success{{{OWN}}} == 0"
 COLLECTOR_DURATION = f"max by (collector) (exporter_collector_duration_seconds{{{OWN}}})"
 # A scrape's time is that of its beginning, and a collector succeeds within it: not less than nothing.
 COLLECTOR_AGE = (

@@ -1,0 +1,34 @@
+"""Of a crowd the few that say most: curves of hundreds of hosts, GPUs or processes say nothing together.
+
+Which these are is asked once, of all that is shown, so that a curve does not come and go.
+"""
+
+CURVES = 8
+"""of one query in a panel; as many as there are colours for what is numbered, and GPUs in a host"""
+CURVES_OF_ALL = 12
+"""of all queries of a panel"""
+BANDS = 12
+"""of states in a panel: they stand under one another, each with its name"""
+
+
+def highest(expr: str, number: int) -> str:
+    """Of these series those that were highest within the time range."""
+    return _few(f"topk({number}, max_over_time({_SHOWN}))", expr)
+
+
+def lowest(expr: str, number: int) -> str:
+    """Of these series those that were lowest within the time range."""
+    return _few(f"bottomk({number}, min_over_time({_SHOWN}))", expr)
+
+
+def moved(expr: str, number: int) -> str:
+    """Of these series those that moved most within the time range; what grows, among what is large and even."""
+    return _few(f"topk({number}, max_over_time({_SHOWN}) - min_over_time({_SHOWN}))", expr)
+
+
+_SHOWN = "(EXPR)[$__range:$__interval] @ end()"
+
+
+def _few(these: str, expr: str) -> str:
+    # A query that picks its few by itself is not asked twice.
+    return expr if "topk(" in expr else f"({expr}) and {these.replace('EXPR', expr)}"
