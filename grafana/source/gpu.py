@@ -27,7 +27,7 @@ HELD_BACK: States = {
     "4": ("heat", FAILURE),
     "5": ("hardware", FAILURE),
 }
-"""what holds a GPU's clocks down, by its number in queries/gpu.py: the worst is the greatest"""
+"""what holds a GPU's clocks down, by its number in prometheus/rules/hosts.recording.yml: the worst is the greatest"""
 NO_GPU_HERE = "no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver"
 THIS_HOST = "/d/gpu?var-host=${__value.raw}&${__url_time_range}"
 GPU_COLUMNS = {

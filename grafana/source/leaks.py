@@ -250,9 +250,9 @@ def gpu_memory() -> Section:
         "GPU memory by process",
         "Memory of each watched process on each GPU, and its floor.",
         BYTES,
-        Series(leaks.GPU_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True, few=crowds.moved),
+        Series(leaks.GPU_MEMORY_BYTES, "{{process}} GPU {{gpu}} {{node}}", BLUE, many=True),
         Series(
-            leaks.GPU_MEMORY_FLOOR_BYTES, "{{process}} GPU {{gpu}} {{node}} floor", SKY, many=True, bound=True, few=crowds.moved
+            leaks.GPU_MEMORY_FLOOR_BYTES, "{{process}} GPU {{gpu}} {{node}} floor", SKY, many=True, bound=True
         ),
         no_value="no watched process has memory on a GPU: name those that compute in the configuration",
     )

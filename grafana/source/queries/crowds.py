@@ -26,6 +26,17 @@ def moved(expr: str, number: int) -> str:
     return _few(f"topk({number}, max_over_time({_SHOWN}) - min_over_time({_SHOWN}))", expr)
 
 
+def highest_of(selector: str, by: str, number: int) -> str:
+    """By these labels, the series of a selector that were highest: cheaper than of a query, of thousands."""
+    return f"topk({number}, max by ({by}) (max_over_time({selector}[$__range] @ end())))"
+
+
+def moved_of(selector: str, by: str, number: int) -> str:
+    """Those that moved most."""
+    moved = f"max_over_time({selector}[$__range] @ end()) - min_over_time({selector}[$__range] @ end())"
+    return f"topk({number}, max by ({by}) ({moved}))"
+
+
 _SHOWN = "(EXPR)[$__range:$__interval] @ end()"
 
 

@@ -3,6 +3,7 @@
 Two exporters on one host see the same GPU, by its uuid: it is shown once.
 """
 
+from queries import crowds
 from queries.selectors import GPU
 
 _BY = "node, gpu"
@@ -20,10 +21,15 @@ INFO = (
 )
 UTILIZATION_RATIO = _by_gpu(f"gpu_utilization_ratio{{{GPU}}}")
 MEMORY_BANDWIDTH_RATIO = _by_gpu(f"gpu_memory_utilization_ratio{{{GPU}}}")
-MEMORY_USED_RATIO = _by_gpu(
-    f"sum by ({_ONCE}) (gpu_memory_used_bytes{{{GPU}}}) / sum by ({_ONCE}) (gpu_memory_total_bytes{{{GPU}}})"
+# Seen by two exporters it is twice as much of twice as much.
+MEMORY_USED_RATIO = (
+    f"sum by ({_BY}) (gpu_memory_used_bytes{{{GPU}}}) / sum by ({_BY}) (gpu_memory_total_bytes{{{GPU}}})"
 )
-PROCESS_MEMORY_BYTES = _by_gpu(f"sum by ({_ONCE}, process) (gpu_process_memory_bytes{{{GPU}}})", "process")
+_PROCESS_MEMORY = f"gpu_process_memory_bytes{{{GPU}}}"
+_LARGEST = crowds.highest_of(_PROCESS_MEMORY, f"{_BY}, process", crowds.CURVES)
+PROCESS_MEMORY_BYTES = _by_gpu(
+    f"sum by ({_ONCE}, process) ({_PROCESS_MEMORY} and on ({_BY}, process) {_LARGEST})", "process"
+)
 TEMPERATURE_CELSIUS = _by_gpu(f"gpu_temperature_celsius{{{GPU}}}")
 POWER_WATTS = _by_gpu(f"gpu_power_watts{{{GPU}}}")
 HIGHEST_POWER_LIMIT_WATTS = f"max(gpu_power_limit_watts{{{GPU}}})"
@@ -31,20 +37,7 @@ POWER_OF_LIMIT_RATIO = _by_gpu(f"gpu_power_watts{{{GPU}}} / (gpu_power_limit_wat
 CORE_CLOCK_HERTZ = _by_gpu(f'gpu_clock_hertz{{clock="sm",{GPU}}}')
 MEMORY_CLOCK_HERTZ = _by_gpu(f'gpu_clock_hertz{{clock="memory",{GPU}}}')
 FAN_RATIO = _by_gpu(f"gpu_fan_speed_ratio{{{GPU}}}")
-# Not those that are settings (application clocks, sync boost, display) or rest (idle). The worst last.
-HELD_BACK = (
-    "sw_power_cap",
-    "sw_thermal_slowdown",
-    "hw_power_brake_slowdown",
-    "hw_thermal_slowdown",
-    "hw_slowdown",
-)
-THROTTLED_WORST = _by_gpu(
-    " or ".join(
-        f'{number} * gpu_throttle_active{{reason="{reason}",{GPU}}}'
-        for number, reason in enumerate(HELD_BACK, start=1)
-    )
-)
+THROTTLED_WORST = _by_gpu(f"node_gpu:gpu_throttle_active:worst{{{GPU}}}")
 
 
 def _ecc(kind: str) -> str:

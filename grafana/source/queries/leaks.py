@@ -1,7 +1,18 @@
 """What grows without end: the floors, slopes and leaks of prometheus/rules/leaks.recording.yml."""
 
+from queries import crowds
 from queries.run import of_shown
-from queries.selectors import GPU, LOAD, OWN, PROCESS, ROUTER, ROUTER_PROCESS, by_host, by_process
+from queries.selectors import (
+    GPU,
+    LOAD,
+    OWN,
+    PROCESS,
+    PROCESS_LABELS,
+    ROUTER,
+    ROUTER_PROCESS,
+    by_host,
+    by_process,
+)
 
 _FLOOR = "resource:usage:min5m"
 _SLOPE = "resource:growth:deriv12m"
@@ -121,8 +132,13 @@ HANDLES_PER_HOUR = (
     by_process(f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600", "resource", "state") + f" and {_FASTEST}"
 )
 _GPU_PROCESS = f'process=~"$process",{GPU}'
-GPU_MEMORY_BYTES = by_process(f"gpu_process_memory_bytes{{{_GPU_PROCESS}}}", "gpu")
-GPU_MEMORY_FLOOR_BYTES = by_process(f'{_FLOOR}{{resource="gpu_memory",{_GPU_PROCESS}}}', "gpu")
+_GPU_BY = f"{PROCESS_LABELS}, gpu"
+_ON_GPU = f"gpu_process_memory_bytes{{{_GPU_PROCESS}}}"
+_ON_GPU_FLOOR = f'{_FLOOR}{{resource="gpu_memory",{_GPU_PROCESS}}}'
+# Every process of every GPU of every host: those that moved most are asked for first.
+_ON_GPU_MOVED = crowds.moved_of(_ON_GPU, _GPU_BY, crowds.CURVES_OF_ALL // 2)
+GPU_MEMORY_BYTES = by_process(f"{_ON_GPU} and on ({_GPU_BY}) {_ON_GPU_MOVED}", "gpu")
+GPU_MEMORY_FLOOR_BYTES = by_process(f"{_ON_GPU_FLOOR} and on ({_GPU_BY}) {_ON_GPU_MOVED}", "gpu")
 HOST_MEMORY_FLOOR_BYTES = by_host(f'{_FLOOR}{{resource="node_memory",{OWN}}}')
 HOST_MEMORY_BYTES_PER_HOUR = by_host(f'{_SLOPE}{{resource="node_memory",{OWN}}} * 3600')
 MEMORY_BYTES_PER_1000 = by_process(
