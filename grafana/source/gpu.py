@@ -118,7 +118,7 @@ def limits() -> Section:
         "Speed of the fan, where the GPU has one.",
         RATIO,
         Series(gpu.FAN_RATIO, "GPU {{gpu}} {{node}}", SKY, many=True),
-        no_value="no GPU has a fan",
+        no_value="no fan is seen",
     )
     throttled = timeline(
         "Held back by",
@@ -155,7 +155,7 @@ def errors() -> Section:
         [Series(gpu.XID_ERRORS, "Xid errors")],
         XID_COLUMNS,
         first="errors",
-        no_value="no Xid error",
+        no_value="no GPU says so",
     )
     ecc = lines(
         "Memory errors (ECC)",
@@ -163,8 +163,9 @@ def errors() -> Section:
         COUNT,
         Series(gpu.ECC_CORRECTED, "GPU {{gpu}} {{node}} corrected", SKY, many=True),
         Series(gpu.ECC_UNCORRECTED, "GPU {{gpu}} {{node}} uncorrected", FAILURE, many=True),
+        Series(gpu.ECC_NONE, "none", GREY),
         named={"uncorrected": FAILURE},
-        no_value="no memory error",
+        no_value="no GPU counts them",
         up_to=1,
     )
     pcie = lines(

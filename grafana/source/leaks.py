@@ -9,7 +9,7 @@ from queries import crowds, hosts, leaks, processes, run
 from tables import Column, rows
 
 TOO_EARLY = "too early: slopes begin after 17 minutes"
-NOTHING_GROWS = "none grows by one an hour; slopes begin after 17 minutes"
+NOTHING_GROWS = "no slope of one an hour or more: slopes begin after 17 minutes"
 NO_LOAD = "no slope or no requests: slopes begin after 17 minutes, requests with soak run"
 LEAK_COLUMNS = {
     "about": Column("what", width=230),

@@ -235,6 +235,7 @@ def timeline(
     panel.mappings([mapped(shown)]).thresholds(at_least((None, GREY))).show_value(sdk.VisibilityMode.NEVER)
     panel.merge_values(True).row_height(0.8).line_width(0).fill_opacity(80).per_page(crowds.BANDS)
     listed(panel)
+    panel.with_transformation(WITHOUT_EMPTY)
     return panel.with_target(target(0, series.fewer(crowds.BANDS)))
 
 

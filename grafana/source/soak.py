@@ -87,7 +87,6 @@ def requests() -> Section:
         Series(load.FAILURE_RATE_BY_KIND, "{{failure}}", FAILURE, many=True),
         named={"^[1345]xx": ORANGE},
         beside=True,
-        no_value="nothing has failed",
     )
     in_flight = lines(
         "In flight and connections",

@@ -80,7 +80,7 @@ def _verdict() -> stat.Panel:
         "begins. The table of checks below says why and since when.",
         [mapped(VERDICTS)],
         Series(run.RUN_VERDICT, "verdict"),
-        no_value="no run is judged: soak run begins one",
+        no_value="no run",
     )
 
 
@@ -185,10 +185,11 @@ def _firing() -> table.Panel:
     return rows(
         "Alerts firing now",
         "Every alert that fires, what it is about, and since when its condition holds; a click opens "
-        "the page that shows it. The Watchdog, which always fires, is left out.",
+        "the page that shows it. The Watchdog, which always fires, is left out; that none fires is said while "
+        "it does.",
         COUNT,
         [Series(alerts.FIRING_ALERTS_SINCE_MS, "alerts")],
         ALERT_COLUMNS,
         first="since",
-        no_value="nothing fires",
+        no_value="no answer: Prometheus is not reached, or evaluates no rules",
     )

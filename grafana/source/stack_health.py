@@ -43,12 +43,12 @@ def scrapes() -> Section:
     )
     failing = rows(
         "Collectors that fail",
-        "Where. Its log says why.",
+        "Where; the exporter's log says why.",
         COUNT,
         [Series(stack.COLLECTOR_FAILING, "failing")],
         FAILING_COLUMNS,
         first="exporter",
-        no_value="no collector fails",
+        no_value="no exporter is reached: prometheus/targets/exporter.yml names them",
     )
     duration = lines(
         "Scrape duration",

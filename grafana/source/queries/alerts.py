@@ -9,7 +9,7 @@ DASHBOARD_OF_ALERT = {
     ".*": "soak",
     "(Router|Node).*": "router-and-nodes",
     "Gpu.*": "gpu",
-    "(Exporter|Collector|Watchdog).*": "stack-health",
+    "(Exporter|Collector|Watchdog|none).*": "stack-health",
     "(.*Leak|ProcessMemoryGrowing)": "leaks",
 }
 """the uid of the dashboard for alerts whose whole name matches; the last match counts"""
@@ -42,10 +42,14 @@ def _with_about(expr: str) -> str:
     return f"min by (alertname, about, dashboard) ({about})"
 
 
-# ALERTS_FOR_STATE is the time since which an alert's condition holds, in seconds; Grafana's dates are in ms.
-FIRING_ALERTS_SINCE_MS = _with_about(
-    _with_dashboard(
-        'ALERTS_FOR_STATE{alertname!="Watchdog"} * 1000'
-        ' and ignoring (alertstate) ALERTS{alertstate="firing",alertname!="Watchdog"}'
-    )
+# That none fires is said by the Watchdog: where nothing answers, or no rule is evaluated, nobody says so.
+_NONE = (
+    'label_replace(label_replace(ALERTS_FOR_STATE{alertname="Watchdog"} * 1000,'
+    ' "alertname", "none", "", ""), "check", "the rules are evaluated", "", "")'
 )
+# ALERTS_FOR_STATE is the time since which an alert's condition holds, in seconds; Grafana's dates are in ms.
+_FIRING = (
+    '(ALERTS_FOR_STATE{alertname!="Watchdog"} * 1000'
+    ' and ignoring (alertstate) ALERTS{alertstate="firing",alertname!="Watchdog"})'
+)
+FIRING_ALERTS_SINCE_MS = _with_about(_with_dashboard(f"({_FIRING} or on () {_NONE})"))

@@ -45,9 +45,13 @@ def _ecc(kind: str) -> str:
     return _by_gpu(f"increase({errors}[$__rate_interval]) and {errors} > 0")
 
 
+_ECC = f"gpu_ecc_errors_total{{{GPU}}}"
+ECC_NONE = f"0 * sum(increase({_ECC}[$__rate_interval])) unless on () {_ECC} > 0"
 ECC_CORRECTED = _ecc("corrected")
 ECC_UNCORRECTED = _ecc("uncorrected")
-XID_ERRORS = _by_gpu(f"round(increase(gpu_xid_errors_total{{{GPU}}}[$__range])) > 0", "xid")
 XID_ERRORS_BY_GPU = _by_gpu(f"round(sum by ({_ONCE}) (increase(gpu_xid_errors_total{{{GPU}}}[$__range])))")
+_XIDS = _by_gpu(f"round(increase(gpu_xid_errors_total{{{GPU}}}[$__range])) > 0", "xid")
+# That there is none is said where they are watched.
+XID_ERRORS = f'{_XIDS} or on () label_replace(0 * sum({XID_ERRORS_BY_GPU}), "xid", "none", "", "")'
 PCIE_RECEIVE = _by_gpu(f"gpu_pcie_receive_bytes_per_second{{{GPU}}}")
 PCIE_TRANSMIT = _by_gpu(f"gpu_pcie_transmit_bytes_per_second{{{GPU}}}")

@@ -3,12 +3,16 @@
 from queries.selectors import ALERTMANAGER, OWN, PROMETHEUS
 
 # Many routers have no metrics of their own, so that target may be down for ever; router_up says how it is.
-TARGET_DOWN = '1 - up{job!="router"}'
-SCRAPE_DURATION = "scrape_duration_seconds"
-SCRAPE_SAMPLES = "scrape_samples_post_metric_relabeling"
+TARGET_DOWN = '1 - min by (job, instance) (up{job!="router"})'
+# The rows of a table are told apart by all of their labels, the name of the metric too.
+SCRAPE_DURATION = "max by (job, instance) (scrape_duration_seconds)"
+SCRAPE_SAMPLES = "max by (job, instance) (scrape_samples_post_metric_relabeling)"
 
 COLLECTOR_SUCCESS = f"min by (collector) (exporter_collector_success{{{OWN}}})"
-COLLECTOR_FAILING = f"exporter_collector_success{{{OWN}}} == 0"
+COLLECTOR_FAILING = (
+    f"exporter_collector_success{{{OWN}}} == 0"
+    f' or on () label_replace(min(exporter_collector_success{{{OWN}}}), "collector", "none", "", "")'
+)
 COLLECTOR_DURATION = f"max by (collector) (exporter_collector_duration_seconds{{{OWN}}})"
 # A scrape's time is that of its beginning, and a collector succeeds within it: not less than nothing.
 COLLECTOR_AGE = (
