@@ -3,7 +3,7 @@
 import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
-from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, SKY, States, from_none, from_one, mapped
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, SKY, States, from_none, from_one, mapped
 from panels import (
     BYTES,
     BYTES_PER_SECOND,
@@ -27,7 +27,7 @@ HELD_BACK: States = {
     "4": ("heat", FAILURE),
     "5": ("hardware", FAILURE),
 }
-"""what holds a GPU's clocks down, by its number in prometheus/rules/hosts.recording.yml: the worst is the greatest"""
+"""what holds a GPU's clocks down, as prometheus/rules/hosts.recording.yml numbers it: the worst last"""
 NO_GPU_HERE = "no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver"
 THIS_HOST = "/d/gpu?var-host=${__value.raw}&${__url_time_range}"
 GPU_COLUMNS = {

@@ -67,8 +67,17 @@ def memory() -> Section:
         "Memory that no file backs, swapped out or not, and (dashed) its minimum of 5 minutes, below the "
         "sawtooth of garbage collection.",
         BYTES,
-        Series(processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True, few=crowds.moved),
-        Series(leaks.MEMORY_FLOOR_BYTES, "{{process}} {{node}} floor", SKY, many=True, bound=True, few=crowds.moved),
+        Series(
+            processes.LEAKABLE_BYTES, "{{process}} {{node}} anon + swap", BLUE, many=True, few=crowds.moved
+        ),
+        Series(
+            leaks.MEMORY_FLOOR_BYTES,
+            "{{process}} {{node}} floor",
+            SKY,
+            many=True,
+            bound=True,
+            few=crowds.moved,
+        ),
     )
     slope = lines(
         "Memory growth an hour",
@@ -100,7 +109,9 @@ def memory() -> Section:
         "when the host swaps, so no leak is judged by it.",
         BYTES,
         Series(processes.RESIDENT_BYTES, "{{process}} {{node}} resident", BLUE, many=True, few=crowds.moved),
-        Series(processes.SWAP_BYTES, "{{process}} {{node}} swap", ORANGE, many=True, bound=True, few=crowds.moved),
+        Series(
+            processes.SWAP_BYTES, "{{process}} {{node}} swap", ORANGE, many=True, bound=True, few=crowds.moved
+        ),
     )
     return Section("Memory", NOT_WATCHED, [Row(8, [level, slope]), Row(8, [per_1000, sawtooth, resident])])
 

@@ -116,5 +116,10 @@ def machines() -> Section:
     return Section(
         "Hosts: utilisation, saturation, errors",
         NO_HOST,
-        [Row(8, [table]), Row(8, [cpu, load1, pressure]), Row(8, [memory, disk, space]), Row(8, [network, dropped, tcp])],
+        [
+            Row(8, [table]),
+            Row(8, [cpu, load1, pressure]),
+            Row(8, [memory, disk, space]),
+            Row(8, [network, dropped, tcp]),
+        ],
     )

@@ -60,7 +60,9 @@ class Series(NamedTuple):
     @property
     def is_crowd(self) -> bool:
         """Whether there may be hundreds: one for every host, node, process, GPU or exporter."""
-        return any(f"{{{{{each}}}}}" in self.legend for each in ("host", "node", "process", "gpu", "instance"))
+        return any(
+            f"{{{{{each}}}}}" in self.legend for each in ("host", "node", "process", "gpu", "instance")
+        )
 
     def fewer(self, number: int) -> "Series":
         """Of a crowd as many as that."""

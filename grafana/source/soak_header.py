@@ -185,8 +185,8 @@ def _firing() -> table.Panel:
     return rows(
         "Alerts firing now",
         "Every alert that fires, what it is about, and since when its condition holds; a click opens "
-        "the page that shows it. The Watchdog, which always fires, is left out; that none fires is said while "
-        "it does.",
+        "the page that shows it. The Watchdog, which always fires, is left out; while it does, none is said "
+        "where nothing else fires.",
         COUNT,
         [Series(alerts.FIRING_ALERTS_SINCE_MS, "alerts")],
         ALERT_COLUMNS,

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import requests
@@ -26,6 +26,7 @@ from substitution import everything, substitute
 
 HOUR_SECONDS = 3600
 STEP_SECONDS = 5
+POINTS = 720
 MAX_SECONDS = 0.3
 ASKED_TIMES = 3
 OWN = {"job": "exporter", "instance": "bench:9877"}
@@ -60,17 +61,13 @@ def dashboard_rows(folder: Path) -> list[Row]:
     command += [f"--web.listen-address={url.removeprefix('http://')}"]
     command += ["--storage.tsdb.retention.time=10y", "--log.level=error"]
     with running("prometheus", command, url, "/-/ready", folder) as service:
-        asked = {
-            (page, where): _fastest(service.url, expr, instant, end)
-            for page, where, expr, instant in _queries()
-        }
-    (page, where), (slowest, _) = max(asked.items(), key=lambda each: each[1][0])
+        asked = ask_all(service.url, end, HOUR_SECONDS)
+    slowest, where = slowest_of(asked)
     empty = sum(not series for _, series in asked.values())
-    figure = f"{slowest * 1000:.0f} ms: {page}, {where}"
     return [
         Row(
             "slowest dashboard query, an hour",
-            figure,
+            f"{slowest * 1000:.0f} ms: {where}",
             f"≤ {MAX_SECONDS * 1000:.0f} ms",
             slowest <= MAX_SECONDS,
         ),
@@ -78,26 +75,44 @@ def dashboard_rows(folder: Path) -> list[Row]:
     ]
 
 
-def _queries() -> Iterator[tuple[str, str, str, bool]]:
-    """(dashboard, panel and letter, query, instant) of all."""
+def ask_all(url: str, end: float, seconds: float) -> dict[str, tuple[float, int]]:
+    """Each query of the dashboards over so long until `end`: the best of three times, and its series.
+
+    In panels as wide as a screen: 720 points, or one a scrape where these are fewer.
+    """
+    step = max(STEP_SECONDS, round(seconds / POINTS))
+    return {
+        where: _fastest(url, expr, instant, end, seconds, step)
+        for where, expr, instant in _queries(seconds, step)
+    }
+
+
+def slowest_of(asked: Mapping[str, tuple[float, int]]) -> tuple[float, str]:
+    """Its seconds, and where it is."""
+    where = max(asked, key=lambda each: asked[each][0])
+    return asked[where][0], where
+
+
+def _queries(seconds: float, step: int) -> Iterator[tuple[str, str, bool]]:
+    """(dashboard, panel and letter; query; instant) of all."""
+    shown = {"__range": f"{round(seconds)}s", "__interval": f"{step}s"}
     for file in sorted((CHECKOUT / "grafana" / "dashboards").glob("*.json")):
         page = json.loads(file.read_text(encoding="utf-8"))
-        chosen = everything(page["templating"]["list"])
+        chosen = everything(page["templating"]["list"]) | shown
         for panel in panels_of(page):
             for target in panel["targets"]:
-                where = f"{panel['title']} {target['refId']}"
-                yield file.stem, where, substitute(target["expr"], chosen), target["instant"]
+                where = f"{file.stem}, {panel['title']} {target['refId']}"
+                yield where, substitute(target["expr"], chosen), target["instant"]
         for name, expr in annotation_queries_of(page):
-            yield file.stem, name, substitute(expr, chosen), False
+            yield f"{file.stem}, {name}", substitute(expr, chosen), False
 
 
-def _fastest(url: str, expr: str, instant: bool, end: float) -> tuple[float, int]:
-    """Seconds, and how many series came."""
+def _fastest(url: str, expr: str, instant: bool, end: float, seconds: float, step: int) -> tuple[float, int]:
     if instant:
         endpoint, when = "query", {"time": str(end)}
     else:
         endpoint = "query_range"
-        when = {"start": str(end - HOUR_SECONDS), "end": str(end), "step": str(STEP_SECONDS)}
+        when = {"start": str(end - seconds), "end": str(end), "step": str(step)}
     times = []
     for _ in range(ASKED_TIMES):
         before = time.perf_counter()

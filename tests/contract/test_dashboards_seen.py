@@ -31,8 +31,8 @@ NOT_SEEN = {
     *("no run", "no GPU says so", "no GPU counts them", "no fan is seen"),
     *("the kernel has no PSI", "no disk is seen", "no file system is seen"),
 }
-"""of panels that nobody can do anything about, or another says what; none is an all-clear, since it stands there too
-where nothing answers"""
+"""of panels that nobody can do anything about, or another says what; none is an all-clear, since it stands
+there too where nothing answers"""
 COLLAPSED = {
     "Streams (of soak run --engine stream)",
     "Cloud routes: the router's account and the client's",
@@ -445,7 +445,7 @@ def test_the_few_of_a_crowd_are_those_of_all_that_is_shown(
     few: Callable[[str, int], str], kept: Sequence[str], tmp_path: Path
 ) -> None:
     need("promtool")
-    # Each at its number. gpu-2 was at 0 once and at 100 once: it is among the few, though it is not now. gpu-3 moved.
+    # Each at its number. gpu-2 was at 0 once and at 100 once: it is among the few, though it is not now.
     values = {number: f"{number}x120" for number in range(1, 10)}
     values |= {2: "2x20 100 2x20 0 2x80", 3: "3x60 4x60"}
     series = {f'busy{{node="gpu-{number}"}}': each for number, each in values.items()}

@@ -22,7 +22,7 @@ def lowest(expr: str, number: int) -> str:
 
 
 def moved(expr: str, number: int) -> str:
-    """Of these series those that moved most within the time range; what grows, among what is large and even."""
+    """Of these series those that moved most within the time range: what grows, among what is large."""
     return _few(f"topk({number}, max_over_time({_SHOWN}) - min_over_time({_SHOWN}))", expr)
 
 

@@ -30,7 +30,7 @@ _STATE = f"resource:leak:state{{{OWN}}}"
 # The state, and less than one for the share of its floor that it grows by an hour: the worst row first.
 _RANK = f"(({_STATE} + clamp({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0, 0.99)) or {_STATE})"
 # A hundred agents have thousands; those further down are too young or flat, unless a hundred grow.
-_WORST = f'(resource:leak:state{{{ROUTER_PROCESS}}} or topk(100, {_RANK}))'
+_WORST = f"(resource:leak:state{{{ROUTER_PROCESS}}} or topk(100, {_RANK}))"
 _SHOWN_AS = {
     "fds": "files",
     "node_memory": "memory",
