@@ -34,7 +34,10 @@ def prometheus_rule(name: str, text: str, interval: str) -> str:
     if list(document) != ["groups"] or len(groups) != len(document["groups"]):
         raise ValueError(f"{name}: not a file of groups that begin with `  - name: `")
     with_interval = re.sub(
-        r"^(  - name: .+\n)(?!(?:    #.*\n)*    interval: )", rf"\g<1>    interval: {interval}\n", text, flags=re.MULTILINE
+        r"^(  - name: .+\n)(?!(?:    #.*\n)*    interval: )",
+        rf"\g<1>    interval: {interval}\n",
+        text,
+        flags=re.MULTILINE,
     )
     indented = "".join(f"  {line}" if line.strip() else line for line in with_interval.splitlines(True))
     head = yaml.safe_dump(

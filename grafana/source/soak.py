@@ -85,7 +85,7 @@ def requests() -> Section:
         "listed.",
         RATE,
         Series(load.FAILURE_RATE_BY_KIND, "{{failure}}", FAILURE, many=True),
-        named={"^[1345]xx": ORANGE},
+        named={"^[1345]xx": ORANGE, "^none$": GREY},
         beside=True,
     )
     in_flight = lines(

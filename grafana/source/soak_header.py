@@ -51,10 +51,13 @@ CHECK_COLUMNS = {
     "Value #B": Column("since", AGE_MS, width=160),
     "bound": Column("bound"),
 }
+FAILS_RUN = {"true": ("fails", FAILURE)}
+"""by the label `fails_run` of an alert"""
 ITS_PAGE = f"/d/${{__data.fields.page}}?{KEEPING_ALL}"
 ALERT_COLUMNS = {
     "alertname": Column("alert", link=("Open the page that shows it", ITS_PAGE), width=220),
     "about": Column("about"),
+    "fails_run": Column("the run", states=[mapped(FAILS_RUN)], width=90),
     "Value": Column("since", AGE_MS, width=150),
     "dashboard": Column("page", hidden=True),
 }
@@ -185,11 +188,11 @@ def _firing() -> table.Panel:
     return rows(
         "Alerts firing now",
         "Every alert that fires, what it is about, and since when its condition holds; a click opens "
-        "the page that shows it. The Watchdog, which always fires, is left out; while it does, none is said "
-        "where nothing else fires.",
+        "the page that shows it. Those that fail the run are on top. The Watchdog, which always fires, is "
+        "left out; while it does, none is said where nothing else fires.",
         COUNT,
         [Series(alerts.FIRING_ALERTS_SINCE_MS, "alerts")],
         ALERT_COLUMNS,
-        first="since",
+        first=("the run", "since"),
         no_value="no answer: Prometheus is not reached, or evaluates no rules",
     )

@@ -53,13 +53,13 @@ def rows(
     series: Sequence[Series],
     columns: Mapping[str, Column],
     *,
-    first: str,
+    first: str | Sequence[str],
     no_value: str | None = None,
 ) -> table.Panel:
     """A table: these labels and values in this order; an absent one leaves no column.
 
     The value of a single query is called "Value", those of several "Value #A", "Value #B" … The greatest of
-    the column `first` is on top: the newest, or the worst.
+    the column `first` is on top: the newest, or the worst; of equal ones that of the next column.
     """
     panel = titled(table.Panel(), title, description, unit, no_value).show_header(True)
     for number, each in enumerate(series):
@@ -67,7 +67,9 @@ def rows(
     if len(series) > 1:
         panel.with_transformation(MERGED)
     transform(panel, *kept({key: column.name for key, column in columns.items()}))
-    panel.min_width(MIN_COLUMN_WIDTH).sort_by([common.TableSortByFieldState().display_name(first).desc(True)])
+    panel.min_width(MIN_COLUMN_WIDTH)
+    ordered = [first] if isinstance(first, str) else first
+    panel.sort_by([common.TableSortByFieldState().display_name(name).desc(True) for name in ordered])
     panel.override_by_regexp("/.*/", [model.DynamicConfigValue(id_val="noValue", value=EMPTY_CELL)])
     for column in columns.values():
         properties = _properties(column)

@@ -104,7 +104,8 @@ def test_each_mark_is_drawn_once_whatever_the_step(step: str, tmp_path: Path) ->
     series = {
         info: "_x24 1x120 stale",
         f"benchmark_run_active{{{exporter}}}": "0x24 1x120 0x200",
-        f'benchmark_run_phase{{{exporter},phase="load"}}': "_x24 0x12 1x108 stale",
+        f'benchmark_run_phase{{{exporter},phase="load"}}': "_x6 0x2 1x8 stale _x8 0x12 1x108 stale",
+        f"benchmark_run_start_timestamp_seconds{{{exporter}}}": "_x6 30x10 stale _x8 120x120 stale",
         f'observed_process_start_time_seconds{{{exporter},role="router",process="router"}}': "0x60 300x280",
         f'{firing},fails_run="true"}}': "_x40 1x30 stale",
         f'{firing},fails_run=""}}': "_x50 1x30 stale",
@@ -344,14 +345,14 @@ def test_an_empty_cell_is_a_dash_and_a_table_has_its_worst_or_newest_on_top(page
     for panel in panels(page):
         if panel["type"] == "table":
             assert properties(panel, "/.*/")["noValue"] == "–", panel["title"]
-            [order] = panel["options"]["sortBy"]
+            order, *_ = panel["options"]["sortBy"]
             assert order["desc"] and order["displayName"] in columns(panel), panel["title"]
             assert panel["fieldConfig"]["defaults"]["custom"]["minWidth"] < 100, panel["title"]
 
 
 def test_an_alert_says_what_it_is_about_in_one_column() -> None:
     panel = panel_called("soak", "Alerts firing now")
-    assert columns(panel) == ["alert", "about", "since", "page"]
+    assert columns(panel) == ["alert", "about", "the run", "since", "page"]
     [target] = panel["targets"]
     for label in ("process", "node", "gpu_name", "route"):
         assert f'"{label}"' in target["expr"]

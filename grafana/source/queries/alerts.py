@@ -39,7 +39,7 @@ def _with_about(expr: str) -> str:
     gpu = f'label_replace({expr}, "gpu_name", "GPU $1", "gpu", "(.+)")'
     about = f'label_join({gpu}, "about", " ", {names})'
     # Two exporters that see the same fire two alerts, which are one to read.
-    return f"min by (alertname, about, dashboard) ({about})"
+    return f"min by (alertname, about, dashboard, fails_run) ({about})"
 
 
 # That none fires is said by the Watchdog: where nothing answers, or no rule is evaluated, nobody says so.

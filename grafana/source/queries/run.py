@@ -103,8 +103,13 @@ ANNOTATION_RUN_BEGAN = f"last_over_time({_INFO}[$__interval]) unless last_over_t
 ANNOTATION_RUN_ENDED = (
     f"(last_over_time(benchmark_run_active{{{OWN}}}{_BEFORE}) == 1) and benchmark_run_active{{{OWN}}} == 0"
 )
+# Of the last run of an exporter alone: of ten in a row the marks would be all that is seen.
 _PHASE = f'benchmark_run_phase{{phase!="warmup",{OWN}}}'
-ANNOTATION_PHASE = f"({_PHASE} == 1) unless (last_over_time({_PHASE}{_BEFORE}) == 1)"
+_LAST_BEGAN = f"last_over_time({_START}[$__range] @ end())"
+ANNOTATION_PHASE = (
+    f"(({_PHASE} == 1) unless (last_over_time({_PHASE}{_BEFORE}) == 1))"
+    f" and on (job, instance) (timestamp({_PHASE}) > on (job, instance) group_left () {_LAST_BEGAN})"
+)
 # By more than five seconds, as RouterRestarted: a new exporter computes the start again, off by less.
 _STARTED = f'observed_process_start_time_seconds{{role=~"router|node",{OWN}}}'
 ANNOTATION_RESTART = f"max by (process, node) ({_STARTED} - last_over_time({_STARTED}{_BEFORE}) > 5)"
