@@ -89,7 +89,7 @@ def dashboard(
     """A whole dashboard; `choices` are the variables after datasource, job and instance.
 
     Those `shown` are what a person changes; the others take room at the head and are hidden. A link keeps
-    them all.
+    what both pages show.
     """
     page = build.Dashboard(title).uid(uid).tags([TAG]).description(description)
     page.refresh(refresh).time(since, "now").timezone("browser").readonly()
@@ -98,6 +98,9 @@ def dashboard(
     page.links([_links()])
     lay_out(page, sections)
     built = page.build()
+    for variable in built.templating.list_val or ():
+        # Nobody would see that a link of another page has narrowed this one, so what is hidden is always all.
+        variable.skip_url_sync = variable.name in (*choices, "job", "instance") and variable.name not in shown
     built.annotations = model.AnnotationContainer([PrometheusAnnotation(mark) for mark in marks])
     return built
 

@@ -26,6 +26,8 @@ def test_the_variables_offer_everything_and_follow_the_time_range(page: Json) ->
         assert variable["label"].lower() == name and variable["description"]
         assert variable["multi"] and variable["includeAll"], name
         assert variable["refresh"] == (1 if variable.get("hide") else 2), name
+        # What is not seen does not narrow a page, whatever was chosen on another.
+        assert variable.get("skipUrlSync", False) == bool(variable.get("hide")), name
         assert variable["allValue"] == (".+" if name in ("job", "instance") else ".*")
         assert variable["current"]["value"] == ["$__all"], name
 
