@@ -12,8 +12,8 @@ TOO_EARLY = "too early: slopes begin after 17 minutes"
 NOTHING_GROWS = "no slope of one an hour or more: slopes begin after 17 minutes"
 NO_LOAD = "no slope or no requests: slopes begin after 17 minutes, requests with soak run"
 LEAK_COLUMNS = {
-    "about": Column("what", width=230),
-    "kind": Column("of what", width=210),
+    "about": Column("what", width=210),
+    "kind": Column("of what", width=200),
     "Value #A": Column(
         "state",
         states=[
@@ -22,14 +22,14 @@ LEAK_COLUMNS = {
             between(2, 2.9999, "growing", ORANGE, 2),
             between(3, 3.9999, "leak", FAILURE, 3),
         ],
-        width=110,
+        width=100,
     ),
-    "Value #B": Column("since", AGE_MS, width=140),
+    "Value #B": Column("since", AGE_MS, width=130),
     "now": Column("now", TEXT, right=True),
     "floor": Column("floor", TEXT, right=True),
-    "growth": Column("growth an hour", TEXT, right=True),
-    "per_1000": Column("per 1,000 requests", TEXT, right=True, width=160),
-    "Value #G": Column("judged", AGE_MS, width=140),
+    "growth": Column("growth an hour", TEXT, right=True, width=130),
+    "per_1000": Column("per 1,000 requests", TEXT, right=True, width=150),
+    "Value #G": Column("judged", AGE_MS, width=130),
 }
 
 

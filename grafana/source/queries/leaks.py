@@ -27,8 +27,9 @@ _IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{OWN}}}'
 _IN_PIECES = f"{{{_HANDLES},{OWN}}}"
 
 _STATE = f"resource:leak:state{{{OWN}}}"
-# The state, and less than one for the share of its floor that it grows by an hour: the worst row first.
-_RANK = f"(({_STATE} + clamp({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0, 0.99)) or {_STATE})"
+# The state, and a fraction that rises with the share of its floor by which it grows an hour: the worst row first.
+_GROWN_BY = f"clamp_min({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0)"
+_RANK = f"(({_STATE} + 0.99 - 0.99 / (1 + {_GROWN_BY})) or {_STATE})"
 # A hundred agents have thousands; those further down are too young or flat, unless a hundred grow.
 _WORST = f"(resource:leak:state{{{ROUTER_PROCESS}}} or topk(100, {_RANK}))"
 _SHOWN_AS = {
