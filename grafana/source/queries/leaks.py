@@ -27,7 +27,7 @@ _IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{OWN}}}'
 _IN_PIECES = f"{{{_HANDLES},{OWN}}}"
 
 _STATE = f"resource:leak:state{{{OWN}}}"
-# The state, and a fraction that rises with the share of its floor by which it grows an hour: the worst row first.
+# The state, and a fraction that rises with what it grows by an hour for its size: the worst row first.
 _GROWN_BY = f"clamp_min({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0)"
 _RANK = f"(({_STATE} + 0.99 - 0.99 / (1 + {_GROWN_BY})) or {_STATE})"
 # A hundred agents have thousands; those further down are too young or flat, unless a hundred grow.
