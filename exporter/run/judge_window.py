@@ -30,7 +30,7 @@ from exporter.verdict.hosts import Target
 from exporter.verdict.judgement import judge
 from exporter.verdict.own_objective import OwnObjective
 
-WATCHDOG = 'ALERTS{alertname="Watchdog"}'
+WATCHDOG = 'ALERTS{alertname="Watchdog",severity="info"}'
 """the alert that always fires where the project's rules are evaluated"""
 _ID = re.compile(r"[0-9a-z]{16}")
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")

@@ -16,7 +16,7 @@ from panels import (
     lines,
     timeline,
 )
-from queries import gpu
+from queries import crowds, gpu
 from tables import Column, rows
 
 HELD_BACK: States = {
@@ -60,7 +60,8 @@ def work() -> Section:
     table = rows(
         "GPUs now",
         "A row for each: how busy, its memory, its heat, its power of the limit that is set, the worst of "
-        "what holds its clocks down, and the driver's Xid errors in the time range. The busiest on top; a "
+        "what holds its clocks down, and the driver's Xid errors in the time range. Errors and "
+        "what is held back on top, then the busiest; a "
         "click on a host shows its GPUs alone. The curves below are of the eight highest.",
         COUNT,
         [
@@ -72,7 +73,7 @@ def work() -> Section:
             Series(gpu.XID_ERRORS_BY_GPU, "Xid errors"),
         ],
         GPU_COLUMNS,
-        first="busy",
+        first=("Xid errors", "held back by", "busy"),
     )
     busy = lines(
         "Utilisation",
@@ -92,7 +93,7 @@ def work() -> Section:
         "Memory",
         "Share of the memory that is taken.",
         RATIO,
-        Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}}", BLUE, many=True),
+        Series(gpu.MEMORY_RATIO_OF_FEW, "GPU {{gpu}} {{node}}", BLUE, many=True),
         max_value=1,
     )
     return Section(None, NO_GPU_HERE, [Row(10, [table]), Row(8, [busy, bandwidth, memory])])
@@ -129,9 +130,9 @@ def limits() -> Section:
     )
     clocks = lines(
         "Core clocks",
-        "Of the multiprocessors. The clocks of graphics and video follow it.",
+        "Of the multiprocessors. The clocks of graphics and video follow it. Of more than eight the lowest.",
         HERTZ,
-        Series(gpu.CORE_CLOCK_HERTZ, "GPU {{gpu}} {{node}}", BLUE, many=True),
+        Series(gpu.CORE_CLOCK_HERTZ, "GPU {{gpu}} {{node}}", BLUE, many=True, few=crowds.lowest),
     )
     memory_clock = lines(
         "Memory clock",
@@ -159,7 +160,8 @@ def errors() -> Section:
     )
     ecc = lines(
         "Memory errors (ECC)",
-        "New errors. Corrected ones happen to sound memory; one that is uncorrected has lost data.",
+        "New errors since the time range began. Corrected ones happen to sound memory; one that is "
+        "uncorrected has lost data.",
         COUNT,
         Series(gpu.ECC_CORRECTED, "GPU {{gpu}} {{node}} corrected", SKY, many=True),
         Series(gpu.ECC_UNCORRECTED, "GPU {{gpu}} {{node}} uncorrected", FAILURE, many=True),

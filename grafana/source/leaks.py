@@ -84,7 +84,7 @@ def memory() -> Section:
         "Slope of the floor over 12 minutes, an hour of it. A leak stays; a warm-up or a filling cache "
         "falls to zero. Dashed: what --max-growth asks for.",
         BYTES,
-        Series(leaks.MEMORY_BYTES_PER_HOUR, "{{process}} {{node}}", BLUE, many=True),
+        Series(leaks.MEMORY_BYTES_PER_HOUR, "{{process}} {{node}}", BLUE, many=True, few=crowds.on_average),
         Series(run.OBJECTIVE_GROWTH, "router, asked for", GREY, bound=True),
         no_value=TOO_EARLY,
     )
@@ -93,7 +93,7 @@ def memory() -> Section:
         "Slope of the floor over the requests of the same 12 minutes. Even over changing load: it leaks "
         "with each request.",
         BYTES,
-        Series(leaks.MEMORY_BYTES_PER_1000, "{{process}} {{node}}", BLUE, many=True),
+        Series(leaks.MEMORY_BYTES_PER_1000, "{{process}} {{node}}", BLUE, many=True, few=crowds.on_average),
         no_value=NO_LOAD,
     )
     sawtooth = lines(
@@ -128,7 +128,7 @@ def handles() -> Section:
         "Open files of the limit",
         "At 100 % the process accepts no connection any more.",
         RATIO,
-        Series(processes.OPEN_FDS_RATIO, "{{process}} {{node}}", BLUE, many=True, few=crowds.moved),
+        Series(processes.OPEN_FDS_RATIO, "{{process}} {{node}}", BLUE, many=True),
     )
     threads = lines(
         "Threads",
@@ -141,7 +141,9 @@ def handles() -> Section:
         "TCP sockets of each process, in the states that it has had in the time range. close_wait that "
         "grows: the peer has hung up and the process has not.",
         COUNT,
-        Series(processes.SOCKETS_CLOSE_WAIT, "{{process}} {{node}} close_wait", ORANGE, many=True),
+        Series(
+            processes.SOCKETS_CLOSE_WAIT, "{{process}} {{node}} close_wait", ORANGE, True, few=crowds.moved
+        ),
         Series(processes.SOCKETS_BY_STATE, "{{process}} {{node}} {{state}}", SKY, many=True),
         named={"close_wait": ORANGE, "established": BLUE},
         beside=True,
@@ -192,13 +194,13 @@ def written_files() -> Section:
         "Their growth an hour",
         "Slope over 12 minutes, an hour of it.",
         BYTES,
-        Series(leaks.WRITTEN_BYTES_PER_HOUR, "{{process}} {{node}}", BLUE, many=True),
+        Series(leaks.WRITTEN_BYTES_PER_HOUR, "{{process}} {{node}}", BLUE, many=True, few=crowds.on_average),
     )
     per_1000 = lines(
         "Their growth per 1,000 requests",
         "Slope over the requests of the same 12 minutes: what each request leaves on the disk.",
         BYTES,
-        Series(leaks.WRITTEN_BYTES_PER_1000, "{{process}} {{node}}", BLUE, many=True),
+        Series(leaks.WRITTEN_BYTES_PER_1000, "{{process}} {{node}}", BLUE, many=True, few=crowds.on_average),
         no_value=NO_LOAD,
     )
     return Section(
@@ -222,7 +224,7 @@ def hosts_memory() -> Section:
         "Host memory growth an hour",
         "Slope of the floor over 12 minutes, an hour of it.",
         BYTES,
-        Series(leaks.HOST_MEMORY_BYTES_PER_HOUR, "{{host}} growth", ORANGE, many=True),
+        Series(leaks.HOST_MEMORY_BYTES_PER_HOUR, "{{host}} growth", ORANGE, many=True, few=crowds.on_average),
         no_value=TOO_EARLY,
     )
     return Section("Hosts", NO_HOST, [Row(8, [host_memory, host_slope])])

@@ -6,15 +6,16 @@ import frame
 from grafana_foundation_sdk.models import dashboard as model
 from layout import Row, Section
 from machines import machines
-from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN, from_none, from_one
+from palette import BLUE, FAILURE, GREEN, GREY, ORANGE, PURPLE, ROUTES, SKY, UP_OR_DOWN, mapped
 from panels import COUNT, NO_RUN, PER_SECOND, RATE, RATIO, SECONDS, Series, lines, timeline
 from queries import cloud, crowds, load, router
 from tables import Column, rows
 
 NOT_REPORTED = "the router's API does not say, or takes a key: docs/exporter.md"
+NODE_STATES = {"0": ("up", GREEN), "1": ("down", FAILURE), "2": ("not listed", ORANGE)}
 NODE_COLUMNS = {
     "node": Column("node"),
-    "Value #A": Column("state", states=[from_none("up", GREEN), from_one("down", FAILURE)], width=90),
+    "Value #A": Column("state", states=[mapped(NODE_STATES)], width=90),
     "Value #B": Column("successes", RATE),
     "Value #C": Column("failures", RATE),
     "Value #D": Column("under way", COUNT),
@@ -92,7 +93,8 @@ def nodes() -> Section:
     table = rows(
         "Nodes now",
         "A row for each: whether the router calls it online, and the requests that it answers, fails and has "
-        "under way, as the router counts them. Those that are down are on top.",
+        "under way, as the router counts them. Those that it no longer lists, "
+        "or calls down, are on top.",
         COUNT,
         [
             Series(router.NODE_DOWN, "down"),
@@ -107,7 +109,7 @@ def nodes() -> Section:
         "Nodes online",
         "Whether the router calls each of its nodes online; of more than twelve those that were down.",
         UP_OR_DOWN,
-        Series(router.NODE_UP, "{{node}}", few=crowds.lowest),
+        Series(router.NODE_UP, "{{node}}", few=crowds.longest_down),
     )
     successes = lines(
         "Successes by node",

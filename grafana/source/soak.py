@@ -155,7 +155,7 @@ def system() -> Section:
         "Share of the time in which a GPU computed, and of its memory that is taken.",
         RATIO,
         Series(gpu.UTILIZATION_RATIO, "GPU {{gpu}} {{node}} busy", BLUE, many=True),
-        Series(gpu.MEMORY_USED_RATIO, "GPU {{gpu}} {{node}} memory", PURPLE, many=True),
+        Series(gpu.MEMORY_RATIO_BESIDE, "GPU {{gpu}} {{node}} memory", PURPLE, many=True),
         max_value=1,
         no_value="no GPU is watched: gpu: auto in the exporter's configuration, and NVIDIA's driver",
     )
@@ -163,7 +163,7 @@ def system() -> Section:
         "Nodes",
         "Whether the router calls each of its nodes online.",
         UP_OR_DOWN,
-        Series(router.NODE_UP, "{{node}}", few=crowds.lowest),
+        Series(router.NODE_UP, "{{node}}", few=crowds.longest_down),
         no_value="the router lists no nodes, or its API takes a key: docs/exporter.md",
     )
     return Section(

@@ -28,6 +28,7 @@ RUN_DETAILS = (
     "{{label}} · {{model}} · {{scenario}} · {{engine}} · {{connections}} connections · {{target}} · {{run}}"
 )
 VERDICTS = {
+    "-1": ("not judged yet", GREY),
     "0": ("pass", GREEN),
     "1": ("pass, with a warning", ORANGE),
     "2": ("inconclusive", ORANGE),

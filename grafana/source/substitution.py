@@ -15,6 +15,7 @@ SCRAPE_INTERVAL_SECONDS = 5
 BUILT_IN = {
     "__rate_interval": f"{4 * SCRAPE_INTERVAL_SECONDS}s",
     "__range": "15m",
+    "__range_s": "900",
     "__interval": f"{3 * SCRAPE_INTERVAL_SECONDS}s",
 }
 """Grafana's own: never less than four scrape intervals; the width of what is shown; the step of a mark"""

@@ -1,7 +1,10 @@
 """Of a crowd the few that say most: curves of hundreds of hosts, GPUs or processes say nothing together.
 
-Which these are is asked once, of all that is shown, so that a curve does not come and go.
+Which these are is asked once, of all that is shown, so that a curve does not come and go; and before they are
+put together, so that a Prometheus of a hundred hosts does that with a few at each point of a curve.
 """
+
+import re
 
 CURVES = 8
 """of one query in a panel; as many as there are colours for what is numbered, and GPUs in a host"""
@@ -11,35 +14,69 @@ BANDS = 12
 """of states in a panel: they stand under one another, each with its name"""
 
 
+class Crowd(str):
+    """A query with a series for each of what there may be hundreds of, as the worst of its exporters says."""
+
+    inner: str
+    by: str
+    of: str
+    always: str
+    """the part of `inner` that is always drawn; may be empty"""
+
+    def __new__(cls, inner: str, by: str, of: str = "max", always: str = "") -> "Crowd":
+        """`of` (max or min) of `inner` by these labels."""
+        made = super().__new__(cls, f"{of} by ({by}) ({inner})")
+        made.inner, made.by, made.of, made.always = inner, by, of, always
+        return made
+
+    def few(self, these: str) -> str:
+        """Of `these`, a vector by the same labels, alone."""
+        drawn = f"({self.inner}) and on ({self.by}) {these}"
+        return f"{self.of} by ({self.by}) ({drawn}{f' or {self.always}' if self.always else ''})"
+
+
 def highest(expr: str, number: int) -> str:
     """Of these series those that were highest within the time range."""
-    return _few(f"topk({number}, max_over_time({_SHOWN}))", expr)
+    return _few(expr, f"topk({number}, RANK(max_over_time))")
 
 
 def lowest(expr: str, number: int) -> str:
-    """Of these series those that were lowest within the time range."""
-    return _few(f"bottomk({number}, min_over_time({_SHOWN}))", expr)
+    """Those that were lowest."""
+    return _few(expr, f"bottomk({number}, RANK(min_over_time))")
+
+
+def longest_down(expr: str, number: int) -> str:
+    """Of series of 0 and 1 those that were 0 for longest."""
+    return _few(expr, f"bottomk({number}, RANK(avg_over_time))")
+
+
+def on_average(expr: str, number: int) -> str:
+    """Those that were highest on average: of slopes those that have grown most."""
+    return _few(expr, f"topk({number}, RANK(avg_over_time))")
 
 
 def moved(expr: str, number: int) -> str:
-    """Of these series those that moved most within the time range: what grows, among what is large."""
-    return _few(f"topk({number}, max_over_time({_SHOWN}) - min_over_time({_SHOWN}))", expr)
+    """Those that moved most: what grows, among what is large."""
+    return _few(expr, f"topk({number}, RANK(max_over_time) - RANK(min_over_time))")
 
 
-def highest_of(selector: str, by: str, number: int) -> str:
-    """By these labels, the series of a selector that were highest: cheaper than of a query, of thousands."""
-    return f"topk({number}, max by ({by}) (max_over_time({selector}[$__range] @ end())))"
+# A metric with its matchers, whose samples are read as they are. Of everything else points are computed, at
+# steps as long as the window of its rates, so that nothing lies between two of them.
+_SELECTOR = re.compile(r"[\w:]+\{[^}]*\}")
 
 
-def moved_of(selector: str, by: str, number: int) -> str:
-    """Those that moved most."""
-    moved = f"max_over_time({selector}[$__range] @ end()) - min_over_time({selector}[$__range] @ end())"
-    return f"topk({number}, max by ({by}) ({moved}))"
-
-
-_SHOWN = "(EXPR)[$__range:$__interval] @ end()"
-
-
-def _few(these: str, expr: str) -> str:
+def _few(expr: str, these: str) -> str:
     # A query that picks its few by itself is not asked twice.
-    return expr if "topk(" in expr else f"({expr}) and {these.replace('EXPR', expr)}"
+    if "topk(" in expr:
+        return expr
+    crowd = expr if isinstance(expr, Crowd) else None
+    inner = crowd.inner if crowd else expr
+    span = "$__range" if _SELECTOR.fullmatch(inner) else "$__range:$__rate_interval"
+    selected = inner if _SELECTOR.fullmatch(inner) else f"({inner})"
+
+    def rank(found: re.Match[str]) -> str:
+        over = f"{found[1]}({selected}[{span}] @ end())"
+        return f"{crowd.of} by ({crowd.by}) ({over})" if crowd else over
+
+    chosen = re.sub(r"RANK\((\w+)\)", rank, these)
+    return crowd.few(chosen) if crowd else f"({expr}) and {chosen}"

@@ -4,14 +4,15 @@ Two exporters on one host see the same GPU, by its uuid: it is shown once.
 """
 
 from queries import crowds
-from queries.selectors import GPU
+from queries.crowds import Crowd
+from queries.selectors import GPU, OWN
 
 _BY = "node, gpu"
 _ONCE = f"job, instance, {_BY}"
 
 
-def _by_gpu(expr: str, *more: str) -> str:
-    return f"max by ({', '.join((_BY, *more))}) ({expr})"
+def _by_gpu(expr: str, *more: str) -> Crowd:
+    return Crowd(expr, ", ".join((_BY, *more)))
 
 
 # A GPU that two exporters see is counted once.
@@ -22,11 +23,23 @@ INFO = (
 UTILIZATION_RATIO = _by_gpu(f"gpu_utilization_ratio{{{GPU}}}")
 MEMORY_BANDWIDTH_RATIO = _by_gpu(f"gpu_memory_utilization_ratio{{{GPU}}}")
 # Seen by two exporters it is twice as much of twice as much.
-MEMORY_USED_RATIO = (
-    f"sum by ({_BY}) (gpu_memory_used_bytes{{{GPU}}}) / sum by ({_BY}) (gpu_memory_total_bytes{{{GPU}}})"
-)
+_USED, _TOTAL = f"gpu_memory_used_bytes{{{GPU}}}", f"gpu_memory_total_bytes{{{GPU}}}"
+MEMORY_USED_RATIO = f"sum by ({_BY}) ({_USED}) / sum by ({_BY}) ({_TOTAL})"
+
+
+def _memory_of(number: int) -> str:
+    """Of curves those that have most are asked for first."""
+    fullest = f"topk({number}, max by ({_BY}) (max_over_time({_USED}[$__range] @ end())))"
+    used, total = (f"sum by ({_BY}) ({each} and on ({_BY}) {fullest})" for each in (_USED, _TOTAL))
+    return f"{used} / {total}"
+
+
+MEMORY_RATIO_OF_FEW = _memory_of(crowds.CURVES)
+MEMORY_RATIO_BESIDE = _memory_of(crowds.CURVES_OF_ALL // 2)
 _PROCESS_MEMORY = f"gpu_process_memory_bytes{{{GPU}}}"
-_LARGEST = crowds.highest_of(_PROCESS_MEMORY, f"{_BY}, process", crowds.CURVES)
+_LARGEST = (
+    f"topk({crowds.CURVES}, max by ({_BY}, process) (max_over_time({_PROCESS_MEMORY}[$__range] @ end())))"
+)
 PROCESS_MEMORY_BYTES = _by_gpu(
     f"sum by ({_ONCE}, process) ({_PROCESS_MEMORY} and on ({_BY}, process) {_LARGEST})", "process"
 )
@@ -40,18 +53,28 @@ FAN_RATIO = _by_gpu(f"gpu_fan_speed_ratio{{{GPU}}}")
 THROTTLED_WORST = _by_gpu(f"node_gpu:gpu_throttle_active:worst{{{GPU}}}")
 
 
-def _ecc(kind: str) -> str:
+def _ecc(kind: str) -> Crowd:
     errors = f'gpu_ecc_errors_total{{type="{kind}",{GPU}}}'
-    return _by_gpu(f"increase({errors}[$__rate_interval]) and {errors} > 0")
+    now, before = (f"{each}_over_time({errors}[$__range] @ end())" for each in ("max", "min"))
+    most = f"topk({crowds.CURVES_OF_ALL // 2}, max by ({_BY}) ({now} - {before}))"
+    # Since the beginning of the time range, so that a gap hides none.
+    return _by_gpu(f"({errors} and {errors} > 0 and on ({_BY}) {most}) - {before}")
 
 
 _ECC = f"gpu_ecc_errors_total{{{GPU}}}"
-ECC_NONE = f"0 * sum(increase({_ECC}[$__rate_interval])) unless on () {_ECC} > 0"
+ECC_NONE = f"0 * sum({_ECC}) unless on () {_ECC} > 0"
 ECC_CORRECTED = _ecc("corrected")
 ECC_UNCORRECTED = _ecc("uncorrected")
-XID_ERRORS_BY_GPU = _by_gpu(f"round(sum by ({_ONCE}) (increase(gpu_xid_errors_total{{{GPU}}}[$__range])))")
-_XIDS = _by_gpu(f"round(increase(gpu_xid_errors_total{{{GPU}}}[$__range])) > 0", "xid")
-# That there is none is said where they are watched.
-XID_ERRORS = f'{_XIDS} or on () label_replace(0 * sum({XID_ERRORS_BY_GPU}), "xid", "none", "", "")'
+_XID = f"gpu_xid_errors_total{{{GPU}}}"
+# Each second minute is enough of a counter, and an error may take its GPU's series with it. What an exporter
+# began with within the time range came within it; in an older one a count without a past is an old one.
+_BEGAN = f"time() - process_start_time_seconds{{{OWN}}} < $__range_s"
+_BEFORE = f"({_XID} offset $__range or 0 * ({_XID} and on (job, instance) {_BEGAN}))"
+_XIDS = f"(max_over_time({_XID}[$__range:2m]) > 0) - {_BEFORE} > 0"
+XID_ERRORS_BY_GPU = _by_gpu(f"sum by ({_ONCE}) ({_XIDS}) or 0 * sum by ({_ONCE}) ({_XID})")
+# That there is none is said where each GPU is watched.
+_UNWATCHED = f"gpu_info{{{GPU}}} unless on (job, instance, gpu) {_XID}"
+_NO_XID = f'label_replace(0 * sum({_XID}) unless on () ({_UNWATCHED}), "xid", "none", "", "")'
+XID_ERRORS = f"{_by_gpu(_XIDS, 'xid')} or on () {_NO_XID}"
 PCIE_RECEIVE = _by_gpu(f"gpu_pcie_receive_bytes_per_second{{{GPU}}}")
 PCIE_TRANSMIT = _by_gpu(f"gpu_pcie_transmit_bytes_per_second{{{GPU}}}")

@@ -5,16 +5,22 @@ from queries.selectors import OWN, by_host
 _BY = "job, instance"
 # Recorded, since 100 hosts of 64 CPUs are 20,000 series at each point of a curve.
 _CPU = "instance_mode:node_cpu_seconds:ratio_rate20s"
-CPU_BUSY_RATIO = by_host(f'1 - sum by ({_BY}) ({_CPU}{{mode=~"idle|iowait",{OWN}}})')
-CPU_IOWAIT_RATIO = by_host(f'{_CPU}{{mode="iowait",{OWN}}}')
-CPU_STEAL_RATIO = by_host(f'{_CPU}{{mode="steal",{OWN}}}')
+
+
+def _cpu(modes: str) -> str:
+    return f'sum by ({_BY}) (avg_over_time({_CPU}{{mode=~"{modes}",{OWN}}}[$__rate_interval]))'
+
+
+CPU_BUSY_RATIO = by_host(f"1 - {_cpu('idle|iowait')}")
+CPU_IOWAIT_RATIO = by_host(_cpu("iowait"))
+CPU_STEAL_RATIO = by_host(_cpu("steal"))
 MEMORY_USED_RATIO = by_host(
     f"1 - node_memory_MemAvailable_bytes{{{OWN}}} / node_memory_MemTotal_bytes{{{OWN}}}"
 )
 SWAP_USED_BYTES = by_host(f"node_memory_SwapTotal_bytes{{{OWN}}} - node_memory_SwapFree_bytes{{{OWN}}}")
 MEMORY_USED_BYTES = by_host(f"node_memory_MemTotal_bytes{{{OWN}}} - node_memory_MemAvailable_bytes{{{OWN}}}")
 MEMORY_TOTAL_BYTES = by_host(f"node_memory_MemTotal_bytes{{{OWN}}}")
-LOAD_PER_CPU = by_host(f"node_load1{{{OWN}}} / on ({_BY}) instance:node_cpus:count{{{OWN}}}")
+LOAD_PER_CPU = by_host(f"node_load1{{{OWN}}} / on ({_BY}) group_left () instance:node_cpus:count{{{OWN}}}")
 PRESSURE_CPU_RATIO = by_host(f"rate(node_pressure_cpu_waiting_seconds_total{{{OWN}}}[$__rate_interval])")
 PRESSURE_MEMORY_RATIO = by_host(
     f"rate(node_pressure_memory_waiting_seconds_total{{{OWN}}}[$__rate_interval])"

@@ -23,15 +23,18 @@ _HANDLES = 'resource=~"fds|threads|connections"'
 _THOUSANDS = f"(sum(rate(benchmark_requests_total{{{LOAD}}}[12m])) > 0)"
 
 # --- the table: a row for each process (or host) and kind of resource, the same two labels in every query
-_IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{OWN}}}'
-_IN_PIECES = f"{{{_HANDLES},{OWN}}}"
-
-_STATE = f"resource:leak:state{{{OWN}}}"
+# The hosts' rows have no process; with one chosen they are left out.
+_ROWS = f'{OWN},process=~"$process"'
+_STATE = f"resource:leak:state{{{_ROWS}}}"
 # The state, and a fraction that rises with what it grows by an hour for its size: the worst row first.
-_GROWN_BY = f"clamp_min({_SLOPE}{{{OWN}}} * 3600 / ({_FLOOR}{{{OWN}}} > 0), 0)"
+_IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{_ROWS}}}'
+_IN_PIECES = f"{{{_HANDLES},{_ROWS}}}"
+_GROWN_BY = f"clamp_min({_SLOPE}{{{_ROWS}}} * 3600 / ({_FLOOR}{{{_ROWS}}} > 0), 0)"
 _RANK = f"(({_STATE} + 0.99 - 0.99 / (1 + {_GROWN_BY})) or {_STATE})"
 # A hundred agents have thousands; those further down are too young or flat, unless a hundred grow.
-_WORST = f"(resource:leak:state{{{ROUTER_PROCESS}}} or topk(100, {_RANK}))"
+# Files that are written may grow, so they do not push out what may not.
+_LEAKS, _WRITTEN_ONES = (f'{_RANK} and {_STATE[:-1]},resource{each}"written_files"}}' for each in ("!=", "="))
+_WORST = f"(resource:leak:state{{{ROUTER_PROCESS}}} or topk(100, {_LEAKS}) or topk(20, {_WRITTEN_ONES}))"
 _SHOWN_AS = {
     "fds": "files",
     "node_memory": "memory",
@@ -68,23 +71,23 @@ def _of_resource(name: str, expr: str) -> str:
 _BYTES_NOW = " or ".join((
     _of_resource(
         "memory",
-        f"observed_process_anonymous_memory_bytes{{{OWN}}} + observed_process_swap_bytes{{{OWN}}}",
+        f"observed_process_anonymous_memory_bytes{{{_ROWS}}} + observed_process_swap_bytes{{{_ROWS}}}",
     ),
-    _of_resource("written_files", f"observed_process_written_files_bytes{{{OWN}}}"),
-    _of_resource("gpu_memory", f"gpu_process_memory_bytes{{{OWN}}}"),
+    _of_resource("written_files", f"observed_process_written_files_bytes{{{_ROWS}}}"),
+    _of_resource("gpu_memory", f"gpu_process_memory_bytes{{{_ROWS}}}"),
     _of_resource(
         "node_memory", f"node_memory_MemTotal_bytes{{{OWN}}} - node_memory_MemAvailable_bytes{{{OWN}}}"
     ),
 ))  # fmt: skip
 _PIECES_NOW = " or ".join((
-    _of_resource("fds", f"observed_process_open_fds{{{OWN}}}"),
-    _of_resource("threads", f"observed_process_threads{{{OWN}}}"),
+    _of_resource("fds", f"observed_process_open_fds{{{_ROWS}}}"),
+    _of_resource("threads", f"observed_process_threads{{{_ROWS}}}"),
     _of_resource(
-        "connections", f'observed_process_connections{{state=~"close_wait|established",{OWN}}}'
+        "connections", f'observed_process_connections{{state=~"close_wait|established",{_ROWS}}}'
     ),
 ))  # fmt: skip
 STATES = _row(_RANK)
-STATES_SINCE_MS = f"{_row(f'last_over_time(resource:leak:changed{{{OWN}}}[6h]) and {_STATE}')} * 1000"
+STATES_SINCE_MS = f"{_row(f'last_over_time(resource:leak:changed{{{_ROWS}}}[6h]) and {_STATE}')} * 1000"
 NOW = _as_text("now", f"({_BYTES_NOW})", f"({_PIECES_NOW})")
 FLOOR = _as_text("floor", f"{_FLOOR}{_IN_BYTES}", f"{_FLOOR}{_IN_PIECES}")
 GROWTH = _as_text("growth", f"{_SLOPE}{_IN_BYTES} * 3600", f"{_SLOPE}{_IN_PIECES} * 3600")
@@ -95,7 +98,7 @@ GROWTH_PER_1000 = _as_text(
     unit="KiB",
 )
 # No look is at what a process writes.
-_JUDGED = f'resource!="written_files",{OWN}'
+_JUDGED = f'resource!="written_files",{_ROWS}'
 _BEGAN = f"last_over_time(resource:watched:began{{{_JUDGED}}}[1h]) and {_FLOOR}{{{_JUDGED}}}"
 # The shortest look has all of its time 24 minutes after the beginning.
 JUDGED_FROM_MS = f"({_row(f'({_BEGAN}) + on () group_left () 24 * leak:minute:seconds')} > time()) * 1000"
@@ -126,18 +129,26 @@ MEMORY_ABOVE_FLOOR_BYTES = by_process(
     f"observed_process_anonymous_memory_bytes{{{PROCESS}}} + observed_process_swap_bytes{{{PROCESS}}}"
     f' - ignoring (resource) {_FLOOR}{{resource="memory",{PROCESS}}}'
 )
+
+
 # A dozen lines that are flat hide the one that is not: those that grow over what is shown, the fastest.
-_GROWN = by_process(f"avg_over_time({_SLOPE}{{{_HANDLES},{PROCESS}}}[$__range] @ end())", "resource", "state")
-_FASTEST = f"topk(5, {_GROWN} * 3600 >= 1)"
-HANDLES_PER_HOUR = (
-    by_process(f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600", "resource", "state") + f" and {_FASTEST}"
-)
+def _grown(matchers: str) -> str:
+    mean = f"avg_over_time({_SLOPE}{{{_HANDLES},{matchers}}}[$__range] @ end())"
+    return f"{by_process(mean, 'resource', 'state')} * 3600 >= 1"
+
+
+# The router's are always among them.
+_FASTEST = f"(topk(5, {_grown(PROCESS)}) or {_grown(ROUTER_PROCESS)})"
+HANDLES_PER_HOUR = by_process(f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 3600", "resource", "state").few(_FASTEST)
 _GPU_PROCESS = f'process=~"$process",{GPU}'
 _GPU_BY = f"{PROCESS_LABELS}, gpu"
 _ON_GPU = f"gpu_process_memory_bytes{{{_GPU_PROCESS}}}"
 _ON_GPU_FLOOR = f'{_FLOOR}{{resource="gpu_memory",{_GPU_PROCESS}}}'
 # Every process of every GPU of every host: those that moved most are asked for first.
-_ON_GPU_MOVED = crowds.moved_of(_ON_GPU, _GPU_BY, crowds.CURVES_OF_ALL // 2)
+_ON_GPU_MOST, _ON_GPU_LEAST = (
+    f"max by ({_GPU_BY}) ({each}_over_time({_ON_GPU}[$__range] @ end()))" for each in ("max", "min")
+)
+_ON_GPU_MOVED = f"topk({crowds.CURVES_OF_ALL // 2}, {_ON_GPU_MOST} - {_ON_GPU_LEAST})"
 GPU_MEMORY_BYTES = by_process(f"{_ON_GPU} and on ({_GPU_BY}) {_ON_GPU_MOVED}", "gpu")
 GPU_MEMORY_FLOOR_BYTES = by_process(f"{_ON_GPU_FLOOR} and on ({_GPU_BY}) {_ON_GPU_MOVED}", "gpu")
 HOST_MEMORY_FLOOR_BYTES = by_host(f'{_FLOOR}{{resource="node_memory",{OWN}}}')
@@ -145,8 +156,10 @@ HOST_MEMORY_BYTES_PER_HOUR = by_host(f'{_SLOPE}{{resource="node_memory",{OWN}}} 
 MEMORY_BYTES_PER_1000 = by_process(
     f'{_SLOPE}{{resource="memory",{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}'
 )
-_PER_1000 = f"{_SLOPE}{{{_HANDLES},{PROCESS}}} * 1000 / on () group_left () {_THOUSANDS}"
-HANDLES_PER_1000 = by_process(_PER_1000, "resource", "state") + f" and {_FASTEST}"
+_FASTEST_SLOPES = f"({_SLOPE}{{{_HANDLES},{PROCESS}}} and on ({PROCESS_LABELS}, resource, state) {_FASTEST})"
+HANDLES_PER_1000 = by_process(
+    f"{_FASTEST_SLOPES} * 1000 / on () group_left () {_THOUSANDS}", "resource", "state"
+)
 
 # --- what a process writes: a database that grows by each request is slower with each
 _WRITTEN = f"observed_process_written_files_bytes{{{PROCESS}}}"

@@ -13,14 +13,15 @@ SUCCESS_RATE_BY_MODEL = f"sum by (route, model) (rate({_REQUESTS}{{{SUCCESS}}}[$
 NON_2XX_RATE = f"sum(rate({_NON_2XX}[$__rate_interval]))"
 UNANSWERED_RATE = f"sum(rate({_FAILURES}[$__rate_interval]))"
 # What it was that failed, as one label; kinds that never happened are not listed. That there are none is said
-# where there are requests.
+# where requests are answered.
 _KINDS = (
     f"label_replace(sum by (reason) (rate({_FAILURES}[$__rate_interval]))"
     f' and on (reason) sum by (reason) ({_FAILURES}) > 0, "failure", "$1 (unanswered)", "reason", "(.+)")'
     f" or label_replace(sum by (status_class) (rate({_NON_2XX}[$__rate_interval]))"
     f' and on (status_class) sum by (status_class) ({_NON_2XX}) > 0, "failure", "$1", "status_class", "(.+)")'
 )
-_NO_KIND = f'label_replace(0 * sum(rate({_REQUESTS}{{{LOAD}}}[$__rate_interval])), "failure", "none", "", "")'
+_ANSWERED = f"sum(rate({_REQUESTS}{{{LOAD}}}[$__rate_interval])) > 0"
+_NO_KIND = f'label_replace(0 * ({_ANSWERED}), "failure", "none", "", "")'
 FAILURE_RATE_BY_KIND = f"{_KINDS} or on () {_NO_KIND}"
 # failures / all = (answered without 2xx + unanswered) / (answered + unanswered); no request, no ratio
 FAILURE_RATIO = (

@@ -7,7 +7,9 @@ _LAST = "[6h:15s]"
 _INFO = f"benchmark_run_info{{{OWN}}}"
 _OF_RUN = f'benchmark_run_info{{{OWN},run=~"$run"}}'
 _START = f"benchmark_run_start_timestamp_seconds{{{OWN}}}"
-_BY_START = f"({_OF_RUN} * on (job, instance) group_left () {_START})"
+# An exporter whose target has got another label meanwhile says it twice for a while.
+_ITS_START = f"max by (job, instance) ({_START})"
+_BY_START = f"({_OF_RUN} * on (job, instance) group_left () {_ITS_START})"
 # One run: of those under way the one that began last, else the last one.
 RUN_SHOWN = f"topk(1, {_BY_START}) or on () topk(1, max_over_time({_BY_START}{_LAST}))"
 NO_RUN_SHOWN = f"absent({RUN_SHOWN})"
@@ -56,8 +58,8 @@ _SEVERITY = (
     f'3 * ({_CHECK},outcome="fail"}} == 1) or 2 * ({_CHECK},outcome="inconclusive"}} == 1)'
     f' or 1 * ({_CHECK},outcome="warning"}} == 1) or 0 * ({_CHECK},outcome="pass"}} == 1)'
 )
-RUN_VERDICT = f"max({of_shown(_SEVERITY)})"
 _NOT_JUDGED = f'-1 * ({_CHECK},outcome="not_judged"}} == 1)'
+RUN_VERDICT = f"max({of_shown(f'{_SEVERITY} or {_NOT_JUDGED}')})"
 RUN_CHECKS_SEVERITY = f"max by (check) ({of_shown(f'{_SEVERITY} or {_NOT_JUDGED}')})"
 # What an earlier run said too has been so since this one began.
 _SINCE = of_shown(f"last_over_time(check_outcome:benchmark_run_check:began{{{OWN}}}[6h]) and {_CHECK}}} == 1")
@@ -105,7 +107,7 @@ ANNOTATION_RUN_ENDED = (
 )
 # Of the last run of an exporter alone: of ten in a row the marks would be all that is seen.
 _PHASE = f'benchmark_run_phase{{phase!="warmup",{OWN}}}'
-_LAST_BEGAN = f"last_over_time({_START}[$__range] @ end())"
+_LAST_BEGAN = f"max by (job, instance) (last_over_time({_START}[$__range] @ end()))"
 ANNOTATION_PHASE = (
     f"(({_PHASE} == 1) unless (last_over_time({_PHASE}{_BEFORE}) == 1))"
     f" and on (job, instance) (timestamp({_PHASE}) > on (job, instance) group_left () {_LAST_BEGAN})"
@@ -131,4 +133,4 @@ RUNS_ENDED_MS = f"round(max_over_time({_RUNS}) * 1000)"
 
 def run_starts() -> str:
     """When each run within the time range began, to the digit in which its row of the results has it."""
-    return f"max_over_time(({_INFO} * on (job, instance) group_left () {_START})[$__range:15s])"
+    return f"max_over_time(({_INFO} * on (job, instance) group_left () {_ITS_START})[$__range:15s])"

@@ -4,6 +4,8 @@ A variable matches everything where nothing is chosen, so it always stands behin
 `job` and `instance` (ALERTS, and series of Prometheus, Alertmanager and the router) is asked without them.
 """
 
+from queries.crowds import Crowd
+
 OWN = 'job=~"$job",instance=~"$instance"'
 """of the chosen exporters"""
 LOAD = f'{OWN},route=~"$route",model=~"$model"'
@@ -23,26 +25,30 @@ PROMETHEUS = 'job="prometheus"'
 ALERTMANAGER = 'job="alertmanager"'
 
 # A host is called as its target's label `node`, else as the host itself; where there is one, not at all.
-_NAMED = (
-    f'label_replace(label_replace(node_uname_info{{{OWN},{HOST}}}, "host", "$1", "nodename", "(.+)"),'
-    ' "host", "$1", "node", "(.+)")'
-)
-_HOST = (
-    f"(({_NAMED}) and on () (count(count by (host) ({_NAMED})) > 1)"
-    f" or on (job, instance) node_uname_info{{{OWN},{HOST}}})"
-)
+# Of one that was made anew under another name there are two for a while: one of them.
+_INFO = f"node_uname_info{{{OWN},{HOST}}}"
 
 
-def by_host(expr: str, *more: str) -> str:
+def _named(info: str) -> str:
+    name = f'label_replace({info}, "host", "$1", "nodename", "(.+)")'
+    return f'label_replace({name}, "host", "$1", "node", "(.+)")'
+
+
+_SEVERAL = f"count(count by (host) ({_named(f'{_INFO} @ end()')})) > 1"
+_HOST = f"topk by (job, instance) (1, ({_named(_INFO)}) and on () ({_SEVERAL}) or on (job, instance) {_INFO})"
+
+
+def by_host(expr: str, *more: str) -> Crowd:
     """Its series by the name of their host (label `host`) and these labels: two exporters on one are one."""
-    labels = ", ".join(("host", *more))
-    return f"max by ({labels}) (({expr}) * on (job, instance) group_left (host) {_HOST})"
+    return Crowd(f"({expr}) * on (job, instance) group_left (host) {_HOST}", ", ".join(("host", *more)))
 
 
 PROCESS_LABELS = "process, node"
 """what a process is called by: two exporters that watch it are one"""
 
 
-def by_process(expr: str, *more: str) -> str:
-    """Its series by process, the node that its target names, and these labels."""
-    return f"max by ({', '.join((PROCESS_LABELS, *more))}) ({expr})"
+def by_process(expr: str, *more: str) -> Crowd:
+    """Its series by process, the node that its target names, and these labels; the router is always drawn."""
+    of_router = expr.replace('role=~"router|node"', 'role="router"')
+    always = f"({of_router})" if of_router != expr else ""
+    return Crowd(expr, ", ".join((PROCESS_LABELS, *more)), always=always)

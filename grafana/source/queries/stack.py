@@ -8,16 +8,16 @@ TARGET_DOWN = '1 - min by (job, instance) (up{job!="router"})'
 SCRAPE_DURATION = "max by (job, instance) (scrape_duration_seconds)"
 SCRAPE_SAMPLES = "max by (job, instance) (scrape_samples_post_metric_relabeling)"
 
-COLLECTOR_SUCCESS = f"min by (collector) (exporter_collector_success{{{OWN}}})"
-COLLECTOR_FAILING = (
-    f"exporter_collector_success{{{OWN}}} == 0"
-    f' or on () label_replace(min(exporter_collector_success{{{OWN}}}), "collector", "none", "", "")'
-)
+# One that fails now and then does not succeed, whichever scrape was the last.
+_SUCCESS = f"min_over_time(exporter_collector_success{{{OWN}}}[$__rate_interval])"
+COLLECTOR_SUCCESS = f"min by (collector) ({_SUCCESS})"
+# Of an exporter that does not answer nobody knows.
+_NO_COLLECTOR = f'min({_SUCCESS}) unless on () up{{job="exporter",{OWN}}} == 0'
+COLLECTOR_FAILING = f'{_SUCCESS} == 0 or on () label_replace({_NO_COLLECTOR}, "collector", "none", "", "")'
 COLLECTOR_DURATION = f"max by (collector) (exporter_collector_duration_seconds{{{OWN}}})"
 # A scrape's time is that of its beginning, and a collector succeeds within it: not less than nothing.
 COLLECTOR_AGE = (
-    "clamp_min(max by (collector) (timestamp(exporter_collector_last_success_timestamp_seconds"
-    f"{{{OWN}}}) - exporter_collector_last_success_timestamp_seconds{{{OWN}}}), 0)"
+    f"clamp_min(time() - min by (collector) (exporter_collector_last_success_timestamp_seconds{{{OWN}}}), 0)"
 )
 # Prometheus and Alertmanager have series of the same name.
 _EXPORTERS = f"on (job, instance) exporter_build_info{{{OWN}}}"
