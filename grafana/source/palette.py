@@ -103,9 +103,10 @@ def unit_of(unit: str) -> model.DynamicConfigValue:
 
 
 def coloured(mappings: Sequence[model.ValueMapping]) -> list[model.DynamicConfigValue]:
-    """A column whose cells are texts on their colours."""
+    """A column whose cells are texts on their colours; one without a value has none (Grafana has green)."""
     return [
         model.DynamicConfigValue(id_val="mappings", value=list(mappings)),
+        model.DynamicConfigValue(id_val="thresholds", value=at_least((None, "transparent")).build()),
         model.DynamicConfigValue(
             id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
         ),

@@ -419,6 +419,17 @@ def test_no_time_is_negative_and_no_storage_is_nothing() -> None:
     assert re.match(r"\(\w+{[^}]*} > 0\)", blocks["expr"])
 
 
+@every_dashboard
+def test_a_coloured_cell_without_a_value_has_no_colour(page: Json) -> None:
+    for panel in panels(page):
+        for override in panel["fieldConfig"]["overrides"]:
+            look = {each["id"]: each["value"] for each in override["properties"]}
+            if look.get("custom.cellOptions", {}).get("type") == "color-background":
+                assert [step["color"] for step in look["thresholds"]["steps"]] == ["transparent"], panel[
+                    "title"
+                ]
+
+
 # --- crowds
 
 
