@@ -9,7 +9,7 @@ from queries import stack
 from tables import Column, rows
 
 TARGET_COLUMNS = {
-    "job": Column("job", width=110),
+    "job": Column("job", width=130),
     "instance": Column("instance"),
     "Value #A": Column("state", states=[from_none("up", GREEN), from_one("down", FAILURE)], width=90),
     "Value #B": Column("scrape took", SECONDS, width=110),

@@ -203,7 +203,7 @@ def test_a_range_follows_the_zoom_unless_there_is_a_reason(page: Json) -> None:
         for asked in {expr, *of_few(expr)}
     }
     for where, expr in queries_and_notes(page):
-        allowed = {"$__rate_interval", "$__range", "$__range:15s", "$__range:2m"}
+        allowed = {"$__rate_interval", "$__range", "$__range:15s"}
         allowed.add("$__range:$__rate_interval")
         allowed |= fixed.get(expr, set())
         without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', "", expr)

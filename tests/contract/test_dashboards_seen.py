@@ -556,6 +556,54 @@ def test_what_a_crowd_has_is_in_tables() -> None:
 # --- empty rooms, digits, files
 
 
+def answer(uid: str, title: str, when: str, expected: Mapping[str, float], ref: str = "A") -> Json:
+    """A question of a panel with everything chosen, and its answers by their labels."""
+    anything = {"job": ".+", "instance": ".+"}
+    anything |= dict.fromkeys(("route", "model", "host", "gpu", "node", "process", "run"), ".*")
+    [expr] = [t["expr"] for t in panel_called(uid, title)["targets"] if t["refId"] == ref]
+    samples = [{"labels": labels, "value": value} for labels, value in expected.items()]
+    return {"expr": substitute(expr, anything), "eval_time": when, "exp_samples": samples}
+
+
+def test_what_is_not_watched_or_away_is_no_all_clear(tmp_path: Path) -> None:
+    need("promtool")
+    a, b = 'job="exporter",instance="a"', 'job="exporter",instance="b"'
+    series = {
+        # An Xid error with which an exporter begins, and a GPU whose errors nobody counts.
+        f'gpu_xid_errors_total{{gpu="0",xid="79",{a}}}': "_x24 1x100",
+        f'gpu_xid:gpu_xid_errors:positive{{gpu="0",xid="79",{a}}}': "_x24 1x100",
+        f"process_start_time_seconds{{{a}}}": "_x24 120x100",
+        f'gpu_info{{gpu="0",{b}}}': "0x124",
+        f'gpu_info{{gpu="1",{b}}}': "0x124",
+        f'gpu_xid_errors_total{{gpu="0",xid="79",{b}}}': "0x124",
+        # A collector that fails, at an exporter that goes down; one that fails now and then.
+        f'exporter_collector_success{{collector="gpu",{a}}}': "0x24 stale",
+        f'exporter_collector_success{{collector="gpu",{b}}}': "1x60 1 0 1 1 0 1 1 0 1 1",
+        f"up{{{a}}}": "1x24 0x100",
+        f"up{{{b}}}": "1x124",
+        # A node that the router lists no more.
+        f'router_node_up{{node="n1",{b}}}': "1x124",
+        f'router_node_up{{node="n2",{b}}}': "1x24 stale",
+        # A run of which nothing is judged yet.
+        f'benchmark_run_info{{run="r",{b}}}': "1x124",
+        f"benchmark_run_start_timestamp_seconds{{{b}}}": "0x124",
+        f'benchmark_run_check{{check="answers",outcome="not_judged",{b}}}': "1x124",
+    }
+    xids, failing = ("gpu", "Xid errors in the time range"), ("stack-health", "Collectors that fail")
+    asked = [
+        answer(*xids, "1m", {}),
+        answer(*xids, "4m", {'{gpu="0",xid="79"}': 1}),
+        answer("gpu", "GPUs now", "4m", {'{gpu="0"}': 1}, "F"),
+        answer(*failing, "1m", {f'{{collector="gpu",{a}}}': 0}),
+        answer(*failing, "4m", {}),
+        answer(*failing, "5m25s", {f'{{collector="gpu",{b}}}': 0}),
+        answer("stack-health", "Collectors", "5m25s", {'{collector="gpu"}': 0}),
+        answer("router-and-nodes", "Nodes now", "4m", {'{node="n1"}': 0, '{node="n2"}': 2}),
+        answer("soak", "Verdict so far", "4m", {"{}": -1}),
+    ]
+    assert_answers(series, asked, tmp_path)
+
+
 def test_that_there_is_none_is_said_by_what_would_tell_and_not_where_nothing_answers(tmp_path: Path) -> None:
     need("promtool")
     exporter = 'job="exporter",instance="a"'
@@ -576,6 +624,7 @@ def test_that_there_is_none_is_said_by_what_would_tell_and_not_where_nothing_ans
         f'benchmark_request_failures_total{{reason="read",{load}}}': "_x46 0+1x18",
         f'exporter_collector_success{{collector="gpu",{exporter}}}': "_x48 0x16",
         f'gpu_xid_errors_total{{gpu="0",xid="79",{exporter}}}': "_x42 0 0 1x20",
+        f'gpu_xid:gpu_xid_errors:positive{{gpu="0",xid="79",{exporter}}}': "_x44 1x20",
         f'gpu_ecc_errors_total{{gpu="0",type="uncorrected",{exporter}}}': "_x42 0 0 1x20",
         f'gpu_info{{gpu="0",{exporter}}}': "_x24 1x40",
         f"process_start_time_seconds{{{exporter}}}": "_x24 0x40",

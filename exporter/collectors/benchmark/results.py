@@ -101,13 +101,19 @@ class ResultsCollector:
         files = self._refresh()
         newest = sorted(files.items(), key=lambda item: (item[1].start, item[0]), reverse=True)
         rows: list[tuple[ResultRow, str, float]] = []
+        # The table of `soak scale` repeats the rows of its steps, whose own files know when each began.
+        # It knows only its day, so it comes after them.
+        of_runs: set[ResultRow] = set()
         for version, file in newest:
             if len(rows) >= MAX_ROWS:
                 file.rows = None
                 continue
             if file.rows is None:
                 file.rows, _, _ = self._read_file(version)
-            rows += ((row, version[0], file.start) for row in file.rows)
+            if file.exact:
+                of_runs.update(file.rows)
+            own = [row for row in file.rows if file.exact or row not in of_runs]
+            rows += ((row, version[0], file.start) for row in own)
         bad_rows = single(
             "exporter_results_bad_rows",
             "Rows and files among the newest results that could not be read; the log names them.",

@@ -66,11 +66,17 @@ ECC_NONE = f"0 * sum({_ECC}) unless on () {_ECC} > 0"
 ECC_CORRECTED = _ecc("corrected")
 ECC_UNCORRECTED = _ecc("uncorrected")
 _XID = f"gpu_xid_errors_total{{{GPU}}}"
-# Each second minute is enough of a counter, and an error may take its GPU's series with it. What an exporter
-# began with within the time range came within it; in an older one a count without a past is an old one.
+# Recorded, since most of the counters are at zero. What an exporter has counted that began within the time
+# range came within it; in an older one a count without a past is an old one. An error may take its GPU's series
+# with it.
+_XID_SOME = f"gpu_xid:gpu_xid_errors:positive{{{GPU}}}"
+_XID_MOST = f"max_over_time({_XID_SOME}[$__range])"
 _BEGAN = f"time() - process_start_time_seconds{{{OWN}}} < $__range_s"
-_BEFORE = f"({_XID} offset $__range or 0 * ({_XID} and on (job, instance) {_BEGAN}))"
-_XIDS = f"(max_over_time({_XID}[$__range:2m]) > 0) - {_BEFORE} > 0"
+_XID_BEFORE = (
+    f"({_XID_SOME} offset $__range or 0 * ({_XID_MOST} and {_XID} offset $__range)"
+    f" or 0 * ({_XID_MOST} and on (job, instance) {_BEGAN}))"
+)
+_XIDS = f"{_XID_MOST} - {_XID_BEFORE} > 0 or ({_XID_SOME} and on (job, instance) {_BEGAN})"
 XID_ERRORS_BY_GPU = _by_gpu(f"sum by ({_ONCE}) ({_XIDS}) or 0 * sum by ({_ONCE}) ({_XID})")
 # That there is none is said where each GPU is watched.
 _UNWATCHED = f"gpu_info{{{GPU}}} unless on (job, instance, gpu) {_XID}"

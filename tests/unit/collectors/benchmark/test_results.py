@@ -155,6 +155,24 @@ def test_the_newest_come_first_by_run_json_then_name_then_mtime(
         assert started_at(tmp_path / name, NOW) == times[name[:-4].rpartition("-")[2]]
 
 
+def test_the_table_of_soak_scale_repeats_no_row_of_its_steps(tmp_path: Path, clock: FakeClock) -> None:
+    # Beside a row that no run has left: a hand tool's.
+    steps = [replace(LOCAL, label=f"scale-c{number}", rps=float(number)) for number in (5, 20)]
+    by_hand = replace(LOCAL, label="by-hand")
+    for row in steps:
+        name = f"20251124-{row.label}"
+        write(tmp_path, f"{name}.csv", row)
+        (tmp_path / name).mkdir()
+        document = {"run": {"start_timestamp_seconds": NOW - 60}}
+        (tmp_path / name / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    write(tmp_path, "20251124-scale.csv", *steps, by_hand)
+    assert sorted(labels(ResultsCollector(tmp_path, clock))) == [
+        ("by-hand", "20251124-scale.csv"),
+        ("scale-c20", "20251124-scale-c20.csv"),
+        ("scale-c5", "20251124-scale-c5.csv"),
+    ]
+
+
 def test_a_run_json_that_comes_after_its_csv_is_taken_up(
     tmp_path: Path, clock: FakeClock, reads: list[str]
 ) -> None:
