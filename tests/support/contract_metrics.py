@@ -373,13 +373,18 @@ GROWTH_RECORDS = 13
 growth, its slope and its state"""
 WRITTEN_RECORDS = 3
 """of the files that a process writes, which have no steps"""
+HOST_RECORDS = 4
+"""of a host, by hosts.recording.yml: three modes of its CPUs, and how many it has"""
+GPU_RECORDS = 1
+"""of a GPU that has no Xid error: what holds it back"""
 
 
 def recorded_series(scale: Scale) -> int:
-    """How many series the leak rules record of an agent after 50 minutes in which nothing leaks.
+    """How many series the rules record of an agent after 50 minutes in which nothing leaks.
 
-    Of a process its memory, files, threads and connections in two states, its memory on each GPU, the files
+    The leak rules: of a process its memory, files, threads and connections in two states, its memory on each GPU, the files
     that it writes; of the host its memory.
     """
     judged = 5 * scale.processes + scale.processes * scale.gpus + 1
-    return GROWTH_RECORDS * judged + WRITTEN_RECORDS * scale.processes
+    leaks = GROWTH_RECORDS * judged + WRITTEN_RECORDS * scale.processes
+    return leaks + HOST_RECORDS + GPU_RECORDS * scale.gpus

@@ -67,8 +67,8 @@ ECC_CORRECTED = _ecc("corrected")
 ECC_UNCORRECTED = _ecc("uncorrected")
 _XID = f"gpu_xid_errors_total{{{GPU}}}"
 # Recorded, since most of the counters are at zero. What an exporter has counted that began within the time
-# range came within it; in an older one a count without a past is an old one. An error may take its GPU's series
-# with it.
+# range came within it; in an older one a count without a past is an old one. An error may take its GPU's
+# series with it.
 _XID_SOME = f"gpu_xid:gpu_xid_errors:positive{{{GPU}}}"
 _XID_MOST = f"max_over_time({_XID_SOME}[$__range])"
 _BEGAN = f"time() - process_start_time_seconds{{{OWN}}} < $__range_s"
