@@ -382,8 +382,8 @@ GPU_RECORDS = 1
 def recorded_series(scale: Scale) -> int:
     """How many series the rules record of an agent after 50 minutes in which nothing leaks.
 
-    The leak rules: of a process its memory, files, threads and connections in two states, its memory on each GPU, the files
-    that it writes; of the host its memory.
+    The leak rules: of a process its memory, files, threads and connections in two states, its memory on each
+    GPU, the files that it writes; of the host its memory.
     """
     judged = 5 * scale.processes + scale.processes * scale.gpus + 1
     leaks = GROWTH_RECORDS * judged + WRITTEN_RECORDS * scale.processes
