@@ -1,6 +1,6 @@
 """GPUs. Where one is divided (MIG) its parts have the memory, which `sum` adds up; the rest is the GPU's.
 
-Two exporters on one host see the same GPU, by its uuid: it is shown once.
+Two exporters on one host see the same GPU: by the host and its number it is shown once.
 """
 
 from queries import crowds
