@@ -180,7 +180,8 @@ remove_left_over() {
   local left
   for left in "${TMPDIR:-/tmp}"/run_wrk.??????; do
     if [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ]; then
-      (flock -n 9 && rm -rf -- "$left") 9<"$left" || :
+      # Another's start may remove it first.
+      { (flock -n 9 && rm -rf -- "$left") 9<"$left"; } 2>/dev/null || :
     fi
   done
 }
