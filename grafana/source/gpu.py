@@ -126,7 +126,7 @@ def limits() -> Section:
         "The worst of what holds a GPU's clocks down. A power limit does so under full load; heat and the "
         "power supply make a measurement slower than the GPU is.",
         HELD_BACK,
-        Series(gpu.THROTTLED_WORST, "GPU {{gpu}} {{node}}"),
+        Series(gpu.THROTTLED_OVER_TIME, "GPU {{gpu}} {{node}}"),
     )
     clocks = lines(
         "Core clocks",

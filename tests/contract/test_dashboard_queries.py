@@ -54,6 +54,9 @@ ROUTER_METRICS = {
 }
 """of the router itself, scraped by Prometheus"""
 FIXED_RANGES = {
+    # The worst of each step, however long or short it is.
+    "router.NODE_UP": {"$__interval"},
+    "gpu.THROTTLED_OVER_TIME": {"$__interval"},
     # What was there within five minutes has not begun, whatever Grafana's step.
     "run.ANNOTATION_RUN_BEGAN": {"5m", "$__interval"},
     "run.ANNOTATION_RUN_ENDED": {"5m"},

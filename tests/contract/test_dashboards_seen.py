@@ -509,6 +509,20 @@ def test_of_nodes_those_are_drawn_that_are_down_and_the_router_beside_any_proces
     assert_answers(series, asked, tmp_path)
 
 
+def test_a_node_that_is_away_for_seconds_is_seen_at_steps_of_minutes(tmp_path: Path) -> None:
+    need("promtool")
+    series = {'router_node_up{node="n1",job="exporter",instance="a"}': "1x30 0x2 1x100"}
+    [nodes] = panel_called("router-and-nodes", "Nodes online")["targets"]
+    asked = []
+    for interval, at, up in (("2m", "4m", 0), ("2m", "6m", 1), ("5s", "2m40s", 0), ("5s", "2m52s", 1)):
+        anything = {"job": ".+", "instance": ".+", "node": ".*", "__interval": interval}
+        expected = [{"labels": '{node="n1"}', "value": up}]
+        asked.append({
+            "expr": substitute(nodes["expr"], anything), "eval_time": at, "exp_samples": expected
+        })  # fmt: skip
+    assert_answers(series, asked, tmp_path)
+
+
 def test_a_target_that_gets_another_label_breaks_no_page(tmp_path: Path) -> None:
     need("promtool")
     before, after = 'job="exporter",instance="a"', 'job="exporter",instance="a",node="n"'

@@ -35,6 +35,14 @@ class Crowd(str):
         return f"{self.of} by ({self.by}) ({drawn}{f' or {self.always}' if self.always else ''})"
 
 
+def each_step(selector: str, by: str, of: str = "max") -> Crowd:
+    """The worst of each step, so that what lasts for seconds is seen in a range of days.
+
+    A step as short as a scrape may lie between two: then the sample before it.
+    """
+    return Crowd(f"{of}_over_time({selector}[$__interval]) or {selector}", by, of)
+
+
 def highest(expr: str, number: int) -> str:
     """Of these series those that were highest within the time range."""
     return _few(expr, f"topk({number}, RANK(max_over_time))")

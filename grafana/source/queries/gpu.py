@@ -50,7 +50,9 @@ POWER_OF_LIMIT_RATIO = _by_gpu(f"gpu_power_watts{{{GPU}}} / (gpu_power_limit_wat
 CORE_CLOCK_HERTZ = _by_gpu(f'gpu_clock_hertz{{clock="sm",{GPU}}}')
 MEMORY_CLOCK_HERTZ = _by_gpu(f'gpu_clock_hertz{{clock="memory",{GPU}}}')
 FAN_RATIO = _by_gpu(f"gpu_fan_speed_ratio{{{GPU}}}")
-THROTTLED_WORST = _by_gpu(f"node_gpu:gpu_throttle_active:worst{{{GPU}}}")
+_HELD_BACK = f"node_gpu:gpu_throttle_active:worst{{{GPU}}}"
+THROTTLED_WORST = _by_gpu(_HELD_BACK)
+THROTTLED_OVER_TIME = crowds.each_step(_HELD_BACK, _BY)
 
 
 def _ecc(kind: str) -> Crowd:

@@ -3,14 +3,14 @@
 Two exporters that probe one router say the same of it: it is shown once.
 """
 
-from queries.crowds import Crowd
+from queries.crowds import Crowd, each_step
 from queries.selectors import NODE, OWN
 
 ROUTER_UP = f"min(router_up{{{OWN}}})"
 NODES_ONLINE = f'max(router_nodes{{status="online",{OWN}}})'
 NODES_LISTED = f"max(sum by (job, instance) (router_nodes{{{OWN}}}))"
 _NODE_UP = f"router_node_up{{{NODE}}}"
-NODE_UP = Crowd(_NODE_UP, "node", of="min")
+NODE_UP = each_step(_NODE_UP, "node", of="min")
 # One that the router listed within the time range and lists no more is 2.
 NODE_DOWN = f"1 - min by (node) ({_NODE_UP}) or 2 + 0 * max by (node) (last_over_time({_NODE_UP}[$__range]))"
 _NODE_REQUESTS = "router_node_requests_total"
