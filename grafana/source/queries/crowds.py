@@ -40,7 +40,8 @@ def each_step(selector: str, by: str, of: str = "max") -> Crowd:
 
     A step as short as a scrape may lie between two: then the sample before it.
     """
-    return Crowd(f"{of}_over_time({selector}[$__interval]) or {selector}", by, of)
+    # Without its name, as what is before it: the two are one series.
+    return Crowd(f"{of}_over_time({selector}[$__interval]) or {selector} + 0", by, of)
 
 
 def highest(expr: str, number: int) -> str:
