@@ -35,6 +35,11 @@ class Crowd(str):
         return f"{self.of} by ({self.by}) ({drawn}{f' or {self.always}' if self.always else ''})"
 
 
+def over_range(how: str, selector: str, by: str) -> str:
+    """What the samples of all that is shown come to (`how`: max, min, avg), by these labels the greatest."""
+    return f"max by ({by}) ({how}_over_time({selector}[$__range] @ end()))"
+
+
 def each_step(selector: str, by: str, of: str = "max") -> Crowd:
     """The worst of each step, so that what lasts for seconds is seen in a range of days.
 

@@ -29,7 +29,7 @@ MEMORY_USED_RATIO = f"sum by ({_BY}) ({_USED}) / sum by ({_BY}) ({_TOTAL})"
 
 def _memory_of(number: int) -> str:
     """Of curves those that have most are asked for first."""
-    fullest = f"topk({number}, max by ({_BY}) (max_over_time({_USED}[$__range] @ end())))"
+    fullest = f"topk({number}, {crowds.over_range('max', _USED, _BY)})"
     used, total = (f"sum by ({_BY}) ({each} and on ({_BY}) {fullest})" for each in (_USED, _TOTAL))
     return f"{used} / {total}"
 
@@ -37,9 +37,7 @@ def _memory_of(number: int) -> str:
 MEMORY_RATIO_OF_FEW = _memory_of(crowds.CURVES)
 MEMORY_RATIO_BESIDE = _memory_of(crowds.CURVES_OF_ALL // 2)
 _PROCESS_MEMORY = f"gpu_process_memory_bytes{{{GPU}}}"
-_LARGEST = (
-    f"topk({crowds.CURVES}, max by ({_BY}, process) (max_over_time({_PROCESS_MEMORY}[$__range] @ end())))"
-)
+_LARGEST = f"topk({crowds.CURVES}, {crowds.over_range('max', _PROCESS_MEMORY, f'{_BY}, process')})"
 PROCESS_MEMORY_BYTES = _by_gpu(
     f"sum by ({_ONCE}, process) ({_PROCESS_MEMORY} and on ({_BY}, process) {_LARGEST})", "process"
 )

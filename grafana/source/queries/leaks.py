@@ -26,9 +26,9 @@ _THOUSANDS = f"(sum(rate(benchmark_requests_total{{{LOAD}}}[12m])) > 0)"
 # The hosts' rows have no process; with one chosen they are left out.
 _ROWS = f'{OWN},process=~"$process"'
 _STATE = f"resource:leak:state{{{_ROWS}}}"
-# The state, and a fraction that rises with what it grows by an hour for its size: the worst row first.
 _IN_BYTES = f'{{resource=~"memory|gpu_memory|node_memory|written_files",{_ROWS}}}'
 _IN_PIECES = f"{{{_HANDLES},{_ROWS}}}"
+# The state, and a fraction that rises with what it grows by an hour for its size: the worst row first.
 _GROWN_BY = f"clamp_min({_SLOPE}{{{_ROWS}}} * 3600 / ({_FLOOR}{{{_ROWS}}} > 0), 0)"
 _RANK = f"(({_STATE} + 0.99 - 0.99 / (1 + {_GROWN_BY})) or {_STATE})"
 # A hundred agents have thousands; those further down are too young or flat, unless a hundred grow.
@@ -145,9 +145,7 @@ _GPU_BY = f"{PROCESS_LABELS}, gpu"
 _ON_GPU = f"gpu_process_memory_bytes{{{_GPU_PROCESS}}}"
 _ON_GPU_FLOOR = f'{_FLOOR}{{resource="gpu_memory",{_GPU_PROCESS}}}'
 # Every process of every GPU of every host: those that moved most are asked for first.
-_ON_GPU_MOST, _ON_GPU_LEAST = (
-    f"max by ({_GPU_BY}) ({each}_over_time({_ON_GPU}[$__range] @ end()))" for each in ("max", "min")
-)
+_ON_GPU_MOST, _ON_GPU_LEAST = (crowds.over_range(each, _ON_GPU, _GPU_BY) for each in ("max", "min"))
 _ON_GPU_MOVED = f"topk({crowds.CURVES_OF_ALL // 2}, {_ON_GPU_MOST} - {_ON_GPU_LEAST})"
 GPU_MEMORY_BYTES = by_process(f"{_ON_GPU} and on ({_GPU_BY}) {_ON_GPU_MOVED}", "gpu")
 GPU_MEMORY_FLOOR_BYTES = by_process(f"{_ON_GPU_FLOOR} and on ({_GPU_BY}) {_ON_GPU_MOVED}", "gpu")

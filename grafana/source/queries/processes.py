@@ -1,6 +1,6 @@
 """The watched processes, of the roles router and node."""
 
-from queries.crowds import CURVES_OF_ALL, Crowd
+from queries.crowds import CURVES_OF_ALL, Crowd, over_range
 from queries.selectors import PROCESS, PROCESS_LABELS, ROUTER_PROCESS, by_process
 
 RESIDENT_BYTES = by_process(f"observed_process_resident_memory_bytes{{{PROCESS}}}")
@@ -23,7 +23,7 @@ _STATE_BY = f"{PROCESS_LABELS}, state"
 def _had(process: str) -> tuple[str, str]:
     """All but close_wait, and what they were at most."""
     others = f'observed_process_connections{{state!="close_wait",{process}}}'
-    return others, f"max by ({_STATE_BY}) (max_over_time({others}[$__range] @ end())) > 0"
+    return others, f"{over_range('max', others, _STATE_BY)} > 0"
 
 
 _OTHERS, _MOST = _had(PROCESS)
