@@ -13,7 +13,7 @@ from queries import crowds, run
 from queries.crowds import Crowd
 from substitution import substitute
 
-from tests.support.dashboards import GRAFANA, PAGES, Json, every_dashboard, panels
+from tests.support.dashboards import GRAFANA, PAGES, Json, every_dashboard, panels, with_everything
 from tests.support.promtool import run_promtool
 from tests.support.waiting import need
 
@@ -94,6 +94,12 @@ def assert_answers(series: Mapping[str, str], asked: Sequence[Json], folder: Pat
     file.write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [case]}), encoding="utf-8")
     done = run_promtool(["promtool", "test", "rules", file])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def asked_of(uid: str, title: str, ref: str = "A") -> str:
+    """A query of a panel with everything chosen."""
+    [expr] = [t["expr"] for t in panel_called(uid, title)["targets"] if t["refId"] == ref]
+    return with_everything(PAGES[uid], expr)
 
 
 @pytest.mark.parametrize("step", ["15s", "1m"])
@@ -486,22 +492,20 @@ def test_of_nodes_those_are_drawn_that_are_down_and_the_router_beside_any_proces
         for number in range(9)
     }
     series[f'observed_process_open_fds{{role="router",process="router",{exporter}}}'] = "5x200"
-    anything = {**dict.fromkeys(("node", "host", "process"), ".*"), "job": ".+", "instance": ".+"}
-    [nodes] = panel_called("router-and-nodes", "Nodes online")["targets"]
-    [files] = panel_called("leaks", "Open files")["targets"]
+    nodes, files = asked_of("router-and-nodes", "Nodes online"), asked_of("leaks", "Open files")
     asked = [
         {
-            "expr": f"sort(({substitute(nodes['expr'], anything)}) == 0)",
+            "expr": f"sort(({nodes}) == 0)",
             "eval_time": "12m",
             "exp_samples": [{"labels": f'{{node="{name}"}}', "value": 0} for name in ("n00", "n07")],
         },
         {
-            "expr": f"count({substitute(files['expr'], anything)})",
+            "expr": f"count({files})",
             "eval_time": "12m",
             "exp_samples": [{"labels": "{}", "value": 9}],
         },
         {
-            "expr": f"sum by (process) ({substitute(files['expr'], anything)}) < 10",
+            "expr": f"sum by (process) ({files}) < 10",
             "eval_time": "12m",
             "exp_samples": [{"labels": '{process="router"}', "value": 5}],
         },
@@ -543,21 +547,13 @@ def test_a_target_that_gets_another_label_breaks_no_page(tmp_path: Path) -> None
     labels = {f"{name}{before}}}": f"{value}x30" for name, value in samples.items()}
     labels |= {f"{name}{after}}}": f"_x20 {value}x200" for name, value in samples.items()}
     labels[f"instance:node_cpus:count{{{before}}}"] = "4x200"
-    anything = {
-        **dict.fromkeys(("node", "host", "process", "run", "route", "model"), ".*"),
-        "job": ".+",
-        "instance": ".+",
-    }
-    [verdict] = panel_called("soak", "Verdict so far")["targets"]
-    [load1] = panel_called("router-and-nodes", "Load per CPU")["targets"]
-    phase = run.ANNOTATION_PHASE
     asked = [
-        {"expr": f"count({substitute(expr, anything)})", "eval_time": when, "exp_samples": expected}
+        {"expr": f"count({expr})", "eval_time": when, "exp_samples": expected}
         for when in ("2m", "12m")
         for expr, expected in (
-            (verdict["expr"], [{"labels": "{}", "value": 1}]),
-            (load1["expr"], [{"labels": "{}", "value": 1}]),
-            (phase, []),
+            (asked_of("soak", "Verdict so far"), [{"labels": "{}", "value": 1}]),
+            (asked_of("router-and-nodes", "Load per CPU"), [{"labels": "{}", "value": 1}]),
+            (with_everything(PAGES["soak"], run.ANNOTATION_PHASE), []),
         )
     ]
     assert_answers(labels, asked, tmp_path)
@@ -575,12 +571,9 @@ def test_what_a_crowd_has_is_in_tables() -> None:
 
 
 def answer(uid: str, title: str, when: str, expected: Mapping[str, float], ref: str = "A") -> Json:
-    """A question of a panel with everything chosen, and its answers by their labels."""
-    anything = {"job": ".+", "instance": ".+"}
-    anything |= dict.fromkeys(("route", "model", "host", "gpu", "node", "process", "run"), ".*")
-    [expr] = [t["expr"] for t in panel_called(uid, title)["targets"] if t["refId"] == ref]
+    """A question of a panel, and its answers by their labels."""
     samples = [{"labels": labels, "value": value} for labels, value in expected.items()]
-    return {"expr": substitute(expr, anything), "eval_time": when, "exp_samples": samples}
+    return {"expr": asked_of(uid, title, ref), "eval_time": when, "exp_samples": samples}
 
 
 def test_what_is_not_watched_or_away_is_no_all_clear(tmp_path: Path) -> None:
@@ -654,11 +647,9 @@ def test_that_there_is_none_is_said_by_what_would_tell_and_not_where_nothing_ans
         ("gpu", "Xid errors in the time range", "A"): ("xid", "79"),
         ("gpu", "Memory errors (ECC)", "C"): ("", ""),
     }
-    anything = {**dict.fromkeys(("route", "model", "host", "gpu"), ".*"), "job": ".+", "instance": ".+"}
     asked = []
     for (uid, title, ref), (label, found) in panels_and_labels.items():
-        [expr] = [t["expr"] for t in panel_called(uid, title)["targets"] if t["refId"] == ref]
-        some = f"count by ({label}) ({substitute(expr, anything)})"
+        some = f"count by ({label}) ({asked_of(uid, title, ref)})"
         none = [{"labels": f'{{{label}="none"}}' if label else "{}", "value": 1}]
         said = [{"labels": f'{{{label}="{found}"}}', "value": 1}] if label else []
         for when, expected in (("1m", []), ("3m30s", none), ("5m", said)):
